@@ -1,0 +1,1 @@
+//! tsunagu-connector-csv-drop

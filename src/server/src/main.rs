@@ -1,0 +1,2 @@
+//! The `tsunagu` binary.
+fn main() {}
