@@ -1,0 +1,413 @@
+//! Reading a stored entity in place.
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+use super::codec::{self, Cursor, MAX_NESTING, slot};
+use super::{Attribute, Entity, Instance, Kind};
+use crate::error::Error;
+
+/// A stored entity: one buffer, read without copying, cheap to clone. Attributes can be stepped
+/// over without looking into them.
+#[derive(Debug, Clone)]
+pub struct EntityDoc(Bytes);
+
+struct Head<'a> {
+    created_at: i64,
+    modified_at: i64,
+    id: &'a str,
+    subject: Option<&'a str>,
+    expires_at: Option<&'a str>,
+    types: Strings<'a>,
+    scopes: Strings<'a>,
+    slots: AttrSlots<'a>,
+}
+
+impl EntityDoc {
+    /// Takes stored bytes after checking their whole structure, whatever the bytes are.
+    pub fn from_bytes(bytes: Bytes) -> Result<Self, Error> {
+        {
+            let head = head(&bytes).ok_or_else(|| Error::corrupt("a stored entity is damaged"))?;
+            check_slots(head.slots, 0)
+                .ok_or_else(|| Error::corrupt("an attribute of a stored entity is damaged"))?;
+        }
+        Ok(Self(bytes))
+    }
+
+    /// The stored bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    fn head(&self) -> Head<'_> {
+        // Checked when the document was made, so the alternative is never taken.
+        head(&self.0).unwrap_or(Head {
+            created_at: 0,
+            modified_at: 0,
+            id: "",
+            subject: None,
+            expires_at: None,
+            types: Strings::EMPTY,
+            scopes: Strings::EMPTY,
+            slots: AttrSlots::EMPTY,
+        })
+    }
+
+    /// The entity's URI.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.head().id
+    }
+
+    /// The expanded types in order.
+    #[must_use]
+    pub fn types(&self) -> Strings<'_> {
+        self.head().types
+    }
+
+    /// The scopes in order.
+    #[must_use]
+    pub fn scopes(&self) -> Strings<'_> {
+        self.head().scopes
+    }
+
+    /// Whom the entity is about.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.head().subject
+    }
+
+    /// When the entity ends, a `DateTime`.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<&str> {
+        self.head().expires_at
+    }
+
+    /// µs since the epoch.
+    #[must_use]
+    pub fn created_at(&self) -> i64 {
+        self.head().created_at
+    }
+
+    /// µs since the epoch.
+    #[must_use]
+    pub fn modified_at(&self) -> i64 {
+        self.head().modified_at
+    }
+
+    /// Every instance of every attribute; instances of one attribute follow one another.
+    #[must_use]
+    pub fn attributes(&self) -> AttrSlots<'_> {
+        self.head().slots
+    }
+
+    /// The whole entity.
+    pub fn decode(&self) -> Result<Entity, Error> {
+        let head = self.head();
+        Ok(Entity {
+            id: head.id.to_owned(),
+            types: head.types.map(str::to_owned).collect(),
+            scopes: head.scopes.map(str::to_owned).collect(),
+            expires_at: head.expires_at.map(str::to_owned),
+            created_at: head.created_at,
+            modified_at: head.modified_at,
+            subject: head.subject.map(str::to_owned),
+            attributes: decode_slots(head.slots)?,
+        })
+    }
+}
+
+impl From<&Entity> for EntityDoc {
+    fn from(entity: &Entity) -> Self {
+        Self(entity.encode().into())
+    }
+}
+
+fn head(bytes: &[u8]) -> Option<Head<'_>> {
+    let mut cursor = Cursor(bytes);
+    if cursor.u8()? != codec::VERSION {
+        return None;
+    }
+    let (created_at, modified_at, flags) = (cursor.i64()?, cursor.i64()?, cursor.u8()?);
+    let id = cursor.text()?;
+    let subject = cursor.optional(flags & codec::HAS_SUBJECT != 0)?;
+    let expires_at = cursor.optional(flags & codec::HAS_EXPIRES != 0)?;
+    let types = Strings::read(&mut cursor)?;
+    let scopes = Strings::read(&mut cursor)?;
+    let slots = AttrSlots {
+        left: cursor.count()?,
+        cursor,
+    };
+    Some(Head {
+        created_at,
+        modified_at,
+        id,
+        subject,
+        expires_at,
+        types,
+        scopes,
+        slots,
+    })
+}
+
+/// Walks everything once; `None` if anything is damaged or left over.
+fn check_slots(mut slots: AttrSlots<'_>, depth: usize) -> Option<()> {
+    if depth > MAX_NESTING {
+        return None;
+    }
+    while slots.left > 0 {
+        slots.left -= 1;
+        let slot = AttrSlot::read(slots.cursor.slot()?)?;
+        check_slots(slot.read_instance()?.sub, depth + 1)?;
+    }
+    slots.cursor.0.is_empty().then_some(())
+}
+
+fn decode_slots(slots: AttrSlots<'_>) -> Result<Vec<Attribute>, Error> {
+    let mut attributes: Vec<Attribute> = Vec::new();
+    for slot in slots {
+        let instance = slot.instance().decode()?;
+        match attributes.last_mut() {
+            Some(last) if last.name == slot.name => last.instances.push(instance),
+            _ => attributes.push(Attribute {
+                name: slot.name.to_owned(),
+                instances: vec![instance],
+            }),
+        }
+    }
+    Ok(attributes)
+}
+
+/// Texts in a stored document.
+#[derive(Debug, Clone, Copy)]
+pub struct Strings<'a> {
+    cursor: Cursor<'a>,
+    left: usize,
+}
+
+impl<'a> Strings<'a> {
+    const EMPTY: Self = Self {
+        cursor: Cursor(&[]),
+        left: 0,
+    };
+
+    /// Reads the list and moves `cursor` behind it.
+    fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
+        let left = cursor.count()?;
+        let strings = Self {
+            cursor: *cursor,
+            left,
+        };
+        for _ in 0..left {
+            cursor.text()?;
+        }
+        Some(strings)
+    }
+
+    /// Whether none is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.left == 0
+    }
+}
+
+impl<'a> Iterator for Strings<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        self.left = self.left.checked_sub(1)?;
+        self.cursor.text()
+    }
+}
+
+/// The attribute instances of a document, or of an attribute.
+#[derive(Debug, Clone, Copy)]
+pub struct AttrSlots<'a> {
+    cursor: Cursor<'a>,
+    left: usize,
+}
+
+impl AttrSlots<'_> {
+    const EMPTY: Self = Self {
+        cursor: Cursor(&[]),
+        left: 0,
+    };
+
+    /// Whether none is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.left == 0
+    }
+}
+
+impl<'a> Iterator for AttrSlots<'a> {
+    type Item = AttrSlot<'a>;
+
+    fn next(&mut self) -> Option<AttrSlot<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        AttrSlot::read(self.cursor.slot()?)
+    }
+}
+
+/// The head of one attribute instance: what is needed to decide whether to look further.
+#[derive(Debug, Clone, Copy)]
+pub struct AttrSlot<'a> {
+    kind: Kind,
+    flags: u16,
+    created_at: i64,
+    modified_at: i64,
+    name: &'a str,
+    dataset_id: Option<&'a str>,
+    publisher: Option<&'a str>,
+    body: Cursor<'a>,
+}
+
+impl<'a> AttrSlot<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        let mut cursor = Cursor(bytes);
+        let code = cursor.u8()?;
+        let kind = Kind::ALL
+            .into_iter()
+            .find(|k| codec::kind_code(*k) == code)?;
+        let flags = cursor.u16()?;
+        if flags & !slot::ALL != 0 {
+            return None;
+        }
+        Some(Self {
+            kind,
+            flags,
+            created_at: cursor.i64()?,
+            modified_at: cursor.i64()?,
+            name: cursor.text()?,
+            dataset_id: cursor.optional(flags & slot::DATASET != 0)?,
+            publisher: cursor.optional(flags & slot::PUBLISHER != 0)?,
+            body: cursor,
+        })
+    }
+
+    /// The expanded name.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// Absent in the default instance.
+    #[must_use]
+    pub fn dataset_id(&self) -> Option<&'a str> {
+        self.dataset_id
+    }
+
+    /// The client that wrote it.
+    #[must_use]
+    pub fn publisher(&self) -> Option<&'a str> {
+        self.publisher
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// µs since the epoch.
+    #[must_use]
+    pub fn created_at(&self) -> i64 {
+        self.created_at
+    }
+
+    /// µs since the epoch.
+    #[must_use]
+    pub fn modified_at(&self) -> i64 {
+        self.modified_at
+    }
+
+    /// The rest of the instance.
+    #[must_use]
+    pub fn instance(&self) -> InstanceRef<'a> {
+        // Checked when the document was made, so the alternative is never taken.
+        self.read_instance().unwrap_or(InstanceRef {
+            slot: *self,
+            value: "null",
+            observed_at: None,
+            unit_code: None,
+            value_type: None,
+            expires_at: None,
+            instance_id: None,
+            object_type: Strings::EMPTY,
+            sub: AttrSlots::EMPTY,
+        })
+    }
+
+    fn read_instance(&self) -> Option<InstanceRef<'a>> {
+        let mut cursor = self.body;
+        let has = |flag| self.flags & flag != 0;
+        Some(InstanceRef {
+            slot: *self,
+            value: cursor.text()?,
+            observed_at: cursor.optional(has(slot::OBSERVED))?,
+            unit_code: cursor.optional(has(slot::UNIT))?,
+            value_type: cursor.optional(has(slot::VALUE_TYPE))?,
+            expires_at: cursor.optional(has(slot::EXPIRES))?,
+            instance_id: cursor.optional(has(slot::INSTANCE_ID))?,
+            object_type: match has(slot::OBJECT_TYPE) {
+                true => Strings::read(&mut cursor)?,
+                false => Strings::EMPTY,
+            },
+            sub: match has(slot::SUB) {
+                true => AttrSlots {
+                    left: cursor.count()?,
+                    cursor,
+                },
+                false => AttrSlots { left: 0, cursor },
+            },
+        })
+    }
+}
+
+/// One attribute instance, borrowed from the document.
+#[derive(Debug, Clone, Copy)]
+pub struct InstanceRef<'a> {
+    /// Kind, times, `datasetId`, publisher.
+    pub slot: AttrSlot<'a>,
+    /// The JSON text of the value.
+    pub value: &'a str,
+    /// A `DateTime`.
+    pub observed_at: Option<&'a str>,
+    /// A UN/CEFACT unit code.
+    pub unit_code: Option<&'a str>,
+    /// The expanded datatype of a Property's value.
+    pub value_type: Option<&'a str>,
+    /// When the attribute ends, a `DateTime`.
+    pub expires_at: Option<&'a str>,
+    /// The identity of this instance in the temporal evolution.
+    pub instance_id: Option<&'a str>,
+    /// Expanded types of the entities a Relationship points at.
+    pub object_type: Strings<'a>,
+    /// Properties of the property.
+    pub sub: AttrSlots<'a>,
+}
+
+impl InstanceRef<'_> {
+    fn decode(&self) -> Result<Instance, Error> {
+        let value = RawValue::from_string(self.value.to_owned())
+            .map_err(|_| Error::corrupt("a value of a stored entity is not JSON"))?;
+        Ok(Instance {
+            kind: self.slot.kind,
+            value,
+            has_value: true,
+            has_kind: true,
+            dataset_id: self.slot.dataset_id.map(str::to_owned),
+            observed_at: self.observed_at.map(str::to_owned),
+            unit_code: self.unit_code.map(str::to_owned),
+            value_type: self.value_type.map(str::to_owned),
+            object_type: self.object_type.map(str::to_owned).collect(),
+            expires_at: self.expires_at.map(str::to_owned),
+            instance_id: self.instance_id.map(str::to_owned),
+            created_at: self.slot.created_at,
+            modified_at: self.slot.modified_at,
+            publisher: self.slot.publisher.map(str::to_owned),
+            sub: decode_slots(self.sub)?,
+        })
+    }
+}

@@ -1,0 +1,196 @@
+//! From input documents to the model (clause 4.5, 5.2, 5.5.4): normalized, concise and simplified
+//! representations, in any mixture, with every rule of the information model checked on the way.
+//!
+//! Documents are expected to have passed [`check`](crate::json::check). JSON that has not is
+//! refused too, though with less help.
+
+mod attribute;
+mod geometry;
+mod rules;
+
+use serde_json::value::RawValue;
+
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::json::{elements, first_byte, is_object, members, string_of};
+use crate::model::{Attribute, Entity, NULL};
+use attribute::Input;
+
+pub use rules::{check_name, check_uri};
+
+/// The `@context` member of a document, if it has one. The document may also be an array, whose
+/// first element is then looked at.
+pub fn split_context(body: &str) -> Result<Option<Box<RawValue>>, Error> {
+    let object = match first_byte(body) {
+        b'[' => match elements(body).next() {
+            Some(first) => first?,
+            None => return Ok(None),
+        },
+        _ => body,
+    };
+    if !is_object(object) {
+        return Ok(None);
+    }
+    for member in members(object) {
+        let (name, value) = member?;
+        if name == "@context" {
+            return attribute::raw(value).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// Reads a whole entity (create, replace, upsert). `now`, in µs since the epoch, becomes its
+/// `createdAt` and `modifiedAt`; such members in the document are ignored, as clause 5.2.2 says.
+pub fn parse_entity(body: &str, ctx: &Context, now: i64) -> Result<Entity, Error> {
+    let entity = entity(
+        body,
+        &Input {
+            ctx,
+            now,
+            fragment: false,
+        },
+    )?;
+    if entity.id.is_empty() {
+        return Err(Error::bad("the entity has no id")
+            .at("/id")
+            .remedy("add an id, for example urn:ngsi-ld:Building:001"));
+    }
+    if entity.types.is_empty() {
+        return Err(Error::bad("the entity has no type")
+            .at("/type")
+            .remedy("add a type, for example Building"));
+    }
+    Ok(entity)
+}
+
+/// Reads an entity fragment (append, update, merge). `id` and `type` may be missing; the NGSI-LD
+/// Null is taken, and attributes may leave their value out. See [`Instance::is_null`],
+/// [`Instance::has_value`] and [`Instance::has_kind`].
+///
+/// [`Instance::is_null`]: crate::model::Instance::is_null
+/// [`Instance::has_value`]: crate::model::Instance::has_value
+/// [`Instance::has_kind`]: crate::model::Instance::has_kind
+pub fn parse_fragment(body: &str, ctx: &Context, now: i64) -> Result<Entity, Error> {
+    entity(
+        body,
+        &Input {
+            ctx,
+            now,
+            fragment: true,
+        },
+    )
+}
+
+/// Reads an attribute fragment (partial update or replacement of one attribute): one instance or an
+/// array of instances. `name` is the attribute's name as in the path, not expanded.
+pub fn parse_attribute_fragment(
+    body: &str,
+    name: &str,
+    ctx: &Context,
+    now: i64,
+) -> Result<Attribute, Error> {
+    let input = Input {
+        ctx,
+        now,
+        fragment: true,
+    };
+    let name = input.attribute_name(name)?;
+    Ok(Attribute {
+        name,
+        instances: input.attribute_fragment(body)?,
+    })
+}
+
+fn entity(body: &str, input: &Input<'_>) -> Result<Entity, Error> {
+    if !is_object(body) {
+        return Err(Error::invalid("the body is not a JSON object"));
+    }
+    let mut entity = Entity {
+        created_at: input.now,
+        modified_at: input.now,
+        ..Entity::default()
+    };
+    for member in members(body) {
+        let (name, value) = member?;
+        member_of(&mut entity, &name, value, input).map_err(|e| e.under(&name))?;
+    }
+    Ok(entity)
+}
+
+fn member_of(entity: &mut Entity, name: &str, value: &str, input: &Input<'_>) -> Result<(), Error> {
+    match name {
+        "id" | "@id" => {
+            let id = string_of(value).ok_or_else(|| Error::bad("the id is not a string"))?;
+            check_uri(&id)?;
+            entity.id = id.into_owned();
+        }
+        "type" | "@type" => entity.types = types(value, input.ctx)?,
+        "scope" => entity.scopes = scopes(value, input.fragment)?,
+        "expiresAt" => entity.expires_at = Some(input.expiry(value)?),
+        // Members the system makes: ignored when given (clause 5.2.2).
+        "@context" | "createdAt" | "modifiedAt" | "deletedAt" => {}
+        _ => {
+            let iri = input.attribute_name(name).map_err(|mut e| {
+                e.pointer = None;
+                e
+            })?;
+            if entity.attributes.iter().any(|a| a.name == iri) {
+                return Err(Error::bad("two members stand for the same attribute")
+                    .remedy("keep one, or make them instances with a datasetId each"));
+            }
+            let instances = input.attribute(value, 0)?;
+            entity.attributes.push(Attribute {
+                name: iri,
+                instances,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn types(value: &str, ctx: &Context) -> Result<Vec<String>, Error> {
+    let mut types: Vec<String> = Vec::new();
+    rules::each_string(value, "type", &mut |name| {
+        check_name(name, ctx)?;
+        let iri = ctx.expand(name).into_owned();
+        if !types.contains(&iri) {
+            types.push(iri);
+        }
+        Ok(())
+    })?;
+    Ok(types)
+}
+
+fn scopes(value: &str, fragment: bool) -> Result<Vec<String>, Error> {
+    let mut scopes: Vec<String> = Vec::new();
+    rules::each_string(value, "scope", &mut |scope| {
+        if !(fragment && scope == NULL) {
+            rules::check_scope(scope)?;
+        }
+        if !scopes.iter().any(|s| s == scope) {
+            scopes.push(scope.to_owned());
+        }
+        Ok(())
+    })?;
+    Ok(scopes)
+}
+
+/// Whether a value would be taken for a geometry.
+pub(crate) fn is_geometry(value: &str) -> bool {
+    geometry::parts(value).is_some()
+}
+
+/// Whether a value can be a `languageMap`.
+pub(crate) fn is_language_map(value: &str) -> bool {
+    attribute::language_map(value).is_ok()
+}
+
+/// Turns an error about the shape of a request into one about its data.
+fn as_data(mut error: Error) -> Error {
+    error.kind = ErrorKind::BadRequestData;
+    error
+}
+
+#[cfg(test)]
+mod tests;

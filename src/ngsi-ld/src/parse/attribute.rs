@@ -1,0 +1,498 @@
+//! Attributes in all their representations (clause 4.5.2 to 4.5.24).
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::{as_data, geometry, rules};
+use crate::context::Context;
+use crate::error::Error;
+use crate::json::{
+    elements, first_byte, is_array, is_object, is_string, members, quoted, string_of,
+};
+use crate::model::{Attribute, Instance, Kind, MAX_NESTING, NULL};
+use crate::time::parse_date_time;
+
+/// Members with a meaning of their own, which therefore cannot name an attribute.
+const RESERVED: &[&str] = &[
+    "id",
+    "type",
+    "scope",
+    "value",
+    "object",
+    "languageMap",
+    "vocab",
+    "json",
+    "valueList",
+    "objectList",
+    "observedAt",
+    "unitCode",
+    "datasetId",
+    "instanceId",
+    "objectType",
+    "valueType",
+    "createdAt",
+    "modifiedAt",
+    "deletedAt",
+    "expiresAt",
+    "lang",
+    "entity",
+    "entityList",
+    "previousValue",
+    "previousObject",
+    "previousLanguageMap",
+    "previousVocab",
+    "previousJson",
+    "previousValueList",
+    "previousObjectList",
+];
+
+/// Members that say something about a value and so cannot be part of a plain one.
+const METADATA: &[&str] = &[
+    "observedAt",
+    "unitCode",
+    "datasetId",
+    "objectType",
+    "valueType",
+    "expiresAt",
+];
+
+type Member<'a> = (Cow<'a, str>, &'a str);
+
+/// What reading an attribute depends on.
+pub(super) struct Input<'c> {
+    pub(super) ctx: &'c Context,
+    pub(super) now: i64,
+    /// Whether the NGSI-LD Null and missing values are taken.
+    pub(super) fragment: bool,
+}
+
+pub(super) fn raw(text: &str) -> Result<Box<RawValue>, Error> {
+    RawValue::from_string(text.to_owned()).map_err(|_| Error::invalid("a value is not JSON"))
+}
+
+fn get<'a>(all: &[Member<'a>], name: &str) -> Option<&'a str> {
+    all.iter().find(|(n, _)| n == name).map(|(_, value)| *value)
+}
+
+impl Input<'_> {
+    /// Checks and expands the name of an attribute.
+    pub(super) fn attribute_name(&self, name: &str) -> Result<String, Error> {
+        if RESERVED.contains(&name) || name.starts_with('@') {
+            return Err(
+                Error::bad("a reserved name stands where an attribute is expected")
+                    .at(name)
+                    .remedy("rename the attribute"),
+            );
+        }
+        rules::check_name(name, self.ctx).map_err(|e| e.at(name))?;
+        Ok(self.ctx.expand(name).into_owned())
+    }
+
+    /// Reads every instance of an attribute out of the value of a member.
+    pub(super) fn attribute(&self, value: &str, depth: usize) -> Result<Vec<Instance>, Error> {
+        if depth >= MAX_NESTING {
+            return Err(Error::bad("attributes are nested too deeply"));
+        }
+        let instances = match first_byte(value) {
+            b'{' => self.object(value, depth)?,
+            b'[' if self.is_instances(value)? => {
+                let mut instances = Vec::new();
+                for (index, element) in elements(value).enumerate() {
+                    let text = element?;
+                    let instance = self.one(&collect(text)?, text, false, depth);
+                    instances.push(instance.map_err(|e| e.under(&index.to_string()))?);
+                }
+                instances
+            }
+            _ => vec![self.plain(value)?],
+        };
+        in_order(instances)
+    }
+
+    /// Reads the body of a request about one attribute.
+    pub(super) fn attribute_fragment(&self, body: &str) -> Result<Vec<Instance>, Error> {
+        let one = |text: &str| {
+            if is_object(text) {
+                let mut all = collect(text)?;
+                all.retain(|(name, _)| name != "@context");
+                self.one(&all, text, true, 0)
+            } else {
+                self.plain(text)
+            }
+        };
+        if !is_array(body) || !self.is_instances(body)? {
+            return in_order(vec![one(body)?]);
+        }
+        let each = elements(body).enumerate();
+        let instances =
+            each.map(|(index, text)| one(text?).map_err(|e| e.under(&index.to_string())));
+        in_order(instances.collect::<Result<_, _>>()?)
+    }
+
+    /// An object: one instance, or several in the `dataset` form of the simplified representation.
+    fn object(&self, value: &str, depth: usize) -> Result<Vec<Instance>, Error> {
+        let all = collect(value)?;
+        let [(only, sets)] = all.as_slice() else {
+            return Ok(vec![self.one(&all, value, false, depth)?]);
+        };
+        if only != "dataset" || !is_object(sets) {
+            return Ok(vec![self.one(&all, value, false, depth)?]);
+        }
+        let mut instances = Vec::new();
+        for member in members(sets) {
+            let (dataset, value) = member?;
+            let place = |e: Error| e.under(&dataset).under("dataset");
+            let mut instance = match first_byte(value) {
+                b'{' => self.one(&collect(value)?, value, false, depth),
+                _ => self.plain(value),
+            }
+            .map_err(place)?;
+            if dataset != "@none" {
+                rules::check_uri(&dataset).map_err(place)?;
+                instance.dataset_id = Some(dataset.into_owned());
+            }
+            instances.push(instance);
+        }
+        if instances.is_empty() {
+            return Err(Error::bad("the attribute has no instance").at("/dataset"));
+        }
+        Ok(instances)
+    }
+
+    /// Whether every element of an array is an attribute instance, rather than part of a value.
+    fn is_instances(&self, array: &str) -> Result<bool, Error> {
+        let mut any = false;
+        for element in elements(array) {
+            let element = element?;
+            if !is_object(element) {
+                return Ok(false);
+            }
+            let all = collect(element)?;
+            let typed = get(&all, "type")
+                .and_then(string_of)
+                .and_then(|t| self.kind(&t));
+            let valued = Kind::ALL
+                .iter()
+                .any(|k| get(&all, k.value_member()).is_some());
+            if typed.is_none() && !valued {
+                return Ok(false);
+            }
+            any = true;
+        }
+        Ok(any)
+    }
+
+    fn kind(&self, name: &str) -> Option<Kind> {
+        Kind::from_name(name).or_else(|| {
+            let iri = self.ctx.expand(name);
+            Kind::from_name(iri.strip_prefix("https://uri.etsi.org/ngsi-ld/")?)
+        })
+    }
+
+    /// A value without anything around it: a Property, or a `GeoProperty` if it is a geometry.
+    fn plain(&self, value: &str) -> Result<Instance, Error> {
+        let kind = match geometry::parts(value) {
+            Some(_) if is_object(value) => Kind::GeoProperty,
+            _ => Kind::Property,
+        };
+        let mut instance = Instance::new(kind, self.value(kind, value)?, self.now);
+        instance.has_kind = kind == Kind::GeoProperty;
+        Ok(instance)
+    }
+
+    /// One instance from the members of an object. `whole` is the object's own text; `bare` tells
+    /// that the object cannot be a plain value, because the request is about an attribute.
+    fn one(
+        &self,
+        all: &[Member<'_>],
+        whole: &str,
+        bare: bool,
+        depth: usize,
+    ) -> Result<Instance, Error> {
+        let type_name = match get(all, "type").or_else(|| get(all, "@type")) {
+            Some(text) if is_string(text) => string_of(text),
+            _ => None,
+        };
+        let mut valued = [Kind::GeoProperty]
+            .into_iter()
+            .chain(Kind::ALL)
+            .filter(|k| *k != Kind::Property && get(all, k.value_member()).is_some());
+        let inferred = valued.next().map(|kind| match (kind, get(all, "value")) {
+            (Kind::GeoProperty, Some(v)) if !is_object(v) || geometry::parts(v).is_none() => {
+                Kind::Property
+            }
+            (kind, _) => kind,
+        });
+        let given = type_name.as_deref().and_then(|name| self.kind(name));
+        match (given, inferred) {
+            (Some(kind), _) => self.members(kind, true, all, depth),
+            (None, Some(kind)) if type_name.is_none() => self.members(kind, true, all, depth),
+            (None, Some(_)) => Err(Error::bad("the type of the attribute is unknown")
+                .at("/type")
+                .remedy(
+                    "use one of Property, Relationship, GeoProperty, LanguageProperty, \
+                         VocabProperty, JsonProperty, ListProperty, ListRelationship",
+                )),
+            (None, None) if geometry::parts(whole).is_some() => self.plain(whole),
+            (None, None) if bare => {
+                if type_name.is_some() {
+                    return Err(Error::bad("the type of the attribute is unknown").at("/type"));
+                }
+                self.members(Kind::Property, false, all, depth)
+            }
+            (None, None) => {
+                let metadata = all
+                    .iter()
+                    .any(|(name, _)| METADATA.contains(&name.as_ref()));
+                if metadata && type_name.is_none() {
+                    return self.members(Kind::Property, false, all, depth);
+                }
+                self.plain(whole)
+            }
+        }
+    }
+
+    /// Reads the members of an instance whose kind is known.
+    fn members(
+        &self,
+        kind: Kind,
+        has_kind: bool,
+        all: &[Member<'_>],
+        depth: usize,
+    ) -> Result<Instance, Error> {
+        let mut instance = Instance::new(kind, RawValue::NULL.to_owned(), self.now);
+        instance.has_kind = has_kind;
+        instance.has_value = false;
+        for (name, value) in all {
+            self.member(&mut instance, name, value, depth)
+                .map_err(|e| e.under(name))?;
+        }
+        if !instance.has_value && !self.fragment {
+            let member = kind.value_member();
+            return Err(Error::bad(format!("a {} has no {member}", kind.name()))
+                .remedy(format!("add the member {member}")));
+        }
+        Ok(instance)
+    }
+
+    fn member(
+        &self,
+        instance: &mut Instance,
+        name: &str,
+        value: &str,
+        depth: usize,
+    ) -> Result<(), Error> {
+        let kind = instance.kind;
+        // Without a type or value, what may stand here is only known to the attribute updated.
+        let open = !instance.has_kind;
+        let simple = open || matches!(kind, Kind::Property | Kind::ListProperty);
+        let linking = open || matches!(kind, Kind::Relationship | Kind::ListRelationship);
+        match name {
+            "type" | "@type" => {}
+            _ if name == kind.value_member() => {
+                instance.value = self.value(kind, value)?;
+                instance.has_value = true;
+            }
+            "observedAt" => {
+                instance.observed_at =
+                    Some(self.or_null(value, &|v| rules::date_time(v, "observedAt"))?)
+            }
+            "expiresAt" => instance.expires_at = Some(self.expiry(value)?),
+            "datasetId" => {
+                let text = text(value, "datasetId")?;
+                rules::check_uri(&text)?;
+                if text == NULL {
+                    return Err(Error::bad("datasetId cannot be the NGSI-LD Null"));
+                }
+                instance.dataset_id = (text != "@none").then(|| text.into_owned());
+            }
+            "unitCode" if simple => {
+                instance.unit_code =
+                    Some(self.or_null(value, &|v| Ok(text(v, "unitCode")?.into()))?);
+            }
+            "valueType" if simple => {
+                instance.value_type = Some(self.or_null(value, &|v| {
+                    Ok(self.ctx.expand(&text(v, "valueType")?).into_owned())
+                })?);
+            }
+            "objectType" if linking => {
+                rules::each_string(value, "objectType", &mut |name| {
+                    if !(self.fragment && name == NULL) {
+                        rules::check_name(name, self.ctx)?;
+                    }
+                    instance
+                        .object_type
+                        .push(self.ctx.expand(name).into_owned());
+                    Ok(())
+                })?;
+            }
+            // Members the system makes: ignored when given (clause 5.2.2).
+            "createdAt" | "modifiedAt" | "deletedAt" | "instanceId" => {}
+            _ if RESERVED.contains(&name) => {
+                return Err(
+                    Error::bad(format!("a {} cannot have this member", kind.name()))
+                        .remedy("remove it, or correct the type of the attribute"),
+                );
+            }
+            _ => {
+                let iri = self.attribute_name(name).map_err(|mut e| {
+                    e.pointer = None;
+                    e
+                })?;
+                if instance.sub.iter().any(|a| a.name == iri) {
+                    return Err(Error::bad("two members stand for the same attribute")
+                        .remedy("keep one of them"));
+                }
+                let instances = self.attribute(value, depth + 1)?;
+                instance.sub.push(Attribute {
+                    name: iri,
+                    instances,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// `expiresAt`: a `DateTime` that is still to come.
+    pub(super) fn expiry(&self, value: &str) -> Result<String, Error> {
+        self.or_null(value, &|v| {
+            let text = rules::date_time(v, "expiresAt")?;
+            if parse_date_time(&text).is_some_and(|at| at <= self.now) {
+                return Err(Error::bad("expiresAt is in the past").remedy("give a later time"));
+            }
+            Ok(text)
+        })
+    }
+
+    /// In a fragment, the NGSI-LD Null stands for the removal of a member.
+    fn or_null(
+        &self,
+        value: &str,
+        read: &dyn Fn(&str) -> Result<String, Error>,
+    ) -> Result<String, Error> {
+        match string_of(value) {
+            Some(text) if self.fragment && text == NULL => Ok(NULL.to_owned()),
+            _ => read(value),
+        }
+    }
+
+    /// Checks the value of a kind; a `VocabProperty` is expanded too.
+    fn value(&self, kind: Kind, value: &str) -> Result<Box<RawValue>, Error> {
+        if first_byte(value) == b'n' && kind != Kind::JsonProperty {
+            return Err(Error::bad("a value is null").remedy(if self.fragment {
+                "use \"urn:ngsi-ld:null\" to delete"
+            } else {
+                "leave the attribute out"
+            }));
+        }
+        let mut instance = Instance::new(kind, raw(value)?, self.now);
+        if instance.is_null() {
+            if self.fragment {
+                return Ok(instance.value);
+            }
+            return Err(Error::bad("the NGSI-LD Null cannot be a value here")
+                .remedy("leave the attribute out"));
+        }
+        match kind {
+            Kind::Property | Kind::JsonProperty => {}
+            Kind::GeoProperty => geometry::check(value)?,
+            Kind::Relationship => {
+                rules::each_string(value, "object", &mut |uri| rules::check_uri(uri))?;
+            }
+            Kind::LanguageProperty => language_map(value)?,
+            Kind::ListProperty => {
+                if !is_array(value) {
+                    return Err(Error::bad("valueList is not an array"));
+                }
+            }
+            Kind::ListRelationship => object_list(value)?,
+            Kind::VocabProperty => instance.value = raw(&self.vocab(value)?)?,
+        }
+        Ok(instance.value)
+    }
+
+    fn vocab(&self, value: &str) -> Result<String, Error> {
+        let mut terms = Vec::new();
+        rules::each_string(value, "vocab", &mut |term| {
+            terms.push(quoted(&self.ctx.expand(term)));
+            Ok(())
+        })?;
+        Ok(if is_array(value) {
+            format!("[{}]", terms.join(","))
+        } else {
+            terms.concat()
+        })
+    }
+}
+
+fn collect(object: &str) -> Result<Vec<Member<'_>>, Error> {
+    members(object).collect()
+}
+
+fn text<'a>(value: &'a str, what: &str) -> Result<Cow<'a, str>, Error> {
+    string_of(value)
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| Error::bad(format!("{what} is not a string")))
+}
+
+pub(super) fn language_map(value: &str) -> Result<(), Error> {
+    if !is_object(value) {
+        return Err(Error::bad("languageMap is not an object"));
+    }
+    for member in members(value) {
+        let (tag, texts) = member?;
+        let valid = tag == "@none"
+            || (!tag.is_empty()
+                && tag.split('-').all(|part| {
+                    (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+                }));
+        if !valid {
+            return Err(Error::bad("a key of languageMap is not a language tag")
+                .at(format!("/{tag}"))
+                .remedy("use tags such as ja, en or @none"));
+        }
+        rules::each_string(texts, "a text", &mut |_| Ok(())).map_err(|e| as_data(e).under(&tag))?;
+    }
+    Ok(())
+}
+
+fn object_list(value: &str) -> Result<(), Error> {
+    if !is_array(value) {
+        return Err(Error::bad("objectList is not an array"));
+    }
+    for (index, element) in elements(value).enumerate() {
+        let element = element?;
+        let uri = if is_object(element) {
+            get(&collect(element)?, "object")
+        } else {
+            Some(element)
+        };
+        let Some(uri) = uri.and_then(string_of) else {
+            return Err(
+                Error::bad("an element of objectList is neither a URI nor has an object")
+                    .at(format!("/{index}")),
+            );
+        };
+        rules::check_uri(&uri).map_err(|e| e.under(&index.to_string()))?;
+    }
+    Ok(())
+}
+
+/// The default instance first, each `datasetId` once.
+fn in_order(mut instances: Vec<Instance>) -> Result<Vec<Instance>, Error> {
+    instances.sort_by_key(|i| i.dataset_id.is_some());
+    for (index, instance) in instances.iter().enumerate() {
+        if instances
+            .iter()
+            .skip(index + 1)
+            .any(|other| other.dataset_id == instance.dataset_id)
+        {
+            return Err(
+                Error::bad("two instances of the attribute have the same datasetId")
+                    .remedy("give each instance but one a datasetId of its own"),
+            );
+        }
+    }
+    Ok(instances)
+}

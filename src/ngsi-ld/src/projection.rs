@@ -1,0 +1,38 @@
+//! The hooks through which a caller cuts what may be seen. Nothing here knows why.
+
+use std::borrow::Cow;
+
+/// What of the stored entities exists for one request. Reading and matching ask it about every type
+/// and attribute and treat what is not visible as absent.
+pub trait Projection {
+    /// Whether entities are seen as being of this expanded type.
+    fn entity_type(&self, iri: &str) -> bool;
+
+    /// Whether the attribute of this expanded name, written by `publisher`, is seen.
+    fn attribute(&self, name: &str, publisher: Option<&str>) -> bool;
+
+    /// The identifier to show for a stored one.
+    fn outward_id<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        Cow::Borrowed(id)
+    }
+
+    /// A text that occurs in every identifier [`outward_id`](Self::outward_id) changes; `None` if
+    /// it changes none. Lets values without it be copied as they are.
+    fn id_marker(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// Everything is seen as stored.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Everything;
+
+impl Projection for Everything {
+    fn entity_type(&self, _iri: &str) -> bool {
+        true
+    }
+
+    fn attribute(&self, _name: &str, _publisher: Option<&str>) -> bool {
+        true
+    }
+}

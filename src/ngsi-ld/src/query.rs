@@ -1,0 +1,87 @@
+//! Selecting entities: by id, type, attributes and the query language (clause 4.9, 4.17).
+
+mod eval;
+mod parser;
+mod print;
+mod q;
+mod types;
+
+use regex::{Regex, RegexBuilder};
+
+use crate::error::{Error, ErrorKind};
+use crate::model::EntityDoc;
+use crate::projection::Projection;
+
+pub use q::{Indexable, Name, Op, Operand, Path, Pattern, Q, Scalar};
+pub use types::TypeSelection;
+
+/// Bytes a compiled pattern may take: regular expressions come from outside.
+const MAX_PATTERN: usize = 1 << 18;
+
+/// What entities have to be like. An empty query matches every entity of a visible type.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// If not empty: one of these, as stored.
+    pub ids: Vec<String>,
+    /// Of these types.
+    pub types: Option<TypeSelection>,
+    /// An id, as shown to the caller, that fits. See [`id_pattern`].
+    pub id_pattern: Option<Regex>,
+    /// If not empty: with at least one of these attributes (expanded).
+    pub attrs: Vec<String>,
+    /// A condition on attributes.
+    pub q: Option<Q>,
+}
+
+impl Query {
+    /// Whether an entity is selected. What `p` hides is absent: types, attributes, and identifiers,
+    /// which are compared as the caller sees them (only [`ids`](Self::ids) are compared as stored).
+    pub fn matches(&self, doc: &EntityDoc, p: &dyn Projection) -> bool {
+        if !self.ids.is_empty() && !self.ids.iter().any(|id| id == doc.id()) {
+            return false;
+        }
+        let visible = |iri: &str| p.entity_type(iri);
+        if !doc.types().any(visible) {
+            return false;
+        }
+        if let Some(types) = &self.types
+            && !types.matches(&|wanted| doc.types().any(|iri| iri == wanted && visible(iri)))
+        {
+            return false;
+        }
+        if let Some(pattern) = &self.id_pattern
+            && !pattern.is_match(&p.outward_id(doc.id()))
+        {
+            return false;
+        }
+        let has = |name: &String| {
+            doc.attributes()
+                .any(|slot| slot.name() == name && p.attribute(slot.name(), slot.publisher()))
+        };
+        if !self.attrs.is_empty() && !self.attrs.iter().any(has) {
+            return false;
+        }
+        self.q.as_ref().is_none_or(|q| eval::matches(q, doc, p))
+    }
+}
+
+/// Compiles the `idPattern` parameter.
+pub fn id_pattern(text: &str) -> Result<Regex, Error> {
+    regex(text).map_err(|e| e.at("idPattern"))
+}
+
+fn regex(text: &str) -> Result<Regex, Error> {
+    RegexBuilder::new(text)
+        .size_limit(MAX_PATTERN)
+        .build()
+        .map_err(|e| match e {
+            regex::Error::CompiledTooBig(_) => {
+                Error::new(ErrorKind::TooLarge, "a regular expression is too large")
+            }
+            _ => Error::bad("a regular expression cannot be read")
+                .remedy("look-around and back references are not available"),
+        })
+}
+
+#[cfg(test)]
+mod tests;

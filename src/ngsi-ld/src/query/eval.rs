@@ -1,0 +1,249 @@
+//! Whether a condition holds for a stored entity.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use super::q::{Name, Op, Operand, Path, Q, Scalar};
+use crate::json::{elements, first_byte, members, string_of};
+use crate::model::{AttrSlot, EntityDoc, Kind};
+use crate::projection::Projection;
+use crate::render::visible_times;
+use crate::time::{parse_date, parse_date_time, parse_time};
+
+/// What a path can lead to.
+#[derive(Clone, Copy)]
+enum Target<'a> {
+    /// JSON text of a value, and the kind of the attribute it belongs to.
+    Json(&'a str, Kind),
+    /// A text that is not kept as JSON.
+    Text(&'a str),
+    /// An expanded name.
+    Iri(&'a str),
+    /// µs since the epoch.
+    Micros(i64),
+}
+
+pub(super) fn matches(q: &Q, doc: &EntityDoc, p: &dyn Projection) -> bool {
+    match q {
+        Q::And(parts) => parts.iter().all(|part| matches(part, doc, p)),
+        Q::Or(parts) => parts.iter().any(|part| matches(part, doc, p)),
+        Q::Exists(path) => follow(path, doc, p, &mut |_| true),
+        Q::Compare { path, op, operand } => {
+            follow(path, doc, p, &mut |target| compare(target, *op, operand, p))
+        }
+        Q::Match {
+            path,
+            negated,
+            pattern,
+        } => follow(path, doc, p, &mut |target| {
+            let found = any_leaf(target, p, &mut |leaf| match leaf {
+                Leaf::Text(text) | Leaf::Iri(text) => pattern.0.is_match(text),
+                _ => false,
+            });
+            found != *negated
+        }),
+    }
+}
+
+/// Calls `test` on everything the path leads to, until it holds.
+fn follow(
+    path: &Path,
+    doc: &EntityDoc,
+    p: &dyn Projection,
+    test: &mut dyn FnMut(Target<'_>) -> bool,
+) -> bool {
+    let Some((first, rest)) = path.names.split_first() else {
+        return false;
+    };
+    if path.is_system() {
+        if !rest.is_empty() || !path.json.is_empty() {
+            return false;
+        }
+        return match first.term.as_str() {
+            "expiresAt" => doc.expires_at().is_some_and(|at| test(Target::Text(at))),
+            term => visible_times(doc, p).is_some_and(|(created, modified)| {
+                test(Target::Micros(if term == "createdAt" {
+                    created
+                } else {
+                    modified
+                }))
+            }),
+        };
+    }
+    doc.attributes()
+        .filter(|slot| slot.name() == first.iri && p.attribute(slot.name(), slot.publisher()))
+        .any(|slot| descend(slot, rest, &path.json, test))
+}
+
+fn descend(
+    slot: AttrSlot<'_>,
+    names: &[Name],
+    json: &[String],
+    test: &mut dyn FnMut(Target<'_>) -> bool,
+) -> bool {
+    let instance = slot.instance();
+    let Some((next, rest)) = names.split_first() else {
+        return inside(instance.value, slot.kind(), json, test);
+    };
+    let mut sub = instance.sub;
+    if sub.any(|sub| sub.name() == next.iri && descend(sub, rest, json, test)) {
+        return true;
+    }
+    if !rest.is_empty() || !json.is_empty() {
+        return false;
+    }
+    let text = match next.term.as_str() {
+        "observedAt" => instance.observed_at,
+        "unitCode" => instance.unit_code,
+        "datasetId" => slot.dataset_id(),
+        "expiresAt" => instance.expires_at,
+        "createdAt" => return test(Target::Micros(slot.created_at())),
+        "modifiedAt" => return test(Target::Micros(slot.modified_at())),
+        "valueType" => {
+            return instance
+                .value_type
+                .is_some_and(|iri| test(Target::Iri(iri)));
+        }
+        "objectType" => {
+            let mut types = instance.object_type;
+            return types.any(|iri| test(Target::Iri(iri)));
+        }
+        _ => None,
+    };
+    text.is_some_and(|text| test(Target::Text(text)))
+}
+
+/// Follows member names into a value; arrays on the way are looked at element by element.
+fn inside(
+    value: &str,
+    kind: Kind,
+    json: &[String],
+    test: &mut dyn FnMut(Target<'_>) -> bool,
+) -> bool {
+    let Some((next, rest)) = json.split_first() else {
+        return test(Target::Json(value, kind));
+    };
+    match first_byte(value) {
+        b'{' => {
+            let any_language = next == "*" && kind == Kind::LanguageProperty;
+            members(value)
+                .filter_map(Result::ok)
+                .filter(|(name, _)| any_language || name == next)
+                .any(|(_, value)| inside(value, kind, rest, test))
+        }
+        b'[' => elements(value)
+            .filter_map(Result::ok)
+            .any(|v| inside(v, kind, json, test)),
+        _ => false,
+    }
+}
+
+/// A scalar in the data.
+enum Leaf<'a> {
+    Text(&'a str),
+    Iri(&'a str),
+    Number(f64),
+    Bool(bool),
+    Micros(i64),
+}
+
+/// Calls `test` on a target's scalar, or on each of several, until it holds.
+fn any_leaf(
+    target: Target<'_>,
+    p: &dyn Projection,
+    test: &mut dyn FnMut(&Leaf<'_>) -> bool,
+) -> bool {
+    let (value, kind) = match target {
+        Target::Micros(at) => return test(&Leaf::Micros(at)),
+        Target::Iri(iri) => return test(&Leaf::Iri(iri)),
+        Target::Text(text) => return test(&Leaf::Text(&outward(text, p))),
+        Target::Json(value, kind) => (value, kind),
+    };
+    match first_byte(value) {
+        b'"' => string_of(value).is_some_and(|text| match kind {
+            Kind::VocabProperty => test(&Leaf::Iri(&text)),
+            _ => test(&Leaf::Text(&outward(&text, p))),
+        }),
+        b'[' => elements(value)
+            .filter_map(Result::ok)
+            .any(|element| any_leaf(Target::Json(element, kind), p, test)),
+        b'{' => {
+            // A typed value, an element of an objectList, or the texts of a language map.
+            members(value).filter_map(Result::ok).any(|(name, inner)| {
+                let counts = match kind {
+                    Kind::LanguageProperty => true,
+                    Kind::ListRelationship => name == "object",
+                    _ => name == "@value",
+                };
+                counts && first_byte(inner) != b'{' && any_leaf(Target::Json(inner, kind), p, test)
+            })
+        }
+        b't' => test(&Leaf::Bool(true)),
+        b'f' => test(&Leaf::Bool(false)),
+        b'n' => false,
+        _ => value
+            .trim()
+            .parse()
+            .is_ok_and(|number| test(&Leaf::Number(number))),
+    }
+}
+
+fn outward<'a>(text: &'a str, p: &dyn Projection) -> Cow<'a, str> {
+    match p.id_marker() {
+        Some(marker) if text.contains(marker) => p.outward_id(text),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+fn compare(target: Target<'_>, op: Op, operand: &Operand, p: &dyn Projection) -> bool {
+    let equal = |leaf: &Leaf<'_>| match operand {
+        Operand::One(value) => same(leaf, value),
+        Operand::List(values) => values.iter().any(|value| same(leaf, value)),
+        Operand::Range(from, to) => {
+            order(leaf, from).is_some_and(Ordering::is_ge)
+                && order(leaf, to).is_some_and(Ordering::is_le)
+        }
+    };
+    let Operand::One(value) = operand else {
+        return any_leaf(target, p, &mut |leaf| equal(leaf)) == (op == Op::Equal);
+    };
+    match op {
+        Op::Equal => any_leaf(target, p, &mut |leaf| equal(leaf)),
+        Op::Unequal => !any_leaf(target, p, &mut |leaf| equal(leaf)),
+        Op::Greater => any_leaf(target, p, &mut |leaf| {
+            order(leaf, value).is_some_and(Ordering::is_gt)
+        }),
+        Op::GreaterEqual => any_leaf(target, p, &mut |leaf| {
+            order(leaf, value).is_some_and(Ordering::is_ge)
+        }),
+        Op::Less => any_leaf(target, p, &mut |leaf| {
+            order(leaf, value).is_some_and(Ordering::is_lt)
+        }),
+        Op::LessEqual => any_leaf(target, p, &mut |leaf| {
+            order(leaf, value).is_some_and(Ordering::is_le)
+        }),
+    }
+}
+
+fn same(leaf: &Leaf<'_>, value: &Scalar) -> bool {
+    match (leaf, value) {
+        (Leaf::Bool(a), Scalar::Bool(b)) => a == b,
+        (Leaf::Text(a), Scalar::Uri(b)) => *a == b,
+        (Leaf::Iri(a), Scalar::Uri(b)) => *a == b,
+        (Leaf::Iri(a), Scalar::Text { text, iri }) => *a == iri || *a == text,
+        _ => order(leaf, value) == Some(Ordering::Equal),
+    }
+}
+
+/// How data stand to a literal; `None` if they cannot be compared.
+fn order(leaf: &Leaf<'_>, value: &Scalar) -> Option<Ordering> {
+    match (leaf, value) {
+        (Leaf::Number(a), Scalar::Number { value, .. }) => a.partial_cmp(value),
+        (Leaf::Text(a), Scalar::Text { text, .. }) => Some((*a).cmp(text)),
+        (Leaf::Text(a), Scalar::DateTime(_, at)) => Some(parse_date_time(a)?.cmp(at)),
+        (Leaf::Text(a), Scalar::Date(_, at)) => Some(parse_date(a)?.cmp(at)),
+        (Leaf::Text(a), Scalar::Time(_, at)) => Some(parse_time(a)?.cmp(at)),
+        (Leaf::Micros(a), Scalar::DateTime(_, at)) => Some(a.cmp(at)),
+        _ => None,
+    }
+}

@@ -1,0 +1,305 @@
+//! Reading the `q` parameter (clause 4.9).
+
+use super::q::{Name, Op, Operand, Path, Pattern, Q, Scalar};
+use crate::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::parse::check_name;
+use crate::time::{parse_date, parse_date_time, parse_time};
+
+/// Parentheses: how deep.
+const MAX_DEPTH: usize = 16;
+/// Conditions in one query.
+const MAX_TERMS: usize = 128;
+
+pub(super) fn parse(text: &str, ctx: &Context) -> Result<Q, Error> {
+    let mut parser = Parser {
+        whole: text,
+        rest: text,
+        ctx,
+        terms: 0,
+    };
+    let q = parser.any(0)?;
+    if !parser.rest.is_empty() {
+        return Err(parser.fault("an operator is expected"));
+    }
+    Ok(q)
+}
+
+#[derive(Clone, Copy)]
+struct Parser<'a> {
+    whole: &'a str,
+    rest: &'a str,
+    ctx: &'a Context,
+    terms: usize,
+}
+
+impl<'a> Parser<'a> {
+    /// `a|b`; `;` binds tighter.
+    fn any(&mut self, depth: usize) -> Result<Q, Error> {
+        if depth > MAX_DEPTH {
+            return Err(self.complex("the query is nested too deeply"));
+        }
+        let mut parts = vec![self.all(depth)?];
+        while self.take("|") {
+            parts.push(self.all(depth)?);
+        }
+        Ok(one_or(parts, Q::Or))
+    }
+
+    fn all(&mut self, depth: usize) -> Result<Q, Error> {
+        let mut parts = vec![self.term(depth)?];
+        while self.take(";") {
+            parts.push(self.term(depth)?);
+        }
+        Ok(one_or(parts, Q::And))
+    }
+
+    fn term(&mut self, depth: usize) -> Result<Q, Error> {
+        if self.take("(") {
+            let inner = self.any(depth + 1)?;
+            if !self.take(")") {
+                return Err(self.fault("a closing parenthesis is expected"));
+            }
+            return Ok(inner);
+        }
+        self.terms += 1;
+        if self.terms > MAX_TERMS {
+            return Err(self.complex("the query has too many conditions"));
+        }
+        let path = self.path()?;
+        for (symbol, negated) in [("!~=", true), ("~=", false)] {
+            if self.take(symbol) {
+                let pattern = self.pattern()?;
+                return Ok(Q::Match {
+                    path,
+                    negated,
+                    pattern,
+                });
+            }
+        }
+        let ops = [
+            Op::Equal,
+            Op::Unequal,
+            Op::GreaterEqual,
+            Op::LessEqual,
+            Op::Greater,
+            Op::Less,
+        ];
+        for op in ops {
+            if self.take(op.symbol()) {
+                let operand = self.operand(op)?;
+                return Ok(Q::Compare { path, op, operand });
+            }
+        }
+        Ok(Q::Exists(path))
+    }
+
+    fn path(&mut self) -> Result<Path, Error> {
+        let mut names = vec![self.attribute()?];
+        while self.take(".") {
+            names.push(self.attribute()?);
+        }
+        let mut json = Vec::new();
+        if self.take("[") {
+            let Some((inside, rest)) = self.rest.split_once(']') else {
+                return Err(self.fault("a closing bracket is expected"));
+            };
+            json = inside.split('.').map(str::to_owned).collect();
+            if json.iter().any(String::is_empty) || inside.contains('[') {
+                return Err(self.fault("a member name is expected"));
+            }
+            self.rest = rest;
+        }
+        Ok(Path { names, json })
+    }
+
+    fn attribute(&mut self) -> Result<Name, Error> {
+        let term = self.until(|c| !(c.is_alphanumeric() || c == '_' || c == ':'));
+        if term.is_empty() {
+            return Err(self.fault("the name of an attribute is expected"));
+        }
+        check_name(term, self.ctx).map_err(|e| e.at("q"))?;
+        Ok(Name {
+            term: term.to_owned(),
+            iri: self.ctx.expand(term).into_owned(),
+        })
+    }
+
+    fn operand(&mut self, op: Op) -> Result<Operand, Error> {
+        let first = self.scalar()?;
+        let equality = matches!(op, Op::Equal | Op::Unequal);
+        if self.rest.starts_with("..") || self.rest.starts_with(',') {
+            if !equality {
+                return Err(self.fault("ranges and lists go with == and != only"));
+            }
+            if self.take("..") {
+                let last = self.scalar()?;
+                if !same_order(&first, &last) {
+                    return Err(self.fault("the ends of a range are of different types"));
+                }
+                return Ok(Operand::Range(first, last));
+            }
+            let mut values = vec![first];
+            while self.take(",") {
+                values.push(self.scalar()?);
+                if values.len() > MAX_TERMS {
+                    return Err(self.complex("a list has too many values"));
+                }
+            }
+            return Ok(Operand::List(values));
+        }
+        if !equality && matches!(first, Scalar::Bool(_)) {
+            return Err(self.fault("true and false go with == and != only"));
+        }
+        Ok(Operand::One(first))
+    }
+
+    fn scalar(&mut self) -> Result<Scalar, Error> {
+        if self.rest.starts_with('"') {
+            let text = self.quoted()?;
+            let iri = self.ctx.expand(&text).into_owned();
+            return Ok(Scalar::Text { text, iri });
+        }
+        let start = *self;
+        let mut word = self.until(|c| matches!(c, ';' | '|' | '(' | ')' | ',' | '"'));
+        if let Some((before, _)) = word.split_once("..") {
+            word = before;
+            self.rest = start.rest.get(word.len()..).unwrap_or_default();
+        }
+        let text = || word.to_owned();
+        let scalar = match word {
+            "true" => Some(Scalar::Bool(true)),
+            "false" => Some(Scalar::Bool(false)),
+            _ if is_number(word) => {
+                let value = word.parse().ok().filter(|n: &f64| n.is_finite());
+                value.map(|value| Scalar::Number {
+                    text: text(),
+                    value,
+                })
+            }
+            _ => parse_date_time(word)
+                .map(|at| Scalar::DateTime(text(), at))
+                .or_else(|| parse_date(word).map(|at| Scalar::Date(text(), at)))
+                .or_else(|| parse_time(word).map(|at| Scalar::Time(text(), at)))
+                .or_else(|| {
+                    crate::parse::check_uri(word)
+                        .is_ok()
+                        .then(|| Scalar::Uri(text()))
+                }),
+        };
+        scalar.ok_or_else(|| {
+            start.fault("a value is expected").remedy(
+                "put texts in double quotes; numbers, true, false, dates and URIs stand as they are",
+            )
+        })
+    }
+
+    /// A text in double quotes, where `\"` and `\\` stand for `"` and `\`.
+    fn quoted(&mut self) -> Result<String, Error> {
+        let start = *self;
+        let mut text = String::new();
+        let mut chars = self.rest.char_indices().skip(1).peekable();
+        while let Some((at, c)) = chars.next() {
+            match c {
+                '"' => {
+                    self.rest = self.rest.get(at + 1..).unwrap_or_default();
+                    return Ok(text);
+                }
+                '\\' => match chars.next_if(|(_, next)| matches!(next, '"' | '\\')) {
+                    Some((_, escaped)) => text.push(escaped),
+                    None => text.push('\\'),
+                },
+                c => text.push(c),
+            }
+        }
+        Err(start.fault("the closing double quote is missing"))
+    }
+
+    /// A regular expression: quoted, or bare up to an operator outside its own parentheses.
+    fn pattern(&mut self) -> Result<Pattern, Error> {
+        let start = *self;
+        let text = if self.rest.starts_with('"') {
+            self.quoted()?
+        } else {
+            let mut depth = 0_usize;
+            self.until(|c| {
+                match c {
+                    '(' | '[' => depth += 1,
+                    ')' | ']' if depth > 0 => {
+                        depth -= 1;
+                        return false;
+                    }
+                    _ => {}
+                }
+                c == ';' || (depth == 0 && matches!(c, '|' | ')'))
+            })
+            .to_owned()
+        };
+        if text.is_empty() {
+            return Err(start.fault("a regular expression is expected"));
+        }
+        super::regex(&text).map(Pattern).map_err(|e| e.at("q"))
+    }
+
+    fn take(&mut self, symbol: &str) -> bool {
+        match self.rest.strip_prefix(symbol) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Steps over everything before the first character that `stop` wants.
+    fn until(&mut self, stop: impl FnMut(char) -> bool) -> &'a str {
+        let end = self.rest.find(stop).unwrap_or(self.rest.len());
+        let (before, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
+        self.rest = rest;
+        before
+    }
+
+    fn fault(&self, what: &str) -> Error {
+        let before = self.whole.len() - self.rest.len();
+        let place = self
+            .whole
+            .get(..before)
+            .map_or(0, |text| text.chars().count())
+            + 1;
+        Error::bad(format!("{what} at character {place}")).at("q")
+    }
+
+    fn complex(&self, what: &str) -> Error {
+        let mut error = self.fault(what);
+        error.kind = ErrorKind::TooLarge;
+        error
+    }
+}
+
+fn one_or(mut parts: Vec<Q>, several: fn(Vec<Q>) -> Q) -> Q {
+    match parts.pop() {
+        Some(only) if parts.is_empty() => only,
+        last => {
+            parts.extend(last);
+            several(parts)
+        }
+    }
+}
+
+/// As JSON writes numbers.
+fn is_number(word: &str) -> bool {
+    word.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+        && serde_json::from_str::<serde_json::Number>(word).is_ok()
+}
+
+fn same_order(a: &Scalar, b: &Scalar) -> bool {
+    use Scalar::{Date, DateTime, Number, Text, Time};
+    matches!(
+        (a, b),
+        (Number { .. }, Number { .. })
+            | (Text { .. }, Text { .. })
+            | (DateTime(..), DateTime(..))
+            | (Date(..), Date(..))
+            | (Time(..), Time(..))
+    )
+}

@@ -1,0 +1,277 @@
+//! From stored entities to answers, without a tree (clause 4.5.1 to 4.5.4).
+
+mod instance;
+mod language;
+
+use crate::context::Context;
+use crate::json::{rewrite_into, write_string};
+use crate::model::{AttrSlot, EntityDoc};
+use crate::projection::Projection;
+use crate::time::write_date_time;
+
+/// The representation of an entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Format {
+    /// Everything spelled out.
+    #[default]
+    Normalized,
+    /// Without what can be inferred, and without loss.
+    Concise,
+    /// Names and values only.
+    Simplified,
+}
+
+/// How to show an entity.
+#[derive(Debug, Clone, Default)]
+pub struct RenderOptions {
+    /// The representation.
+    pub format: Format,
+    /// Whether `createdAt` and `modifiedAt` are shown.
+    pub sys_attrs: bool,
+    /// If not empty: only these members (expanded names; `id`, `type`, `scope`).
+    pub pick: Vec<String>,
+    /// Not these members (expanded names; `id`, `type`, `scope`).
+    pub omit: Vec<String>,
+    /// If not empty: only these attributes (expanded), and only entities that have one of them.
+    pub attrs: Vec<String>,
+    /// Natural languages wanted, as in `Accept-Language`: turns `LanguageProperty` into Property.
+    pub lang: Option<String>,
+    /// If not empty: only these instances; `@none` is the default instance.
+    pub dataset_ids: Vec<String>,
+    /// Whether the `@context` becomes a member.
+    pub embed_context: bool,
+}
+
+impl RenderOptions {
+    fn shows(&self, name: &str) -> bool {
+        let named = |list: &[String]| {
+            list.iter().any(|n| {
+                n == name || n.strip_prefix('@') == Some(name) || (name == "scope" && n == SCOPE)
+            })
+        };
+        (self.pick.is_empty() || named(&self.pick)) && !named(&self.omit)
+    }
+}
+
+const SCOPE: &str = "https://uri.etsi.org/ngsi-ld/scope";
+
+/// Appends the entity as a JSON object to `out`, as far as `p` lets it be seen.
+///
+/// False, with nothing appended, if nothing selected remains: no type is visible, `attrs` names no
+/// attribute that is there, or `pick` nothing that is.
+///
+/// If `p` hides an attribute, the entity's own times are those of the attributes that remain, so
+/// that they tell nothing about the others.
+pub fn render(
+    doc: &EntityDoc,
+    p: &dyn Projection,
+    ctx: &Context,
+    o: &RenderOptions,
+    out: &mut Vec<u8>,
+) -> bool {
+    let start = out.len();
+    let mut writer = Writer {
+        p,
+        ctx,
+        o,
+        out,
+        first: true,
+    };
+    let shown = writer.entity(doc);
+    if !shown {
+        out.truncate(start);
+    }
+    shown
+}
+
+/// `createdAt` and `modifiedAt` of an entity as a caller may know them; `None` if all that it could
+/// tell them by is hidden.
+pub(crate) fn visible_times(doc: &EntityDoc, p: &dyn Projection) -> Option<(i64, i64)> {
+    let mut hidden = false;
+    let mut times: Option<(i64, i64)> = None;
+    for slot in doc.attributes() {
+        if p.attribute(slot.name(), slot.publisher()) {
+            let (created, modified) =
+                times.unwrap_or_else(|| (slot.created_at(), slot.modified_at()));
+            times = Some((
+                created.min(slot.created_at()),
+                modified.max(slot.modified_at()),
+            ));
+        } else {
+            hidden = true;
+        }
+    }
+    if hidden {
+        times
+    } else {
+        Some((doc.created_at(), doc.modified_at()))
+    }
+}
+
+struct Writer<'a> {
+    p: &'a dyn Projection,
+    ctx: &'a Context,
+    o: &'a RenderOptions,
+    out: &'a mut Vec<u8>,
+    /// Whether the object being written has no member yet.
+    first: bool,
+}
+
+impl Writer<'_> {
+    fn entity(&mut self, doc: &EntityDoc) -> bool {
+        if !doc.types().any(|iri| self.p.entity_type(iri)) {
+            return false;
+        }
+        self.open();
+        if self.o.shows("id") {
+            self.name("id");
+            let id = self.p.outward_id(doc.id());
+            write_string(&id, self.out);
+        }
+        if self.o.shows("type") {
+            self.name("type");
+            let p = self.p;
+            self.terms(&mut doc.types().filter(|iri| p.entity_type(iri)));
+        }
+        if !doc.scopes().is_empty() && self.o.shows("scope") {
+            self.name("scope");
+            let mut scopes = doc.scopes();
+            let (one, more) = (scopes.next(), scopes.next());
+            if let (Some(scope), None) = (one, more) {
+                write_string(scope, self.out);
+            } else {
+                for (index, scope) in doc.scopes().enumerate() {
+                    self.out.push(if index == 0 { b'[' } else { b',' });
+                    write_string(scope, self.out);
+                }
+                self.out.push(b']');
+            }
+        }
+        if let Some(at) = doc.expires_at().filter(|_| self.o.shows("expiresAt")) {
+            self.name("expiresAt");
+            write_string(at, self.out);
+        }
+        if self.o.sys_attrs
+            && let Some((created, modified)) = visible_times(doc, self.p)
+        {
+            self.times(created, modified, true);
+        }
+        let any = self.attributes(doc);
+        let something = !self.first;
+        if self.o.embed_context {
+            self.name("@context");
+            self.out.extend_from_slice(self.ctx.json().get().as_bytes());
+        }
+        self.close();
+        something && (any || self.o.attrs.is_empty())
+    }
+
+    /// Writes the attributes; true if there was one.
+    fn attributes(&mut self, doc: &EntityDoc) -> bool {
+        let mut any = false;
+        let mut group: Vec<AttrSlot<'_>> = Vec::new();
+        for slot in doc.attributes() {
+            let o = self.o;
+            let selected = (o.attrs.is_empty() || o.attrs.iter().any(|a| a == slot.name()))
+                && o.shows(slot.name())
+                && (o.dataset_ids.is_empty()
+                    || o.dataset_ids
+                        .iter()
+                        .any(|d| d == slot.dataset_id().unwrap_or("@none")))
+                && self.p.attribute(slot.name(), slot.publisher());
+            if !selected {
+                continue;
+            }
+            any = true;
+            if group
+                .first()
+                .is_some_and(|first| first.name() != slot.name())
+            {
+                self.attribute(&group);
+                group.clear();
+            }
+            group.push(slot);
+        }
+        if !group.is_empty() {
+            self.attribute(&group);
+        }
+        any
+    }
+
+    fn times(&mut self, created: i64, modified: i64, entity: bool) {
+        for (name, at) in [("createdAt", created), ("modifiedAt", modified)] {
+            if !entity || self.o.shows(name) {
+                self.name(name);
+                self.out.push(b'"');
+                write_date_time(at, self.out);
+                self.out.push(b'"');
+            }
+        }
+    }
+
+    fn open(&mut self) {
+        self.out.push(b'{');
+        self.first = true;
+    }
+
+    fn close(&mut self) {
+        self.out.push(b'}');
+        self.first = false;
+    }
+
+    /// Writes a member's name, a comma before it where needed.
+    fn name(&mut self, name: &str) {
+        if !self.first {
+            self.out.push(b',');
+        }
+        self.first = false;
+        write_string(name, self.out);
+        self.out.push(b':');
+    }
+
+    /// Writes a compacted member name.
+    fn compact_name(&mut self, iri: &str) {
+        let ctx = self.ctx;
+        self.name(&ctx.compact(iri));
+    }
+
+    /// Writes compacted terms: one as a string, several as an array.
+    fn terms(&mut self, iris: &mut dyn Iterator<Item = &str>) {
+        let start = self.out.len();
+        let mut count = 0_usize;
+        for iri in iris {
+            if count > 0 {
+                self.out.push(b',');
+            }
+            write_string(&self.ctx.compact(iri), self.out);
+            count += 1;
+        }
+        if count != 1 {
+            self.out.insert(start, b'[');
+            self.out.push(b']');
+        }
+    }
+
+    /// Writes stored JSON, identifiers shown as the projection wants them.
+    fn value(&mut self, json: &str) {
+        match self.p.id_marker() {
+            None => self.out.extend_from_slice(json.as_bytes()),
+            Some(marker) => {
+                let p = self.p;
+                rewrite_into(json, marker, &|id| Some(p.outward_id(id)), self.out);
+            }
+        }
+    }
+
+    /// Writes a stored text that may be an identifier.
+    fn id(&mut self, id: &str) {
+        let shown = match self.p.id_marker() {
+            Some(marker) if id.contains(marker) => self.p.outward_id(id),
+            _ => id.into(),
+        };
+        write_string(&shown, self.out);
+    }
+}
+
+#[cfg(test)]
+mod tests;

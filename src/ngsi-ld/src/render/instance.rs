@@ -1,0 +1,224 @@
+//! Attribute instances in the three representations.
+
+use super::{Format, Writer, language};
+use crate::json::{elements, first_byte, is_array, is_object, members, string_of, write_string};
+use crate::model::{AttrSlot, AttrSlots, InstanceRef, Kind};
+
+impl Writer<'_> {
+    /// Writes an attribute from its instances, of which there is at least one.
+    pub(super) fn attribute(&mut self, slots: &[AttrSlot<'_>]) {
+        let Some(first) = slots.first() else { return };
+        self.compact_name(first.name());
+        let several = slots.len() > 1;
+        if self.o.format == Format::Simplified {
+            // A lone instance of some dataset is shown with its name as well (clause 4.5.4).
+            if several || first.dataset_id().is_some() {
+                self.open();
+                self.name("dataset");
+                self.open();
+                for slot in slots {
+                    self.name(slot.dataset_id().unwrap_or("@none"));
+                    self.simplified(&slot.instance());
+                    self.first = false;
+                }
+                self.close();
+                self.close();
+            } else {
+                self.simplified(&first.instance());
+            }
+            self.first = false;
+            return;
+        }
+        for (index, slot) in slots.iter().enumerate() {
+            if several {
+                self.out.push(if index == 0 { b'[' } else { b',' });
+            }
+            self.instance(&slot.instance());
+        }
+        if several {
+            self.out.push(b']');
+        }
+        self.first = false;
+    }
+
+    fn simplified(&mut self, instance: &InstanceRef<'_>) {
+        let kind = instance.slot.kind();
+        match kind {
+            Kind::Property | Kind::GeoProperty | Kind::Relationship => self.value(instance.value),
+            Kind::LanguageProperty if self.o.lang.is_some() => {
+                self.in_language(instance.value);
+            }
+            _ => {
+                self.open();
+                self.name(kind.value_member());
+                self.content(kind, instance.value);
+                self.close();
+            }
+        }
+    }
+
+    /// Writes the language wanted; gives its tag.
+    fn in_language<'v>(&mut self, map: &'v str) -> Option<std::borrow::Cow<'v, str>> {
+        let wanted = self.o.lang.as_deref().unwrap_or("*");
+        if let Some((tag, texts)) = language::choose(map, wanted) {
+            self.value(texts);
+            Some(tag)
+        } else {
+            self.out.extend_from_slice(b"\"\"");
+            None
+        }
+    }
+
+    fn instance(&mut self, instance: &InstanceRef<'_>) {
+        let kind = instance.slot.kind();
+        let concise = self.o.format == Format::Concise;
+        if concise && self.can_be_bare(instance) {
+            self.value(instance.value);
+            return;
+        }
+        self.open();
+        if kind == Kind::LanguageProperty && self.o.lang.is_some() {
+            if !concise {
+                self.name("type");
+                write_string(Kind::Property.name(), self.out);
+            }
+            self.name("value");
+            let tag = self.in_language(instance.value);
+            if let Some(tag) = tag {
+                self.name("lang");
+                write_string(&tag, self.out);
+            }
+        } else {
+            if !concise || misread(kind, instance.value) {
+                self.name("type");
+                write_string(kind.name(), self.out);
+            }
+            self.name(kind.value_member());
+            self.content(kind, instance.value);
+        }
+        self.metadata(instance);
+        self.sub_attributes(instance.sub);
+        self.close();
+    }
+
+    /// Whether the concise representation may leave out the object around the value.
+    fn can_be_bare(&self, instance: &InstanceRef<'_>) -> bool {
+        let alone = !self.o.sys_attrs
+            && instance.slot.dataset_id().is_none()
+            && instance.observed_at.is_none()
+            && instance.unit_code.is_none()
+            && instance.value_type.is_none()
+            && instance.expires_at.is_none()
+            && instance.instance_id.is_none()
+            && instance.sub.is_empty();
+        alone
+            && match instance.slot.kind() {
+                Kind::Property => !is_object(instance.value) && !is_array(instance.value),
+                Kind::GeoProperty => true,
+                _ => false,
+            }
+    }
+
+    fn metadata(&mut self, instance: &InstanceRef<'_>) {
+        let texts = [
+            ("unitCode", instance.unit_code),
+            ("observedAt", instance.observed_at),
+            ("datasetId", instance.slot.dataset_id()),
+            ("expiresAt", instance.expires_at),
+            ("instanceId", instance.instance_id),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                self.name(name);
+                self.id(text);
+            }
+        }
+        if let Some(iri) = instance.value_type {
+            self.name("valueType");
+            self.terms(&mut std::iter::once(iri));
+        }
+        if !instance.object_type.is_empty() {
+            self.name("objectType");
+            let mut types = instance.object_type;
+            self.terms(&mut types);
+        }
+        if self.o.sys_attrs {
+            self.times(
+                instance.slot.created_at(),
+                instance.slot.modified_at(),
+                false,
+            );
+        }
+    }
+
+    fn sub_attributes(&mut self, slots: AttrSlots<'_>) {
+        let mut group: Vec<AttrSlot<'_>> = Vec::new();
+        for slot in slots {
+            if group
+                .first()
+                .is_some_and(|first| first.name() != slot.name())
+            {
+                self.attribute(&group);
+                group.clear();
+            }
+            group.push(slot);
+        }
+        self.attribute(&group);
+    }
+
+    /// Writes the content of the value member.
+    fn content(&mut self, kind: Kind, value: &str) {
+        match kind {
+            Kind::VocabProperty if is_array(value) => {
+                self.list(value, &mut |writer, element| writer.term(element));
+            }
+            Kind::VocabProperty => self.term(value),
+            Kind::ListRelationship if self.o.format == Format::Simplified => {
+                self.list(value, &mut |writer, element| {
+                    writer.value(object_of(element))
+                });
+            }
+            Kind::ListRelationship => self.list(value, &mut |writer, element| {
+                writer.out.extend_from_slice(b"{\"object\":");
+                writer.value(object_of(element));
+                writer.out.push(b'}');
+            }),
+            _ => self.value(value),
+        }
+    }
+
+    fn term(&mut self, token: &str) {
+        match string_of(token) {
+            Some(iri) => write_string(&self.ctx.compact(&iri), self.out),
+            None => self.out.extend_from_slice(token.as_bytes()),
+        }
+    }
+
+    fn list(&mut self, array: &str, each: &mut dyn FnMut(&mut Self, &str)) {
+        self.out.push(b'[');
+        for (index, element) in elements(array).filter_map(Result::ok).enumerate() {
+            if index > 0 {
+                self.out.push(b',');
+            }
+            each(self, element);
+        }
+        self.out.push(b']');
+    }
+}
+
+/// The URI of an element of an `objectList`, as a string token.
+fn object_of(element: &str) -> &str {
+    if !is_object(element) {
+        return element;
+    }
+    members(element)
+        .filter_map(Result::ok)
+        .find(|(name, _)| name == "object")
+        .map_or(element, |(_, value)| value)
+}
+
+/// Whether an instance without its type would be read as another kind: a Property whose value
+/// looks like a geometry.
+fn misread(kind: Kind, value: &str) -> bool {
+    kind == Kind::Property && first_byte(value) == b'{' && crate::parse::is_geometry(value)
+}
