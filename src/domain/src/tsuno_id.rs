@@ -1,0 +1,196 @@
+//! The Tsuno ID: 128 random bits that name one resident and mean nothing else.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::IdGen;
+
+/// What the entity id of a person begins with, before a Tsuno ID or a pairwise id.
+pub const PERSON_URN: &str = "urn:ngsi-ld:Person:";
+
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const DIGITS: usize = 26;
+
+/// The common resident id: random, never derived from anything, never re-used.
+///
+/// Its text is 26 characters of Crockford base 32 and one check character (Luhn mod 32), which finds every single
+/// mistyped character. Reading is forgiving: lower case, hyphens, and `I L O` for `1 1 0` are accepted. A pairwise id has the
+/// same form, so that nothing but the gateway can tell them apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TsunoId([u8; 16]);
+
+/// The text is not 27 characters of Crockford base 32 with a right check character.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("not a Tsuno ID: expected 26 base-32 characters and a matching check character")]
+pub struct InvalidTsunoId;
+
+impl TsunoId {
+    /// A fresh id.
+    pub fn generate(ids: &dyn IdGen) -> Self {
+        Self(ids.bytes16())
+    }
+
+    /// The id with these bits.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 128 bits.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// The NGSI-LD entity id, `urn:ngsi-ld:Person:<id>`.
+    pub fn urn(&self) -> String {
+        format!("{PERSON_URN}{self}")
+    }
+
+    /// Reads an entity id of the form `urn:ngsi-ld:Person:<id>`; anything else is `None`.
+    pub fn from_urn(urn: &str) -> Option<Self> {
+        urn.strip_prefix(PERSON_URN)?.parse().ok()
+    }
+
+    /// For people: groups of four with hyphens, e.g. `7K3M-9PQX-…`.
+    pub fn grouped(&self) -> String {
+        let text = self.to_string();
+        let mut out = String::with_capacity(text.len() + 6);
+        for (i, c) in text.chars().enumerate() {
+            if i > 0 && i % 4 == 0 {
+                out.push('-');
+            }
+            out.push(c);
+        }
+        out
+    }
+
+    fn digits(self) -> [u8; DIGITS] {
+        let mut value = u128::from_be_bytes(self.0);
+        let mut digits = [0; DIGITS];
+        for digit in digits.iter_mut().rev() {
+            *digit = (value & 31) as u8;
+            value >>= 5;
+        }
+        digits
+    }
+}
+
+/// Luhn mod 32 over the digits, from the right.
+fn check_digit(digits: &[u8; DIGITS]) -> u8 {
+    let mut sum = 0u32;
+    for (i, digit) in digits.iter().rev().enumerate() {
+        let addend = u32::from(*digit) * if i % 2 == 0 { 2 } else { 1 };
+        sum += addend / 32 + addend % 32;
+    }
+    ((32 - sum % 32) % 32) as u8
+}
+
+fn digit_of(c: u8) -> Option<u8> {
+    let c = match c.to_ascii_uppercase() {
+        b'I' | b'L' => b'1',
+        b'O' => b'0',
+        other => other,
+    };
+    ALPHABET.iter().position(|a| *a == c).and_then(|at| u8::try_from(at).ok())
+}
+
+impl fmt::Display for TsunoId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.digits();
+        let mut text = [0u8; DIGITS + 1];
+        for (at, digit) in text.iter_mut().zip(digits.iter().chain([&check_digit(&digits)])) {
+            *at = ALPHABET[usize::from(*digit)];
+        }
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// A Tsuno ID is personal: debug output, which ends in logs, shows none of it.
+impl fmt::Debug for TsunoId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TsunoId(…)")
+    }
+}
+
+impl FromStr for TsunoId {
+    type Err = InvalidTsunoId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTsunoId> {
+        let mut digits = [0u8; DIGITS + 1];
+        let mut filled = 0;
+        for byte in text.bytes().filter(|b| *b != b'-') {
+            let slot = digits.get_mut(filled).ok_or(InvalidTsunoId)?;
+            *slot = digit_of(byte).ok_or(InvalidTsunoId)?;
+            filled += 1;
+        }
+        let (value_digits, check) = digits.split_last_chunk::<1>().ok_or(InvalidTsunoId)?;
+        let value_digits: [u8; DIGITS] = value_digits.try_into().map_err(|_| InvalidTsunoId)?;
+        // 26 digits hold 130 bits: the first may only use its lower three.
+        if filled != DIGITS + 1 || value_digits[0] > 7 || check_digit(&value_digits) != check[0] {
+            return Err(InvalidTsunoId);
+        }
+        let value = value_digits.iter().fold(0u128, |acc, d| (acc << 5) | u128::from(*d));
+        Ok(Self(value.to_be_bytes()))
+    }
+}
+
+impl Serialize for TsunoId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for TsunoId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SeededIds;
+
+    #[test]
+    fn text_and_bits_are_the_same_id() {
+        let ids = SeededIds::new(1);
+        for _ in 0..200 {
+            let id = TsunoId::generate(&ids);
+            assert_eq!(id.to_string().parse(), Ok(id));
+            assert_eq!(id.grouped().to_lowercase().parse(), Ok(id));
+            assert_eq!(TsunoId::from_urn(&id.urn()), Some(id));
+        }
+    }
+
+    #[test]
+    fn every_single_mistyped_character_is_found() {
+        let text = TsunoId::generate(&SeededIds::new(2)).to_string();
+        for at in 0..text.len() {
+            for c in ALPHABET {
+                let mut wrong = text.clone().into_bytes();
+                if wrong[at] == *c {
+                    continue;
+                }
+                wrong[at] = *c;
+                let wrong = String::from_utf8(wrong).unwrap();
+                assert_eq!(wrong.parse::<TsunoId>(), Err(InvalidTsunoId), "at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_id_is_refused() {
+        for wrong in ["", "0", "都農", &"0".repeat(26), &"0".repeat(28), &"Z".repeat(27)] {
+            assert!(wrong.parse::<TsunoId>().is_err());
+        }
+        assert!(TsunoId::from_urn("urn:ngsi-ld:Person:jane").is_none());
+    }
+
+    #[test]
+    fn debug_output_tells_nothing() {
+        let id = TsunoId::generate(&SeededIds::new(3));
+        assert_eq!(format!("{id:?}"), "TsunoId(…)");
+    }
+}
