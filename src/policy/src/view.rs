@@ -1,0 +1,296 @@
+//! The view: what one request may see of the store and do to it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use tsunagu_domain::{
+    Catalogue, ClientId, PERSON_URN, Problem, ProblemCode, SectorCipher, TenantId, TsunoId,
+};
+use tsunagu_ngsi_ld::{EntityDoc, Projection};
+
+use crate::{Grant, GrantedType};
+
+/// Who acts, for the record of access.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// Nobody in particular.
+    Anonymous,
+    /// A registered client.
+    Client(ClientId),
+    /// A resident.
+    Resident(TsunoId),
+    /// A task of the platform.
+    Platform(&'static str),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Open {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Personal {
+    None,
+    Granted(Arc<Grant>),
+    Own(TsunoId),
+    All,
+}
+
+/// What one request may see and do. Made by [`crate::decide`] alone, cheap to clone.
+#[derive(Clone)]
+pub struct View(Arc<Inner>);
+
+struct Inner {
+    tenant: TenantId,
+    catalogue: Arc<Catalogue>,
+    actor: Actor,
+    open: Open,
+    personal: Personal,
+    publishes: Vec<String>,
+    mask: Option<Arc<SectorCipher>>,
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").field("tenant", &self.0.tenant).field("actor", &self.0.actor).finish()
+    }
+}
+
+impl View {
+    pub(crate) fn compile(
+        tenant: TenantId,
+        catalogue: Arc<Catalogue>,
+        actor: Actor,
+        open: Open,
+        personal: Personal,
+        publishes: &[String],
+        mask: Option<Arc<SectorCipher>>,
+    ) -> Self {
+        let publishes = publishes.to_vec();
+        Self(Arc::new(Inner { tenant, catalogue, actor, open, personal, publishes, mask }))
+    }
+
+    /// The municipality whose data this is.
+    pub fn tenant(&self) -> &TenantId {
+        &self.0.tenant
+    }
+
+    /// Who acts.
+    pub fn actor(&self) -> &Actor {
+        &self.0.actor
+    }
+
+    /// The catalogue that the decisions rest on.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.0.catalogue
+    }
+
+    /// The grant under which personal data is seen, if that is how.
+    pub fn grant(&self) -> Option<&Grant> {
+        match &self.0.personal {
+            Personal::Granted(grant) => Some(grant),
+            _ => None,
+        }
+    }
+
+    /// The one person whose personal entities can be in view at all: a planner may start from them. `None` says nothing.
+    pub fn only_subject(&self) -> Option<TsunoId> {
+        match &self.0.personal {
+            Personal::Granted(grant) => Some(grant.subject),
+            Personal::Own(subject) => Some(*subject),
+            Personal::None | Personal::All => None,
+        }
+    }
+
+    /// Whether entities of this (expanded) type can be in view at all.
+    pub fn may_see_type(&self, entity_type: &str) -> bool {
+        if self.0.catalogue.personal_type(entity_type).is_none() {
+            return self.0.open.read;
+        }
+        self.publishes(entity_type)
+            || match &self.0.personal {
+                Personal::None => false,
+                Personal::Granted(grant) => grant.read.iter().any(|g| g.entity_type == entity_type),
+                Personal::Own(_) | Personal::All => true,
+            }
+    }
+
+    /// What of `doc` is in view; `None` when nothing is, which must look the same as a document that is not there.
+    pub fn cut<'a>(&'a self, doc: &'a EntityDoc) -> Option<Cut<'a>> {
+        let inner = &*self.0;
+        let whole = || Cut { view: self, seen: Seen::Whole };
+        if !inner.catalogue.is_personal(doc.types()) {
+            return inner.open.read.then(whole);
+        }
+        let about = |subject: TsunoId| doc.subject().and_then(|s| s.parse().ok()) == Some(subject);
+        let granted = match &inner.personal {
+            Personal::All => return Some(whole()),
+            Personal::Own(subject) if about(*subject) => return Some(whole()),
+            Personal::Granted(grant) if about(grant.subject) => {
+                let types: Vec<&GrantedType> =
+                    grant.read.iter().filter(|g| doc.types().any(|t| t == g.entity_type)).collect();
+                (!types.is_empty()).then_some(Seen::Granted(types))
+            }
+            _ => None,
+        };
+        if let Some(seen) = granted {
+            return Some(Cut { view: self, seen });
+        }
+        // A publisher reads back what it wrote itself, and of the entity only the types it publishes.
+        let me = self.client()?;
+        let mine = doc.types().any(|t| self.publishes(t))
+            && doc.attributes().any(|a| a.publisher() == Some(me.as_str()));
+        mine.then_some(Cut { view: self, seen: Seen::Published(me) })
+    }
+
+    /// Whether an entity with these types about this person may be created, or changed in this attribute.
+    pub fn may_write(
+        &self,
+        types: &[String],
+        subject: Option<TsunoId>,
+        attribute: &str,
+    ) -> Result<(), Problem> {
+        let inner = &*self.0;
+        if matches!(inner.personal, Personal::All) {
+            return Ok(());
+        }
+        let personal: Vec<&String> =
+            types.iter().filter(|t| inner.catalogue.personal_type(t).is_some()).collect();
+        if personal.is_empty() {
+            return if inner.open.write { Ok(()) } else { Err(no_scope()) };
+        }
+        // Every type of a personal entity must be one the actor may write, or types could be smuggled in.
+        if types.iter().all(|t| self.publishes(t)) {
+            return Ok(());
+        }
+        if let Personal::Granted(grant) = &inner.personal {
+            let covered = |t: &String| {
+                grant.write.iter().any(|g| g.entity_type == *t && g.attributes.iter().any(|a| a == attribute))
+            };
+            if subject == Some(grant.subject) && types.iter().all(covered) {
+                return Ok(());
+            }
+        }
+        Err(Problem::new(
+            ProblemCode::Forbidden,
+            "this client may not write this attribute of this entity type about this person; it needs a consent with the action 'write' or a registration as publisher",
+        ))
+    }
+
+    /// Whether the stored entity may be deleted whole: by its platform, by a writer of open data, or by the one who wrote all of it.
+    pub fn may_delete(&self, doc: &EntityDoc) -> Result<(), Problem> {
+        let types: Vec<String> = doc.types().map(str::to_owned).collect();
+        let subject = doc.subject().and_then(|s| s.parse().ok());
+        let me = self.client().map(ClientId::as_str);
+        let personal = self.0.catalogue.is_personal(doc.types());
+        for attribute in doc.attributes() {
+            self.may_write(&types, subject, attribute.name())?;
+            let own = matches!(self.0.personal, Personal::All) || attribute.publisher() == me;
+            if personal && !own {
+                return Err(Problem::new(
+                    ProblemCode::Forbidden,
+                    "parts of this entity were written by others; only its publisher may delete it",
+                ));
+            }
+        }
+        // An entity without attributes is decided like one with an attribute of no name.
+        self.may_write(&types, subject, "").or_else(|problem| {
+            if doc.attributes().next().is_some() { Ok(()) } else { Err(problem) }
+        })
+    }
+
+    /// The client's name to keep beside what it writes.
+    pub fn publisher(&self) -> Option<&str> {
+        self.client().map(ClientId::as_str)
+    }
+
+    /// An id as the actor writes it → as it is stored.
+    pub fn inward_id<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        match &self.0.mask {
+            Some(cipher) => cipher.inward_urn(id),
+            None => Cow::Borrowed(id),
+        }
+    }
+
+    /// An id as it is stored → as the actor may see it.
+    pub fn outward_id<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        match &self.0.mask {
+            Some(cipher) => cipher.outward_urn(id),
+            None => Cow::Borrowed(id),
+        }
+    }
+
+    /// Whether ids are rewritten for this actor.
+    pub fn is_masked(&self) -> bool {
+        self.0.mask.is_some()
+    }
+
+    /// Whether all open data is seen whole and unmasked: such answers are the same for everybody and may be shared.
+    pub fn sees_open_data_plainly(&self) -> bool {
+        self.0.open.read
+    }
+
+    fn client(&self) -> Option<&ClientId> {
+        match &self.0.actor {
+            Actor::Client(client) => Some(client),
+            _ => None,
+        }
+    }
+
+    fn publishes(&self, entity_type: &str) -> bool {
+        self.0.publishes.iter().any(|t| t == entity_type)
+    }
+}
+
+fn no_scope() -> Problem {
+    Problem::new(ProblemCode::Forbidden, "this client is not registered to write open data in this tenant")
+}
+
+/// What of one document is in view.
+#[derive(Debug)]
+pub struct Cut<'a> {
+    view: &'a View,
+    seen: Seen<'a>,
+}
+
+#[derive(Debug)]
+enum Seen<'a> {
+    Whole,
+    Granted(Vec<&'a GrantedType>),
+    Published(&'a ClientId),
+}
+
+impl Cut<'_> {
+    /// Whether nothing is hidden and no id rewritten, so that the answer may be shared.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.seen, Seen::Whole) && !self.view.is_masked()
+    }
+}
+
+impl Projection for Cut<'_> {
+    fn entity_type(&self, iri: &str) -> bool {
+        match &self.seen {
+            Seen::Whole => true,
+            Seen::Granted(types) => types.iter().any(|g| g.entity_type == iri),
+            Seen::Published(_) => self.view.publishes(iri),
+        }
+    }
+
+    fn attribute(&self, name: &str, publisher: Option<&str>) -> bool {
+        match &self.seen {
+            Seen::Whole => true,
+            Seen::Granted(types) => types.iter().any(|g| g.attributes.iter().any(|a| a == name)),
+            Seen::Published(me) => publisher == Some(me.as_str()),
+        }
+    }
+
+    fn outward_id<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        self.view.outward_id(id)
+    }
+
+    fn id_marker(&self) -> Option<&str> {
+        self.view.is_masked().then_some(PERSON_URN)
+    }
+}

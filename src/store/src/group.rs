@@ -1,0 +1,274 @@
+//! The meaning of write sets, the same for every backend.
+//!
+//! A backend's committer drains waiting write sets into a group, loads the [`footprint`] of the group, calls [`resolve`], stores the
+//! [`Resolution`] in one atomic, synced batch, and answers every set with its outcome. Sets of a group take effect in order;
+//! one that conflicts leaves no trace and does not disturb the others.
+
+use std::collections::{HashMap, HashSet};
+
+use tsunagu_domain::TenantId;
+use tsunagu_ngsi_ld::EntityDoc;
+
+use crate::{Collection, Conflict, Expect, Guard, Log, Op, Receipt, StoreError, WriteSet};
+
+/// Name of an entity.
+pub type EntityKey = (TenantId, String);
+/// Name of a record.
+pub type RecordKey = (TenantId, Collection, Vec<u8>);
+/// Name of a log.
+pub type LogKey = (TenantId, Log);
+
+/// Everything that a group touches and whose present state decides it.
+#[derive(Debug, Default)]
+pub struct Footprint {
+    /// Entities written or deleted.
+    pub entities: HashSet<EntityKey>,
+    /// Records written, deleted, counted or guarded.
+    pub records: HashSet<RecordKey>,
+    /// Logs appended to.
+    pub logs: HashSet<LogKey>,
+}
+
+/// The present state of a footprint. What is missing from a map is taken as absent (or size 0).
+#[derive(Debug, Default)]
+pub struct State {
+    /// Entities that are there, with their versions.
+    pub entities: HashMap<EntityKey, (u64, EntityDoc)>,
+    /// Records that are there, with their versions.
+    pub records: HashMap<RecordKey, (u64, Vec<u8>)>,
+    /// Sizes of the logs.
+    pub logs: HashMap<LogKey, u64>,
+    /// The version of the last transaction.
+    pub version: u64,
+}
+
+/// An entity before and after the group.
+#[derive(Debug)]
+pub struct EntityChange {
+    /// Which.
+    pub key: EntityKey,
+    /// As it was before the group.
+    pub before: Option<EntityDoc>,
+    /// As it is after the group, with its version.
+    pub after: Option<(u64, EntityDoc)>,
+}
+
+/// What to store for a group, and what to answer.
+#[derive(Debug, Default)]
+pub struct Resolution {
+    /// One outcome per set, in order.
+    pub outcomes: Vec<Result<Receipt, StoreError>>,
+    /// Entities to store or delete, each once.
+    pub entities: Vec<EntityChange>,
+    /// Records to store (with version) or delete (`None`), each once.
+    pub records: Vec<(RecordKey, Option<(u64, Vec<u8>)>)>,
+    /// Log entries to append, with their indexes.
+    pub appends: Vec<(LogKey, u64, Vec<u8>)>,
+    /// The version of the last transaction after the group.
+    pub version: u64,
+}
+
+/// What [`resolve`] needs to know before it can decide `sets`.
+pub fn footprint(sets: &[WriteSet]) -> Footprint {
+    let mut footprint = Footprint::default();
+    for set in sets {
+        visit(&set.tenant, &set.ops, &mut footprint);
+    }
+    footprint
+}
+
+fn visit(tenant: &TenantId, ops: &[Op], footprint: &mut Footprint) {
+    for op in ops {
+        match op {
+            Op::PutEntity { doc, .. } => {
+                footprint.entities.insert((tenant.clone(), doc.id().to_owned()));
+            }
+            Op::DeleteEntity { id, .. } => {
+                footprint.entities.insert((tenant.clone(), id.clone()));
+            }
+            Op::PutRecord { collection, key, .. }
+            | Op::DeleteRecord { collection, key, .. }
+            | Op::Add { collection, key, .. } => {
+                footprint.records.insert((tenant.clone(), *collection, key.clone()));
+            }
+            Op::Append { log, .. } => {
+                footprint.logs.insert((tenant.clone(), *log));
+            }
+            Op::When { guards, then, otherwise } => {
+                for guard in guards {
+                    let (Guard::Absent { collection, key } | Guard::Room { collection, key, .. }) =
+                        guard;
+                    footprint.records.insert((tenant.clone(), *collection, key.clone()));
+                }
+                visit(tenant, then, footprint);
+                visit(tenant, otherwise, footprint);
+            }
+        }
+    }
+}
+
+/// Decides a group against the present state.
+pub fn resolve(sets: &[WriteSet], state: State) -> Resolution {
+    let mut done = Overlay::default();
+    let mut outcomes = Vec::with_capacity(sets.len());
+    let mut appends = Vec::new();
+    let mut version = state.version;
+    for set in sets {
+        let mut trial = Trial {
+            tenant: &set.tenant,
+            state: &state,
+            done: &done,
+            mine: Overlay::default(),
+            appends: Vec::new(),
+            receipt: Receipt { version: version + 1, ..Receipt::default() },
+            op: 0,
+        };
+        match trial.run(&set.ops) {
+            Ok(()) => {
+                version += 1;
+                let Trial { mine, appends: new, receipt, .. } = trial;
+                done.entities.extend(mine.entities);
+                done.records.extend(mine.records);
+                done.logs.extend(mine.logs);
+                appends.extend(new);
+                outcomes.push(Ok(receipt));
+            }
+            Err(error) => outcomes.push(Err(error)),
+        }
+    }
+    let mut before = state.entities;
+    let entities = done
+        .entities
+        .into_iter()
+        .map(|(key, after)| {
+            let before = before.remove(&key).map(|(_, doc)| doc);
+            EntityChange { key, before, after }
+        })
+        .collect();
+    Resolution { outcomes, entities, records: done.records.into_iter().collect(), appends, version }
+}
+
+#[derive(Default)]
+struct Overlay {
+    entities: HashMap<EntityKey, Option<(u64, EntityDoc)>>,
+    records: HashMap<RecordKey, Option<(u64, Vec<u8>)>>,
+    logs: HashMap<LogKey, u64>,
+}
+
+struct Trial<'a> {
+    tenant: &'a TenantId,
+    state: &'a State,
+    done: &'a Overlay,
+    mine: Overlay,
+    appends: Vec<(LogKey, u64, Vec<u8>)>,
+    receipt: Receipt,
+    op: usize,
+}
+
+impl Trial<'_> {
+    fn run(&mut self, ops: &[Op]) -> Result<(), StoreError> {
+        for op in ops {
+            self.op += 1;
+            self.step(op).map_err(|conflict| StoreError::Conflict { op: self.op - 1, conflict })?;
+            if let Op::When { guards, then, otherwise } = op {
+                let holds = guards.iter().all(|guard| self.holds(guard));
+                self.receipt.branches.push(holds);
+                self.run(if holds { then } else { otherwise })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, op: &Op) -> Result<(), Conflict> {
+        let version = self.receipt.version;
+        match op {
+            Op::PutEntity { doc, expect } => {
+                let key = (self.tenant.clone(), doc.id().to_owned());
+                check(*expect, self.entity_version(&key))?;
+                self.mine.entities.insert(key, Some((version, doc.clone())));
+            }
+            Op::DeleteEntity { id, expect } => {
+                let key = (self.tenant.clone(), id.clone());
+                check(*expect, self.entity_version(&key))?;
+                self.mine.entities.insert(key, None);
+            }
+            Op::PutRecord { collection, key, value, expect } => {
+                let key = (self.tenant.clone(), *collection, key.clone());
+                check(*expect, self.record(&key).map(|(version, _)| *version))?;
+                self.mine.records.insert(key, Some((version, value.clone())));
+            }
+            Op::DeleteRecord { collection, key, expect } => {
+                let key = (self.tenant.clone(), *collection, key.clone());
+                check(*expect, self.record(&key).map(|(version, _)| *version))?;
+                self.mine.records.insert(key, None);
+            }
+            Op::Append { log, entry } => {
+                let key = (self.tenant.clone(), *log);
+                let index = self.log_size(&key);
+                self.mine.logs.insert(key.clone(), index + 1);
+                self.appends.push((key, index, entry.clone()));
+                self.receipt.appended.push(index);
+            }
+            Op::Add { collection, key, delta, min, max } => {
+                let key = (self.tenant.clone(), *collection, key.clone());
+                let sum = self.sum(&key, *delta, *min, *max).ok_or(Conflict::OutOfBounds)?;
+                self.mine.records.insert(key, Some((version, sum.to_be_bytes().to_vec())));
+            }
+            // Branches are chosen and run by `run`.
+            Op::When { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn holds(&self, guard: &Guard) -> bool {
+        match guard {
+            Guard::Absent { collection, key } => {
+                self.record(&(self.tenant.clone(), *collection, key.clone())).is_none()
+            }
+            Guard::Room { collection, key, delta, min, max } => {
+                let key = (self.tenant.clone(), *collection, key.clone());
+                self.sum(&key, *delta, *min, *max).is_some()
+            }
+        }
+    }
+
+    /// The counter after adding, if it is one and stays in bounds.
+    fn sum(&self, key: &RecordKey, delta: i64, min: i64, max: i64) -> Option<i64> {
+        let now = match self.record(key) {
+            None => 0,
+            Some((_, value)) => i64::from_be_bytes(value.as_slice().try_into().ok()?),
+        };
+        now.checked_add(delta).filter(|sum| (min..=max).contains(sum))
+    }
+
+    fn entity_version(&self, key: &EntityKey) -> Option<u64> {
+        match self.mine.entities.get(key).or_else(|| self.done.entities.get(key)) {
+            Some(written) => written.as_ref().map(|(version, _)| *version),
+            None => self.state.entities.get(key).map(|(version, _)| *version),
+        }
+    }
+
+    fn record(&self, key: &RecordKey) -> Option<&(u64, Vec<u8>)> {
+        match self.mine.records.get(key).or_else(|| self.done.records.get(key)) {
+            Some(written) => written.as_ref(),
+            None => self.state.records.get(key),
+        }
+    }
+
+    fn log_size(&self, key: &LogKey) -> u64 {
+        let size = self.mine.logs.get(key).or_else(|| self.done.logs.get(key));
+        size.or_else(|| self.state.logs.get(key)).copied().unwrap_or(0)
+    }
+}
+
+fn check(expect: Expect, found: Option<u64>) -> Result<(), Conflict> {
+    match (expect, found) {
+        (Expect::Any, _)
+        | (Expect::Absent, None)
+        | (Expect::Present, Some(_)) => Ok(()),
+        (Expect::Absent, Some(_)) => Err(Conflict::Exists),
+        (Expect::Present | Expect::Version(_), None) => Err(Conflict::Missing),
+        (Expect::Version(expected), Some(version)) if expected == version => Ok(()),
+        (Expect::Version(_), Some(_)) => Err(Conflict::Changed),
+    }
+}

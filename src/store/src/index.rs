@@ -1,0 +1,126 @@
+//! The index entries that an entity needs, as bytes that sort: the same for every backend.
+//!
+//! An entry is `kind payload 0x00 id`. Names are IRIs and hold no zero byte; scalar payloads replace it. Kinds: `t` type, `s` subject,
+//! `r` relationship (attribute, target), `v` scalar value of an attribute declared as indexed. An index only proposes candidates: the
+//! evaluator of the query decides, so payloads may be cut short.
+
+use tsunagu_ngsi_ld::{EntityDoc, Scalar};
+
+const TEXT_MAX: usize = 120;
+
+/// Which attributes (expanded names) have their scalar values indexed.
+#[derive(Debug, Clone, Default)]
+pub struct Declared(pub Vec<String>);
+
+/// A half-open range of index entries, without their tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Range {
+    /// First entry.
+    pub from: Vec<u8>,
+    /// First entry after the range.
+    pub to: Vec<u8>,
+}
+
+/// Every index entry of an entity, sorted, each once.
+pub fn entries(doc: &EntityDoc, declared: &Declared) -> Vec<Vec<u8>> {
+    let id = doc.id();
+    let mut entries: Vec<Vec<u8>> = Vec::new();
+    for entity_type in doc.types() {
+        entries.push(entry(type_payload(entity_type), id));
+    }
+    if let Some(subject) = doc.subject() {
+        entries.push(entry(subject_payload(subject), id));
+    }
+    for slot in doc.attributes() {
+        for target in slot.relationship_targets() {
+            entries.push(entry(relationship_payload(slot.name(), &target), id));
+        }
+        if declared.0.iter().any(|name| name == slot.name())
+            && let Some(scalar) = slot.scalar()
+        {
+            entries.push(entry(value_payload(slot.name(), &scalar), id));
+        }
+    }
+    entries.sort_unstable();
+    entries.dedup();
+    entries
+}
+
+/// The id at the end of an entry.
+pub fn id_of(entry: &[u8]) -> Option<&str> {
+    let at = entry.iter().rposition(|b| *b == 0)?;
+    std::str::from_utf8(entry.get(at + 1..)?).ok()
+}
+
+/// All entities of a type.
+pub fn of_type(entity_type: &str) -> Range {
+    exactly(type_payload(entity_type))
+}
+
+/// All entities about a subject.
+pub fn about(subject: &str) -> Range {
+    exactly(subject_payload(subject))
+}
+
+/// All entities with a relationship to a target.
+pub fn related(attribute: &str, target: &str) -> Range {
+    exactly(relationship_payload(attribute, target))
+}
+
+/// All entities whose declared attribute is equal to a scalar.
+pub fn equal(attribute: &str, scalar: &Scalar<'_>) -> Range {
+    exactly(value_payload(attribute, scalar))
+}
+
+/// All entities whose declared attribute lies between two scalars of one kind, both included.
+pub fn between(attribute: &str, low: &Scalar<'_>, high: &Scalar<'_>) -> Range {
+    let from = value_payload(attribute, low);
+    let to = exactly(value_payload(attribute, high)).to;
+    Range { from, to }
+}
+
+fn entry(mut payload: Vec<u8>, id: &str) -> Vec<u8> {
+    payload.push(0);
+    payload.extend_from_slice(id.as_bytes());
+    payload
+}
+
+fn exactly(payload: Vec<u8>) -> Range {
+    let mut from = payload;
+    let mut to = from.clone();
+    from.push(0);
+    to.push(1);
+    Range { from, to }
+}
+
+fn type_payload(entity_type: &str) -> Vec<u8> {
+    [b"t", entity_type.as_bytes()].concat()
+}
+
+fn subject_payload(subject: &str) -> Vec<u8> {
+    [b"s", subject.as_bytes()].concat()
+}
+
+fn relationship_payload(attribute: &str, target: &str) -> Vec<u8> {
+    [b"r", attribute.as_bytes(), b"\x01", target.as_bytes()].concat()
+}
+
+fn value_payload(attribute: &str, scalar: &Scalar<'_>) -> Vec<u8> {
+    let mut payload = [b"v", attribute.as_bytes(), b"\x01"].concat();
+    match scalar {
+        Scalar::Bool(value) => payload.extend_from_slice(if *value { b"b1" } else { b"b0" }),
+        Scalar::Number(number) => {
+            // Order-preserving bits of the double in hexadecimal: sorts as numbers do and holds no zero byte. -0 is 0.
+            let number = if *number == 0.0 { 0.0 } else { *number };
+            let bits = number.to_bits();
+            let sorted = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
+            payload.push(b'n');
+            payload.extend_from_slice(format!("{sorted:016x}").as_bytes());
+        }
+        Scalar::Text(text) => {
+            payload.push(b's');
+            payload.extend(text.bytes().take(TEXT_MAX).map(|b| b.max(1)));
+        }
+    }
+    payload
+}

@@ -1,0 +1,108 @@
+//! The contract of a backend.
+
+use async_trait::async_trait;
+use tsunagu_domain::TenantId;
+use tsunagu_ngsi_ld::{EntityDoc, Query};
+use tsunagu_policy::View;
+
+use crate::{Collection, Log, Receipt, StoreError, WriteSet};
+
+/// An entity as found, with the version to expect when writing it back.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Version.
+    pub version: u64,
+    /// The whole stored entity; a reader renders it through the view's cut.
+    pub doc: EntityDoc,
+}
+
+/// A record as found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Version.
+    pub version: u64,
+    /// Value.
+    pub value: Vec<u8>,
+}
+
+/// Which entities are asked for.
+#[derive(Debug, Clone)]
+pub struct EntityQuery {
+    /// The conditions, with ids as stored (not as a masked actor writes them).
+    pub filter: Query,
+    /// At most so many.
+    pub limit: usize,
+    /// Leaving out so many first.
+    pub offset: usize,
+    /// Whether to count all that match.
+    pub count: bool,
+}
+
+/// One page of an answer: only entities of which something is in view, in an order that stays the same while nothing is written.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// The entities.
+    pub entities: Vec<Found>,
+    /// How many match in all, as far as the view sees.
+    pub count: Option<u64>,
+}
+
+/// A range of records, in key order.
+#[derive(Debug, Clone, Default)]
+pub struct Scan {
+    /// Keys begin with this.
+    pub prefix: Vec<u8>,
+    /// Keys sort after this one (to go on from the last key of the previous page).
+    pub after: Option<Vec<u8>>,
+    /// At most so many.
+    pub limit: usize,
+    /// From the greatest key down; `after` then means before.
+    pub reverse: bool,
+}
+
+/// Durable storage of every tenant. Readers see a snapshot; an acknowledged [`Store::commit`] is on disk.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// The entity of this id, if anything of it is in view. Absent and hidden are the same `None`.
+    async fn entity(&self, view: &View, id: &str) -> Result<Option<Found>, StoreError>;
+
+    /// The entities that match, as far as the view sees.
+    async fn query(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError>;
+
+    /// Does all of a write set or nothing, and answers when it is on disk.
+    async fn commit(&self, set: WriteSet) -> Result<Receipt, StoreError>;
+
+    /// One record.
+    async fn record(
+        &self,
+        tenant: &TenantId,
+        collection: Collection,
+        key: &[u8],
+    ) -> Result<Option<Record>, StoreError>;
+
+    /// Records in key order.
+    async fn records(
+        &self,
+        tenant: &TenantId,
+        collection: Collection,
+        scan: &Scan,
+    ) -> Result<Vec<(Vec<u8>, Record)>, StoreError>;
+
+    /// How many entries a log has.
+    async fn log_size(&self, tenant: &TenantId, log: Log) -> Result<u64, StoreError>;
+
+    /// Entries `from..from + limit` of a log, fewer at its end.
+    async fn log_entries(
+        &self,
+        tenant: &TenantId,
+        log: Log,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, StoreError>;
+
+    /// Recomputes indexes and decodes everything; each finding is one sentence without personal data. Empty is healthy.
+    async fn verify(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Waits for writes under way and releases files and connections. Later calls fail with [`StoreError::Unavailable`].
+    async fn close(&self);
+}

@@ -1,0 +1,193 @@
+//! A store in memory, for tests of other rooms. Nothing of it is durable.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::ControlFlow;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tsunagu_domain::TenantId;
+use tsunagu_ngsi_ld::EntityDoc;
+use tsunagu_policy::View;
+
+use crate::group::{self, EntityKey, LogKey, RecordKey, State};
+use crate::index::{self, Declared};
+use crate::plan::{Candidates, Gather, candidates};
+use crate::{
+    Collection, EntityQuery, Found, Log, Page, Receipt, Record, Scan, Store, StoreError, WriteSet,
+};
+
+/// A [`Store`] that forgets everything when dropped.
+#[derive(Debug, Default)]
+pub struct MemoryStore(Mutex<Memory>);
+
+#[derive(Debug, Default)]
+struct Memory {
+    entities: BTreeMap<EntityKey, (u64, EntityDoc)>,
+    records: BTreeMap<RecordKey, (u64, Vec<u8>)>,
+    logs: BTreeMap<LogKey, Vec<Vec<u8>>>,
+    version: u64,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn entity(&self, view: &View, id: &str) -> Result<Option<Found>, StoreError> {
+        let key = (view.tenant().clone(), id.to_owned());
+        let found = self.memory().entities.get(&key).cloned();
+        Ok(found
+            .map(|(version, doc)| Found { version, doc })
+            .filter(|found| view.cut(&found.doc).is_some()))
+    }
+
+    async fn query(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError> {
+        let declared = Declared::default();
+        let memory = self.memory();
+        let tenant = view.tenant();
+        let of = |id: &str| {
+            let found = memory.entities.get(&(tenant.clone(), id.to_owned())).cloned();
+            found.map(|(version, doc)| Found { version, doc })
+        };
+        let mine = || memory.entities.iter().filter(|((t, _), _)| t == tenant);
+        let ids: Vec<String> = match candidates(view, &query.filter, &declared) {
+            Candidates::Nothing => Vec::new(),
+            Candidates::Ids(ids) => ids,
+            Candidates::Every => mine().map(|((_, id), _)| id.clone()).collect(),
+            Candidates::Ranges(ranges) => {
+                let mut entries: Vec<Vec<u8>> =
+                    mine().flat_map(|(_, (_, doc))| index::entries(doc, &declared)).collect();
+                entries.sort_unstable();
+                let within = |range: &index::Range, e: &&Vec<u8>| **e >= range.from && **e < range.to;
+                let hits = ranges.iter().flat_map(|range| entries.iter().filter(move |e| within(range, e)));
+                hits.filter_map(|entry| index::id_of(entry)).map(str::to_owned).collect()
+            }
+        };
+        let mut seen = HashSet::new();
+        let mut gather = Gather::new(view, query);
+        for id in ids {
+            if seen.insert(id.clone())
+                && let Some(found) = of(&id)
+                && let ControlFlow::Break(()) = gather.offer(found)
+            {
+                break;
+            }
+        }
+        Ok(gather.finish())
+    }
+
+    async fn commit(&self, set: WriteSet) -> Result<Receipt, StoreError> {
+        let mut memory = self.memory();
+        let sets = [set];
+        let footprint = group::footprint(&sets);
+        let state = State {
+            entities: footprint
+                .entities
+                .into_iter()
+                .filter_map(|key| memory.entities.get(&key).cloned().map(|found| (key, found)))
+                .collect(),
+            records: footprint
+                .records
+                .into_iter()
+                .filter_map(|key| memory.records.get(&key).cloned().map(|found| (key, found)))
+                .collect(),
+            logs: footprint
+                .logs
+                .into_iter()
+                .map(|key| {
+                    let size = memory.logs.get(&key).map_or(0, Vec::len) as u64;
+                    (key, size)
+                })
+                .collect(),
+            version: memory.version,
+        };
+        let mut resolution = group::resolve(&sets, state);
+        memory.version = resolution.version;
+        for change in resolution.entities {
+            match change.after {
+                Some(after) => memory.entities.insert(change.key, after),
+                None => memory.entities.remove(&change.key),
+            };
+        }
+        for (key, after) in resolution.records {
+            match after {
+                Some(after) => memory.records.insert(key, after),
+                None => memory.records.remove(&key),
+            };
+        }
+        for (key, _, entry) in resolution.appends {
+            memory.logs.entry(key).or_default().push(entry);
+        }
+        let lost = || StoreError::Unavailable("the group had no outcome".to_owned());
+        resolution.outcomes.pop().ok_or_else(lost)?
+    }
+
+    async fn record(
+        &self,
+        tenant: &TenantId,
+        collection: Collection,
+        key: &[u8],
+    ) -> Result<Option<Record>, StoreError> {
+        let found = self.memory().records.get(&(tenant.clone(), collection, key.to_vec())).cloned();
+        Ok(found.map(|(version, value)| Record { version, value }))
+    }
+
+    async fn records(
+        &self,
+        tenant: &TenantId,
+        collection: Collection,
+        scan: &Scan,
+    ) -> Result<Vec<(Vec<u8>, Record)>, StoreError> {
+        let memory = self.memory();
+        let mut hits: Vec<(Vec<u8>, Record)> = memory
+            .records
+            .iter()
+            .filter(|((t, c, key), _)| {
+                t == tenant && *c == collection && key.starts_with(&scan.prefix)
+            })
+            .map(|((_, _, key), (version, value))| {
+                (key.clone(), Record { version: *version, value: value.clone() })
+            })
+            .collect();
+        if scan.reverse {
+            hits.reverse();
+        }
+        let past = |key: &Vec<u8>| match &scan.after {
+            None => true,
+            Some(after) if scan.reverse => key < after,
+            Some(after) => key > after,
+        };
+        Ok(hits.into_iter().filter(|(key, _)| past(key)).take(scan.limit).collect())
+    }
+
+    async fn log_size(&self, tenant: &TenantId, log: Log) -> Result<u64, StoreError> {
+        Ok(self.memory().logs.get(&(tenant.clone(), log)).map_or(0, Vec::len) as u64)
+    }
+
+    async fn log_entries(
+        &self,
+        tenant: &TenantId,
+        log: Log,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        let memory = self.memory();
+        let entries = memory.logs.get(&(tenant.clone(), log)).map(Vec::as_slice).unwrap_or_default();
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        Ok(entries.iter().skip(from).take(limit).cloned().collect())
+    }
+
+    async fn verify(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn close(&self) {}
+}
