@@ -1,2 +1,96 @@
-//! Tasks of the project.
-fn main() {}
+//! `cargo xtask`: the one entry point for trying, checking and measuring the project.
+//!
+//! Owns: what a check is and in which order checks run, the throw-away services tests need, the
+//! generated files, the map of the rooms. Must not: hold anything the product needs at run time.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a developer's tool talks on the terminal"
+)]
+
+mod cargo;
+mod changed;
+mod deps;
+mod generate;
+mod services;
+mod sizes;
+mod suite;
+mod summary;
+mod table;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of the project.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every check, starting the services the tests need
+    Test(suite::Options),
+    /// Build the gateway and play the whole story with outside clients
+    Demo(Passed),
+    /// Measure against the yardsticks
+    Bench(Passed),
+    /// Run for hours under load and look for growth
+    Soak(Passed),
+    /// Write the generated files
+    Gen {
+        /// Change nothing; fail when a file is not what would be written
+        #[arg(long)]
+        check: bool,
+    },
+    /// Hold the dependencies between rooms against the tables in src/README.md
+    Deps,
+    /// Hold file lengths, unfinished code and paths of one machine against the house rules
+    Sizes,
+}
+
+/// Arguments handed on as they are.
+#[derive(clap::Args)]
+struct Passed {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<ExitCode> {
+    let workspace = cargo::Workspace::load()?;
+    match task {
+        Task::Test(options) => return suite::run(&workspace, &options),
+        Task::Demo(passed) => {
+            workspace
+                .cargo(["build", "--release", "--package", "tsunagu-server"])
+                .run()?;
+            let binary = workspace.target_directory.join("release/tsunagu");
+            return Err(cargo::replace_by(&binary, "demo", &passed.args));
+        }
+        Task::Bench(passed) => workspace.run_outsider("bench", &passed.args)?,
+        Task::Soak(passed) => workspace.run_outsider("soak", &passed.args)?,
+        Task::Gen { check } => {
+            workspace
+                .cargo(["build", "--package", "tsunagu-server"])
+                .run()?;
+            generate::run(&workspace, check)?;
+        }
+        Task::Deps => deps::run(&workspace)?,
+        Task::Sizes => sizes::run(&workspace)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
