@@ -192,7 +192,9 @@ impl Suite<'_> {
             }
             Step::Doctests => Work::Counted(scoped(&["test", "--doc"], &["--no-fail-fast"])),
             Step::Docs => {
-                Work::Cargo(scoped(&["doc"], &["--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+                // Naming the examples makes cargo unite features as it did for the lints.
+                let kinds = ["--no-deps", "--lib", "--bins", "--examples"];
+                Work::Cargo(scoped(&["doc"], &kinds).env("RUSTDOCFLAGS", "-D warnings"))
             }
             Step::Generated => {
                 Work::Ours("gen --check", |workspace| generate::run(workspace, true))

@@ -39,7 +39,7 @@ pub(super) fn ensure(needs: &[Need]) -> anyhow::Result<()> {
     if on_path("apt-get").is_none() {
         bail!(
             "tests need {what}: install them with this machine's package manager (on Debian: \
-             {install}), or set TEST_POSTGRES_URL when a server is running already"
+             {install})"
         );
     }
     if identity("-u", None)? != 0 {

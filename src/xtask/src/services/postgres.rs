@@ -14,7 +14,7 @@ pub(super) const VARIABLE: &str = "TEST_POSTGRES_URL";
 
 /// What is installed when it is not found.
 pub(super) const NEED: Need = Need {
-    what: "PostgreSQL server binaries",
+    what: "PostgreSQL server binaries (or a running server in TEST_POSTGRES_URL)",
     packages: &["postgresql"],
     present: || binaries().is_some(),
 };
