@@ -94,3 +94,23 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
     }
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_of_the_gateway_are_handed_on() {
+        let words = ["cargo xtask", "demo", "--once", "--report", "out.json"];
+        let Task::Demo(passed) = Cli::parse_from(words).task else {
+            panic!("another task")
+        };
+        assert_eq!(passed.args, ["--once", "--report", "out.json"]);
+    }
+
+    #[test]
+    fn steps_are_named_on_the_command_line() {
+        assert!(Cli::try_parse_from(["cargo xtask", "test", "--only", "docs"]).is_ok());
+        assert!(Cli::try_parse_from(["cargo xtask", "test", "--only", "luck"]).is_err());
+    }
+}
