@@ -1,1 +1,19 @@
-//! tsunagu-broker
+//! What an NGSI-LD broker does: provision and consumption of entities, and the @contexts they are written in.
+//!
+//! Every operation takes a [`Request`] with a [`View`](tsunagu_policy::View); what the view hides does not exist here. Personal data is written
+//! down in the access log in the transaction that writes it, or before it is handed out. No HTTP, no consent rules.
+
+mod access;
+mod broker;
+mod consumption;
+mod contexts;
+mod guard;
+mod problem;
+mod provision;
+mod transaction;
+
+pub use broker::{Broker, Parts, Request};
+pub use consumption::{Answer, Asked, Listing};
+pub use contexts::{Contexts, DocumentLoader, NoLoader};
+pub use problem::ngsi_problem;
+pub use provision::{Created, Updated};

@@ -111,8 +111,8 @@ impl Problem {
         Self::new(ProblemCode::ResourceNotFound, "no such resource is visible to this request")
     }
 
-    /// The JSON body (RFC 9457), with the id of the request for support.
-    pub fn body(&self, request_id: &str) -> Vec<u8> {
+    /// The JSON body (RFC 9457). The id of the request, for support, is in the `X-Request-Id` header.
+    pub fn body(&self) -> Vec<u8> {
         #[derive(Serialize)]
         struct Body<'a> {
             r#type: &'a str,
@@ -123,8 +123,6 @@ impl Problem {
             pointer: Option<&'a str>,
             #[serde(rename = "titleJa")]
             title_ja: &'a str,
-            #[serde(rename = "requestId")]
-            request_id: &'a str,
             #[serde(rename = "consentRequestUrl", skip_serializing_if = "Option::is_none")]
             consent_request_url: Option<&'a str>,
         }
@@ -135,7 +133,6 @@ impl Problem {
             detail: &self.detail,
             pointer: self.pointer.as_deref(),
             title_ja: self.code.title_ja(),
-            request_id,
             consent_request_url: self.consent_request_url.as_deref(),
         };
         serde_json::to_vec(&body).unwrap_or_default()
@@ -156,7 +153,7 @@ mod tests {
 
     #[test]
     fn the_body_is_rfc_9457() {
-        let body = Problem::new(ProblemCode::BadRequestData, "type is missing").at("/type").body("r-1");
+        let body = Problem::new(ProblemCode::BadRequestData, "type is missing").at("/type").body();
         let text = String::from_utf8(body).unwrap();
         assert!(text.starts_with(r#"{"type":"https://uri.etsi.org/ngsi-ld/errors/BadRequestData","title":"Bad request data","status":400"#));
         assert!(text.contains(r#""pointer":"/type""#) && !text.contains("consentRequestUrl"));

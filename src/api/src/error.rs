@@ -1,0 +1,77 @@
+//! Problems as HTTP answers.
+
+use std::fmt;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+use tsunagu_broker::ngsi_problem;
+use tsunagu_domain::{Problem, ProblemCode};
+
+/// A problem on its way out, as `application/problem+json`.
+#[derive(Debug)]
+pub struct Failure {
+    /// What is wrong.
+    pub problem: Problem,
+    /// The `WWW-Authenticate` header of a 401.
+    pub challenge: Option<String>,
+    /// The `Allow` header of a 405.
+    pub allow: Option<String>,
+}
+
+impl Failure {
+    /// A problem with its explanation.
+    pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
+        Problem::new(code, detail).into()
+    }
+
+    /// With a `WWW-Authenticate` header.
+    #[must_use]
+    pub fn challenged(mut self, challenge: String) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self { problem, challenge: None, allow: None }
+    }
+}
+
+impl From<tsunagu_ngsi_ld::Error> for Failure {
+    fn from(error: tsunagu_ngsi_ld::Error) -> Self {
+        ngsi_problem(error).into()
+    }
+}
+
+impl From<tsunagu_store::StoreError> for Failure {
+    fn from(error: tsunagu_store::StoreError) -> Self {
+        Problem::from(error).into()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.problem.fmt(f)
+    }
+}
+
+impl ResponseError for Failure {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.problem.code.status())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        if let Some(challenge) = &self.challenge {
+            response.insert_header((header::WWW_AUTHENTICATE, challenge.as_str()));
+        }
+        if let Some(allow) = &self.allow {
+            response.insert_header((header::ALLOW, allow.as_str()));
+        }
+        response.body(self.problem.body())
+    }
+}

@@ -1,0 +1,81 @@
+//! Query parameters: each known, each at most once, each problem named.
+
+use actix_web::HttpRequest;
+use tsunagu_domain::{Problem, ProblemCode};
+
+use crate::Failure;
+
+/// The query parameters of a request.
+#[derive(Debug)]
+pub struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Reads the parameters; one that is not in `known`, or comes twice, is refused.
+    pub fn read(request: &HttpRequest, known: &[&str]) -> Result<Self, Failure> {
+        let mut params: Vec<(String, String)> = Vec::new();
+        for (name, value) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
+            if !known.contains(&name.as_ref()) {
+                let detail = format!(
+                    "a query parameter is not known here; known are: {}",
+                    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+                );
+                return Err(Problem::new(ProblemCode::InvalidRequest, detail).into());
+            }
+            if params.iter().any(|(seen, _)| *seen == name) {
+                let detail = "this query parameter may come only once; join its values with commas";
+                return Err(Problem::new(ProblemCode::InvalidRequest, detail).at(name).into());
+            }
+            params.push((name.into_owned(), value.into_owned()));
+        }
+        Ok(Self(params))
+    }
+
+    /// The value of a parameter.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A comma-separated list; an empty item is refused.
+    pub fn list(&self, name: &str) -> Result<Vec<&str>, Failure> {
+        let Some(value) = self.get(name) else { return Ok(Vec::new()) };
+        let items: Vec<&str> = value.split(',').map(str::trim).collect();
+        if items.iter().any(|item| item.is_empty()) {
+            return Err(wrong(name, "is a comma-separated list without empty items"));
+        }
+        Ok(items)
+    }
+
+    /// A whole number from 0 to `max`.
+    pub fn number(&self, name: &str, default: usize, max: usize) -> Result<usize, Failure> {
+        let Some(value) = self.get(name) else { return Ok(default) };
+        value
+            .parse()
+            .ok()
+            .filter(|n| *n <= max)
+            .ok_or_else(|| wrong(name, &format!("is a whole number from 0 to {max}")))
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&self, name: &str) -> Result<bool, Failure> {
+        match self.get(name) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(wrong(name, "is true or false")),
+        }
+    }
+
+    /// The parameters as they came, with one replaced, for links to other pages.
+    pub fn with(&self, name: &str, value: usize) -> String {
+        let mut out = url::form_urlencoded::Serializer::new(String::new());
+        for (n, v) in self.0.iter().filter(|(n, _)| n != name) {
+            out.append_pair(n, v);
+        }
+        out.append_pair(name, &value.to_string());
+        out.finish()
+    }
+}
+
+/// A parameter with a wrong value.
+pub fn wrong(name: &str, rule: &str) -> Failure {
+    Problem::new(ProblemCode::InvalidRequest, format!("the parameter {name} {rule}")).at(name).into()
+}

@@ -1,0 +1,85 @@
+//! The broker itself: its parts, and what a request brings along.
+
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, MutexGuard};
+use tsunagu_domain::{Catalogue, Clock, Problem, ProblemCode, TenantId};
+use tsunagu_policy::{Asked, Principal, View, decide};
+use tsunagu_store::access::AccessLog;
+use tsunagu_store::{Consequence, Store};
+
+use crate::Contexts;
+
+/// One request to the broker.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// What it may see and do.
+    pub view: &'a View,
+    /// Its id, for the record of access.
+    pub id: &'a str,
+}
+
+/// What a broker is made of.
+pub struct Parts {
+    /// Storage.
+    pub store: Arc<dyn Store>,
+    /// Where accesses are written down.
+    pub access: Arc<dyn AccessLog>,
+    /// What must follow from changes, in order.
+    pub consequences: Vec<Arc<dyn Consequence>>,
+    /// What is personal.
+    pub catalogue: Arc<Catalogue>,
+    /// @contexts.
+    pub contexts: Contexts,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The NGSI-LD broker.
+pub struct Broker {
+    pub(crate) parts: Parts,
+    /// Updates of one entity queue here instead of failing on each other's versions. Other processes are kept out by versions.
+    stripes: Vec<Mutex<()>>,
+    hasher: std::hash::RandomState,
+}
+
+const STRIPES: usize = 1024;
+
+impl Broker {
+    /// A broker of these parts.
+    pub fn new(parts: Parts) -> Self {
+        let stripes = (0..STRIPES).map(|_| Mutex::new(())).collect();
+        Self { parts, stripes, hasher: std::hash::RandomState::new() }
+    }
+
+    /// The @contexts.
+    pub fn contexts(&self) -> &Contexts {
+        &self.parts.contexts
+    }
+
+    /// What is personal.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.parts.catalogue
+    }
+
+    pub(crate) async fn serial(&self, tenant: &TenantId, id: &str) -> MutexGuard<'_, ()> {
+        let mut hash = self.hasher.build_hasher();
+        hash.write(tenant.as_str().as_bytes());
+        hash.write(id.as_bytes());
+        let at = usize::try_from(hash.finish() % STRIPES as u64).unwrap_or(0);
+        self.stripes[at].lock().await
+    }
+
+    /// The eyes of the write path: an update keeps what its actor does not see.
+    pub(crate) fn whole(&self, tenant: &TenantId) -> Result<View, Problem> {
+        let asked = Asked {
+            tenant,
+            catalogue: &self.parts.catalogue,
+            now: self.parts.clock.micros(),
+            principal: Principal::Platform { task: "update" },
+        };
+        decide(&asked)
+            .map_err(|_| Problem::new(ProblemCode::InternalError, "the policy refuses the platform"))
+    }
+}

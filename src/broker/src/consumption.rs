@@ -1,0 +1,50 @@
+//! Consumption of entities (TS 104-175 clause 5.7): retrieve and query.
+
+mod query;
+mod retrieve;
+
+use tsunagu_domain::{Problem, TsunoId};
+use tsunagu_ngsi_ld::RenderOptions;
+use tsunagu_store::access::{Action, Ticket};
+
+pub use query::{Asked, Listing};
+
+use crate::{Broker, Request, access};
+
+/// A rendered answer. When it shows personal data, it carries the ticket of its entry in the access log.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// JSON.
+    pub body: Vec<u8>,
+    /// Index of the access in the log.
+    pub ticket: Option<Ticket>,
+}
+
+/// Whether the options show an attribute of this expanded name.
+fn selected<'a>(options: &'a RenderOptions) -> impl Fn(&str) -> bool + 'a {
+    |name| {
+        let listed = |list: &[String]| list.iter().any(|n| n == name);
+        (options.attrs.is_empty() || listed(&options.attrs))
+            && (options.pick.is_empty() || listed(&options.pick))
+            && !listed(&options.omit)
+    }
+}
+
+impl Broker {
+    /// Writes down that someone asked for an entity in vain, when the id names a person or the actor acts for one.
+    pub(crate) async fn note_missed(
+        &self,
+        request: &Request<'_>,
+        id: &str,
+        action: Action,
+        problem: &Problem,
+    ) -> Result<(), Problem> {
+        let subject = TsunoId::from_urn(id).or_else(|| request.view.only_subject());
+        if subject.is_none() {
+            return Ok(());
+        }
+        let now = self.parts.clock.micros();
+        let entry = access::denied(request, now, action, subject, Vec::new(), problem);
+        self.parts.access.record(request.view.tenant(), &entry).await.map(|_| ())
+    }
+}

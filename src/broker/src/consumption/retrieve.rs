@@ -1,0 +1,42 @@
+//! Retrieve Entity (clause 5.7.1).
+
+use tsunagu_domain::Problem;
+use tsunagu_ngsi_ld::{Context, RenderOptions, render};
+use tsunagu_store::access::Action;
+
+use super::{Answer, selected};
+use crate::access::{self, Shown};
+use crate::{Broker, Request};
+
+impl Broker {
+    /// One entity, as far as the view shows it. Hidden and absent are the same "not found".
+    pub async fn retrieve(
+        &self,
+        request: &Request<'_>,
+        id: &str,
+        context: &Context,
+        options: &RenderOptions,
+    ) -> Result<Answer, Problem> {
+        let tenant = request.view.tenant();
+        let id = request.view.inward_id(id);
+        let found = self.parts.store.entity(request.view, &id).await?;
+        let mut body = Vec::with_capacity(1024);
+        let shown = found.as_ref().and_then(|found| {
+            let cut = request.view.cut(&found.doc)?;
+            render(&found.doc, &cut, context, options, &mut body).then_some((found, cut))
+        });
+        let Some((found, cut)) = shown else {
+            let problem = Problem::not_found();
+            self.note_missed(request, &id, Action::Read, &problem).await?;
+            return Err(problem);
+        };
+        if !self.parts.catalogue.is_personal(found.doc.types()) {
+            return Ok(Answer { body, ticket: None });
+        }
+        let mut shown = Shown::default();
+        shown.add(&found.doc, &cut, &selected(options));
+        let access = access::allowed(request, self.parts.clock.micros(), Action::Read, shown);
+        let ticket = self.parts.access.record(tenant, &access).await?;
+        Ok(Answer { body, ticket: Some(ticket) })
+    }
+}

@@ -1,0 +1,129 @@
+//! What an entity must satisfy before anyone may write it: no individual number, and a clear answer to whom it is about.
+
+use tsunagu_domain::{
+    Catalogue, Problem, ProblemCode, SubjectPath, TsunoId, individual_number,
+};
+use tsunagu_ngsi_ld::{Attribute, Entity};
+
+/// Refuses individual numbers: fields so named in any entity, values in personal ones. The value is never repeated.
+pub(crate) fn refuse_individual_numbers(entity: &Entity, personal: bool) -> Result<(), Problem> {
+    if personal && individual_number::is_in(&entity.id) {
+        return Err(refused("/id"));
+    }
+    check_attributes(&entity.attributes, personal, "")
+}
+
+fn check_attributes(attributes: &[Attribute], personal: bool, path: &str) -> Result<(), Problem> {
+    for (nth, attribute) in attributes.iter().enumerate() {
+        if individual_number::is_field_name(local_name(&attribute.name)) {
+            // The name itself is not repeated either: it could hold the number.
+            return Err(refused(&format!("{path}/attribute {}", nth + 1)));
+        }
+        if personal && individual_number::is_in(local_name(&attribute.name)) {
+            return Err(refused(&format!("{path}/attribute {}", nth + 1)));
+        }
+        let here = format!("{path}/{}", local_name(&attribute.name));
+        for instance in &attribute.instances {
+            let texts = [&instance.dataset_id, &instance.unit_code, &instance.observed_at];
+            let in_texts = texts.into_iter().flatten().any(|text| individual_number::is_in(text));
+            if personal && (in_texts || value_holds_one(instance.value.get())) {
+                return Err(refused(&here));
+            }
+            if value_names_one(instance.value.get()) {
+                return Err(refused(&here));
+            }
+            check_attributes(&instance.sub, personal, &here)?;
+        }
+    }
+    Ok(())
+}
+
+fn refused(pointer: &str) -> Problem {
+    Problem::new(
+        ProblemCode::IndividualNumber,
+        "an individual number (個人番号) may not be sent to this platform, even with consent; remove the field or the twelve-digit number and send the rest",
+    )
+    .at(pointer)
+}
+
+/// The last part of an IRI: what people call the term.
+fn local_name(iri: &str) -> &str {
+    iri.rsplit(['/', '#']).next().unwrap_or(iri)
+}
+
+fn value_holds_one(json: &str) -> bool {
+    if !json.contains('\\') {
+        return individual_number::is_in(json);
+    }
+    // Escapes could hide digits; such values are rare, so unescaping them may cost.
+    match serde_json::from_str::<serde_json::Value>(json) {
+        Ok(value) => individual_number::is_in(json) || individual_number::is_in(&value.to_string()),
+        Err(_) => true,
+    }
+}
+
+/// Whether an object inside the value has a member named for it.
+fn value_names_one(json: &str) -> bool {
+    if !json.contains('{') || !individual_number::is_field_name(json) && !json.contains('\\') {
+        return false;
+    }
+    fn any_member(value: &serde_json::Value) -> bool {
+        match value {
+            serde_json::Value::Object(members) => members
+                .iter()
+                .any(|(name, value)| individual_number::is_field_name(name) || any_member(value)),
+            serde_json::Value::Array(items) => items.iter().any(any_member),
+            _ => false,
+        }
+    }
+    serde_json::from_str(json).is_ok_and(|value| any_member(&value))
+}
+
+/// Finds out whom the entity is about and notes it in [`Entity::subject`].
+pub(crate) fn settle_subject(catalogue: &Catalogue, entity: &mut Entity) -> Result<(), Problem> {
+    let mut subject: Option<TsunoId> = None;
+    for entity_type in &entity.types {
+        let Some(personal) = catalogue.personal_type(entity_type) else { continue };
+        let found = match &personal.subject {
+            SubjectPath::Id => Some(TsunoId::from_urn(&entity.id).ok_or_else(|| {
+                Problem::new(
+                    ProblemCode::BadRequestData,
+                    "the id of an entity of this type is urn:ngsi-ld:Person:<id of a resident>",
+                )
+                .at("/id")
+            })?),
+            SubjectPath::Relationship(name) => match entity.attribute(name) {
+                None => None,
+                Some(attribute) => Some(person_of(attribute)?),
+            },
+        };
+        if let (Some(one), Some(other)) = (subject, found)
+            && one != other
+        {
+            return Err(Problem::new(
+                ProblemCode::BadRequestData,
+                "the types of this entity say that it is about two different persons",
+            ));
+        }
+        subject = subject.or(found);
+    }
+    entity.subject = subject.map(|id| id.to_string());
+    Ok(())
+}
+
+fn person_of(attribute: &Attribute) -> Result<TsunoId, Problem> {
+    let pointer = format!("/{}", local_name(&attribute.name));
+    let wrong = || {
+        Problem::new(
+            ProblemCode::BadRequestData,
+            "this must be one Relationship to urn:ngsi-ld:Person:<id of a resident>, without datasetId",
+        )
+        .at(pointer.clone())
+    };
+    let [instance] = attribute.instances.as_slice() else { return Err(wrong()) };
+    if instance.kind != tsunagu_ngsi_ld::Kind::Relationship || instance.dataset_id.is_some() {
+        return Err(wrong());
+    }
+    let urn: String = serde_json::from_str(instance.value.get()).map_err(|_| wrong())?;
+    TsunoId::from_urn(&urn).ok_or_else(wrong)
+}

@@ -1,0 +1,59 @@
+//! Provision of entities (TS 104-175 clause 5.6): create, replace, merge, append, update, delete.
+
+mod create;
+mod delete;
+mod update;
+
+use std::borrow::Cow;
+
+use tsunagu_domain::{PERSON_URN, Problem, TsunoId};
+use tsunagu_ngsi_ld::{Entity, rewrite_ids};
+use tsunagu_policy::View;
+use tsunagu_store::access::Action;
+
+pub use create::Created;
+pub use update::Updated;
+
+use crate::{Broker, Request, access};
+
+/// The body with ids as they are stored, where the actor writes masked ones.
+pub(crate) fn inward<'a>(view: &View, body: &'a str) -> Cow<'a, str> {
+    if !view.is_masked() {
+        return Cow::Borrowed(body);
+    }
+    rewrite_ids(body, PERSON_URN, &|id| match view.inward_id(id) {
+        Cow::Owned(stored) => Some(stored),
+        Cow::Borrowed(_) => None,
+    })
+}
+
+/// The person an entity is about, as settled.
+pub(crate) fn subject_of(entity: &Entity) -> Option<TsunoId> {
+    entity.subject.as_deref().and_then(|s| s.parse().ok())
+}
+
+impl Broker {
+    /// Whether the actor may write these attributes of the entity as it is; the refusal is written down when a person is concerned.
+    pub(crate) async fn permit(
+        &self,
+        request: &Request<'_>,
+        entity: &Entity,
+        attributes: impl Iterator<Item = &str>,
+    ) -> Result<(), Problem> {
+        let subject = subject_of(entity);
+        let mut names = attributes.peekable();
+        let refused = if names.peek().is_none() {
+            request.view.may_write(&entity.types, subject, "").err()
+        } else {
+            names.find_map(|name| request.view.may_write(&entity.types, subject, name).err())
+        };
+        let Some(problem) = refused else { return Ok(()) };
+        if self.parts.catalogue.is_personal(entity.types.iter().map(String::as_str)) {
+            let now = self.parts.clock.micros();
+            let types = entity.types.clone();
+            let entry = access::denied(request, now, Action::Write, subject, types, &problem);
+            self.parts.access.record(request.view.tenant(), &entry).await?;
+        }
+        Err(problem)
+    }
+}

@@ -1,0 +1,49 @@
+//! Create Entity (clause 5.6.1).
+
+use tsunagu_domain::{Problem, ProblemCode};
+use tsunagu_ngsi_ld::{Context, parse_entity};
+
+use super::{inward, subject_of};
+use crate::transaction::{Attempt, Intent};
+use crate::{Broker, Request, access, guard, ngsi_problem};
+
+/// The created entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// Its id, as the actor may see it.
+    pub id: String,
+}
+
+impl Broker {
+    /// Creates an entity from a checked JSON body. Answers when it is on disk.
+    pub async fn create(
+        &self,
+        request: &Request<'_>,
+        body: &str,
+        context: &Context,
+    ) -> Result<Created, Problem> {
+        let now = self.parts.clock.micros();
+        let body = inward(request.view, body);
+        let mut entity = parse_entity(&body, context, now).map_err(ngsi_problem)?;
+        let personal = self.parts.catalogue.is_personal(entity.types.iter().map(String::as_str));
+        guard::refuse_individual_numbers(&entity, personal)?;
+        guard::settle_subject(&self.parts.catalogue, &mut entity)?;
+        self.permit(request, &entity, entity.attributes.iter().map(|a| a.name.as_str())).await?;
+        if let Some(publisher) = request.view.publisher() {
+            entity.set_publisher(publisher);
+        }
+        let access = personal.then(|| {
+            let names = entity.attributes.iter().map(|a| a.name.clone()).collect();
+            access::written(request, now, subject_of(&entity), &entity.types, names)
+        });
+        let intent = Intent { before: None, after: Some(&entity), access };
+        match self.attempt(request, intent).await? {
+            Attempt::Done => Ok(Created { id: request.view.outward_id(&entity.id).into_owned() }),
+            Attempt::Lost(_) => Err(Problem::new(
+                ProblemCode::AlreadyExists,
+                "an entity of this id exists already; choose another id, or update it with PATCH",
+            )
+            .at("/id")),
+        }
+    }
+}

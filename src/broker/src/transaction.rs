@@ -1,0 +1,76 @@
+//! One change of one entity, with everything that must follow from it, in one transaction.
+
+use tsunagu_domain::Problem;
+use tsunagu_ngsi_ld::{Entity, EntityDoc};
+use tsunagu_store::access::Access;
+use tsunagu_store::{Change, Expect, Op, StoreError, WriteSet};
+
+use crate::{Broker, Request};
+
+/// What became of an attempt to commit.
+pub(crate) enum Attempt {
+    /// It is on disk.
+    Done,
+    /// A precondition did not hold.
+    Lost(StoreError),
+}
+
+/// A change about to be committed.
+pub(crate) struct Intent<'a> {
+    pub(crate) before: Option<(u64, &'a EntityDoc)>,
+    pub(crate) after: Option<&'a Entity>,
+    /// Written down in the same transaction when the entity is personal.
+    pub(crate) access: Option<Access>,
+}
+
+impl Broker {
+    /// Commits the intent. A conflict is reported as [`Attempt::Lost`], so that the caller may look again.
+    pub(crate) async fn attempt(
+        &self,
+        request: &Request<'_>,
+        intent: Intent<'_>,
+    ) -> Result<Attempt, Problem> {
+        let tenant = request.view.tenant();
+        let after = intent
+            .after
+            .map(|entity| EntityDoc::from_bytes(entity.encode().into()))
+            .transpose()
+            .map_err(crate::ngsi_problem)?;
+        let mut ops = Vec::with_capacity(4);
+        match (&after, intent.before) {
+            (Some(doc), None) => {
+                ops.push(Op::PutEntity { doc: doc.clone(), expect: Expect::Absent });
+            }
+            (Some(doc), Some((version, _))) => {
+                ops.push(Op::PutEntity { doc: doc.clone(), expect: Expect::Version(version) });
+            }
+            (None, Some((version, doc))) => {
+                let id = doc.id().to_owned();
+                ops.push(Op::DeleteEntity { id, expect: Expect::Version(version) });
+            }
+            (None, None) => return Ok(Attempt::Done),
+        }
+        let change = Change {
+            tenant,
+            before: intent.before.map(|(_, doc)| doc),
+            after: after.as_ref(),
+            client: request.view.publisher(),
+            grant: request.view.grant().map(|grant| grant.id.as_str()),
+            at: self.parts.clock.micros(),
+        };
+        for consequence in &self.parts.consequences {
+            consequence.follow(&change, &mut ops).await?;
+        }
+        if let Some(access) = &intent.access {
+            ops.extend(self.parts.access.ops(access)?);
+        }
+        match self.parts.store.commit(WriteSet { tenant: tenant.clone(), ops }).await {
+            Ok(_) => Ok(Attempt::Done),
+            Err(lost @ StoreError::Conflict { .. }) => Ok(Attempt::Lost(lost)),
+            Err(error) => {
+                tracing::error!(error = %error, request.id, "the store refused a write");
+                Err(error.into())
+            }
+        }
+    }
+}
