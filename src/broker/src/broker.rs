@@ -50,7 +50,11 @@ impl Broker {
     /// A broker of these parts.
     pub fn new(parts: Parts) -> Self {
         let stripes = (0..STRIPES).map(|_| Mutex::new(())).collect();
-        Self { parts, stripes, hasher: std::hash::RandomState::new() }
+        Self {
+            parts,
+            stripes,
+            hasher: std::hash::RandomState::new(),
+        }
     }
 
     /// The @contexts.
@@ -79,7 +83,11 @@ impl Broker {
             now: self.parts.clock.micros(),
             principal: Principal::Platform { task: "update" },
         };
-        decide(&asked)
-            .map_err(|_| Problem::new(ProblemCode::InternalError, "the policy refuses the platform"))
+        decide(&asked).map_err(|_| {
+            Problem::new(
+                ProblemCode::InternalError,
+                "the policy refuses the platform",
+            )
+        })
     }
 }

@@ -55,8 +55,10 @@ pub struct Contexts {
 impl Contexts {
     /// With documents by URL that are never fetched, and a loader for the others.
     pub fn new(pinned: HashMap<String, String>, loader: Arc<dyn DocumentLoader>) -> Self {
-        let documents: HashMap<String, Arc<str>> =
-            pinned.into_iter().map(|(url, text)| (url, text.into())).collect();
+        let documents: HashMap<String, Arc<str>> = pinned
+            .into_iter()
+            .map(|(url, text)| (url, text.into()))
+            .collect();
         Self {
             pinned: documents.len(),
             documents: RwLock::new(documents),
@@ -72,14 +74,19 @@ impl Contexts {
         }
         for _ in 0..MAX_ROUNDS {
             let known = |url: &str| {
-                self.documents.read().unwrap_or_else(PoisonError::into_inner).get(url).cloned()
+                self.documents
+                    .read()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .get(url)
+                    .cloned()
             };
-            let outcome = resolve(local, &known)
-                .map_err(|error| ngsi_problem(error.at("@context")))?;
+            let outcome =
+                resolve(local, &known).map_err(|error| ngsi_problem(error.at("@context")))?;
             match outcome {
                 Resolved::Ready(context) => {
                     if local.get().len() <= MAX_CACHED_KEY {
-                        self.resolved.insert(local.get().to_owned(), Arc::clone(&context));
+                        self.resolved
+                            .insert(local.get().to_owned(), Arc::clone(&context));
                     }
                     return Ok(context);
                 }
@@ -100,13 +107,17 @@ impl Contexts {
 
     /// The context at a URL, as a `Link` header names it.
     pub async fn at(&self, url: &str) -> Result<Arc<Context>, Problem> {
-        let local = serde_json::value::to_raw_value(url)
-            .map_err(|_| Problem::new(ProblemCode::InvalidRequest, "the @context URL is no text"))?;
+        let local = serde_json::value::to_raw_value(url).map_err(|_| {
+            Problem::new(ProblemCode::InvalidRequest, "the @context URL is no text")
+        })?;
         self.of(&local).await
     }
 
     fn keep(&self, url: String, text: String) {
-        let mut documents = self.documents.write().unwrap_or_else(PoisonError::into_inner);
+        let mut documents = self
+            .documents
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if documents.len() < self.pinned + MAX_FETCHED {
             documents.insert(url, text.into());
         }

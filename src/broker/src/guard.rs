@@ -1,8 +1,6 @@
 //! What an entity must satisfy before anyone may write it: no individual number, and a clear answer to whom it is about.
 
-use tsunagu_domain::{
-    Catalogue, Problem, ProblemCode, SubjectPath, TsunoId, individual_number,
-};
+use tsunagu_domain::{Catalogue, Problem, ProblemCode, SubjectPath, TsunoId, individual_number};
 use tsunagu_ngsi_ld::{Attribute, Entity};
 
 /// Refuses individual numbers: fields so named in any entity, values in personal ones. The value is never repeated.
@@ -24,8 +22,15 @@ fn check_attributes(attributes: &[Attribute], personal: bool, path: &str) -> Res
         }
         let here = format!("{path}/{}", local_name(&attribute.name));
         for instance in &attribute.instances {
-            let texts = [&instance.dataset_id, &instance.unit_code, &instance.observed_at];
-            let in_texts = texts.into_iter().flatten().any(|text| individual_number::is_in(text));
+            let texts = [
+                &instance.dataset_id,
+                &instance.unit_code,
+                &instance.observed_at,
+            ];
+            let in_texts = texts
+                .into_iter()
+                .flatten()
+                .any(|text| individual_number::is_in(text));
             if personal && (in_texts || value_holds_one(instance.value.get())) {
                 return Err(refused(&here));
             }
@@ -83,7 +88,9 @@ fn value_names_one(json: &str) -> bool {
 pub(crate) fn settle_subject(catalogue: &Catalogue, entity: &mut Entity) -> Result<(), Problem> {
     let mut subject: Option<TsunoId> = None;
     for entity_type in &entity.types {
-        let Some(personal) = catalogue.personal_type(entity_type) else { continue };
+        let Some(personal) = catalogue.personal_type(entity_type) else {
+            continue;
+        };
         let found = match &personal.subject {
             SubjectPath::Id => Some(TsunoId::from_urn(&entity.id).ok_or_else(|| {
                 Problem::new(
@@ -120,7 +127,9 @@ fn person_of(attribute: &Attribute) -> Result<TsunoId, Problem> {
         )
         .at(pointer.clone())
     };
-    let [instance] = attribute.instances.as_slice() else { return Err(wrong()) };
+    let [instance] = attribute.instances.as_slice() else {
+        return Err(wrong());
+    };
     if instance.kind != tsunagu_ngsi_ld::Kind::Relationship || instance.dataset_id.is_some() {
         return Err(wrong());
     }

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 
 /// An assurance level, 1 (self-asserted, single factor) to 3 (in person or equal, hardware-bound).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Level 1: what is unmapped or missing counts as this, never a guess.
@@ -55,15 +57,25 @@ mod tests {
 
     #[test]
     fn the_weaker_of_the_two_decides() {
-        let weak = Assurance { ial: Level::High, aal: Level::Low, ..Assurance::default() };
+        let weak = Assurance {
+            ial: Level::High,
+            aal: Level::Low,
+            ..Assurance::default()
+        };
         assert!(!weak.reaches(Level::Substantial));
-        let good = Assurance { aal: Level::Substantial, ..weak };
+        let good = Assurance {
+            aal: Level::Substantial,
+            ..weak
+        };
         assert!(good.reaches(Level::Substantial));
     }
 
     #[test]
     fn a_login_in_the_future_is_not_fresh() {
-        let at = Assurance { auth_time: 1_000_000, ..Assurance::default() };
+        let at = Assurance {
+            auth_time: 1_000_000,
+            ..Assurance::default()
+        };
         assert!(at.fresh(2_000_000, 1));
         assert!(!at.fresh(2_000_001, 1));
         assert!(!at.fresh(0, 300));

@@ -37,19 +37,25 @@ pub enum StoreError {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict { conflict: Conflict::Exists, .. } => {
-                Self::new(ProblemCode::AlreadyExists, "something of that id exists already")
-            }
+            StoreError::Conflict {
+                conflict: Conflict::Exists,
+                ..
+            } => Self::new(
+                ProblemCode::AlreadyExists,
+                "something of that id exists already",
+            ),
             StoreError::Conflict { .. } => Self::new(
                 ProblemCode::Conflict,
                 "something else changed this at the same moment; read it again and repeat the request",
             ),
-            StoreError::Unavailable(_) => {
-                Self::new(ProblemCode::Unavailable, "the store does not answer; nothing was changed")
-            }
-            StoreError::Corrupt(_) => {
-                Self::new(ProblemCode::InternalError, "stored data is damaged; the operator has been told")
-            }
+            StoreError::Unavailable(_) => Self::new(
+                ProblemCode::Unavailable,
+                "the store does not answer; nothing was changed",
+            ),
+            StoreError::Corrupt(_) => Self::new(
+                ProblemCode::InternalError,
+                "stored data is damaged; the operator has been told",
+            ),
         }
     }
 }

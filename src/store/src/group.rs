@@ -81,24 +81,42 @@ fn visit(tenant: &TenantId, ops: &[Op], footprint: &mut Footprint) {
     for op in ops {
         match op {
             Op::PutEntity { doc, .. } => {
-                footprint.entities.insert((tenant.clone(), doc.id().to_owned()));
+                footprint
+                    .entities
+                    .insert((tenant.clone(), doc.id().to_owned()));
             }
             Op::DeleteEntity { id, .. } => {
                 footprint.entities.insert((tenant.clone(), id.clone()));
             }
-            Op::PutRecord { collection, key, .. }
-            | Op::DeleteRecord { collection, key, .. }
-            | Op::Add { collection, key, .. } => {
-                footprint.records.insert((tenant.clone(), *collection, key.clone()));
+            Op::PutRecord {
+                collection, key, ..
+            }
+            | Op::DeleteRecord {
+                collection, key, ..
+            }
+            | Op::Add {
+                collection, key, ..
+            } => {
+                footprint
+                    .records
+                    .insert((tenant.clone(), *collection, key.clone()));
             }
             Op::Append { log, .. } => {
                 footprint.logs.insert((tenant.clone(), *log));
             }
-            Op::When { guards, then, otherwise } => {
+            Op::When {
+                guards,
+                then,
+                otherwise,
+            } => {
                 for guard in guards {
-                    let (Guard::Absent { collection, key } | Guard::Room { collection, key, .. }) =
-                        guard;
-                    footprint.records.insert((tenant.clone(), *collection, key.clone()));
+                    let (Guard::Absent { collection, key }
+                    | Guard::Room {
+                        collection, key, ..
+                    }) = guard;
+                    footprint
+                        .records
+                        .insert((tenant.clone(), *collection, key.clone()));
                 }
                 visit(tenant, then, footprint);
                 visit(tenant, otherwise, footprint);
@@ -120,13 +138,21 @@ pub fn resolve(sets: &[WriteSet], state: State) -> Resolution {
             done: &done,
             mine: Overlay::default(),
             appends: Vec::new(),
-            receipt: Receipt { version: version + 1, ..Receipt::default() },
+            receipt: Receipt {
+                version: version + 1,
+                ..Receipt::default()
+            },
             op: 0,
         };
         match trial.run(&set.ops) {
             Ok(()) => {
                 version += 1;
-                let Trial { mine, appends: new, receipt, .. } = trial;
+                let Trial {
+                    mine,
+                    appends: new,
+                    receipt,
+                    ..
+                } = trial;
                 done.entities.extend(mine.entities);
                 done.records.extend(mine.records);
                 done.logs.extend(mine.logs);
@@ -145,7 +171,13 @@ pub fn resolve(sets: &[WriteSet], state: State) -> Resolution {
             EntityChange { key, before, after }
         })
         .collect();
-    Resolution { outcomes, entities, records: done.records.into_iter().collect(), appends, version }
+    Resolution {
+        outcomes,
+        entities,
+        records: done.records.into_iter().collect(),
+        appends,
+        version,
+    }
 }
 
 #[derive(Default)]
@@ -169,8 +201,16 @@ impl Trial<'_> {
     fn run(&mut self, ops: &[Op]) -> Result<(), StoreError> {
         for op in ops {
             self.op += 1;
-            self.step(op).map_err(|conflict| StoreError::Conflict { op: self.op - 1, conflict })?;
-            if let Op::When { guards, then, otherwise } = op {
+            self.step(op).map_err(|conflict| StoreError::Conflict {
+                op: self.op - 1,
+                conflict,
+            })?;
+            if let Op::When {
+                guards,
+                then,
+                otherwise,
+            } = op
+            {
                 let holds = guards.iter().all(|guard| self.holds(guard));
                 self.receipt.branches.push(holds);
                 self.run(if holds { then } else { otherwise })?;
@@ -192,12 +232,23 @@ impl Trial<'_> {
                 check(*expect, self.entity_version(&key))?;
                 self.mine.entities.insert(key, None);
             }
-            Op::PutRecord { collection, key, value, expect } => {
+            Op::PutRecord {
+                collection,
+                key,
+                value,
+                expect,
+            } => {
                 let key = (self.tenant.clone(), *collection, key.clone());
                 check(*expect, self.record(&key).map(|(version, _)| *version))?;
-                self.mine.records.insert(key, Some((version, value.clone())));
+                self.mine
+                    .records
+                    .insert(key, Some((version, value.clone())));
             }
-            Op::DeleteRecord { collection, key, expect } => {
+            Op::DeleteRecord {
+                collection,
+                key,
+                expect,
+            } => {
                 let key = (self.tenant.clone(), *collection, key.clone());
                 check(*expect, self.record(&key).map(|(version, _)| *version))?;
                 self.mine.records.insert(key, None);
@@ -209,10 +260,20 @@ impl Trial<'_> {
                 self.appends.push((key, index, entry.clone()));
                 self.receipt.appended.push(index);
             }
-            Op::Add { collection, key, delta, min, max } => {
+            Op::Add {
+                collection,
+                key,
+                delta,
+                min,
+                max,
+            } => {
                 let key = (self.tenant.clone(), *collection, key.clone());
-                let sum = self.sum(&key, *delta, *min, *max).ok_or(Conflict::OutOfBounds)?;
-                self.mine.records.insert(key, Some((version, sum.to_be_bytes().to_vec())));
+                let sum = self
+                    .sum(&key, *delta, *min, *max)
+                    .ok_or(Conflict::OutOfBounds)?;
+                self.mine
+                    .records
+                    .insert(key, Some((version, sum.to_be_bytes().to_vec())));
             }
             // Branches are chosen and run by `run`.
             Op::When { .. } => {}
@@ -222,10 +283,16 @@ impl Trial<'_> {
 
     fn holds(&self, guard: &Guard) -> bool {
         match guard {
-            Guard::Absent { collection, key } => {
-                self.record(&(self.tenant.clone(), *collection, key.clone())).is_none()
-            }
-            Guard::Room { collection, key, delta, min, max } => {
+            Guard::Absent { collection, key } => self
+                .record(&(self.tenant.clone(), *collection, key.clone()))
+                .is_none(),
+            Guard::Room {
+                collection,
+                key,
+                delta,
+                min,
+                max,
+            } => {
                 let key = (self.tenant.clone(), *collection, key.clone());
                 self.sum(&key, *delta, *min, *max).is_some()
             }
@@ -238,18 +305,29 @@ impl Trial<'_> {
             None => 0,
             Some((_, value)) => i64::from_be_bytes(value.as_slice().try_into().ok()?),
         };
-        now.checked_add(delta).filter(|sum| (min..=max).contains(sum))
+        now.checked_add(delta)
+            .filter(|sum| (min..=max).contains(sum))
     }
 
     fn entity_version(&self, key: &EntityKey) -> Option<u64> {
-        match self.mine.entities.get(key).or_else(|| self.done.entities.get(key)) {
+        match self
+            .mine
+            .entities
+            .get(key)
+            .or_else(|| self.done.entities.get(key))
+        {
             Some(written) => written.as_ref().map(|(version, _)| *version),
             None => self.state.entities.get(key).map(|(version, _)| *version),
         }
     }
 
     fn record(&self, key: &RecordKey) -> Option<&(u64, Vec<u8>)> {
-        match self.mine.records.get(key).or_else(|| self.done.records.get(key)) {
+        match self
+            .mine
+            .records
+            .get(key)
+            .or_else(|| self.done.records.get(key))
+        {
             Some(written) => written.as_ref(),
             None => self.state.records.get(key),
         }
@@ -257,15 +335,15 @@ impl Trial<'_> {
 
     fn log_size(&self, key: &LogKey) -> u64 {
         let size = self.mine.logs.get(key).or_else(|| self.done.logs.get(key));
-        size.or_else(|| self.state.logs.get(key)).copied().unwrap_or(0)
+        size.or_else(|| self.state.logs.get(key))
+            .copied()
+            .unwrap_or(0)
     }
 }
 
 fn check(expect: Expect, found: Option<u64>) -> Result<(), Conflict> {
     match (expect, found) {
-        (Expect::Any, _)
-        | (Expect::Absent, None)
-        | (Expect::Present, Some(_)) => Ok(()),
+        (Expect::Any, _) | (Expect::Absent, None) | (Expect::Present, Some(_)) => Ok(()),
         (Expect::Absent, Some(_)) => Err(Conflict::Exists),
         (Expect::Present | Expect::Version(_), None) => Err(Conflict::Missing),
         (Expect::Version(expected), Some(version)) if expected == version => Ok(()),

@@ -113,7 +113,11 @@ fn value_payload(attribute: &str, scalar: &Scalar<'_>) -> Vec<u8> {
             // Order-preserving bits of the double in hexadecimal: sorts as numbers do and holds no zero byte. -0 is 0.
             let number = if *number == 0.0 { 0.0 } else { *number };
             let bits = number.to_bits();
-            let sorted = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
+            let sorted = if bits >> 63 == 1 {
+                !bits
+            } else {
+                bits | 1 << 63
+            };
             payload.push(b'n');
             payload.extend_from_slice(format!("{sorted:016x}").as_bytes());
         }

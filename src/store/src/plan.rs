@@ -29,13 +29,18 @@ pub fn candidates(view: &View, filter: &Query, declared: &Declared) -> Candidate
     if let Some(range) = by_value(filter, declared) {
         return Candidates::Ranges(vec![range]);
     }
-    let types = filter.types.as_ref().map(tsunagu_ngsi_ld::TypeSelection::any_of);
+    let types = filter
+        .types
+        .as_ref()
+        .map(tsunagu_ngsi_ld::TypeSelection::any_of);
     if let Some(types) = &types {
         let visible: Vec<&String> = types.iter().filter(|t| view.may_see_type(t)).collect();
         if visible.is_empty() {
             return Candidates::Nothing;
         }
-        let personal = visible.iter().all(|t| view.catalogue().personal_type(t).is_some());
+        let personal = visible
+            .iter()
+            .all(|t| view.catalogue().personal_type(t).is_some());
         if let (true, Some(subject)) = (personal, view.only_subject()) {
             return Candidates::Ranges(vec![index::about(&subject.to_string())]);
         }
@@ -82,7 +87,12 @@ pub struct Gather<'a> {
 impl<'a> Gather<'a> {
     /// An empty page.
     pub fn new(view: &'a View, query: &'a EntityQuery) -> Self {
-        Self { view, query, matched: 0, page: Page::default() }
+        Self {
+            view,
+            query,
+            matched: 0,
+            page: Page::default(),
+        }
     }
 
     /// Takes the candidate if something of it is in view and that part matches. `Break` when the page needs no more.
@@ -102,7 +112,11 @@ impl<'a> Gather<'a> {
             }
         }
         let full = self.page.entities.len() >= self.query.limit;
-        if full && !self.query.count { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if full && !self.query.count {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     /// The page.

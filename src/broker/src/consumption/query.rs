@@ -51,7 +51,10 @@ impl Broker {
         for id in &mut filter.ids {
             *id = view.inward_id(id).into_owned();
         }
-        let types = filter.types.as_ref().map(tsunagu_ngsi_ld::TypeSelection::any_of);
+        let types = filter
+            .types
+            .as_ref()
+            .map(tsunagu_ngsi_ld::TypeSelection::any_of);
         // One more than asked tells whether there is a next page.
         let query = EntityQuery {
             filter,
@@ -59,7 +62,10 @@ impl Broker {
             offset: asked.offset,
             count: asked.count,
         };
-        let Page { mut entities, count } = self.parts.store.query(view, &query).await?;
+        let Page {
+            mut entities,
+            count,
+        } = self.parts.store.query(view, &query).await?;
         let more = entities.len() > asked.limit;
         entities.truncate(asked.limit);
 
@@ -67,7 +73,9 @@ impl Broker {
         let mut shown = Shown::default();
         body.push(b'[');
         for found in &entities {
-            let Some(cut) = view.cut(&found.doc) else { continue };
+            let Some(cut) = view.cut(&found.doc) else {
+                continue;
+            };
             let mark = body.len();
             if mark > 1 {
                 body.push(b',');
@@ -83,11 +91,14 @@ impl Broker {
         body.push(b']');
 
         // A search for persons is an access even when it finds nothing, or only a number.
-        let asks_personal = types
-            .as_ref()
-            .is_some_and(|types| self.parts.catalogue.is_personal(types.iter().map(String::as_str)));
+        let asks_personal = types.as_ref().is_some_and(|types| {
+            self.parts
+                .catalogue
+                .is_personal(types.iter().map(String::as_str))
+        });
         let ticket = if shown.count > 0 || asks_personal {
-            let mut access = access::allowed(request, self.parts.clock.micros(), Action::Query, shown);
+            let mut access =
+                access::allowed(request, self.parts.clock.micros(), Action::Query, shown);
             if access.subjects.is_empty() {
                 access.subjects.extend(view.only_subject());
             }
@@ -98,6 +109,12 @@ impl Broker {
         } else {
             None
         };
-        Ok(Listing { body, entities: entities.len(), count, more, ticket })
+        Ok(Listing {
+            body,
+            entities: entities.len(),
+            count,
+            more,
+            ticket,
+        })
     }
 }

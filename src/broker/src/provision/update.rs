@@ -47,7 +47,10 @@ impl Broker {
         let now = self.parts.clock.micros();
         let fragment = self.fragment(request, body, context, now)?;
         let names = names(&fragment);
-        self.change(request, id, &names, |entity| Ok(update(entity, fragment.clone(), now))).await
+        self.change(request, id, &names, |entity| {
+            Ok(update(entity, fragment.clone(), now))
+        })
+        .await
     }
 
     /// Merge Entity (5.6.17).
@@ -62,7 +65,10 @@ impl Broker {
         let fragment = self.fragment(request, body, context, now)?;
         same_id(request, id, &fragment)?;
         let names = names(&fragment);
-        self.change(request, id, &names, |entity| merge(entity, fragment.clone(), now)).await
+        self.change(request, id, &names, |entity| {
+            merge(entity, fragment.clone(), now)
+        })
+        .await
     }
 
     /// Replace Entity (5.6.18).
@@ -79,8 +85,10 @@ impl Broker {
         self.check(&fragment)?;
         same_id(request, id, &fragment)?;
         let names = names(&fragment);
-        self.change(request, id, &names, |entity| replace_entity(entity, fragment.clone(), now))
-            .await
+        self.change(request, id, &names, |entity| {
+            replace_entity(entity, fragment.clone(), now)
+        })
+        .await
     }
 
     /// Partial Attribute Update (5.6.4).
@@ -97,8 +105,10 @@ impl Broker {
         let fragment = parse_attribute_fragment(&body, name, context, now).map_err(ngsi_problem)?;
         self.check_attribute(&fragment)?;
         let names = [fragment.name.clone()];
-        self.change(request, id, &names, |entity| partial_update(entity, fragment.clone(), now))
-            .await
+        self.change(request, id, &names, |entity| {
+            partial_update(entity, fragment.clone(), now)
+        })
+        .await
     }
 
     /// Replace Attribute (5.6.19).
@@ -115,8 +125,10 @@ impl Broker {
         let fragment = parse_attribute_fragment(&body, name, context, now).map_err(ngsi_problem)?;
         self.check_attribute(&fragment)?;
         let names = [fragment.name.clone()];
-        self.change(request, id, &names, |entity| replace_attribute(entity, fragment.clone(), now))
-            .await
+        self.change(request, id, &names, |entity| {
+            replace_attribute(entity, fragment.clone(), now)
+        })
+        .await
     }
 
     /// Delete Attribute (5.6.5): the default instance, the one of `dataset_id`, or `all`.
@@ -158,7 +170,10 @@ impl Broker {
     }
 
     fn check_attribute(&self, fragment: &tsunagu_ngsi_ld::Attribute) -> Result<(), Problem> {
-        let entity = Entity { attributes: vec![fragment.clone()], ..Entity::default() };
+        let entity = Entity {
+            attributes: vec![fragment.clone()],
+            ..Entity::default()
+        };
         self.check(&entity)
     }
 
@@ -179,28 +194,42 @@ impl Broker {
             let found = self.parts.store.entity(&whole, &id).await?;
             let Some(found) = found.filter(|found| request.view.cut(&found.doc).is_some()) else {
                 let problem = Problem::not_found();
-                self.note_missed(request, &id, Action::Write, &problem).await?;
+                self.note_missed(request, &id, Action::Write, &problem)
+                    .await?;
                 return Err(problem);
             };
             let mut entity = found.doc.decode().map_err(ngsi_problem)?;
-            self.permit(request, &entity, names.iter().map(String::as_str)).await?;
+            self.permit(request, &entity, names.iter().map(String::as_str))
+                .await?;
             let updated = apply(&mut entity).map_err(ngsi_problem)?;
             if updated.updated.is_empty() && updated.not_updated.is_empty() {
                 return Ok(updated);
             }
-            let personal =
-                self.parts.catalogue.is_personal(entity.types.iter().map(String::as_str));
+            let personal = self
+                .parts
+                .catalogue
+                .is_personal(entity.types.iter().map(String::as_str));
             guard::refuse_individual_numbers(&entity, personal)?;
             guard::settle_subject(&self.parts.catalogue, &mut entity)?;
             // The change may have added types or moved it to another person: that must be allowed too.
-            self.permit(request, &entity, names.iter().map(String::as_str)).await?;
+            self.permit(request, &entity, names.iter().map(String::as_str))
+                .await?;
             stamp(&mut entity, &updated, request.view.publisher());
             let access = personal.then(|| {
                 let now = self.parts.clock.micros();
-                access::written(request, now, subject_of(&entity), &entity.types, names.to_vec())
+                access::written(
+                    request,
+                    now,
+                    subject_of(&entity),
+                    &entity.types,
+                    names.to_vec(),
+                )
             });
-            let intent =
-                Intent { before: Some((found.version, &found.doc)), after: Some(&entity), access };
+            let intent = Intent {
+                before: Some((found.version, &found.doc)),
+                after: Some(&entity),
+                access,
+            };
             match self.attempt(request, intent).await? {
                 Attempt::Done => return Ok(updated),
                 Attempt::Lost(error) => lost = Some(error),
@@ -248,6 +277,10 @@ fn with_id<'a>(body: &'a str, id: &str) -> Result<std::borrow::Cow<'a, str>, Pro
     };
     let id = serde_json::to_string(id)
         .map_err(|_| Problem::new(ProblemCode::InvalidRequest, "the id in the path is no text"))?;
-    let comma = if rest.trim_start().starts_with('}') { "" } else { "," };
+    let comma = if rest.trim_start().starts_with('}') {
+        ""
+    } else {
+        ","
+    };
     Ok(format!("{{\"id\":{id}{comma}{rest}").into())
 }
