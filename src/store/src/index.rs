@@ -4,13 +4,28 @@
 //! `r` relationship (attribute, target), `v` scalar value of an attribute declared as indexed. An index only proposes candidates: the
 //! evaluator of the query decides, so payloads may be cut short.
 
-use tsunagu_ngsi_ld::{EntityDoc, Scalar};
+use std::borrow::Cow;
+
+use serde_json::Value;
+use tsunagu_ngsi_ld::model::AttrSlot;
+use tsunagu_ngsi_ld::{EntityDoc, Kind};
 
 const TEXT_MAX: usize = 120;
 
 /// Which attributes (expanded names) have their scalar values indexed.
 #[derive(Debug, Clone, Default)]
 pub struct Declared(pub Vec<String>);
+
+/// A value that an index can hold.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scalar<'a> {
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number.
+    Number(f64),
+    /// A text, compared byte by byte.
+    Text(Cow<'a, str>),
+}
 
 /// A half-open range of index entries, without their tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,18 +47,57 @@ pub fn entries(doc: &EntityDoc, declared: &Declared) -> Vec<Vec<u8>> {
         entries.push(entry(subject_payload(subject), id));
     }
     for slot in doc.attributes() {
-        for target in slot.relationship_targets() {
-            entries.push(entry(relationship_payload(slot.name(), &target), id));
+        let name = slot.name();
+        if matches!(slot.kind(), Kind::Relationship | Kind::ListRelationship) {
+            for target in targets(&slot) {
+                entries.push(entry(relationship_payload(name, &target), id));
+            }
         }
-        if declared.0.iter().any(|name| name == slot.name())
-            && let Some(scalar) = slot.scalar()
-        {
-            entries.push(entry(value_payload(slot.name(), &scalar), id));
+        if declared.0.iter().any(|declared| declared == name) {
+            for scalar in scalars(&slot) {
+                entries.push(entry(value_payload(name, &scalar), id));
+            }
         }
     }
     entries.sort_unstable();
     entries.dedup();
     entries
+}
+
+/// The ids a relationship points at: one, or those of a list.
+fn targets(slot: &AttrSlot<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    collect(&parsed(slot), &mut |leaf| {
+        if let Value::String(target) = leaf {
+            found.push(target.clone());
+        }
+    });
+    found
+}
+
+/// The scalars by which a value can be equal to, or compared with, a literal of the query language: itself, or the elements of a list.
+fn scalars(slot: &AttrSlot<'_>) -> Vec<Scalar<'static>> {
+    let mut found = Vec::new();
+    collect(&parsed(slot), &mut |leaf| match leaf {
+        Value::Bool(value) => found.push(Scalar::Bool(*value)),
+        Value::Number(number) => found.extend(number.as_f64().map(Scalar::Number)),
+        Value::String(text) => found.push(Scalar::Text(Cow::Owned(text.clone()))),
+        _ => {}
+    });
+    found
+}
+
+// Only relationships and declared attributes are parsed, once a write.
+fn parsed(slot: &AttrSlot<'_>) -> Value {
+    serde_json::from_str(slot.instance().value).unwrap_or(Value::Null)
+}
+
+fn collect(value: &Value, take: &mut dyn FnMut(&Value)) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| collect(item, take)),
+        Value::Object(members) => members.values().for_each(|item| collect(item, take)),
+        leaf => take(leaf),
+    }
 }
 
 /// The id at the end of an entry.

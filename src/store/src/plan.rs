@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use tsunagu_ngsi_ld::{Comparison, Query, Scalar};
+use tsunagu_ngsi_ld::Query;
+use tsunagu_ngsi_ld::query::{Indexable, Op, Scalar as Literal};
 use tsunagu_policy::View;
 
-use crate::index::{self, Declared, Range};
+use crate::index::{self, Declared, Range, Scalar};
 use crate::{EntityQuery, Found, Page};
 
 /// Where the candidates of a query come from.
@@ -26,15 +27,12 @@ pub fn candidates(view: &View, filter: &Query, declared: &Declared) -> Candidate
     if !filter.ids.is_empty() {
         return Candidates::Ids(filter.ids.clone());
     }
-    if let Some(range) = by_value(filter, declared) {
-        return Candidates::Ranges(vec![range]);
+    if let Some(ranges) = by_value(filter, declared) {
+        return Candidates::Ranges(ranges);
     }
-    let types = filter
-        .types
-        .as_ref()
-        .map(tsunagu_ngsi_ld::TypeSelection::any_of);
-    if let Some(types) = &types {
-        let visible: Vec<&String> = types.iter().filter(|t| view.may_see_type(t)).collect();
+    if let Some(types) = &filter.types {
+        let types = types.candidates();
+        let visible: Vec<&str> = types.into_iter().filter(|t| view.may_see_type(t)).collect();
         if visible.is_empty() {
             return Candidates::Nothing;
         }
@@ -49,29 +47,42 @@ pub fn candidates(view: &View, filter: &Query, declared: &Declared) -> Candidate
     Candidates::Every
 }
 
-fn by_value(filter: &Query, declared: &Declared) -> Option<Range> {
-    let q = filter.q.as_ref()?;
-    q.indexable().into_iter().find_map(|condition| {
-        if !declared.0.iter().any(|name| name == condition.attribute) {
-            return None;
-        }
-        match condition.comparison {
-            Comparison::Equal(scalar) => Some(index::equal(condition.attribute, &scalar)),
-            Comparison::Between(low, high) => {
-                Some(index::between(condition.attribute, &low, &high))
+/// The ranges of the first condition on a declared attribute. Conditions on the same attribute narrow one numeric range.
+fn by_value(filter: &Query, declared: &Declared) -> Option<Vec<Range>> {
+    let conditions = filter.q.as_ref()?.indexable();
+    let is_declared = |c: &&Indexable<'_>| declared.0.iter().any(|name| name == c.attribute);
+    let first = conditions.iter().find(is_declared)?;
+    let mut low = f64::NEG_INFINITY;
+    let mut high = f64::INFINITY;
+    for condition in conditions.iter().filter(|c| c.attribute == first.attribute) {
+        match (condition.op, condition.value) {
+            (Op::Equal, Literal::Number { value, .. }) => {
+                return Some(vec![index::equal(first.attribute, &Scalar::Number(*value))]);
             }
-            Comparison::AtLeast(Scalar::Number(low)) => Some(index::between(
-                condition.attribute,
-                &Scalar::Number(low),
-                &Scalar::Number(f64::INFINITY),
-            )),
-            Comparison::AtMost(Scalar::Number(high)) => Some(index::between(
-                condition.attribute,
-                &Scalar::Number(f64::NEG_INFINITY),
-                &Scalar::Number(high),
-            )),
-            Comparison::AtLeast(_) | Comparison::AtMost(_) => None,
+            (Op::Equal, Literal::Bool(value)) => {
+                return Some(vec![index::equal(first.attribute, &Scalar::Bool(*value))]);
+            }
+            // A text can also stand for a term of a vocabulary, which is stored expanded.
+            (Op::Equal, Literal::Text { text, iri }) => {
+                let of = |text: &str| {
+                    index::equal(first.attribute, &Scalar::Text(text.to_owned().into()))
+                };
+                return Some(vec![of(text), of(iri)]);
+            }
+            (Op::Greater | Op::GreaterEqual, Literal::Number { value, .. }) => {
+                low = low.max(*value)
+            }
+            (Op::Less | Op::LessEqual, Literal::Number { value, .. }) => high = high.min(*value),
+            _ => {}
         }
+    }
+    let bounded = low > f64::NEG_INFINITY || high < f64::INFINITY;
+    bounded.then(|| {
+        vec![index::between(
+            first.attribute,
+            &Scalar::Number(low),
+            &Scalar::Number(high),
+        )]
     })
 }
 
