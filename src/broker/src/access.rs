@@ -28,7 +28,7 @@ impl Shown {
     ) {
         self.count += 1;
         self.subjects
-            .extend(doc.subject().and_then(|s| s.parse().ok()));
+            .extend(doc.subject().and_then(|s| s.parse::<TsunoId>().ok()));
         self.types.extend(
             doc.types()
                 .filter(|t| cut.entity_type(t))

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use quick_cache::sync::Cache;
 use serde_json::value::RawValue;
 use tsunagu_domain::{Problem, ProblemCode};
-use tsunagu_ngsi_ld::{Context, Resolved, resolve};
+use tsunagu_ngsi_ld::Context;
+use tsunagu_ngsi_ld::context::{Resolved, resolve};
 
 use crate::ngsi_problem;
 

@@ -7,7 +7,8 @@ mod update;
 use std::borrow::Cow;
 
 use tsunagu_domain::{PERSON_URN, Problem, TsunoId};
-use tsunagu_ngsi_ld::{Entity, rewrite_ids};
+use tsunagu_ngsi_ld::Entity;
+use tsunagu_ngsi_ld::json::rewrite_ids;
 use tsunagu_policy::View;
 use tsunagu_store::access::Action;
 

@@ -51,10 +51,11 @@ impl Broker {
         for id in &mut filter.ids {
             *id = view.inward_id(id).into_owned();
         }
-        let types = filter
+        let types: Vec<String> = filter
             .types
             .as_ref()
-            .map(tsunagu_ngsi_ld::TypeSelection::any_of);
+            .map(|types| types.candidates().into_iter().map(str::to_owned).collect())
+            .unwrap_or_default();
         // One more than asked tells whether there is a next page.
         let query = EntityQuery {
             filter,
@@ -91,11 +92,10 @@ impl Broker {
         body.push(b']');
 
         // A search for persons is an access even when it finds nothing, or only a number.
-        let asks_personal = types.as_ref().is_some_and(|types| {
-            self.parts
-                .catalogue
-                .is_personal(types.iter().map(String::as_str))
-        });
+        let asks_personal = self
+            .parts
+            .catalogue
+            .is_personal(types.iter().map(String::as_str));
         let ticket = if shown.count > 0 || asks_personal {
             let mut access =
                 access::allowed(request, self.parts.clock.micros(), Action::Query, shown);
@@ -103,7 +103,7 @@ impl Broker {
                 access.subjects.extend(view.only_subject());
             }
             if access.types.is_empty() {
-                access.types = types.unwrap_or_default();
+                access.types = types;
             }
             Some(self.parts.access.record(view.tenant(), &access).await?)
         } else {

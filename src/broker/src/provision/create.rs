@@ -1,7 +1,8 @@
 //! Create Entity (clause 5.6.1).
 
 use tsunagu_domain::{Problem, ProblemCode};
-use tsunagu_ngsi_ld::{Context, parse_entity};
+use tsunagu_ngsi_ld::Context;
+use tsunagu_ngsi_ld::parse::parse_entity;
 
 use super::{inward, subject_of};
 use crate::transaction::{Attempt, Intent};

@@ -1,10 +1,9 @@
 //! Changes of existing entities (clauses 5.6.2, 5.6.3, 5.6.4, 5.6.5, 5.6.17, 5.6.18, 5.6.19).
 
 use tsunagu_domain::{Problem, ProblemCode};
-use tsunagu_ngsi_ld::{
-    Context, Entity, UpdateResult, append, delete_attribute, merge, parse_attribute_fragment,
-    parse_entity, parse_fragment, partial_update, replace_attribute, replace_entity, update,
-};
+use tsunagu_ngsi_ld::ops::{self, MergeOptions, UpdateResult};
+use tsunagu_ngsi_ld::parse::{parse_attribute_fragment, parse_entity, parse_fragment};
+use tsunagu_ngsi_ld::{Context, Entity};
 use tsunagu_store::access::Action;
 
 use super::{inward, subject_of};
@@ -31,7 +30,7 @@ impl Broker {
         let fragment = self.fragment(request, body, context, now)?;
         let names = names(&fragment);
         self.change(request, id, &names, |entity| {
-            Ok(append(entity, fragment.clone(), overwrite, now))
+            Ok(ops::append(entity, fragment.clone(), overwrite, now))
         })
         .await
     }
@@ -48,7 +47,7 @@ impl Broker {
         let fragment = self.fragment(request, body, context, now)?;
         let names = names(&fragment);
         self.change(request, id, &names, |entity| {
-            Ok(update(entity, fragment.clone(), now))
+            Ok(ops::update(entity, fragment.clone(), now))
         })
         .await
     }
@@ -66,7 +65,12 @@ impl Broker {
         same_id(request, id, &fragment)?;
         let names = names(&fragment);
         self.change(request, id, &names, |entity| {
-            merge(entity, fragment.clone(), now)
+            Ok(ops::merge(
+                entity,
+                fragment.clone(),
+                &MergeOptions::default(),
+                now,
+            ))
         })
         .await
     }
@@ -80,13 +84,20 @@ impl Broker {
         context: &Context,
     ) -> Result<Updated, Problem> {
         let now = self.parts.clock.micros();
-        let body = with_id(&inward(request.view, body), &request.view.inward_id(id))?;
+        let body = inward(request.view, body);
+        let body = with_id(&body, &request.view.inward_id(id))?;
         let fragment = parse_entity(&body, context, now).map_err(ngsi_problem)?;
         self.check(&fragment)?;
         same_id(request, id, &fragment)?;
         let names = names(&fragment);
         self.change(request, id, &names, |entity| {
-            replace_entity(entity, fragment.clone(), now)
+            *entity = ops::replace_entity(entity, fragment.clone(), now);
+            // The type counts as updated, so that replacing by an entity without attributes is a change too.
+            let updated = names.iter().cloned().chain(["type".to_owned()]).collect();
+            Ok(UpdateResult {
+                updated,
+                ..UpdateResult::default()
+            })
         })
         .await
     }
@@ -106,7 +117,7 @@ impl Broker {
         self.check_attribute(&fragment)?;
         let names = [fragment.name.clone()];
         self.change(request, id, &names, |entity| {
-            partial_update(entity, fragment.clone(), now)
+            ops::partial_update(entity, fragment.clone(), now)
         })
         .await
     }
@@ -126,7 +137,7 @@ impl Broker {
         self.check_attribute(&fragment)?;
         let names = [fragment.name.clone()];
         self.change(request, id, &names, |entity| {
-            replace_attribute(entity, fragment.clone(), now)
+            ops::replace_attribute(entity, fragment.clone(), now)
         })
         .await
     }
@@ -145,7 +156,7 @@ impl Broker {
         let name = context.expand(name).into_owned();
         let names = [name.clone()];
         self.change(request, id, &names, |entity| {
-            delete_attribute(entity, &name, dataset_id, all, now)
+            ops::delete_attribute(entity, &name, dataset_id, all, now)
         })
         .await
     }
@@ -202,7 +213,7 @@ impl Broker {
             self.permit(request, &entity, names.iter().map(String::as_str))
                 .await?;
             let updated = apply(&mut entity).map_err(ngsi_problem)?;
-            if updated.updated.is_empty() && updated.not_updated.is_empty() {
+            if !updated.changed() {
                 return Ok(updated);
             }
             let personal = self
