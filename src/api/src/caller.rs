@@ -1,0 +1,175 @@
+//! Who calls: from headers to a view. Steps 3 to 6 of the request path: authenticate → tenant → view.
+
+use actix_web::HttpRequest;
+use actix_web::http::header;
+use tsunagu_broker::Request;
+use tsunagu_domain::{Problem, ProblemCode, TenantId};
+use tsunagu_identity::{AccessToken, Client};
+use tsunagu_policy::{Asked, Principal, View, decide};
+
+use crate::{Failure, Gateway, request_id};
+
+/// The header in which a consumer may state the purpose of a request; it must be the consented one.
+pub const PURPOSE_HEADER: &str = "Tsunagu-Purpose";
+/// The NGSI-LD tenant header (clause 4.14).
+pub const TENANT_HEADER: &str = "NGSILD-Tenant";
+
+/// A decided request.
+#[derive(Debug)]
+pub struct Caller {
+    /// What it may see and do.
+    pub view: View,
+    /// Its id.
+    pub request_id: String,
+    /// The tenant header as it came, to be echoed.
+    pub tenant_header: Option<String>,
+}
+
+impl Caller {
+    /// The request, for the broker.
+    pub fn request(&self) -> Request<'_> {
+        Request { view: &self.view, id: &self.request_id }
+    }
+
+    /// Decides what an HTTP request may see and do.
+    pub async fn of(gateway: &Gateway, request: &HttpRequest) -> Result<Self, Failure> {
+        let tenant_header = header_text(request, TENANT_HEADER)?;
+        let purpose = header_text(request, PURPOSE_HEADER)?;
+        let named = tenant_header.as_deref().map(|name| tenant(gateway, name)).transpose()?;
+        let view = match bearer(gateway, request)? {
+            None => anonymous(gateway, request, named)?,
+            Some(token) => {
+                let token = verified(gateway, token).await?;
+                if named.as_ref().is_some_and(|named| *named != token.tenant) {
+                    let detail = "the token belongs to another tenant than the header names";
+                    return Err(Problem::new(ProblemCode::Forbidden, detail).at(TENANT_HEADER).into());
+                }
+                view_of(gateway, &token, purpose.as_deref()).await?
+            }
+        };
+        Ok(Self { view, request_id: request_id::of(request), tenant_header })
+    }
+}
+
+/// A header at most once, as text.
+fn header_text(request: &HttpRequest, name: &str) -> Result<Option<String>, Failure> {
+    let mut values = request.headers().get_all(name);
+    let Some(value) = values.next() else { return Ok(None) };
+    let text = value.to_str().ok().filter(|_| values.next().is_none());
+    text.map(|text| Some(text.to_owned())).ok_or_else(|| {
+        let detail = "this header must come once and be plain text";
+        Problem::new(ProblemCode::InvalidRequest, detail).at(name).into()
+    })
+}
+
+fn tenant(gateway: &Gateway, name: &str) -> Result<TenantId, Failure> {
+    let known = name.parse().ok().filter(|tenant| gateway.tenants.contains(tenant));
+    known.ok_or_else(|| {
+        let detail = "there is no such tenant here; leave the header out to use the token's";
+        Problem::new(ProblemCode::NonexistentTenant, detail).at(TENANT_HEADER).into()
+    })
+}
+
+/// The token, which may come in the `Authorization` header only (RFC 6750 2.1, RFC 9700 4.3.2).
+pub(crate) fn bearer<'r>(
+    gateway: &Gateway,
+    request: &'r HttpRequest,
+) -> Result<Option<&'r str>, Failure> {
+    if request.query_string().contains("access_token=") {
+        let detail = "a token in the address ends up in logs; send it in the Authorization header";
+        return Err(Problem::new(ProblemCode::InvalidRequest, detail).at("access_token").into());
+    }
+    let mut values = request.headers().get_all(header::AUTHORIZATION);
+    let Some(value) = values.next() else { return Ok(None) };
+    let credentials = value.to_str().ok().filter(|_| values.next().is_none());
+    let token = credentials.and_then(|text| {
+        let (scheme, token) = text.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    });
+    token.map(Some).ok_or_else(|| {
+        unauthorized(gateway, "invalid_request", "send one header 'Authorization: Bearer <token>'")
+    })
+}
+
+/// A 401 with its challenge (RFC 6750 3, RFC 9728 5.1).
+pub(crate) fn unauthorized(gateway: &Gateway, error: &str, detail: &str) -> Failure {
+    let metadata = format!("{}/.well-known/oauth-protected-resource", gateway.base_url);
+    let mut challenge = format!("Bearer resource_metadata=\"{metadata}\"");
+    if !error.is_empty() {
+        challenge.push_str(&format!(", error=\"{error}\""));
+    }
+    Failure::new(ProblemCode::Unauthorized, detail).challenged(challenge)
+}
+
+fn anonymous(
+    gateway: &Gateway,
+    request: &HttpRequest,
+    named: Option<TenantId>,
+) -> Result<View, Failure> {
+    if !gateway.open_data_for_all || request.method().is_safe() == false {
+        return Err(unauthorized(gateway, "", "this needs an access token; get one at /oauth/token"));
+    }
+    let tenant = named.or_else(|| gateway.tenants.first().cloned());
+    let Some(tenant) = tenant else {
+        return Err(Failure::new(ProblemCode::NonexistentTenant, "no tenant is configured"));
+    };
+    let principal = Principal::Anonymous { reads_open_data: true };
+    Ok(decided(gateway, &tenant, principal)?)
+}
+
+/// The token, verified, not expired and not revoked.
+pub(crate) async fn verified(gateway: &Gateway, token: &str) -> Result<AccessToken, Failure> {
+    let verified = gateway.authorization.verify_access_token(token).await;
+    verified.map_err(|error| {
+        tracing::debug!(%error, "a token was refused");
+        unauthorized(
+            gateway,
+            "invalid_token",
+            "the access token is not valid (unknown, expired or revoked); get a new one at /oauth/token",
+        )
+    })
+}
+
+async fn view_of(
+    gateway: &Gateway,
+    token: &AccessToken,
+    purpose: Option<&str>,
+) -> Result<View, Failure> {
+    let client = gateway.clients.get(&token.tenant, &token.client).await?;
+    let client = client.filter(Client::is_active).ok_or_else(|| {
+        unauthorized(gateway, "invalid_token", "the client of this token is suspended or gone")
+    })?;
+    let client = gateway.clients.to_policy(&client)?;
+    let Some(subject) = token.subject else {
+        return Ok(decided(gateway, &token.tenant, Principal::Machine { client: &client })?);
+    };
+    // Loaded anew for every request: a withdrawal counts from the next one on.
+    let grant = match &token.grant_id {
+        Some(id) => gateway.ledger.live_grant(&token.tenant, id, gateway.clock.micros()).await?,
+        None => None,
+    };
+    let principal = Principal::Consumer {
+        client: &client,
+        subject,
+        grant: grant.as_ref(),
+        purpose,
+        assurance: &token.assurance,
+    };
+    decided(gateway, &token.tenant, principal).map_err(|mut problem| {
+        if problem.code == ProblemCode::ConsentRequired {
+            // The token is this client's own, so saying where to ask again reveals nothing.
+            problem.consent_request_url = Some(format!("{}/oauth/par", gateway.base_url));
+        }
+        problem.into()
+    })
+}
+
+fn decided(gateway: &Gateway, tenant: &TenantId, principal: Principal<'_>) -> Result<View, Problem> {
+    let asked = Asked {
+        tenant,
+        catalogue: &gateway.catalogue,
+        now: gateway.clock.micros(),
+        principal,
+    };
+    decide(&asked).map_err(Problem::from)
+}

@@ -1,0 +1,78 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use actix_web::http::header::HeaderValue;
+use tsunagu_broker::Broker;
+use tsunagu_consent::Ledger;
+use tsunagu_domain::{Catalogue, Clock, IdGen, TenantId};
+use tsunagu_identity::{AuthorizationServer, Clients};
+use tsunagu_store::Store;
+
+/// What one request may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of a body.
+    pub max_body_bytes: usize,
+    /// Nesting of a JSON body.
+    pub max_depth: usize,
+    /// Entities of one page.
+    pub max_page: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_body_bytes: 1 << 20, max_depth: 64, max_page: 1_000 }
+    }
+}
+
+/// The services behind the JSON API, and its settings.
+pub struct Gateway {
+    /// NGSI-LD.
+    pub broker: Arc<Broker>,
+    /// Tokens.
+    pub authorization: Arc<AuthorizationServer>,
+    /// Registered clients.
+    pub clients: Arc<Clients>,
+    /// Consents.
+    pub ledger: Arc<Ledger>,
+    /// For readiness.
+    pub store: Arc<dyn Store>,
+    /// What is personal.
+    pub catalogue: Arc<Catalogue>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The municipalities served here; the first is the one meant when no tenant is named.
+    pub tenants: Vec<TenantId>,
+    /// The public base URL, without a slash at its end.
+    pub base_url: String,
+    /// Whether open data may be read without a token.
+    pub open_data_for_all: bool,
+    /// Caps.
+    pub limits: Limits,
+    /// Ids of requests.
+    pub request_ids: RequestIds,
+}
+
+/// Ids of requests: a random prefix of this process and a number. They name requests, they protect nothing.
+#[derive(Debug)]
+pub struct RequestIds {
+    prefix: String,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    /// A fresh sequence.
+    pub fn new(ids: &dyn IdGen) -> Self {
+        let prefix = ids.uuid().chars().take(8).collect();
+        Self { prefix, next: AtomicU64::new(1) }
+    }
+
+    /// The next id as a header value.
+    pub fn next(&self) -> HeaderValue {
+        let n = self.next.fetch_add(1, Ordering::Relaxed);
+        HeaderValue::try_from(format!("{}-{n:x}", self.prefix))
+            .unwrap_or(HeaderValue::from_static("unnumbered"))
+    }
+}

@@ -1,0 +1,64 @@
+//! The NGSI-LD HTTP binding (TS 104-175 clause 6), as far as it is built: entities and their attributes.
+
+pub(crate) mod attrs;
+pub(crate) mod docs;
+pub(crate) mod entities;
+mod negotiate;
+mod representation;
+
+use actix_web::web::ServiceConfig;
+
+use crate::resource::resource;
+
+/// Where the binding lives (clause 6.3.2).
+pub(crate) const BASE: &str = "/ngsi-ld/v1";
+
+pub(crate) fn configure(cfg: &mut ServiceConfig) {
+    use actix_web::http::Method;
+    use actix_web::web;
+    cfg.service(
+        web::scope(BASE)
+            .service(resource(
+                "/entities",
+                [
+                    (Method::POST, web::post().to(entities::create)),
+                    (Method::GET, web::get().to(entities::query)),
+                ],
+            ))
+            .service(resource(
+                "/entities/{entityId}",
+                [
+                    (Method::GET, web::get().to(entities::retrieve)),
+                    (Method::PUT, web::put().to(entities::replace)),
+                    (Method::PATCH, web::patch().to(entities::merge)),
+                    (Method::DELETE, web::delete().to(entities::delete)),
+                ],
+            ))
+            .service(resource(
+                "/entities/{entityId}/attrs",
+                [
+                    (Method::POST, web::post().to(attrs::append)),
+                    (Method::PATCH, web::patch().to(attrs::update)),
+                ],
+            ))
+            .service(resource(
+                "/entities/{entityId}/attrs/{attrId}",
+                [
+                    (Method::PATCH, web::patch().to(attrs::partial_update)),
+                    (Method::PUT, web::put().to(attrs::replace)),
+                    (Method::DELETE, web::delete().to(attrs::delete)),
+                ],
+            )),
+    );
+}
+
+/// An answer with personal data names its entry in the access log and is never kept by caches.
+pub(crate) fn personal(
+    response: &mut actix_web::HttpResponseBuilder,
+    ticket: Option<&tsunagu_store::access::Ticket>,
+) {
+    if let Some(ticket) = ticket {
+        response.insert_header(("Audit-Entry", ticket.index.to_string()));
+        response.insert_header((actix_web::http::header::CACHE_CONTROL, "no-store"));
+    }
+}

@@ -1,0 +1,42 @@
+//! Partial Attribute Update (clause 5.6.4, binding 6.7.3.1).
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::ngsi_ld::entities::{path_part, updated};
+use crate::body::Capped;
+use crate::caller::Caller;
+use crate::ngsi_ld::docs::{FragmentBody, Problems};
+use crate::ngsi_ld::negotiate;
+use crate::params::Params;
+use crate::{Failure, Gateway};
+
+/// Update parts of an attribute
+#[utoipa::path(
+    patch,
+    path = "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}",
+    tag = "NGSI-LD attributes",
+    params(
+        ("entityId" = String, Path, description = "Entity id, a URI"),
+        ("attrId" = String, Path, description = "Attribute name"),
+    ),
+    request_body(content((FragmentBody = "application/json"), (FragmentBody = "application/ld+json"))),
+    responses(
+        (status = 204, description = "Updated and durable"),
+        (status = 404, description = "Absent or hidden", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
+        Problems,
+    ),
+    security(("bearer" = []))
+)]
+pub(crate) async fn partial_update(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    body: Capped,
+) -> Result<HttpResponse, Failure> {
+    let caller = Caller::of(&gateway, &request).await?;
+    Params::read(&request, &["type", "local"])?;
+    let (text, context) = negotiate::document(&gateway, &request, &body).await?;
+    let id = path_part(&request, "entityId")?;
+    let name = path_part(&request, "attrId")?;
+    let done = gateway.broker.partial_update(&caller.request(), &id, &name, text, &context).await?;
+    Ok(updated(&caller, &context, &done))
+}

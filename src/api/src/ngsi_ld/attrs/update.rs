@@ -1,0 +1,41 @@
+//! Update Attributes (clause 5.6.2, binding 6.6.3.2).
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::ngsi_ld::entities::{path_part, updated};
+use crate::body::Capped;
+use crate::caller::Caller;
+use crate::ngsi_ld::docs::{FragmentBody, Problems};
+use crate::ngsi_ld::negotiate;
+use crate::params::Params;
+use crate::{Failure, Gateway};
+
+/// Update attributes
+///
+/// Replaces attributes that exist; those that do not are reported.
+#[utoipa::path(
+    patch,
+    path = "/ngsi-ld/v1/entities/{entityId}/attrs",
+    tag = "NGSI-LD attributes",
+    params(("entityId" = String, Path, description = "Entity id, a URI")),
+    request_body(content((FragmentBody = "application/json"), (FragmentBody = "application/ld+json"))),
+    responses(
+        (status = 204, description = "All updated and durable"),
+        (status = 207, description = "Some were not; the body says which and why"),
+        (status = 404, description = "Absent or hidden", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
+        Problems,
+    ),
+    security(("bearer" = []))
+)]
+pub(crate) async fn update(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    body: Capped,
+) -> Result<HttpResponse, Failure> {
+    let caller = Caller::of(&gateway, &request).await?;
+    Params::read(&request, &["type", "local"])?;
+    let (text, context) = negotiate::document(&gateway, &request, &body).await?;
+    let id = path_part(&request, "entityId")?;
+    let done = gateway.broker.update(&caller.request(), &id, text, &context).await?;
+    Ok(updated(&caller, &context, &done))
+}

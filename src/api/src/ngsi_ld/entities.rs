@@ -1,0 +1,97 @@
+//! `/entities` and `/entities/{entityId}`: one file for each verb.
+
+mod create;
+mod delete;
+mod merge;
+mod query;
+mod replace;
+mod retrieve;
+
+use actix_web::{HttpResponse, HttpResponseBuilder};
+
+pub(crate) use create::create;
+pub(crate) use delete::delete;
+pub(crate) use merge::merge;
+pub(crate) use query::query;
+pub(crate) use replace::replace;
+pub(crate) use retrieve::retrieve;
+
+// The documentation of each, for the list in `openapi`.
+pub(crate) use create::__path_create;
+pub(crate) use delete::__path_delete;
+pub(crate) use merge::__path_merge;
+pub(crate) use query::__path_query;
+pub(crate) use replace::__path_replace;
+pub(crate) use retrieve::__path_retrieve;
+
+use crate::Failure;
+use crate::caller::{Caller, TENANT_HEADER};
+
+/// The id in the path, decoded.
+pub(crate) fn path_part(request: &actix_web::HttpRequest, name: &str) -> Result<String, Failure> {
+    let raw = request.match_info().get(name).unwrap_or_default();
+    // What the router left encoded (such as %2F) is decoded here; broken encodings cannot name anything.
+    let decoded = percent_decode(raw);
+    let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    text.filter(|text| !text.is_empty()).ok_or_else(|| {
+        crate::params::wrong(name, "in the path is not correctly percent-encoded UTF-8")
+    })
+}
+
+fn percent_decode(raw: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut bytes = raw.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let digit = |b: Option<u8>| b.and_then(|b| char::from(b).to_digit(16));
+            let value = digit(bytes.next())? * 16 + digit(bytes.next())?;
+            out.push(u8::try_from(value).ok()?);
+        } else {
+            out.push(byte);
+        }
+    }
+    Some(out)
+}
+
+/// Every answer repeats the tenant header that came (clause 6.3.14).
+pub(crate) fn echo_tenant(response: &mut HttpResponseBuilder, caller: &Caller) {
+    if let Some(tenant) = &caller.tenant_header {
+        response.insert_header((TENANT_HEADER, tenant.as_str()));
+    }
+}
+
+/// 204, or 207 with what could not be done (clause 6.3.9).
+pub(crate) fn updated(
+    caller: &Caller,
+    context: &tsunagu_ngsi_ld::Context,
+    updated: &tsunagu_broker::Updated,
+) -> HttpResponse {
+    #[derive(serde::Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Body<'a> {
+        updated: Vec<std::borrow::Cow<'a, str>>,
+        not_updated: Vec<NotUpdated<'a>>,
+    }
+    #[derive(serde::Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct NotUpdated<'a> {
+        attribute_name: std::borrow::Cow<'a, str>,
+        reason: &'a str,
+    }
+    if updated.not_updated.is_empty() {
+        let mut response = HttpResponse::NoContent();
+        echo_tenant(&mut response, caller);
+        return response.finish();
+    }
+    let body = Body {
+        updated: updated.updated.iter().map(|name| context.compact(name)).collect(),
+        not_updated: updated
+            .not_updated
+            .iter()
+            .map(|(name, reason)| NotUpdated { attribute_name: context.compact(name), reason })
+            .collect(),
+    };
+    let mut response = HttpResponse::MultiStatus();
+    echo_tenant(&mut response, caller);
+    response.json(body)
+}

@@ -1,0 +1,47 @@
+//! Retrieve Entity (clause 5.7.1, binding 6.5.3.1).
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::{echo_tenant, path_part};
+use crate::caller::Caller;
+use crate::ngsi_ld::docs::{EntityBody, Problems, RepresentationParams};
+use crate::ngsi_ld::{negotiate, representation};
+use crate::params::Params;
+use crate::{Failure, Gateway};
+
+/// Retrieve an entity
+///
+/// Shows what the token, the consent behind it and its purpose let be seen; what is hidden and what is absent give the same 404. The record
+/// of access to personal data is on disk before the answer leaves; its index is in `Audit-Entry`.
+#[utoipa::path(
+    get,
+    path = "/ngsi-ld/v1/entities/{entityId}",
+    tag = "NGSI-LD entities",
+    params(
+        ("entityId" = String, Path, description = "Entity id, a URI", example = "urn:ngsi-ld:Building:001"),
+        RepresentationParams,
+    ),
+    responses(
+        (status = 200, description = "The entity", content((EntityBody = "application/json"), (EntityBody = "application/ld+json"))),
+        (status = 404, description = "Absent or hidden", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
+        Problems,
+    ),
+    security((), ("bearer" = []))
+)]
+pub(crate) async fn retrieve(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Failure> {
+    let caller = Caller::of(&gateway, &request).await?;
+    let media = negotiate::accepted(&request)?;
+    let params = Params::read(&request, &[&representation::KNOWN[..], &["type", "local"]].concat())?;
+    let context = negotiate::linked(&gateway, &request).await?;
+    let options = representation::options(&params, &context, media)?;
+    let id = path_part(&request, "entityId")?;
+    let answer = gateway.broker.retrieve(&caller.request(), &id, &context, &options).await?;
+    let mut response = HttpResponse::Ok();
+    negotiate::describe(&mut response, media, &context);
+    echo_tenant(&mut response, &caller);
+    crate::ngsi_ld::personal(&mut response, answer.ticket.as_ref());
+    Ok(response.body(answer.body))
+}

@@ -1,0 +1,83 @@
+//! The OpenAPI 3.1 document, written from the handlers.
+
+use actix_web::{HttpResponse, web};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi, ToSchema};
+
+/// A problem detail (RFC 9457).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct ProblemBody {
+    /// A URI that names the problem.
+    #[schema(example = "https://uri.etsi.org/ngsi-ld/errors/BadRequestData")]
+    r#type: String,
+    /// Its name.
+    #[schema(example = "Bad request data")]
+    title: String,
+    /// The HTTP status.
+    #[schema(example = 400)]
+    status: u16,
+    /// What is wrong and how to mend it.
+    #[schema(example = "the entity has no type; add a type, for example Building")]
+    detail: String,
+    /// Where: a JSON pointer into the body, or the name of a parameter or header.
+    #[schema(example = "/type")]
+    pointer: Option<String>,
+    /// Its name in Japanese.
+    #[serde(rename = "titleJa")]
+    title_ja: String,
+    /// Where consent can be asked for, when saying so reveals nothing.
+    #[serde(rename = "consentRequestUrl")]
+    consent_request_url: Option<String>,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "tsunagu",
+        description = "データ連携基盤のゲートウェイ。住民の同意のもとで NGSI-LD のデータを連携します。\n\nThe data-linkage gateway of a town: NGSI-LD entities keyed by one resident id, consent and token scopes on every path, coins for health activity.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    paths(
+        crate::ngsi_ld::entities::create,
+        crate::ngsi_ld::entities::query,
+        crate::ngsi_ld::entities::retrieve,
+        crate::ngsi_ld::entities::replace,
+        crate::ngsi_ld::entities::merge,
+        crate::ngsi_ld::entities::delete,
+        crate::ngsi_ld::attrs::append,
+        crate::ngsi_ld::attrs::update,
+        crate::ngsi_ld::attrs::partial_update,
+        crate::ngsi_ld::attrs::replace,
+        crate::ngsi_ld::attrs::delete,
+        crate::operations::livez,
+        crate::operations::readyz,
+        crate::operations::version,
+    ),
+    modifiers(&Security)
+)]
+struct Document;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("at+jwt")
+            .description(Some("An access token from /oauth/token (RFC 9068), five minutes long"))
+            .build();
+        let components = openapi.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    }
+}
+
+/// The document as JSON.
+pub fn document() -> String {
+    Document::openapi().to_pretty_json().unwrap_or_default()
+}
+
+pub(crate) async fn serve() -> HttpResponse {
+    static TEXT: std::sync::LazyLock<String> = std::sync::LazyLock::new(document);
+    HttpResponse::Ok().content_type("application/json").body(web::Bytes::from_static(TEXT.as_bytes()))
+}
