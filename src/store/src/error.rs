@@ -29,6 +29,9 @@ pub enum StoreError {
     /// The engine or its disk failed or is closing; the outcome of a write is unknown only if this says so.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// The write set holds something that no backend takes; nothing was tried.
+    #[error("the store refuses the write: {0}")]
+    Refused(&'static str),
     /// Stored bytes are not what was written.
     #[error("stored data is damaged: {0}")]
     Corrupt(String),
@@ -50,8 +53,9 @@ impl From<StoreError> for Problem {
             ),
             StoreError::Unavailable(_) => Self::new(
                 ProblemCode::Unavailable,
-                "the store does not answer; nothing was changed",
+                "the store does not answer; if this was a write, read before repeating it",
             ),
+            StoreError::Refused(why) => Self::new(ProblemCode::BadRequestData, why),
             StoreError::Corrupt(_) => Self::new(
                 ProblemCode::InternalError,
                 "stored data is damaged; the operator has been told",

@@ -11,6 +11,13 @@ use tsunagu_ngsi_ld::EntityDoc;
 
 use crate::{Collection, Conflict, Expect, Guard, Log, Op, Receipt, StoreError, WriteSet};
 
+/// Longest id of an entity, bytes.
+pub const MAX_ID: usize = 1024;
+/// Longest key of a record, bytes.
+pub const MAX_KEY: usize = 1024;
+/// Longest entity, record or log entry, bytes.
+pub const MAX_VALUE: usize = 16 << 20;
+
 /// Name of an entity.
 pub type EntityKey = (TenantId, String);
 /// Name of a record.
@@ -66,6 +73,76 @@ pub struct Resolution {
     pub appends: Vec<(LogKey, u64, Vec<u8>)>,
     /// The version of the last transaction after the group.
     pub version: u64,
+}
+
+/// Refuses what no backend takes: ids that are empty, too long or hold a zero byte, long keys, big values.
+pub fn check(set: &WriteSet) -> Result<(), StoreError> {
+    set.ops.iter().try_for_each(check_op)
+}
+
+fn check_op(op: &Op) -> Result<(), StoreError> {
+    match op {
+        Op::PutEntity { doc, .. } => check_id(doc.id()).and_then(|()| check_value(doc.bytes())),
+        Op::DeleteEntity { id, .. } => check_id(id),
+        Op::PutRecord { key, value, .. } => check_key(key).and_then(|()| check_value(value)),
+        Op::DeleteRecord { key, .. } | Op::Add { key, .. } => check_key(key),
+        Op::Append { entry, .. } => check_value(entry),
+        Op::When {
+            guards,
+            then,
+            otherwise,
+        } => {
+            for guard in guards {
+                let (Guard::Absent { key, .. } | Guard::Room { key, .. }) = guard;
+                check_key(key)?;
+            }
+            then.iter().chain(otherwise).try_for_each(check_op)
+        }
+    }
+}
+
+fn check_id(id: &str) -> Result<(), StoreError> {
+    if id.is_empty() || id.len() > MAX_ID || id.bytes().any(|b| b == 0) {
+        return Err(StoreError::Refused(
+            "an entity id is empty, longer than 1,024 bytes or holds a zero byte",
+        ));
+    }
+    Ok(())
+}
+
+fn check_key(key: &[u8]) -> Result<(), StoreError> {
+    if key.len() > MAX_KEY {
+        return Err(StoreError::Refused(
+            "a record key is longer than 1,024 bytes",
+        ));
+    }
+    Ok(())
+}
+
+fn check_value(value: &[u8]) -> Result<(), StoreError> {
+    if value.len() > MAX_VALUE {
+        return Err(StoreError::Refused(
+            "an entity, record or log entry is larger than 16 MiB",
+        ));
+    }
+    Ok(())
+}
+
+/// Roughly how many bytes a set brings, for bounding groups.
+pub fn weight(set: &WriteSet) -> usize {
+    set.ops.iter().map(weight_op).sum()
+}
+
+fn weight_op(op: &Op) -> usize {
+    64 + match op {
+        Op::PutEntity { doc, .. } => 2 * doc.bytes().len(),
+        Op::PutRecord { key, value, .. } => key.len() + value.len(),
+        Op::Append { entry, .. } => entry.len(),
+        Op::When {
+            then, otherwise, ..
+        } => then.iter().chain(otherwise).map(weight_op).sum(),
+        Op::DeleteEntity { .. } | Op::DeleteRecord { .. } | Op::Add { .. } => 0,
+    }
 }
 
 /// What [`resolve`] needs to know before it can decide `sets`.

@@ -1,15 +1,18 @@
 //! The index entries that an entity needs, as bytes that sort: the same for every backend.
 //!
 //! An entry is `kind payload 0x00 id`. Names are IRIs and hold no zero byte; scalar payloads replace it. Kinds: `t` type, `s` subject,
-//! `r` relationship (attribute, target), `v` scalar value of an attribute declared as indexed. An index only proposes candidates: the
-//! evaluator of the query decides, so payloads may be cut short.
+//! `r` relationship (attribute, target), `v` scalar value of an attribute declared as
+//! indexed, `m` more than one of them, so that one value may meet one bound and another the other. An index only proposes candidates: the
+//! evaluator of the query decides, so names, targets and texts are cut short: an entry stays under 2,100 bytes, which every backend takes.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use serde_json::Value;
 use tsunagu_ngsi_ld::model::AttrSlot;
 use tsunagu_ngsi_ld::{EntityDoc, Kind};
 
+const NAME_MAX: usize = 512;
 const TEXT_MAX: usize = 120;
 
 /// Which attributes (expanded names) have their scalar values indexed.
@@ -40,6 +43,7 @@ pub struct Range {
 pub fn entries(doc: &EntityDoc, declared: &Declared) -> Vec<Vec<u8>> {
     let id = doc.id();
     let mut entries: Vec<Vec<u8>> = Vec::new();
+    let mut valued: HashMap<&str, bool> = HashMap::new();
     for entity_type in doc.types() {
         entries.push(entry(type_payload(entity_type), id));
     }
@@ -55,6 +59,9 @@ pub fn entries(doc: &EntityDoc, declared: &Declared) -> Vec<Vec<u8>> {
         }
         if declared.0.iter().any(|declared| declared == name) {
             for scalar in scalars(&slot) {
+                if std::mem::replace(valued.entry(name).or_default(), true) {
+                    entries.push(entry(many_payload(name), id));
+                }
                 entries.push(entry(value_payload(name, &scalar), id));
             }
         }
@@ -100,6 +107,35 @@ fn collect(value: &Value, take: &mut dyn FnMut(&Value)) {
     }
 }
 
+/// What a change of an entity does to its entries.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// Entries to remove.
+    pub removed: Vec<Vec<u8>>,
+    /// Entries to add.
+    pub added: Vec<Vec<u8>>,
+}
+
+/// From the entries of the entity as it was to those of the entity as it is.
+pub fn difference(
+    before: Option<&EntityDoc>,
+    after: Option<&EntityDoc>,
+    declared: &Declared,
+) -> Difference {
+    let of = |doc: Option<&EntityDoc>| doc.map(|doc| entries(doc, declared)).unwrap_or_default();
+    let (mut removed, mut added) = (of(before), of(after));
+    if !removed.is_empty() && !added.is_empty() {
+        let old = std::mem::take(&mut removed);
+        removed = old
+            .iter()
+            .filter(|entry| added.binary_search(entry).is_err())
+            .cloned()
+            .collect();
+        added.retain(|entry| old.binary_search(entry).is_err());
+    }
+    Difference { removed, added }
+}
+
 /// The id at the end of an entry.
 pub fn id_of(entry: &[u8]) -> Option<&str> {
     let at = entry.iter().rposition(|b| *b == 0)?;
@@ -133,6 +169,11 @@ pub fn between(attribute: &str, low: &Scalar<'_>, high: &Scalar<'_>) -> Range {
     Range { from, to }
 }
 
+/// All entities whose declared attribute has more than one value.
+pub fn many(attribute: &str) -> Range {
+    exactly(many_payload(attribute))
+}
+
 fn entry(mut payload: Vec<u8>, id: &str) -> Vec<u8> {
     payload.push(0);
     payload.extend_from_slice(id.as_bytes());
@@ -148,19 +189,28 @@ fn exactly(payload: Vec<u8>) -> Range {
 }
 
 fn type_payload(entity_type: &str) -> Vec<u8> {
-    [b"t", entity_type.as_bytes()].concat()
+    [b"t", short(entity_type)].concat()
 }
 
 fn subject_payload(subject: &str) -> Vec<u8> {
-    [b"s", subject.as_bytes()].concat()
+    [b"s", short(subject)].concat()
 }
 
 fn relationship_payload(attribute: &str, target: &str) -> Vec<u8> {
-    [b"r", attribute.as_bytes(), b"\x01", target.as_bytes()].concat()
+    [b"r", short(attribute), b"\x01", short(target)].concat()
+}
+
+fn short(name: &str) -> &[u8] {
+    let bytes = name.as_bytes();
+    bytes.get(..NAME_MAX).unwrap_or(bytes)
+}
+
+fn many_payload(attribute: &str) -> Vec<u8> {
+    [b"m", short(attribute)].concat()
 }
 
 fn value_payload(attribute: &str, scalar: &Scalar<'_>) -> Vec<u8> {
-    let mut payload = [b"v", attribute.as_bytes(), b"\x01"].concat();
+    let mut payload = [b"v", short(attribute), b"\x01"].concat();
     match scalar {
         Scalar::Bool(value) => payload.extend_from_slice(if *value { b"b1" } else { b"b0" }),
         Scalar::Number(number) => {

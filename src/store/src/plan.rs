@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use tsunagu_domain::PERSON_URN;
 use tsunagu_ngsi_ld::Query;
 use tsunagu_ngsi_ld::query::{Indexable, Op, Scalar as Literal};
 use tsunagu_policy::View;
@@ -27,7 +28,7 @@ pub fn candidates(view: &View, filter: &Query, declared: &Declared) -> Candidate
     if !filter.ids.is_empty() {
         return Candidates::Ids(filter.ids.clone());
     }
-    if let Some(ranges) = by_value(filter, declared) {
+    if let Some(ranges) = by_value(view, filter, declared) {
         return Candidates::Ranges(ranges);
     }
     if let Some(types) = &filter.types {
@@ -47,8 +48,9 @@ pub fn candidates(view: &View, filter: &Query, declared: &Declared) -> Candidate
     Candidates::Every
 }
 
-/// The ranges of the first condition on a declared attribute. Conditions on the same attribute narrow one numeric range.
-fn by_value(filter: &Query, declared: &Declared) -> Option<Vec<Range>> {
+/// The ranges of the first condition on a declared attribute. Bounds of the same attribute narrow one numeric range, beside which stand the
+/// entities with more than one value, of which one may meet one bound and another the other.
+fn by_value(view: &View, filter: &Query, declared: &Declared) -> Option<Vec<Range>> {
     let conditions = filter.q.as_ref()?.indexable();
     let is_declared = |c: &&Indexable<'_>| declared.0.iter().any(|name| name == c.attribute);
     let first = conditions.iter().find(is_declared)?;
@@ -63,26 +65,31 @@ fn by_value(filter: &Query, declared: &Declared) -> Option<Vec<Range>> {
                 return Some(vec![index::equal(first.attribute, &Scalar::Bool(*value))]);
             }
             // A text can also stand for a term of a vocabulary, which is stored expanded.
-            (Op::Equal, Literal::Text { text, iri }) => {
+            // Ids inside texts are compared as a masked actor sees them, which an index cannot know.
+            (Op::Equal, Literal::Text { text, iri })
+                if !(view.is_masked() && text.contains(PERSON_URN)) =>
+            {
                 let of = |text: &str| {
                     index::equal(first.attribute, &Scalar::Text(text.to_owned().into()))
                 };
                 return Some(vec![of(text), of(iri)]);
             }
             (Op::Greater | Op::GreaterEqual, Literal::Number { value, .. }) => {
-                low = low.max(*value)
+                low = low.max(*value);
             }
-            (Op::Less | Op::LessEqual, Literal::Number { value, .. }) => high = high.min(*value),
+            (Op::Less | Op::LessEqual, Literal::Number { value, .. }) => {
+                high = high.min(*value);
+            }
             _ => {}
         }
     }
     let bounded = low > f64::NEG_INFINITY || high < f64::INFINITY;
     bounded.then(|| {
-        vec![index::between(
-            first.attribute,
-            &Scalar::Number(low),
-            &Scalar::Number(high),
-        )]
+        let (low, high) = (Scalar::Number(low), Scalar::Number(high));
+        vec![
+            index::between(first.attribute, &low, &high),
+            index::many(first.attribute),
+        ]
     })
 }
 

@@ -69,7 +69,7 @@ pub trait Store: Send + Sync + 'static {
     /// The entities that match, as far as the view sees.
     async fn query(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError>;
 
-    /// Does all of a write set or nothing, and answers when it is on disk.
+    /// Does all of a write set or nothing, and answers when it is on disk. Dropping the future does not take the write back.
     async fn commit(&self, set: WriteSet) -> Result<Receipt, StoreError>;
 
     /// One record.

@@ -18,7 +18,10 @@ use crate::{
 
 /// A [`Store`] that forgets everything when dropped.
 #[derive(Debug, Default)]
-pub struct MemoryStore(Mutex<Memory>);
+pub struct MemoryStore {
+    declared: Declared,
+    memory: Mutex<Memory>,
+}
 
 #[derive(Debug, Default)]
 struct Memory {
@@ -26,6 +29,7 @@ struct Memory {
     records: BTreeMap<RecordKey, (u64, Vec<u8>)>,
     logs: BTreeMap<LogKey, Vec<Vec<u8>>>,
     version: u64,
+    closed: bool,
 }
 
 impl MemoryStore {
@@ -34,8 +38,28 @@ impl MemoryStore {
         Self::default()
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// An empty store that indexes the values of these attributes.
+    pub fn with(declared: Declared) -> Self {
+        Self {
+            declared,
+            memory: Mutex::default(),
+        }
+    }
+
+    /// Opens it again after [`Store::close`], with everything that was in it, as a restart of a durable store does.
+    pub fn reopen(&self) {
+        self.memory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .closed = false;
+    }
+
+    fn memory(&self) -> Result<MutexGuard<'_, Memory>, StoreError> {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        if memory.closed {
+            return Err(StoreError::Unavailable("the store is closed".to_owned()));
+        }
+        Ok(memory)
     }
 }
 
@@ -43,15 +67,15 @@ impl MemoryStore {
 impl Store for MemoryStore {
     async fn entity(&self, view: &View, id: &str) -> Result<Option<Found>, StoreError> {
         let key = (view.tenant().clone(), id.to_owned());
-        let found = self.memory().entities.get(&key).cloned();
+        let found = self.memory()?.entities.get(&key).cloned();
         Ok(found
             .map(|(version, doc)| Found { version, doc })
             .filter(|found| view.cut(&found.doc).is_some()))
     }
 
     async fn query(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError> {
-        let declared = Declared::default();
-        let memory = self.memory();
+        let declared = &self.declared;
+        let memory = self.memory()?;
         let tenant = view.tenant();
         let of = |id: &str| {
             let found = memory
@@ -61,13 +85,13 @@ impl Store for MemoryStore {
             found.map(|(version, doc)| Found { version, doc })
         };
         let mine = || memory.entities.iter().filter(|((t, _), _)| t == tenant);
-        let ids: Vec<String> = match candidates(view, &query.filter, &declared) {
+        let ids: Vec<String> = match candidates(view, &query.filter, declared) {
             Candidates::Nothing => Vec::new(),
             Candidates::Ids(ids) => ids,
             Candidates::Every => mine().map(|((_, id), _)| id.clone()).collect(),
             Candidates::Ranges(ranges) => {
                 let mut entries: Vec<Vec<u8>> = mine()
-                    .flat_map(|(_, (_, doc))| index::entries(doc, &declared))
+                    .flat_map(|(_, (_, doc))| index::entries(doc, declared))
                     .collect();
                 entries.sort_unstable();
                 let within =
@@ -94,7 +118,8 @@ impl Store for MemoryStore {
     }
 
     async fn commit(&self, set: WriteSet) -> Result<Receipt, StoreError> {
-        let mut memory = self.memory();
+        group::check(&set)?;
+        let mut memory = self.memory()?;
         let sets = [set];
         let footprint = group::footprint(&sets);
         let state = State {
@@ -146,7 +171,7 @@ impl Store for MemoryStore {
         key: &[u8],
     ) -> Result<Option<Record>, StoreError> {
         let found = self
-            .memory()
+            .memory()?
             .records
             .get(&(tenant.clone(), collection, key.to_vec()))
             .cloned();
@@ -159,7 +184,7 @@ impl Store for MemoryStore {
         collection: Collection,
         scan: &Scan,
     ) -> Result<Vec<(Vec<u8>, Record)>, StoreError> {
-        let memory = self.memory();
+        let memory = self.memory()?;
         let mut hits: Vec<(Vec<u8>, Record)> = memory
             .records
             .iter()
@@ -193,7 +218,7 @@ impl Store for MemoryStore {
 
     async fn log_size(&self, tenant: &TenantId, log: Log) -> Result<u64, StoreError> {
         Ok(self
-            .memory()
+            .memory()?
             .logs
             .get(&(tenant.clone(), log))
             .map_or(0, Vec::len) as u64)
@@ -206,7 +231,7 @@ impl Store for MemoryStore {
         from: u64,
         limit: usize,
     ) -> Result<Vec<Vec<u8>>, StoreError> {
-        let memory = self.memory();
+        let memory = self.memory()?;
         let entries = memory
             .logs
             .get(&(tenant.clone(), log))
@@ -220,5 +245,10 @@ impl Store for MemoryStore {
         Ok(Vec::new())
     }
 
-    async fn close(&self) {}
+    async fn close(&self) {
+        self.memory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .closed = true;
+    }
 }

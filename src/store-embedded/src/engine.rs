@@ -1,0 +1,191 @@
+//! The keyspaces, and reading them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fjall::{Database, Guard, Keyspace, Readable, Snapshot};
+use tokio::sync::oneshot;
+use tsunagu_domain::TenantId;
+use tsunagu_store::index::Declared;
+use tsunagu_store::{Collection, Found, Log, Record, Scan, StoreError};
+
+use crate::cache::EntityCache;
+use crate::keys;
+
+/// Key of the last version in `meta`.
+pub(crate) const VERSION: &[u8] = b"version";
+/// Key of the declared attributes in `meta`, one a line.
+pub(crate) const DECLARED: &[u8] = b"declared";
+
+/// An open database. Whoever reads or writes holds it by `Arc`; dropping the last one releases the folder.
+pub(crate) struct Engine {
+    pub(crate) entities: Keyspace,
+    pub(crate) index: Keyspace,
+    pub(crate) records: Keyspace,
+    pub(crate) logs: Keyspace,
+    pub(crate) meta: Keyspace,
+    pub(crate) declared: Declared,
+    pub(crate) cache: EntityCache,
+    /// The version of the last group that readers see; never ahead of a snapshot taken after loading it.
+    pub(crate) visible: AtomicU64,
+    pub(crate) db: Database,
+    /// Dropped after the database, which tells who waits for the folder. Keep it the last field.
+    pub(crate) _released: oneshot::Sender<()>,
+}
+
+/// A snapshot of the whole store.
+pub(crate) struct Reader<'a> {
+    engine: &'a Engine,
+    snapshot: Snapshot,
+    /// The snapshot holds at least this version.
+    seen: u64,
+}
+
+impl Engine {
+    pub(crate) fn reader(&self) -> Reader<'_> {
+        let seen = self.visible.load(Ordering::Acquire);
+        Reader {
+            engine: self,
+            snapshot: self.db.snapshot(),
+            seen,
+        }
+    }
+
+    /// The present version of an entity.
+    pub(crate) fn entity(&self, key: &[u8]) -> Result<Option<Found>, StoreError> {
+        match self.cache.get(key) {
+            Some(found) => Ok(Some(found)),
+            None => self.reader().load_entity(key),
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// The entity as of this snapshot.
+    pub(crate) fn entity(&self, key: &[u8]) -> Result<Option<Found>, StoreError> {
+        match self.engine.cache.get(key) {
+            Some(found) if found.version <= self.seen => Ok(Some(found)),
+            _ => self.load_entity(key),
+        }
+    }
+
+    fn load_entity(&self, key: &[u8]) -> Result<Option<Found>, StoreError> {
+        let Some(stored) = self
+            .snapshot
+            .get(&self.engine.entities, key)
+            .map_err(failed)?
+        else {
+            return Ok(None);
+        };
+        let found = keys::read_entity(&stored)?;
+        self.engine.cache.offer(key.to_vec(), &found, self.seen);
+        Ok(Some(found))
+    }
+
+    pub(crate) fn record(&self, key: &[u8]) -> Result<Option<Record>, StoreError> {
+        let stored = self
+            .snapshot
+            .get(&self.engine.records, key)
+            .map_err(failed)?;
+        stored.map(|stored| keys::read_record(&stored)).transpose()
+    }
+
+    pub(crate) fn records(
+        &self,
+        tenant: &TenantId,
+        collection: Collection,
+        scan: &Scan,
+    ) -> Result<Vec<(Vec<u8>, Record)>, StoreError> {
+        let base = keys::record(tenant, collection, b"");
+        let Some(range) = keys::scanned(&base, scan) else {
+            return Ok(Vec::new());
+        };
+        let found = self.snapshot.range(&self.engine.records, range);
+        let read = |guard: Guard| {
+            let (key, stored) = guard.into_inner().map_err(failed)?;
+            let key = key.get(base.len()..).unwrap_or_default().to_vec();
+            Ok((key, keys::read_record(&stored)?))
+        };
+        if scan.reverse {
+            found.rev().take(scan.limit).map(read).collect()
+        } else {
+            found.take(scan.limit).map(read).collect()
+        }
+    }
+
+    pub(crate) fn log_size(&self, tenant: &TenantId, log: Log) -> Result<u64, StoreError> {
+        let range = keys::with_prefix(&keys::log_prefix(tenant, log));
+        let Some(last) = self.snapshot.range(&self.engine.logs, range).next_back() else {
+            return Ok(0);
+        };
+        let key = last.key().map_err(failed)?;
+        let index = keys::log_index(&key).and_then(|index| index.checked_add(1));
+        index.ok_or_else(|| StoreError::Corrupt("a log entry has no index".to_owned()))
+    }
+
+    pub(crate) fn log_entries(
+        &self,
+        tenant: &TenantId,
+        log: Log,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        let (_, end) = keys::with_prefix(&keys::log_prefix(tenant, log));
+        let from = std::ops::Bound::Included(keys::log_entry(tenant, log, from));
+        let found = self.snapshot.range(&self.engine.logs, (from, end));
+        found
+            .take(limit)
+            .map(|guard| Ok(guard.value().map_err(failed)?.to_vec()))
+            .collect()
+    }
+
+    /// Every pair of a range of a keyspace.
+    pub(crate) fn pairs(
+        &self,
+        keyspace: &Keyspace,
+        range: keys::KeyRange,
+    ) -> impl Iterator<Item = Result<fjall::KvPair, StoreError>> + use<> {
+        self.snapshot
+            .range(keyspace, range)
+            .map(|guard| guard.into_inner().map_err(failed))
+    }
+
+    /// Every key of a range of a keyspace.
+    pub(crate) fn keys(
+        &self,
+        keyspace: &Keyspace,
+        range: keys::KeyRange,
+    ) -> impl Iterator<Item = Result<fjall::UserKey, StoreError>> + use<> {
+        self.snapshot
+            .range(keyspace, range)
+            .map(|guard| guard.key().map_err(failed))
+    }
+
+    pub(crate) fn holds(&self, keyspace: &Keyspace, key: &[u8]) -> Result<bool, StoreError> {
+        self.snapshot.contains_key(keyspace, key).map_err(failed)
+    }
+
+    pub(crate) fn meta(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = self.snapshot.get(&self.engine.meta, key).map_err(failed)?;
+        Ok(found.map(|bytes| bytes.to_vec()))
+    }
+}
+
+/// What the engine's error means to a caller.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
+pub(crate) fn failed(error: fjall::Error) -> StoreError {
+    use fjall::{Error, LsmError};
+    match error {
+        Error::Locked => {
+            StoreError::Unavailable("another process has the store open; stop it first".to_owned())
+        }
+        Error::Storage(LsmError::Io(error)) | Error::Io(error) => {
+            StoreError::Unavailable(format!("the disk does not do its work: {error}"))
+        }
+        Error::Poisoned => StoreError::Unavailable(
+            "an earlier write to the disk failed; look at the disk and start again".to_owned(),
+        ),
+        Error::Storage(error) => StoreError::Corrupt(format!("{error:?}")),
+        Error::KeyspaceDeleted => StoreError::Unavailable("a keyspace was removed".to_owned()),
+        other => StoreError::Corrupt(format!("{other:?}")),
+    }
+}

@@ -1,0 +1,93 @@
+//! Answering queries.
+
+use std::collections::HashSet;
+use std::ops::{Bound, ControlFlow};
+
+use tsunagu_policy::View;
+use tsunagu_store::plan::{Candidates, Gather, candidates};
+use tsunagu_store::{EntityQuery, Page, StoreError, index};
+
+use crate::engine::{Engine, Reader};
+use crate::keys;
+
+/// One page, or `None` when more than `budget` candidates would have to be looked at.
+pub(crate) fn run(
+    engine: &Engine,
+    view: &View,
+    query: &EntityQuery,
+    budget: usize,
+) -> Result<Option<Page>, StoreError> {
+    let reader = engine.reader();
+    let mut gather = Gather::new(view, query);
+    let mut left = budget;
+    let mut spend = || {
+        let some = left > 0;
+        left = left.saturating_sub(1);
+        some
+    };
+    let tenant = view.tenant();
+    match candidates(view, &query.filter, &engine.declared) {
+        Candidates::Nothing => {}
+        Candidates::Ids(ids) => {
+            let mut seen = HashSet::new();
+            for id in &ids {
+                if seen.insert(id) {
+                    if !spend() {
+                        return Ok(None);
+                    }
+                    if offer(&reader, &mut gather, &keys::entity(tenant, id))?.is_break() {
+                        break;
+                    }
+                }
+            }
+        }
+        Candidates::Every => {
+            let range = keys::with_prefix(&keys::of_tenant(tenant, b""));
+            for pair in reader.pairs(&engine.entities, range) {
+                if !spend() {
+                    return Ok(None);
+                }
+                if gather.offer(keys::read_entity(&pair?.1)?).is_break() {
+                    break;
+                }
+            }
+        }
+        Candidates::Ranges(ranges) => {
+            let mut seen = HashSet::new();
+            'ranges: for range in ranges {
+                let from = Bound::Included(keys::of_tenant(tenant, &range.from));
+                let to = Bound::Excluded(keys::of_tenant(tenant, &range.to));
+                if range.from >= range.to {
+                    continue;
+                }
+                for entry in reader.keys(&engine.index, (from, to)) {
+                    let entry = entry?;
+                    let Some(id) = index::id_of(&entry) else {
+                        return Err(StoreError::Corrupt("an index entry has no id".to_owned()));
+                    };
+                    if !seen.insert(id.to_owned()) {
+                        continue;
+                    }
+                    if !spend() {
+                        return Ok(None);
+                    }
+                    if offer(&reader, &mut gather, &keys::entity(tenant, id))?.is_break() {
+                        break 'ranges;
+                    }
+                }
+            }
+        }
+    }
+    Ok(Some(gather.finish()))
+}
+
+fn offer(
+    reader: &Reader<'_>,
+    gather: &mut Gather<'_>,
+    key: &[u8],
+) -> Result<ControlFlow<()>, StoreError> {
+    Ok(match reader.entity(key)? {
+        Some(found) => gather.offer(found),
+        None => ControlFlow::Continue(()),
+    })
+}

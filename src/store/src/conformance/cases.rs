@@ -1,0 +1,25 @@
+//! What a store promises, one case per promise.
+
+mod concurrency;
+mod keeping;
+mod querying;
+mod writing;
+
+pub use concurrency::{
+    a_set_is_seen_whole, logs_are_dense_under_many_writers, one_of_many_wins,
+};
+pub use keeping::{
+    a_closed_store_refuses, keys_are_any_bytes, large_values_are_kept, logs_are_read_in_ranges,
+    records_are_scanned_in_order, reopening_keeps_everything, tenants_are_apart,
+    what_no_backend_takes_is_refused,
+};
+pub use querying::{
+    entities_are_found_by_type_subject_and_relationship, pages_are_what_evaluation_gives,
+    texts_and_truths_are_found_by_value, the_index_follows_changes,
+    values_are_found_in_numeric_order, what_is_hidden_does_not_count,
+};
+pub use writing::{
+    a_conflict_leaves_nothing, branches_are_decided_inside, counters_stay_in_bounds,
+    entities_keep_their_preconditions, operations_of_a_set_see_each_other,
+    records_keep_their_preconditions,
+};
