@@ -1,0 +1,152 @@
+//! `/oauth2/token`: a code for an access token and an ID token.
+
+use actix_web::http::header;
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::Fault;
+use super::state::{Login, State, TOKEN_LIFETIME};
+use super::userdata::{profile, subject};
+use crate::http::{Params, Refusal, credentials};
+use crate::jose::{self, SigningKey};
+use crate::{Error, town::Person};
+
+/// The `acr` of every login. xID publishes none: this one is the simulator's own.
+pub(super) const ACR: &str = "urn:x-id:aal2";
+
+/// `POST /oauth2/token`
+pub(super) async fn exchange(
+    request: HttpRequest,
+    state: Data<State>,
+    body: Bytes,
+) -> Result<HttpResponse, Refusal> {
+    let form = Params::form(&request, &body)?;
+    let client_id = authenticate(&request, &form, &state)?;
+    if form.required("grant_type")? != "authorization_code" {
+        return Err(Refusal::bad_request(
+            "unsupported_grant_type",
+            "grant_type must be authorization_code",
+        ));
+    }
+    let (login, access_token) = state
+        .redeem(
+            form.required("code")?,
+            &client_id,
+            form.required("redirect_uri")?,
+            form.required("code_verifier")?,
+        )?
+        .map_err(|reason| Refusal::bad_request("invalid_grant", reason))?;
+    let person = state
+        .town
+        .person(&login.persona)
+        .ok_or_else(|| Refusal::bad_request("invalid_grant", "the person is gone"))?;
+    let id_token = id_token(&state, &login, person, &access_token)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::PRAGMA, "no-cache"))
+        .json(json!({
+            "access_token": access_token,
+            "token_type": "bearer",
+            "expires_in": TOKEN_LIFETIME.num_seconds(),
+            "scope": login.scope,
+            "id_token": id_token,
+        })))
+}
+
+/// The client that presents its secret, by Basic or in the form but not both (RFC 6749, 2.3).
+fn authenticate(request: &HttpRequest, form: &Params, state: &State) -> Result<String, Refusal> {
+    let (id, secret) = match (credentials(request, "Basic"), form.get("client_secret")) {
+        (Some(_), Some(_)) => {
+            return Err(Refusal::bad_request(
+                "invalid_request",
+                "the client authenticates in two ways at once",
+            ));
+        }
+        (Some(basic), None) => basic_credentials(basic).ok_or_else(wrong_client)?,
+        (None, Some(secret)) => (form.required("client_id")?.to_owned(), secret.to_owned()),
+        (None, None) => return Err(wrong_client()),
+    };
+    let same = form.get("client_id").is_none_or(|named| named == id);
+    if same && state.authenticates(&id, &secret) {
+        Ok(id)
+    } else {
+        Err(wrong_client())
+    }
+}
+
+fn wrong_client() -> Refusal {
+    Refusal::unauthorized(
+        r#"Basic realm="xid""#,
+        "invalid_client",
+        "the client is unknown or its secret is wrong or missing",
+    )
+}
+
+/// Id and secret of Basic credentials; both are form-encoded (RFC 6749, 2.3.1).
+fn basic_credentials(encoded: &str) -> Option<(String, String)> {
+    let bytes = STANDARD.decode(encoded).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    Some((form_decode(id)?, form_decode(secret)?))
+}
+
+fn form_decode(text: &str) -> Option<String> {
+    // a value alone would be taken for a name, and `&` or `=` in it would split it
+    if text.contains(['&', '=']) {
+        return Some(text.to_owned());
+    }
+    let (name, _) = url::form_urlencoded::parse(text.as_bytes()).next()?;
+    Some(name.into_owned())
+}
+
+fn id_token(
+    state: &State,
+    login: &Login,
+    person: &Person,
+    access_token: &str,
+) -> Result<String, Error> {
+    let mut claims = profile(person);
+    let mut set = |name: &str, value: Value| {
+        if let Some(claims) = claims.as_object_mut() {
+            claims.insert(name.to_owned(), value);
+        }
+    };
+    let now = state.now();
+    set("iss", json!(state.issuer));
+    set("aud", json!(login.client_id));
+    set("iat", json!(now.timestamp()));
+    set("exp", json!((now + TOKEN_LIFETIME).timestamp()));
+    set("auth_time", json!(login.at.timestamp()));
+    set("nonce", json!(login.nonce));
+    set("sid", json!(jose::random_uuid()?));
+    set("tid", json!(jose::random_uuid()?));
+    set("acr", json!(ACR));
+    set("amr", json!(["hwk", "pin", "mfa"]));
+    set("at_hash", json!(jose::half_hash(access_token)));
+    let mut header = jose::header(&state.key);
+    match login.fault {
+        None | Some(Fault::UserinfoSub) => {}
+        Some(Fault::WrongNonce) => set("nonce", json!("another-nonce")),
+        Some(Fault::WrongAud) => set("aud", json!("another-client")),
+        Some(Fault::WrongIss) => set("iss", json!("https://another-issuer.example")),
+        Some(Fault::WrongAtHash) => set("at_hash", json!(jose::half_hash("another-token"))),
+        Some(Fault::Expired) => {
+            set("iat", json!((now - TimeDelta::minutes(15)).timestamp()));
+            set("exp", json!((now - TimeDelta::minutes(10)).timestamp()));
+        }
+        Some(Fault::AlgNone) => return Ok(jose::unsigned(&claims)),
+        Some(Fault::UnknownKid) => {
+            if let Some(header) = header.as_object_mut() {
+                header.insert("kid".to_owned(), json!(subject("unknown-key")));
+            }
+        }
+        Some(Fault::BadSignature) => {
+            return jose::sign(&SigningKey::generate()?, &header, &claims);
+        }
+    }
+    jose::sign(&state.key, &header, &claims)
+}
