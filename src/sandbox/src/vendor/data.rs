@@ -1,7 +1,7 @@
 //! What the app does with the resident's data, through NGSI-LD.
 
 use actix_web::http::header;
-use actix_web::web::{self, Data, Either, Json};
+use actix_web::web::{self, Bytes, Data, Json};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::session::Login;
 use super::{State, gateway};
-use crate::http::{Refusal, wants_page};
+use crate::http::{Refusal, mime, wants_page};
 use crate::jose;
 
 const ENTITIES: &str = "/ngsi-ld/v1/entities";
@@ -41,6 +41,17 @@ pub(super) struct Activity {
 }
 
 impl Activity {
+    fn read(request: &HttpRequest, body: &[u8]) -> Result<Self, Refusal> {
+        let read = if mime(request.headers()) == Some("application/x-www-form-urlencoded") {
+            web::Query::from_query(&String::from_utf8_lossy(body))
+                .map(web::Query::into_inner)
+                .map_err(|error| error.to_string())
+        } else {
+            serde_json::from_slice(body).map_err(|error| error.to_string())
+        };
+        read.map_err(|error| Refusal::bad_request("invalid_request", error))
+    }
+
     /// The `HealthActivity` entity, or why there can be none.
     fn entity(self, login: &Login, now: DateTime<Utc>) -> Result<(String, Value), Refusal> {
         let refuse = |text: &str| Refusal::bad_request("invalid_request", text);
@@ -103,10 +114,10 @@ pub(super) async fn me(request: HttpRequest, state: Data<State>) -> Result<Json<
 pub(super) async fn record(
     request: HttpRequest,
     state: Data<State>,
-    activity: Either<web::Form<Activity>, Json<Activity>>,
+    body: Bytes,
 ) -> Result<HttpResponse, Refusal> {
     let login = state.sessions.require_login(&request)?;
-    let (id, entity) = activity.into_inner().entity(&login, (state.clock)())?;
+    let (id, entity) = Activity::read(&request, &body)?.entity(&login, (state.clock)())?;
     let ask = Ask {
         method: "POST".to_owned(),
         body: Some(entity),
