@@ -7,6 +7,8 @@ mod gateway;
 #[cfg(test)]
 mod municipal;
 #[cfg(test)]
+mod party;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod vendor;
