@@ -1,7 +1,7 @@
 //! The catalogue: which entity types are personal, whom they are about, which data classes their attributes belong to, and for
 //! what purposes a consumer may ask for them. It is data (`schemas/catalogue.json`), versioned, and never widens an old consent.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -151,7 +151,7 @@ impl Catalogue {
 
     fn check(&self) -> Result<(), CatalogueError> {
         let wrong = |what: String| Err(CatalogueError::Inconsistent(what));
-        let mut seen = HashMap::new();
+        let mut seen = HashSet::new();
         let codes = self
             .data_classes
             .iter()
@@ -165,7 +165,7 @@ impl Catalogue {
             .iter()
             .map(|t| ("personal type", t.iri.as_str()));
         for name in codes.chain(purposes).chain(types) {
-            if seen.insert(name, ()).is_some() {
+            if !seen.insert(name) {
                 return wrong(format!("{} '{}' is defined twice", name.0, name.1));
             }
         }

@@ -1,8 +1,9 @@
 //! The guard against the individual number (個人番号, "My Number"): it is never accepted, stored or logged.
 //!
-//! Two rules. A field *named* for it is refused whatever it holds. Elsewhere, in personal data, a run of exactly twelve
-//! digits with the right check digit is refused; digits may be full-width and grouped by hyphens or spaces. One run of
-//! twelve in eleven random ones has a right check digit, so ids of twelve digits can be refused by mistake: give them a letter.
+//! Two rules. A field *named* for it is refused whatever it holds. Elsewhere, in personal data, twelve digits with the right
+//! check digit are refused, together or in groups of four as the card prints them, full-width too. Digits that touch a Latin
+//! letter or a thirteenth digit are part of something else, and so are UUIDs. One number of twelve digits in eleven has a right
+//! check digit by chance: an id or time stamp of exactly twelve digits can be refused by mistake; give it a letter or a separator.
 
 /// Whether a field of this name is meant for the individual number.
 pub fn is_field_name(name: &str) -> bool {
@@ -24,26 +25,65 @@ pub fn is_field_name(name: &str) -> bool {
 
 /// Whether the text holds what can be an individual number: twelve digits with a right check digit.
 pub fn is_in(text: &str) -> bool {
+    // Nothing shorter can hold one, and nearly every value is shorter.
+    if text.len() < 12 {
+        return false;
+    }
     let mut run: Vec<u8> = Vec::with_capacity(12);
-    let mut gap = false;
-    for c in text.chars() {
+    let mut state = Run::Clean;
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if state != Run::InWord
+            && run.is_empty()
+            && let Some(after) = skip_uuid(rest)
+        {
+            rest = after;
+            state = Run::InWord;
+            continue;
+        }
+        rest = rest.get(c.len_utf8()..).unwrap_or_default();
         match digit(c) {
-            Some(d) => {
-                run.push(d);
-                gap = false;
+            Some(digit) if state != Run::InWord => {
+                run.push(digit);
+                state = Run::Digits;
             }
-            // One separator inside a run keeps it going, two end it.
-            None if is_separator(c) && !gap && !run.is_empty() => gap = true,
-            None => {
-                if is_individual_number(&run) {
+            // A separator keeps a run going where the card has one.
+            None if is_separator(c) && state == Run::Digits && [4, 8].contains(&run.len()) => {
+                state = Run::Gap;
+            }
+            other => {
+                let in_word = other.is_some() || c.is_ascii_alphabetic();
+                if !in_word && is_individual_number(&run) {
                     return true;
                 }
                 run.clear();
-                gap = false;
+                state = if in_word { Run::InWord } else { Run::Clean };
             }
         }
     }
     is_individual_number(&run)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Run {
+    /// The next digit begins a run.
+    Clean,
+    /// The last character was a digit of the run.
+    Digits,
+    /// The last character was a separator inside the run.
+    Gap,
+    /// Inside a word of Latin letters and digits: its digits are no number.
+    InWord,
+}
+
+/// What follows a UUID at the beginning of the text.
+fn skip_uuid(text: &str) -> Option<&str> {
+    let head = text.get(..36)?;
+    let fits = head.bytes().enumerate().all(|(at, b)| match at {
+        8 | 13 | 18 | 23 => b == b'-',
+        _ => b.is_ascii_hexdigit(),
+    });
+    if fits { text.get(36..) } else { None }
 }
 
 fn digit(c: char) -> Option<u8> {
@@ -95,7 +135,8 @@ mod tests {
             "1234 5678 9018",
             "１２３４５６７８９０１８",
             "番号は１２３４－５６７８－９０１８です",
-            "a123456789018b",
+            "\"123456789018\"",
+            "[1,123456789018]",
         ] {
             assert!(is_in(text), "{text}");
         }
