@@ -16,4 +16,4 @@ pub use broker::{Broker, Parts, Request};
 pub use consumption::{Answer, Asked, Listing};
 pub use contexts::{Contexts, DocumentLoader, NoLoader};
 pub use problem::ngsi_problem;
-pub use provision::{Created, Updated};
+pub use provision::{Created, Published, Updated};

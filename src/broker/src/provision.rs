@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod publish;
 mod update;
 
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use tsunagu_policy::View;
 use tsunagu_store::access::Action;
 
 pub use create::Created;
+pub use publish::Published;
 pub use update::Updated;
 
 use crate::{Broker, Request, access};
