@@ -1,2 +1,97 @@
-//! The `tsunagu` binary.
-fn main() {}
+//! `tsunagu`: the data-linkage gateway, its administration, and a whole town to try it in.
+
+mod audit;
+mod config;
+#[cfg(feature = "sandbox")]
+mod demo;
+mod keys;
+mod serve;
+mod wire;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "tsunagu", version, about = "データ連携基盤のゲートウェイ / the data-linkage gateway of a town")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve(ServeArgs),
+    /// Run one part of the simulated outside world
+    #[cfg(feature = "sandbox")]
+    Sandbox {
+        #[command(subcommand)]
+        role: tsunagu_sandbox::Role,
+    },
+    /// Play the whole story between real processes and stay up to look at
+    #[cfg(feature = "sandbox")]
+    Demo(demo::DemoArgs),
+    /// Export and verify the log of accesses
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
+    },
+    /// Check a configuration without starting
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Check stored data: indexes, encodings, the log
+    Doctor(ServeArgs),
+    /// Print the OpenAPI document
+    Openapi,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Say what is wrong with a configuration and how to mend it
+    Check(ServeArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ServeArgs {
+    /// The configuration file
+    #[arg(long, default_value = "config/tsunagu.toml")]
+    config: PathBuf,
+    /// Another store than the configured one: `postgres://…` or a folder
+    #[arg(long)]
+    store: Option<String>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    match cli.command {
+        Command::Serve(args) => serve::serve(config::read(&args.config, args.store)?),
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox { role } => {
+            let system = actix_web::rt::System::new();
+            Ok(system.block_on(tsunagu_sandbox::run(role))?)
+        }
+        #[cfg(feature = "sandbox")]
+        Command::Demo(args) => demo::demo(&args),
+        Command::Audit { command } => audit::run(command),
+        Command::Config { command: ConfigCommand::Check(args) } => {
+            let config = config::read(&args.config, args.store)?;
+            serve::check(&config)?;
+            say(&format!("{} is right", args.config.display()));
+            Ok(())
+        }
+        Command::Doctor(args) => serve::doctor(config::read(&args.config, args.store)?),
+        Command::Openapi => {
+            say(&tsunagu_api::document());
+            Ok(())
+        }
+    }
+}
+
+/// Output of the command line goes to standard output, through this one place.
+#[expect(clippy::print_stdout, reason = "this is what the command line is for")]
+pub(crate) fn say(text: &str) {
+    println!("{text}");
+}

@@ -109,7 +109,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn commit(&self, set: WriteSet) -> Result<Receipt, StoreError> {
-        group::check(&set)?;
+        group::admit(&set)?;
         let queue = self.queue()?;
         let (answer, outcome) = oneshot::channel();
         queue

@@ -76,7 +76,7 @@ pub struct Resolution {
 }
 
 /// Refuses what no backend takes: ids that are empty, too long or hold a zero byte, long keys, big values.
-pub fn check(set: &WriteSet) -> Result<(), StoreError> {
+pub fn admit(set: &WriteSet) -> Result<(), StoreError> {
     set.ops.iter().try_for_each(check_op)
 }
 

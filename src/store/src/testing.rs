@@ -118,7 +118,7 @@ impl Store for MemoryStore {
     }
 
     async fn commit(&self, set: WriteSet) -> Result<Receipt, StoreError> {
-        group::check(&set)?;
+        group::admit(&set)?;
         let mut memory = self.memory()?;
         let sets = [set];
         let footprint = group::footprint(&sets);

@@ -1,0 +1,179 @@
+//! The configuration of a gateway: one TOML file, overridden by `TSUNAGU_…` variables, checked whole before anything starts.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use secrecy::SecretString;
+use serde::Deserialize;
+use tsunagu_domain::{TenantId, Text};
+use tsunagu_identity::{AcrLevels, Client, Municipality};
+use url::Url;
+
+/// Everything a gateway is told.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where to listen, e.g. `127.0.0.1:8080`.
+    pub(crate) listen: String,
+    /// How the outside reaches this gateway, e.g. `https://data.town.example`.
+    pub(crate) base_url: Url,
+    /// `postgres://…`, or the folder of the embedded store.
+    pub(crate) store: String,
+    /// `synced`, or `relaxed` for sandboxes: acknowledged writes of the last moment can then be lost with the power.
+    #[serde(default)]
+    pub(crate) durability: Durability,
+    /// Folder of the gateway's own secrets; made when missing. Replicas share it.
+    pub(crate) keys: PathBuf,
+    /// Another catalogue than the built-in one.
+    #[serde(default)]
+    pub(crate) catalogue: Option<PathBuf>,
+    /// Reward rules.
+    #[serde(default)]
+    pub(crate) rewards: Option<PathBuf>,
+    /// The town.
+    pub(crate) town: Town,
+    /// Login with xID.
+    #[serde(default)]
+    pub(crate) xid: Option<Xid>,
+    /// Registered clients; they are written to the store at start.
+    #[serde(default)]
+    pub(crate) clients: Vec<Client>,
+    /// Folders of CSV files.
+    #[serde(default)]
+    pub(crate) csv_drop: Vec<tsunagu_connector_csv_drop::Config>,
+    /// The issuer of the town's coin.
+    #[serde(default)]
+    pub(crate) coin_issuer: Option<tsunagu_connector_coin_issuer::Config>,
+    /// @contexts.
+    #[serde(default)]
+    pub(crate) contexts: Contexts,
+    /// Calls to the outside.
+    #[serde(default)]
+    pub(crate) outbound: Outbound,
+    /// NGSI-LD.
+    #[serde(default)]
+    pub(crate) broker: Broker,
+}
+
+/// When a write is acknowledged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Durability {
+    /// When it is on disk.
+    #[default]
+    Synced,
+    /// When the operating system has it.
+    Relaxed,
+}
+
+/// Who runs this.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Town {
+    /// Its name as a tenant.
+    pub(crate) tenant: TenantId,
+    /// What people call it.
+    pub(crate) name: Text,
+    /// Telephone number of the help desk.
+    pub(crate) help_desk: String,
+    /// Whose residents are meant.
+    pub(crate) municipality: Municipality,
+}
+
+/// How xID is reached.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Xid {
+    /// Issuer identifier.
+    pub(crate) issuer: String,
+    /// Our client id there.
+    pub(crate) client_id: String,
+    /// Our secret there.
+    pub(crate) client_secret: SecretString,
+    /// File with the private P-256 JWK to which xID encrypts user data.
+    pub(crate) user_data_key: PathBuf,
+    /// What each `acr` is worth.
+    #[serde(default)]
+    pub(crate) acr_map: std::collections::BTreeMap<String, AcrLevels>,
+}
+
+/// Which @contexts are known.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Contexts {
+    /// Documents that are never fetched.
+    #[serde(default)]
+    pub(crate) pinned: Vec<Pinned>,
+    /// Whether others may be fetched.
+    #[serde(default)]
+    pub(crate) fetch: bool,
+}
+
+/// One pinned document.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pinned {
+    /// Its URL.
+    pub(crate) url: String,
+    /// Its text.
+    pub(crate) file: PathBuf,
+}
+
+/// What may be called.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Outbound {
+    /// Targets allowed although private: `host:port` or an address block.
+    #[serde(default)]
+    pub(crate) allow_private: Vec<String>,
+}
+
+/// Settings of the broker.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Broker {
+    /// Whether data about nobody may be read without a token.
+    pub(crate) open_data_for_all: bool,
+    /// Bytes of a body.
+    pub(crate) max_body_bytes: usize,
+    /// Attributes whose values are indexed, as terms of the core context or IRIs.
+    pub(crate) indexed_attributes: Vec<String>,
+    /// Memory for entities read lately, bytes.
+    pub(crate) cache_bytes: u64,
+}
+
+impl Default for Broker {
+    fn default() -> Self {
+        Self {
+            open_data_for_all: false,
+            max_body_bytes: 1 << 20,
+            indexed_attributes: Vec::new(),
+            cache_bytes: 32 << 20,
+        }
+    }
+}
+
+/// Reads and checks the configuration.
+pub(crate) fn read(file: &Path, store: Option<String>) -> anyhow::Result<Config> {
+    if !file.is_file() {
+        bail!(
+            "there is no configuration at {}; copy config/sandbox.toml and change it, or name another with --config",
+            file.display()
+        );
+    }
+    let mut config: Config = Figment::new()
+        .merge(Toml::file_exact(file))
+        .merge(Env::prefixed("TSUNAGU_").split("__"))
+        .extract()
+        .with_context(|| format!("the configuration {} is not right", file.display()))?;
+    if let Some(store) = store {
+        config.store = store;
+    }
+    let loopback = matches!(config.base_url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+    if config.base_url.scheme() != "https" && !loopback {
+        bail!("base_url must be https (http is for loopback only): tokens and cookies travel over it");
+    }
+    Ok(config)
+}
