@@ -1,0 +1,48 @@
+//! The little of JOSE that the platform speaks: ES256 signatures, P-256 keys, ECDH-ES with A256GCM.
+//!
+//! Deliberately not a general library. One algorithm per purpose and nothing negotiable by the sender leaves nothing to confuse:
+//! no `none`, no HMAC, no keys inside headers.
+
+mod jwe;
+mod jwk;
+mod jws;
+mod remote;
+
+use aws_lc_rs::{constant_time, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+pub use jwe::{UserDataKey, UserDataKeyError};
+pub use jwk::{Jwk, JwkSet};
+pub use jws::SigningKey;
+
+pub(crate) use jws::{JwsError, Signed};
+pub(crate) use remote::RemoteKeys;
+
+/// Base64url without padding.
+pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Reads base64url without padding; anything else is `None`.
+pub(crate) fn unb64(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// SHA-256.
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    out
+}
+
+/// The left half of SHA-256 in base64url: `at_hash` for ES256 (OpenID Connect Core 3.1.3.6).
+pub(crate) fn half_hash(text: &str) -> String {
+    let [left @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = sha256(text.as_bytes());
+    b64(left)
+}
+
+/// Whether two secrets are the same, in time that does not tell where they differ.
+pub(crate) fn same(a: &str, b: &str) -> bool {
+    constant_time::verify_slices_are_equal(a.as_bytes(), b.as_bytes()).is_ok()
+}
