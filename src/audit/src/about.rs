@@ -45,9 +45,21 @@ pub(crate) fn index_record(
     key.extend_from_slice(&inverted(access.at));
     key.extend_from_slice(&ids.bytes16()[..8]);
     // One resident is not told whom else a search found.
-    let access = Access { subjects: vec![subject], ..access.clone() };
-    let value = serde_json::to_vec(&Indexed { v: 1, leaf: STANDARD.encode(leaf), access })
-        .map_err(|_| Problem::new(ProblemCode::InternalError, "the record of access could not be encoded"))?;
+    let access = Access {
+        subjects: vec![subject],
+        ..access.clone()
+    };
+    let value = serde_json::to_vec(&Indexed {
+        v: 1,
+        leaf: STANDARD.encode(leaf),
+        access,
+    })
+    .map_err(|_| {
+        Problem::new(
+            ProblemCode::InternalError,
+            "the record of access could not be encoded",
+        )
+    })?;
     Ok((key, value))
 }
 
@@ -67,7 +79,12 @@ pub struct Period {
 impl Period {
     /// The newest `limit` of all.
     pub fn newest(limit: usize) -> Self {
-        Self { from: 0, until: Timestamp::MAX, offset: 0, limit }
+        Self {
+            from: 0,
+            until: Timestamp::MAX,
+            offset: 0,
+            limit,
+        }
     }
 }
 
@@ -86,7 +103,7 @@ impl AuditLog {
         &self,
         tenant: &TenantId,
         subject: TsunoId,
-        period: &Period,
+        period: Period,
     ) -> Result<About, AuditError> {
         let mut about = About::default();
         let mut after = prefix(subject);
@@ -100,14 +117,17 @@ impl AuditLog {
                 reverse: false,
             };
             let page = self.store().records(tenant, ABOUT, &scan).await?;
-            let Some((last, _)) = page.last() else { return Ok(about) };
+            let Some((last, _)) = page.last() else {
+                return Ok(about);
+            };
             after = last.clone();
             for (key, record) in &page {
                 let time = key.get(SUBJECT..SUBJECT + TIME);
                 if time.is_none_or(|time| time > inverted(period.from).as_slice()) {
                     return Ok(about);
                 }
-                let wanted = about.total >= period.offset as u64 && about.accesses.len() < period.limit;
+                let wanted =
+                    about.total >= period.offset as u64 && about.accesses.len() < period.limit;
                 about.total += 1;
                 if wanted {
                     about.accesses.push(decode(&record.value)?);
@@ -119,14 +139,21 @@ impl AuditLog {
     /// When the first entry of the log was made; `None` when it has none.
     pub async fn since(&self, tenant: &TenantId) -> Result<Option<Timestamp>, AuditError> {
         let first = self.store().log_entries(tenant, LOG, 0, 1).await?;
-        let Some(first) = first.first() else { return Ok(None) };
+        let Some(first) = first.first() else {
+            return Ok(None);
+        };
         let access = entry::decode(first).ok_or(AuditError::Unreadable(0))?;
         Ok(Some(access.at))
     }
 }
 
 fn decode(value: &[u8]) -> Result<Access, StoreError> {
-    let damaged = || StoreError::Corrupt("a record of access of a person is not readable".to_owned());
+    let damaged =
+        || StoreError::Corrupt("a record of access of a person is not readable".to_owned());
     let indexed: Indexed<Access> = serde_json::from_slice(value).map_err(|_| damaged())?;
-    if indexed.v == 1 { Ok(indexed.access) } else { Err(damaged()) }
+    if indexed.v == 1 {
+        Ok(indexed.access)
+    } else {
+        Err(damaged())
+    }
 }

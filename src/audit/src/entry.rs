@@ -23,8 +23,12 @@ struct Written<A> {
 /// Encodes `access` with a fresh salt. Without the salt, a leaf hash tells nothing about its entry.
 pub(crate) fn encode(access: &Access, ids: &dyn IdGen) -> Result<Vec<u8>, Problem> {
     let mut entry = ids.bytes().to_vec();
-    serde_json::to_writer(&mut entry, &Written { v: VERSION, access })
-        .map_err(|_| Problem::new(ProblemCode::InternalError, "the record of access could not be encoded"))?;
+    serde_json::to_writer(&mut entry, &Written { v: VERSION, access }).map_err(|_| {
+        Problem::new(
+            ProblemCode::InternalError,
+            "the record of access could not be encoded",
+        )
+    })?;
     if entry.len() > MAX_ENTRY {
         return Err(Problem::new(
             ProblemCode::TooManyResults,

@@ -55,9 +55,10 @@ impl From<AuditError> for Problem {
             AuditError::Shrunk { .. }
             | AuditError::Altered { .. }
             | AuditError::Unreadable(_)
-            | AuditError::Export(_) => {
-                Self::new(ProblemCode::InternalError, "the audit log is damaged; the operator has been told")
-            }
+            | AuditError::Export(_) => Self::new(
+                ProblemCode::InternalError,
+                "the audit log is damaged; the operator has been told",
+            ),
         }
     }
 }

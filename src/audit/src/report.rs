@@ -89,13 +89,18 @@ impl fmt::Display for Finding {
             Self::Reordered { index, last } => {
                 write!(f, "entries {index} to {last} are in another order")
             }
-            Self::Dropped { index, count } => write!(f, "{count} entries were dropped at entry {index}"),
+            Self::Dropped { index, count } => {
+                write!(f, "{count} entries were dropped at entry {index}")
+            }
             Self::Inserted { index, count } => {
                 write!(f, "{count} entries were inserted at entry {index}")
             }
             Self::Unreadable { index } => write!(f, "entry {index} is not readable"),
             Self::Tile { path, index } => {
-                write!(f, "{path} does not follow from the tiles below it (from entry {index})")
+                write!(
+                    f,
+                    "{path} does not follow from the tiles below it (from entry {index})"
+                )
             }
             Self::Size { signed, found } => {
                 write!(f, "{signed} entries were signed, {found} were found")
@@ -154,7 +159,11 @@ impl fmt::Display for Report {
                 self.origin, self.size, self.root
             );
         }
-        writeln!(f, "the log does not hold: {} entries were read", self.entries)?;
+        writeln!(
+            f,
+            "the log does not hold: {} entries were read",
+            self.entries
+        )?;
         for finding in &self.findings {
             writeln!(f, "- {finding}")?;
         }

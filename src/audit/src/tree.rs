@@ -83,12 +83,15 @@ impl Tree {
     /// The tree of this size with these partial tiles; `None` when they do not belong to that size.
     pub(crate) fn from_parts(size: u64, levels: Vec<Vec<Hash>>) -> Option<Self> {
         let width = |level: usize| {
-            let shift = u32::try_from(level).unwrap_or(u32::MAX).saturating_mul(TILE_HEIGHT);
+            let shift = u32::try_from(level)
+                .unwrap_or(u32::MAX)
+                .saturating_mul(TILE_HEIGHT);
             size.checked_shr(shift).unwrap_or(0)
         };
-        let fits = levels.iter().enumerate().all(|(level, hashes)| {
-            hashes.len() as u64 == width(level) % TILE_WIDTH as u64
-        });
+        let fits = levels
+            .iter()
+            .enumerate()
+            .all(|(level, hashes)| hashes.len() as u64 == width(level) % TILE_WIDTH as u64);
         (fits && width(levels.len()) == 0).then_some(Self { size, levels })
     }
 
@@ -118,16 +121,23 @@ impl Tree {
             rest >>= TILE_HEIGHT;
             let hashes = std::mem::take(pending);
             carry = root_of(&hashes);
-            full.push(FullTile { level, index: rest, hashes });
+            full.push(FullTile {
+                level,
+                index: rest,
+                hashes,
+            });
         }
         self.size += 1;
     }
 
     pub(crate) fn root(&self) -> Hash {
         let mut range = CompactRange::default();
-        for (level, hashes) in (0u32..).zip(&self.levels).rev() {
+        for (level, hashes) in self.levels.iter().enumerate().rev() {
+            let height = u32::try_from(level)
+                .unwrap_or(u32::MAX)
+                .saturating_mul(TILE_HEIGHT);
             for hash in hashes {
-                range.push(level * TILE_HEIGHT, *hash);
+                range.push(height, *hash);
             }
         }
         range.root()
@@ -146,8 +156,14 @@ mod tests {
         for n in 0u32..70_000 {
             if n % 9973 == 0 || n == 256 || n == 65_536 || n == 65_537 {
                 assert_eq!(tree.root(), root_of(&leaves), "at {n}");
-                assert_eq!(Tree::from_parts(tree.size(), tree.levels().to_vec()), Some(tree.clone()));
-                assert_eq!(Tree::from_parts(tree.size() + 1, tree.levels().to_vec()), None);
+                assert_eq!(
+                    Tree::from_parts(tree.size(), tree.levels().to_vec()),
+                    Some(tree.clone())
+                );
+                assert_eq!(
+                    Tree::from_parts(tree.size() + 1, tree.levels().to_vec()),
+                    None
+                );
             }
             let leaf = leaf_hash(&n.to_be_bytes());
             leaves.push(leaf);
@@ -157,7 +173,11 @@ mod tests {
         assert_eq!(level_1.len(), 1);
         assert_eq!(level_1[0].index, 0);
         assert_eq!(level_1[0].hashes[3], root_of(&leaves[768..1024]));
-        let lowest: Vec<u64> = full.iter().filter(|t| t.level == 0).map(|t| t.index).collect();
+        let lowest: Vec<u64> = full
+            .iter()
+            .filter(|t| t.level == 0)
+            .map(|t| t.index)
+            .collect();
         assert_eq!(lowest, (0..273).collect::<Vec<u64>>());
     }
 }

@@ -8,10 +8,10 @@ use tsunagu_domain::TenantId;
 use tsunagu_store::{Conflict, Expect, Op, StoreError, WriteSet};
 
 use super::{AuditLog, LOG, STATE, TILES};
+use crate::AuditError;
 use crate::checkpoint::{Checkpoint, origin};
 use crate::tiles::{tile_bytes, tile_hashes};
 use crate::tree::{FullTile, Hash, TILE_WIDTH, Tree, leaf_hash};
-use crate::AuditError;
 
 /// So many entries are read at once.
 const BATCH: u64 = 1024;
@@ -49,9 +49,10 @@ impl Kept {
         match later {
             Some(later) if later.tree.size() > signed => Ok(()),
             Some(later) if later.tree.size() == signed && later.root == self.root => Ok(()),
-            Some(later) if later.tree.size() == signed => {
-                Err(AuditError::Altered { signed, what: "another root of the same size".to_owned() })
-            }
+            Some(later) if later.tree.size() == signed => Err(AuditError::Altered {
+                signed,
+                what: "another root of the same size".to_owned(),
+            }),
             other => {
                 let found = other.map_or(0, |kept| kept.tree.size());
                 Err(AuditError::Shrunk { signed, found })
@@ -92,7 +93,10 @@ impl AuditLog {
             let size = self.store.log_size(tenant, LOG).await?;
             if let Some(kept) = &kept {
                 if size < kept.tree.size() {
-                    return Err(AuditError::Shrunk { signed: kept.tree.size(), found: size });
+                    return Err(AuditError::Shrunk {
+                        signed: kept.tree.size(),
+                        found: size,
+                    });
                 }
                 if size == kept.tree.size() {
                     return Ok(Arc::clone(kept));
@@ -136,9 +140,15 @@ impl AuditLog {
         let mut full = Vec::new();
         while tree.size() < size {
             let limit = usize::try_from((size - tree.size()).min(BATCH)).unwrap_or(1);
-            let entries = self.store.log_entries(tenant, LOG, tree.size(), limit).await?;
+            let entries = self
+                .store
+                .log_entries(tenant, LOG, tree.size(), limit)
+                .await?;
             if entries.is_empty() {
-                return Err(AuditError::Shrunk { signed: size, found: tree.size() });
+                return Err(AuditError::Shrunk {
+                    signed: size,
+                    found: tree.size(),
+                });
             }
             for entry in &entries {
                 tree.push(leaf_hash(entry), &mut full);
@@ -148,15 +158,24 @@ impl AuditLog {
             }
         }
         let root = tree.root();
-        let checkpoint = Checkpoint { origin: origin(tenant), size, root };
+        let checkpoint = Checkpoint {
+            origin: origin(tenant),
+            size,
+            root,
+        };
         let note = checkpoint.sign(&self.signer);
         let stored = Stored {
             v: 1,
             note: note.clone(),
             size,
-            levels: tree.levels().iter().map(|hashes| STANDARD.encode(tile_bytes(hashes))).collect(),
+            levels: tree
+                .levels()
+                .iter()
+                .map(|hashes| STANDARD.encode(tile_bytes(hashes)))
+                .collect(),
         };
-        let value = serde_json::to_vec(&stored).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let value =
+            serde_json::to_vec(&stored).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let expect = from.map_or(Expect::Absent, |kept| Expect::Version(kept.version));
         let set = tiles(tenant, &mut full).with(Op::PutRecord {
             collection: STATE,
@@ -165,7 +184,12 @@ impl AuditLog {
             expect,
         });
         let receipt = self.store.commit(set).await?;
-        Ok(Kept { tree, note, root, version: receipt.version })
+        Ok(Kept {
+            tree,
+            note,
+            root,
+            version: receipt.version,
+        })
     }
 
     /// Reads the last signed state and checks it against its signature and the log.
@@ -173,15 +197,22 @@ impl AuditLog {
         let Some(record) = self.store.record(tenant, STATE, KEY).await? else {
             return Ok(None);
         };
-        let damaged = |what: &str| StoreError::Corrupt(format!("the signed state of the audit log: {what}"));
+        let damaged =
+            |what: &str| StoreError::Corrupt(format!("the signed state of the audit log: {what}"));
         let stored: Stored =
             serde_json::from_slice(&record.value).map_err(|_| damaged("not readable"))?;
         if stored.v != 1 {
             return Err(damaged("of an unknown version").into());
         }
         let signed = stored.size;
-        let altered = |what: &str| AuditError::Altered { signed, what: what.to_owned() };
-        let levels = stored.levels.iter().map(|text| tile_hashes(&STANDARD.decode(text).ok()?));
+        let altered = |what: &str| AuditError::Altered {
+            signed,
+            what: what.to_owned(),
+        };
+        let levels = stored
+            .levels
+            .iter()
+            .map(|text| tile_hashes(&STANDARD.decode(text).ok()?));
         let levels: Option<Vec<Vec<Hash>>> = levels.collect();
         let tree = levels
             .and_then(|levels| Tree::from_parts(signed, levels))
@@ -196,19 +227,32 @@ impl AuditLog {
             return Err(AuditError::Shrunk { signed, found });
         }
         self.check_newest(tenant, &tree).await?;
-        Ok(Some(Kept { tree, note: stored.note, root: checkpoint.root, version: record.version }))
+        Ok(Some(Kept {
+            tree,
+            note: stored.note,
+            root: checkpoint.root,
+            version: record.version,
+        }))
     }
 
     /// Whether the entries of the last, partial tile are still the signed ones.
     async fn check_newest(&self, tenant: &TenantId, tree: &Tree) -> Result<(), AuditError> {
-        let Some(hashes) = tree.levels().first() else { return Ok(()) };
+        let Some(hashes) = tree.levels().first() else {
+            return Ok(());
+        };
         let from = tree.size() - tree.size() % TILE_WIDTH as u64;
-        let entries = self.store.log_entries(tenant, LOG, from, hashes.len()).await?;
+        let entries = self
+            .store
+            .log_entries(tenant, LOG, from, hashes.len())
+            .await?;
         let mut found = entries.iter().map(|entry| leaf_hash(entry));
         for (index, hash) in (from..).zip(hashes) {
             if found.next() != Some(*hash) {
                 let what = format!("entry {index} is another");
-                return Err(AuditError::Altered { signed: tree.size(), what });
+                return Err(AuditError::Altered {
+                    signed: tree.size(),
+                    what,
+                });
             }
         }
         Ok(())
@@ -222,5 +266,8 @@ fn tiles(tenant: &TenantId, full: &mut Vec<FullTile>) -> WriteSet {
         value: tile_bytes(&tile.hashes),
         expect: Expect::Any,
     });
-    WriteSet { tenant: tenant.clone(), ops: ops.collect() }
+    WriteSet {
+        tenant: tenant.clone(),
+        ops: ops.collect(),
+    }
 }

@@ -153,7 +153,9 @@ impl AuditLog {
         let level = u8::try_from(node.height / TILE_HEIGHT).unwrap_or(u8::MAX);
         let within = node.height % TILE_HEIGHT;
         let first = node.index << within;
-        let hashes = self.hashes(tenant, kept, level, first / TILE_WIDTH as u64).await?;
+        let hashes = self
+            .hashes(tenant, kept, level, first / TILE_WIDTH as u64)
+            .await?;
         let from = usize::try_from(first % TILE_WIDTH as u64).unwrap_or(0);
         let part = hashes.get(from..from + (1 << within));
         part.map(root_of).ok_or_else(|| missing(level).into())
@@ -170,14 +172,24 @@ impl AuditLog {
         let shift = u32::from(level) * TILE_HEIGHT + TILE_HEIGHT;
         let full = kept.tree.size().checked_shr(shift).unwrap_or(0);
         if index == full {
-            return Ok(kept.tree.levels().get(usize::from(level)).cloned().unwrap_or_default());
+            return Ok(kept
+                .tree
+                .levels()
+                .get(usize::from(level))
+                .cloned()
+                .unwrap_or_default());
         }
-        let record = self.store.record(tenant, TILES, &tile_key(level, index)).await?;
+        let record = self
+            .store
+            .record(tenant, TILES, &tile_key(level, index))
+            .await?;
         let hashes = record.and_then(|record| tile_hashes(&record.value));
         Ok(hashes.ok_or_else(|| missing(level))?)
     }
 }
 
 fn missing(level: u8) -> StoreError {
-    StoreError::Corrupt(format!("a tile of level {level} of the audit log is missing or not readable"))
+    StoreError::Corrupt(format!(
+        "a tile of level {level} of the audit log is missing or not readable"
+    ))
 }
