@@ -109,18 +109,18 @@ impl AuditLog {
         let mut after = prefix(subject);
         // Nothing has this very key: it has no random part.
         after.extend_from_slice(&inverted(period.until.saturating_sub(1)));
+        let mut scan = Scan {
+            prefix: prefix(subject),
+            after: Some(after),
+            limit: BATCH,
+            reverse: false,
+        };
         loop {
-            let scan = Scan {
-                prefix: prefix(subject),
-                after: Some(after),
-                limit: BATCH,
-                reverse: false,
-            };
             let page = self.store().records(tenant, ABOUT, &scan).await?;
             let Some((last, _)) = page.last() else {
                 return Ok(about);
             };
-            after = last.clone();
+            scan.after = Some(last.clone());
             for (key, record) in &page {
                 let time = key.get(SUBJECT..SUBJECT + TIME);
                 if time.is_none_or(|time| time > inverted(period.from).as_slice()) {

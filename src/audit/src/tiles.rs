@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use crate::tree::{Hash, TILE_HEIGHT, TILE_WIDTH};
 
+/// The width of a full tile.
+const FULL: u16 = 256;
+
 /// The path is none of `tlog-tiles`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a tile path: expected <level>/<index>[.p/<width>] or entries/<index>[.p/<width>]")]
@@ -30,7 +33,7 @@ impl TilePath {
         let whole = (0..full).map(move |index| Self {
             level,
             index,
-            width: TILE_WIDTH as u16,
+            width: FULL,
         });
         let rest = u16::try_from(rest).ok().filter(|width| *width > 0);
         whole.chain(rest.map(|width| Self {
@@ -84,7 +87,7 @@ impl FromStr for TilePath {
         };
         let (index, width) = match rest.split_once(".p/") {
             Some((index, width)) => (index, width.parse().map_err(|_| InvalidTilePath)?),
-            None => (rest, TILE_WIDTH as u16),
+            None => (rest, FULL),
         };
         let mut number = 0u64;
         for group in index.split('/') {

@@ -1,5 +1,7 @@
 //! The log in a store, its proofs, and the verification of an exported folder.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -566,9 +568,9 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     for item in fs::read_dir(dir).unwrap() {
         let path = item.unwrap().path();
         if path.is_dir() {
-            files.extend(self::files(&path))
+            files.extend(self::files(&path));
         } else {
-            files.push(path)
+            files.push(path);
         }
     }
     files.sort();

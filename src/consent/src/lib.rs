@@ -1,1 +1,25 @@
-//! tsunagu-consent
+//! The consent ledger: who allowed whom what, for what, until when; and the proof of it.
+//!
+//! Terms follow ISO/IEC TS 27560 and W3C DPV. Every change is an appended event; the state of a consent is what its last event
+//! says. Only the resident's own session gives, refuses, pauses or withdraws. [`Ledger::live_grant`] turns a consent into what the
+//! policy decides on; it is read for every request, so that a withdrawal holds from the next one on.
+//!
+//! A consent names the attributes that its data classes had when it was given: a wider catalogue never widens it. This room reads
+//! no entities and decides no access.
+
+mod consent;
+mod event;
+mod ledger;
+mod receipt;
+mod request;
+
+pub use consent::{
+    Consent, ConsentedAttribute, ConsentedData, ConsentedPurpose, NoticeShown, State,
+};
+pub use event::Event;
+pub use ledger::{Changed, Ledger, Listed, Part, Resident};
+pub use receipt::{
+    InvalidReceipt, InvalidSigningKey, Party, PiiInformation, PiiProcessing, Platform, Receipt,
+    ReceiptEvent, ReceiptSigner, verify_receipt,
+};
+pub use request::{DataAction, Frequency, NewConsent, Notice, RESIDENT_DATA, Requested};

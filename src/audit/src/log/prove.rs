@@ -59,24 +59,21 @@ impl AuditLog {
         if width == 0 || width > TILE_WIDTH || needed.is_none_or(|needed| needed > there) {
             return Ok(None);
         }
-        match path.level {
-            Some(level) => {
-                let hashes = self.hashes(tenant, &kept, level, path.index).await?;
-                Ok(hashes.get(..width).map(tile_bytes))
-            }
-            None => {
-                let from = path.index * TILE_WIDTH as u64;
-                let entries = self.store.log_entries(tenant, LOG, from, width).await?;
-                if entries.len() < width {
-                    return Err(AuditError::Shrunk {
-                        signed: kept.tree.size(),
-                        found: from + entries.len() as u64,
-                    });
-                }
-                let bytes = bundle_bytes(&entries).ok_or(AuditError::Unreadable(from))?;
-                Ok(Some(bytes))
-            }
+        if let Some(level) = path.level {
+            let hashes = self.hashes(tenant, &kept, level, path.index).await?;
+            return Ok(hashes.get(..width).map(tile_bytes));
         }
+        let from = path.index * TILE_WIDTH as u64;
+        let entries = self.store.log_entries(tenant, LOG, from, width).await?;
+        if entries.len() < width {
+            let found = from + entries.len() as u64;
+            return Err(AuditError::Shrunk {
+                signed: kept.tree.size(),
+                found,
+            });
+        }
+        let bytes = bundle_bytes(&entries).ok_or(AuditError::Unreadable(from))?;
+        Ok(Some(bytes))
     }
 
     /// Proves that entry `index` is in the tree of the first `size` entries (of the signed ones, when `None`).

@@ -1,0 +1,89 @@
+//! Keys and values of the ledger's records.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tsunagu_domain::{ClientId, Problem, ProblemCode, Timestamp, TsunoId};
+use tsunagu_store::{Collection, StoreError};
+
+/// Consent id → the consent after its last event.
+pub(super) const CONSENT: Collection = Collection("consent");
+/// Consent id ‖ seq → event.
+pub(super) const EVENT: Collection = Collection("consent-event");
+/// Subject ‖ inverted time ‖ id.
+pub(super) const BY_SUBJECT: Collection = Collection("consent-by-subject");
+/// Client ‖ 0 ‖ inverted time ‖ id.
+pub(super) const BY_CLIENT: Collection = Collection("consent-by-client");
+/// Subject ‖ client ‖ 0 ‖ purpose → the consent given last for these.
+pub(super) const CURRENT: Collection = Collection("consent-current");
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pointer {
+    v: u32,
+    id: String,
+}
+
+pub(super) fn encode(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(value).map_err(|_| {
+        Problem::new(
+            ProblemCode::InternalError,
+            "a record of the consent ledger could not be encoded",
+        )
+    })
+}
+
+pub(super) fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(value).map_err(|_| {
+        StoreError::Corrupt("a record of the consent ledger is not readable".to_owned())
+    })
+}
+
+pub(super) fn pointer(id: &str) -> Result<Vec<u8>, Problem> {
+    encode(&Pointer {
+        v: 1,
+        id: id.to_owned(),
+    })
+}
+
+pub(super) fn pointed(value: &[u8]) -> Result<String, StoreError> {
+    decode::<Pointer>(value).map(|pointer| pointer.id)
+}
+
+pub(super) fn event(id: &str, seq: u64) -> Vec<u8> {
+    [id.as_bytes(), &seq.to_be_bytes()].concat()
+}
+
+pub(super) fn of_client(client: &ClientId) -> Vec<u8> {
+    [client.as_str().as_bytes(), &[0]].concat()
+}
+
+pub(super) fn by_subject(subject: TsunoId, at: Timestamp, id: &str) -> Vec<u8> {
+    [
+        subject.as_bytes().as_slice(),
+        &newest_first(at),
+        id.as_bytes(),
+    ]
+    .concat()
+}
+
+pub(super) fn by_client(client: &ClientId, at: Timestamp, id: &str) -> Vec<u8> {
+    [
+        of_client(client).as_slice(),
+        &newest_first(at),
+        id.as_bytes(),
+    ]
+    .concat()
+}
+
+pub(super) fn current(subject: TsunoId, client: &ClientId, purpose: &str) -> Vec<u8> {
+    [
+        subject.as_bytes().as_slice(),
+        &of_client(client),
+        purpose.as_bytes(),
+    ]
+    .concat()
+}
+
+fn newest_first(at: Timestamp) -> [u8; 8] {
+    (u64::MAX - u64::try_from(at).unwrap_or(0)).to_be_bytes()
+}

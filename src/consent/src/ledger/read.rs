@@ -1,0 +1,163 @@
+//! Looking things up in the ledger.
+
+use tsunagu_domain::{ClientId, Problem, TenantId, Timestamp, TsunoId};
+use tsunagu_policy::Grant;
+use tsunagu_store::{Collection, Scan, StoreError};
+
+use super::keys::{BY_CLIENT, BY_SUBJECT, CONSENT, CURRENT, EVENT};
+use super::{Ledger, keys};
+use crate::{Consent, DataAction, Event};
+
+const BATCH: usize = 500;
+
+/// Which part of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Leaving out so many of the newest.
+    pub offset: usize,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A part of a list, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listed {
+    /// How many there are in all.
+    pub total: u64,
+    /// The part.
+    pub consents: Vec<Consent>,
+}
+
+impl Ledger {
+    /// One consent, as it is.
+    pub async fn get(&self, tenant: &TenantId, id: &str) -> Result<Option<Consent>, Problem> {
+        Ok(self.head(tenant, id).await?.map(|(_, consent)| consent))
+    }
+
+    pub(super) async fn head(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+    ) -> Result<Option<(u64, Consent)>, StoreError> {
+        let Some(record) = self.store.record(tenant, CONSENT, id.as_bytes()).await? else {
+            return Ok(None);
+        };
+        let consent: Consent = keys::decode(&record.value)?;
+        Ok(Some((record.version, consent)))
+    }
+
+    /// The grant of a consent that is in force at `now`. One record is read; nothing is cached, so a withdrawal holds at once.
+    pub async fn live_grant(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Option<Grant>, Problem> {
+        let consent = self
+            .get(tenant, id)
+            .await?
+            .filter(|consent| consent.live_at(now));
+        Ok(consent.map(|consent| consent.grant(now)))
+    }
+
+    /// The consent in force that covers all of this already, so that the resident need not be asked again.
+    pub async fn covering(
+        &self,
+        tenant: &TenantId,
+        subject: TsunoId,
+        client: &ClientId,
+        purpose: &str,
+        classes: &[String],
+        actions: &[DataAction],
+    ) -> Result<Option<Consent>, Problem> {
+        let key = keys::current(subject, client, purpose);
+        let Some(record) = self.store.record(tenant, CURRENT, &key).await? else {
+            return Ok(None);
+        };
+        let consent = self.get(tenant, &keys::pointed(&record.value)?).await?;
+        let now = self.clock.micros();
+        Ok(consent.filter(|consent| consent.live_at(now) && consent.covers(classes, actions)))
+    }
+
+    /// What a resident was asked and answered.
+    pub async fn of_subject(
+        &self,
+        tenant: &TenantId,
+        subject: TsunoId,
+        part: Part,
+    ) -> Result<Listed, Problem> {
+        self.list(tenant, BY_SUBJECT, subject.as_bytes().to_vec(), part)
+            .await
+    }
+
+    /// The consents for a client.
+    pub async fn of_client(
+        &self,
+        tenant: &TenantId,
+        client: &ClientId,
+        part: Part,
+    ) -> Result<Listed, Problem> {
+        self.list(tenant, BY_CLIENT, keys::of_client(client), part)
+            .await
+    }
+
+    async fn list(
+        &self,
+        tenant: &TenantId,
+        index: Collection,
+        prefix: Vec<u8>,
+        part: Part,
+    ) -> Result<Listed, Problem> {
+        let mut listed = Listed::default();
+        let mut after = None;
+        loop {
+            let scan = Scan {
+                prefix: prefix.clone(),
+                after,
+                limit: BATCH,
+                reverse: false,
+            };
+            let page = self.store.records(tenant, index, &scan).await?;
+            for (_, record) in &page {
+                let wanted =
+                    listed.total >= part.offset as u64 && listed.consents.len() < part.limit;
+                listed.total += 1;
+                if wanted {
+                    let dangling =
+                        || StoreError::Corrupt("an index of consents points nowhere".to_owned());
+                    let consent = self.get(tenant, &keys::pointed(&record.value)?).await?;
+                    listed.consents.push(consent.ok_or_else(dangling)?);
+                }
+            }
+            after = page.last().map(|(key, _)| key.clone());
+            if page.len() < BATCH {
+                return Ok(listed);
+            }
+        }
+    }
+
+    /// The history of a consent, oldest first.
+    pub async fn events(&self, tenant: &TenantId, id: &str) -> Result<Vec<Event>, Problem> {
+        let mut events = Vec::new();
+        let mut after = None;
+        loop {
+            let scan = Scan {
+                prefix: id.as_bytes().to_vec(),
+                after,
+                limit: BATCH,
+                reverse: false,
+            };
+            let page = self.store.records(tenant, EVENT, &scan).await?;
+            for (key, record) in &page {
+                // An id that is the beginning of another must not bring that one's events.
+                if key.len() == id.len() + 8 {
+                    events.push(keys::decode(&record.value)?);
+                }
+            }
+            after = page.last().map(|(key, _)| key.clone());
+            if page.len() < BATCH {
+                return Ok(events);
+            }
+        }
+    }
+}
