@@ -1,0 +1,169 @@
+//! What residents and staff are shown.
+
+use chrono::NaiveDate;
+use serde::Serialize;
+use tsunagu_domain::{TenantId, Text, Timestamp, TsunoId};
+use tsunagu_store::{Scan, StoreError};
+
+use crate::ledger;
+use crate::records::{AWARDS, BY_PERSON, RECENT, decode, read_timed_key, timed_key, transitions};
+use crate::{Award, AwardUid, Reason, Rewards, State};
+
+/// One activity's coins, or why there are none, for the resident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GrantView {
+    /// The award.
+    pub award: AwardUid,
+    /// Coins; 0 when it earned none.
+    pub amount: i64,
+    /// What the rule is called.
+    pub label: Text,
+    /// Rule and version that decided.
+    pub rule: String,
+    /// Version of the rule.
+    pub rule_version: u32,
+    /// The activity (entity id).
+    pub activity: String,
+    /// Day of the activity.
+    pub day: NaiveDate,
+    /// Where it stands.
+    pub state: State,
+    /// Why there are none, or why it is taking long.
+    pub reason: Option<Reason>,
+    /// The reason in words.
+    pub reason_text: Option<Text>,
+    /// When it was decided, microseconds since the epoch.
+    pub at: Timestamp,
+}
+
+/// A resident's coins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CoinsView {
+    /// Coins granted by the issuer for activity. Spending is the issuer's business and not seen here.
+    pub balance: i64,
+    /// Coins on their way.
+    pub pending: i64,
+    /// Decisions, the latest first, at most 100.
+    pub grants: Vec<GrantView>,
+}
+
+/// One decision, for staff: the person appears only as the issuer's account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StaffGrant {
+    /// The award.
+    pub award: AwardUid,
+    /// Account at the issuer.
+    pub account: String,
+    /// Rule that decided.
+    pub rule: String,
+    /// Version of the rule.
+    pub rule_version: u32,
+    /// Coins; 0 when it earned none.
+    pub amount: i64,
+    /// Day of the activity.
+    pub day: NaiveDate,
+    /// Where it stands.
+    pub state: State,
+    /// Why there are none, or why it is taking long.
+    pub reason: Option<Reason>,
+    /// When it was decided, microseconds since the epoch.
+    pub at: Timestamp,
+}
+
+impl Rewards {
+    /// The coins of one person. The caller has made sure that it is this person who asks, and has written the access down.
+    pub async fn coins_of(
+        &self,
+        tenant: &TenantId,
+        subject: TsunoId,
+    ) -> Result<CoinsView, StoreError> {
+        let (balance, pending) = ledger::person(&*self.store, tenant, subject).await?;
+        let scan = Scan {
+            prefix: subject.as_bytes().to_vec(),
+            limit: 100,
+            reverse: true,
+            ..Scan::default()
+        };
+        let mut grants = Vec::new();
+        for (_, record) in self.store.records(tenant, BY_PERSON, &scan).await? {
+            let award: Award = decode(&record.value)?;
+            let (state, reason) = self.standing(tenant, &award).await?;
+            grants.push(GrantView {
+                award: award.uid,
+                amount: award.amount,
+                label: award.label,
+                rule: award.rule,
+                rule_version: award.rule_version,
+                activity: award.activity,
+                day: award.day,
+                state,
+                reason,
+                reason_text: reason.map(Reason::text),
+                at: award.at,
+            });
+        }
+        Ok(CoinsView {
+            balance,
+            pending,
+            grants,
+        })
+    }
+
+    /// Decisions of the town, the latest first, at most `limit`; `before` goes on from the last one of the previous page.
+    pub async fn grants(
+        &self,
+        tenant: &TenantId,
+        before: Option<(Timestamp, AwardUid)>,
+        limit: usize,
+    ) -> Result<Vec<StaffGrant>, StoreError> {
+        let after = before.map(|(at, uid)| timed_key(at, uid));
+        let scan = Scan {
+            after,
+            limit,
+            reverse: true,
+            ..Scan::default()
+        };
+        let mut grants = Vec::new();
+        for (key, _) in self.store.records(tenant, RECENT, &scan).await? {
+            let damaged =
+                || StoreError::Corrupt("a recent award has no readable record".to_owned());
+            let (_, uid) = read_timed_key(&key).ok_or_else(damaged)?;
+            let record = self
+                .store
+                .record(tenant, AWARDS, uid.as_bytes())
+                .await?
+                .ok_or_else(damaged)?;
+            let award: Award = decode(&record.value)?;
+            let (state, reason) = self.standing(tenant, &award).await?;
+            grants.push(StaffGrant {
+                award: uid,
+                account: award.account,
+                rule: award.rule,
+                rule_version: award.rule_version,
+                amount: award.amount,
+                day: award.day,
+                state,
+                reason,
+                at: award.at,
+            });
+        }
+        Ok(grants)
+    }
+
+    async fn standing(
+        &self,
+        tenant: &TenantId,
+        award: &Award,
+    ) -> Result<(State, Option<Reason>), StoreError> {
+        if award.reason.is_some() {
+            return Ok((State::Rejected, award.reason));
+        }
+        let latest = transitions(&*self.store, tenant, award.uid)
+            .await?
+            .into_iter()
+            .next();
+        latest
+            .map(|transition| (transition.state, transition.reason))
+            .ok_or_else(|| StoreError::Corrupt("an award has no state".to_owned()))
+    }
+}

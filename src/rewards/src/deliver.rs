@@ -1,0 +1,408 @@
+//! Takes orders from the outbox to the issuer.
+//!
+//! Whatever happens between two steps, starting again ends with one grant: an order is marked as sent **before** it is sent; one
+//! so marked is first looked up at the issuer by its key; and it leaves the outbox in the transaction that books its end. Two deliverers
+//! may run at once: the version of the order decides who holds it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tsunagu_domain::{Clock, IdGen, TenantId, Timestamp};
+use tsunagu_store::{Expect, Op, Scan, Store, StoreError, WriteSet};
+
+use crate::ledger::{self, Step};
+use crate::records::{
+    AWARDS, OUTBOX, Order, decode, put, read_timed_key, timed_key, transition, transitions,
+};
+use crate::{Award, Issuer, IssuerError, IssuerGrant, Reason, State};
+
+/// How patient the deliverer is.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// How long a taken order stays hidden from others, should its deliverer die.
+    pub lease: Duration,
+    /// Wait after the first failure; doubled after each further one.
+    pub first_wait: Duration,
+    /// Longest wait.
+    pub longest_wait: Duration,
+    /// How often to look without being woken.
+    pub idle: Duration,
+    /// Orders read at once.
+    pub batch: usize,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(60),
+            first_wait: Duration::from_secs(1),
+            longest_wait: Duration::from_secs(15 * 60),
+            idle: Duration::from_secs(1),
+            batch: 64,
+        }
+    }
+}
+
+/// What one round did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Orders that the issuer confirmed.
+    pub confirmed: u64,
+    /// Orders put off: the issuer was away or its answer was lost.
+    pub deferred: u64,
+    /// Orders that the issuer refused; their coins are in the budget again.
+    pub refused: u64,
+    /// Orders under whose key the issuer holds another grant. Staff must look.
+    pub mismatched: u64,
+    /// Orders that another deliverer took.
+    pub skipped: u64,
+    /// Orders that were put off and are older than a day.
+    pub overdue: u64,
+}
+
+/// Tells a running deliverer that there is something to do. Call it after the commit of an activity.
+#[derive(Debug, Clone, Default)]
+pub struct Wake(Arc<Notify>);
+
+impl Wake {
+    /// Wakes the deliverer; if it is busy, it looks once more.
+    pub fn wake(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// Brings orders to the issuer.
+pub struct Deliverer {
+    store: Arc<dyn Store>,
+    issuer: Arc<dyn Issuer>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGen>,
+    tenants: Vec<TenantId>,
+    pace: Pace,
+    wake: Wake,
+}
+
+impl fmt::Debug for Deliverer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deliverer")
+            .field("tenants", &self.tenants)
+            .field("pace", &self.pace)
+            .finish_non_exhaustive()
+    }
+}
+
+enum Outcome {
+    Confirmed,
+    Deferred,
+    Refused,
+    Mismatched,
+    Skipped,
+}
+
+/// An order held by this deliverer.
+struct Held<'a> {
+    tenant: &'a TenantId,
+    key: Vec<u8>,
+    version: u64,
+    order: Order,
+    /// Whether the award is on record as unknown already.
+    unknown: bool,
+}
+
+impl Deliverer {
+    /// For these municipalities.
+    pub fn new(
+        store: Arc<dyn Store>,
+        issuer: Arc<dyn Issuer>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGen>,
+        tenants: Vec<TenantId>,
+        pace: Pace,
+    ) -> Self {
+        Self {
+            store,
+            issuer,
+            clock,
+            ids,
+            tenants,
+            pace,
+            wake: Wake::default(),
+        }
+    }
+
+    /// The handle that wakes this deliverer.
+    pub fn waker(&self) -> Wake {
+        self.wake.clone()
+    }
+
+    /// Delivers until told to stop. An order that is being sent is finished first.
+    pub async fn run(self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            match self.run_once(self.clock.micros()).await {
+                Ok(report) if report.mismatched > 0 || report.overdue > 0 => {
+                    tracing::warn!(?report, "orders to the coin issuer need attention");
+                }
+                Ok(report) if report != Report::default() => {
+                    tracing::info!(?report, "orders to the coin issuer")
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(%error, "orders to the coin issuer could not be read or booked")
+                }
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                () = self.wake.0.notified() => {}
+                () = tokio::time::sleep(self.pace.idle) => {}
+            }
+        }
+    }
+
+    /// Takes up every order that is due at `now`, the longest due first.
+    pub async fn run_once(&self, now: Timestamp) -> Result<Report, StoreError> {
+        let mut report = Report::default();
+        for tenant in &self.tenants {
+            let mut after = None;
+            loop {
+                let scan = Scan {
+                    after: after.clone(),
+                    limit: self.pace.batch.max(1),
+                    ..Scan::default()
+                };
+                let page = self.store.records(tenant, OUTBOX, &scan).await?;
+                let Some((last, _)) = page.last() else { break };
+                after = Some(last.clone());
+                let mut more = true;
+                for (key, record) in page {
+                    let (due, _) = read_timed_key(&key).ok_or_else(damaged)?;
+                    if due > now {
+                        more = false;
+                        break;
+                    }
+                    let order: Order = decode(&record.value)?;
+                    let queued_at = order.queued_at;
+                    let held = Held {
+                        tenant,
+                        key,
+                        version: record.version,
+                        order,
+                        unknown: false,
+                    };
+                    let done = match self.deliver(held, now).await {
+                        // Somebody else was quicker; what they did is on disk.
+                        Err(StoreError::Conflict { .. }) => Outcome::Skipped,
+                        other => other?,
+                    };
+                    let count = match done {
+                        Outcome::Confirmed => &mut report.confirmed,
+                        Outcome::Refused => &mut report.refused,
+                        Outcome::Skipped => &mut report.skipped,
+                        Outcome::Mismatched => &mut report.mismatched,
+                        Outcome::Deferred => {
+                            report.overdue +=
+                                u64::from(now.saturating_sub(queued_at) > 86_400_000_000);
+                            &mut report.deferred
+                        }
+                    };
+                    *count += 1;
+                }
+                if !more {
+                    break;
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    async fn deliver(&self, held: Held<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        let may_be_there = held.order.sent;
+        let held = self.take(held, now).await?;
+        let (uid, account, amount) = (
+            held.order.uid,
+            held.order.account.as_str(),
+            held.order.amount,
+        );
+        if may_be_there {
+            match self.issuer.find(uid).await {
+                Ok(Some(grant)) => return self.settle(held, &grant, now).await,
+                Ok(None) => {}
+                Err(error) => return self.put_off(held, &error, None, now).await,
+            }
+        }
+        match self
+            .issuer
+            .grant(uid, account, amount, &held.order.rule)
+            .await
+        {
+            Ok(grant) => self.settle(held, &grant, now).await,
+            // A refusal can mean that the key is taken: only the issuer's own record tells.
+            Err(IssuerError::Refused(_)) => match self.issuer.find(uid).await {
+                Ok(Some(grant)) => self.settle(held, &grant, now).await,
+                Ok(None) => self.take_back(held, now).await,
+                Err(error) => self.put_off(held, &error, None, now).await,
+            },
+            Err(error) => self.put_off(held, &error, None, now).await,
+        }
+    }
+
+    /// Marks the order as sent and hides it from others for a while.
+    async fn take<'a>(&self, held: Held<'a>, now: Timestamp) -> Result<Held<'a>, StoreError> {
+        let first = !held.order.sent;
+        let order = Order {
+            sent: true,
+            attempts: held.order.attempts.saturating_add(1),
+            ..held.order.clone()
+        };
+        let mut ops = Vec::new();
+        let unknown = if first {
+            ops.push(transition(order.uid, State::Sent, None, now)?);
+            false
+        } else {
+            let states = transitions(&*self.store, held.tenant, order.uid).await?;
+            states
+                .iter()
+                .any(|transition| transition.state == State::Unknown)
+        };
+        self.move_to(
+            held,
+            order,
+            now.saturating_add(micros(self.pace.lease)),
+            ops,
+        )
+        .await
+        .map(|held| Held { unknown, ..held })
+    }
+
+    /// Puts the order back under a later due time.
+    async fn move_to<'a>(
+        &self,
+        held: Held<'a>,
+        order: Order,
+        due: Timestamp,
+        more: Vec<Op>,
+    ) -> Result<Held<'a>, StoreError> {
+        let key = timed_key(due, order.uid);
+        let mut set = WriteSet::new(held.tenant.clone()).with(remove(&held));
+        set.ops
+            .push(put(OUTBOX, key.clone(), &order, Expect::Absent)?);
+        set.ops.extend(more);
+        let receipt = self.store.commit(set).await?;
+        Ok(Held {
+            key,
+            version: receipt.version,
+            order,
+            ..held
+        })
+    }
+
+    /// The issuer holds a grant under this key: books it, if it is the one that was ordered.
+    async fn settle(
+        &self,
+        held: Held<'_>,
+        grant: &IssuerGrant,
+        now: Timestamp,
+    ) -> Result<Outcome, StoreError> {
+        let order = &held.order;
+        let same_account = grant
+            .account
+            .as_ref()
+            .is_none_or(|account| *account == order.account);
+        if grant.amount != order.amount || !same_account {
+            let error = IssuerError::Unknown(
+                "another grant is held under the key of this order".to_owned(),
+            );
+            self.put_off(held, &error, Some(Reason::IssuerMismatch), now)
+                .await?;
+            return Ok(Outcome::Mismatched);
+        }
+        self.close(held, State::Confirmed, None, Step::Confirm, now)
+            .await?;
+        Ok(Outcome::Confirmed)
+    }
+
+    /// The issuer refused and holds nothing: the coins go back into the budget.
+    async fn take_back(&self, held: Held<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        self.close(
+            held,
+            State::Reversed,
+            Some(Reason::IssuerRefused),
+            Step::Release,
+            now,
+        )
+        .await?;
+        Ok(Outcome::Refused)
+    }
+
+    async fn close(
+        &self,
+        held: Held<'_>,
+        state: State,
+        reason: Option<Reason>,
+        step: Step,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let uid = held.order.uid;
+        let award = self
+            .store
+            .record(held.tenant, AWARDS, uid.as_bytes())
+            .await?
+            .ok_or_else(damaged)?;
+        let award: Award = decode(&award.value)?;
+        let mut set = WriteSet::new(held.tenant.clone())
+            .with(remove(&held))
+            .with(transition(uid, state, reason, now)?);
+        set.ops.extend(ledger::step(&award, step, now)?);
+        self.store.commit(set).await.map(drop)
+    }
+
+    /// Tries again later. Doubt about an order that was sent is put on record once.
+    async fn put_off(
+        &self,
+        held: Held<'_>,
+        error: &IssuerError,
+        reason: Option<Reason>,
+        now: Timestamp,
+    ) -> Result<Outcome, StoreError> {
+        let doubt = !matches!(error, IssuerError::Unavailable(_));
+        let due = now.saturating_add(self.wait(held.order.attempts));
+        let mut ops = Vec::new();
+        if doubt && !held.unknown {
+            ops.push(transition(held.order.uid, State::Unknown, reason, now)?);
+        }
+        tracing::warn!(award = %held.order.uid, attempts = held.order.attempts, %error, "an order to the coin issuer is put off");
+        let order = held.order.clone();
+        self.move_to(held, order, due, ops).await?;
+        Ok(Outcome::Deferred)
+    }
+
+    /// Half of a doubling wait is certain, half is chance, so that orders put off together do not come back together.
+    fn wait(&self, attempts: u32) -> i64 {
+        let (first, longest) = (micros(self.pace.first_wait), micros(self.pace.longest_wait));
+        let doubled = first
+            .saturating_mul(1 << attempts.saturating_sub(1).min(30))
+            .min(longest)
+            .max(2);
+        let [a, b, c, d, ..] = self.ids.bytes();
+        doubled / 2 + i64::from(u32::from_be_bytes([a, b, c, d])) % (doubled / 2)
+    }
+}
+
+fn remove(held: &Held<'_>) -> Op {
+    Op::DeleteRecord {
+        collection: OUTBOX,
+        key: held.key.clone(),
+        expect: Expect::Version(held.version),
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn damaged() -> StoreError {
+    StoreError::Corrupt("an order to the coin issuer has no readable award".to_owned())
+}

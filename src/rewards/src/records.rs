@@ -1,0 +1,191 @@
+//! Where everything is kept. Keys sort as scans need them; values are JSON with a version.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tsunagu_domain::{TenantId, Timestamp, TsunoId};
+use tsunagu_store::{Collection, Expect, Op, Scan, Store, StoreError};
+
+use crate::award::hash;
+use crate::{Award, AwardUid, Reason, State};
+
+/// uid → [`Award`]. Permanent.
+pub(crate) const AWARDS: Collection = Collection("reward-award");
+/// rule + activity → uid: one activity earns once under a rule, whoever it is about later. Permanent.
+pub(crate) const SOURCES: Collection = Collection("reward-source");
+/// uid + rank of a state → [`Transition`]. Appended only.
+pub(crate) const TRANSITIONS: Collection = Collection("reward-transition");
+/// person + time + uid → [`Award`]: what one resident is shown.
+pub(crate) const BY_PERSON: Collection = Collection("reward-by-person");
+/// time + uid → marker: what staff is shown.
+pub(crate) const RECENT: Collection = Collection("reward-recent");
+/// uid → how often the same award was asked for again.
+pub(crate) const REPEATS: Collection = Collection("reward-repeat");
+/// rule + day + person → coins reserved (a counter).
+pub(crate) const DAY_CAPS: Collection = Collection("reward-day-cap");
+/// account → balance (a counter).
+pub(crate) const ACCOUNTS: Collection = Collection("reward-account");
+/// uid + step → ledger entry. Appended only.
+pub(crate) const ENTRIES: Collection = Collection("reward-entry");
+/// due time + uid → [`Order`].
+pub(crate) const OUTBOX: Collection = Collection("reward-outbox");
+
+/// An award reached a state.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Transition {
+    pub(crate) v: u32,
+    pub(crate) state: State,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) at: Timestamp,
+}
+
+/// What the issuer is owed. It names the person only as the issuer knows them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Order {
+    pub(crate) v: u32,
+    pub(crate) uid: AwardUid,
+    pub(crate) account: String,
+    pub(crate) amount: i64,
+    pub(crate) rule: String,
+    /// How often it was taken up.
+    pub(crate) attempts: u32,
+    /// Whether it may have reached the issuer: then the issuer is asked before anything is sent.
+    pub(crate) sent: bool,
+    pub(crate) queued_at: Timestamp,
+}
+
+/// JSON of a stored value.
+pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(value)
+        .map_err(|error| StoreError::Corrupt(format!("a reward record cannot be written: {error}")))
+}
+
+/// The value behind stored JSON.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+    // The error's text tells a position and a field's name, never a value of a known field.
+    serde_json::from_slice(bytes).map_err(|error| {
+        StoreError::Corrupt(format!(
+            "a reward record cannot be read (line {}, column {})",
+            error.line(),
+            error.column()
+        ))
+    })
+}
+
+pub(crate) fn put(
+    collection: Collection,
+    key: Vec<u8>,
+    value: &impl Serialize,
+    expect: Expect,
+) -> Result<Op, StoreError> {
+    Ok(Op::PutRecord {
+        collection,
+        key,
+        value: encode(value)?,
+        expect,
+    })
+}
+
+/// Times sort as their bytes do.
+fn time_key(at: Timestamp) -> [u8; 8] {
+    u64::try_from(at).unwrap_or(0).to_be_bytes()
+}
+
+pub(crate) fn timed_key(at: Timestamp, uid: AwardUid) -> Vec<u8> {
+    [&time_key(at)[..], uid.as_bytes()].concat()
+}
+
+/// The time and award of a [`timed_key`].
+pub(crate) fn read_timed_key(key: &[u8]) -> Option<(Timestamp, AwardUid)> {
+    let (time, uid) = key.split_first_chunk::<8>()?;
+    Some((
+        i64::try_from(u64::from_be_bytes(*time)).ok()?,
+        AwardUid::from_slice(uid)?,
+    ))
+}
+
+pub(crate) fn person_key(subject: TsunoId, at: Timestamp, uid: AwardUid) -> Vec<u8> {
+    [&subject.as_bytes()[..], &time_key(at), uid.as_bytes()].concat()
+}
+
+pub(crate) fn source_key(rule: &str, activity: &str) -> Vec<u8> {
+    hash(
+        b"tsunagu award source v1",
+        &[rule.as_bytes(), activity.as_bytes()],
+    )
+    .to_vec()
+}
+
+pub(crate) fn day_cap_key(award: &Award) -> Vec<u8> {
+    let day = award.day.to_string();
+    [
+        award.rule.as_bytes(),
+        b"\0",
+        day.as_bytes(),
+        b"\0",
+        award.subject.as_bytes(),
+    ]
+    .concat()
+}
+
+/// The appended record of a state; a state can be reached once, whoever races for it.
+pub(crate) fn transition(
+    uid: AwardUid,
+    state: State,
+    reason: Option<Reason>,
+    at: Timestamp,
+) -> Result<Op, StoreError> {
+    let key = [&uid.as_bytes()[..], &[state.rank()]].concat();
+    put(
+        TRANSITIONS,
+        key,
+        &Transition {
+            v: 1,
+            state,
+            reason,
+            at,
+        },
+        Expect::Absent,
+    )
+}
+
+/// The states of an award so far, latest first.
+pub(crate) async fn transitions(
+    store: &dyn Store,
+    tenant: &TenantId,
+    uid: AwardUid,
+) -> Result<Vec<Transition>, StoreError> {
+    let scan = Scan {
+        prefix: uid.as_bytes().to_vec(),
+        limit: State::ALL.len(),
+        reverse: true,
+        ..Scan::default()
+    };
+    let found = store.records(tenant, TRANSITIONS, &scan).await?;
+    let read = |(key, record): (Vec<u8>, tsunagu_store::Record)| {
+        let transition: Transition = decode(&record.value)?;
+        match key.last().copied().and_then(State::of_rank) {
+            Some(state) if state == transition.state => Ok(transition),
+            _ => Err(StoreError::Corrupt(
+                "a reward transition does not match its key".to_owned(),
+            )),
+        }
+    };
+    found.into_iter().map(read).collect()
+}
+
+/// A counter's value.
+pub(crate) async fn counter(
+    store: &dyn Store,
+    tenant: &TenantId,
+    collection: Collection,
+    key: &[u8],
+) -> Result<i64, StoreError> {
+    let Some(record) = store.record(tenant, collection, key).await? else {
+        return Ok(0);
+    };
+    let bytes = record.value.as_slice().try_into();
+    bytes
+        .map(i64::from_be_bytes)
+        .map_err(|_| StoreError::Corrupt("a reward counter is not eight bytes".to_owned()))
+}
