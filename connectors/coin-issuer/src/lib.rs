@@ -1,1 +1,19 @@
-//! tsunagu-connector-coin-issuer
+//! The connector to the coin issuer (つのコイン): orders grants over HTTP and asks for them by key.
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | `POST {base}/grants`, `Idempotency-Key: "<award>"`, JSON `{account, amount, reason}` | 201 or 200 the grant |
+//! | `GET {base}/grants/{award}` | 200 the grant, 404 none |
+//!
+//! The key is the award's hash as a structured-field string (draft-ietf-httpapi-idempotency-key-header). Which answers mean what is
+//! decided here and nowhere else: only a clear refusal of the order itself is [`Refused`](IssuerError::Refused); whatever may have
+//! happened after sending is [`Unknown`](IssuerError::Unknown). The connector keeps nothing and repeats nothing: that is the deliverer's
+//! work.
+
+mod config;
+mod http;
+mod issuer;
+
+pub use config::{Config, InvalidBase};
+pub use http::{Call, Http, HttpError, Reply};
+pub use issuer::CoinIssuer;

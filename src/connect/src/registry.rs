@@ -109,7 +109,7 @@ impl Connectors {
             .store
             .records(tenant, RUNS, &scan)
             .await
-            .map_err(unavailable)?;
+            .map_err(|error| unavailable(&error))?;
         found
             .into_iter()
             .map(|(_, record)| decode(&record.value))

@@ -41,7 +41,7 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             interval: Duration::from_secs(10),
-            longest_wait: Duration::from_secs(15 * 60),
+            longest_wait: Duration::from_mins(15),
         }
     }
 }
@@ -303,7 +303,10 @@ impl Runner {
         if !next.rows.is_empty() {
             set.ops.push(put(OPEN, name.as_bytes().to_vec(), &next)?);
         }
-        self.store.commit(set).await.map_err(unavailable)?;
+        self.store
+            .commit(set)
+            .await
+            .map_err(|error| unavailable(&error))?;
         *report = next;
         self.source.acknowledge(&batch.cursor).await?;
         Ok(batch.cursor)
@@ -334,7 +337,7 @@ impl Runner {
             .store
             .records(&self.tenant, RUNS, &scan)
             .await
-            .map_err(unavailable)?;
+            .map_err(|error| unavailable(&error))?;
         for (key, _) in old.into_iter().skip(KEPT_RUNS - 1) {
             set.ops.push(Op::DeleteRecord {
                 collection: RUNS,
@@ -342,7 +345,11 @@ impl Runner {
                 expect: Expect::Any,
             });
         }
-        self.store.commit(set).await.map(drop).map_err(unavailable)
+        self.store
+            .commit(set)
+            .await
+            .map(drop)
+            .map_err(|error| unavailable(&error))
     }
 
     async fn read<T: DeserializeOwned>(
@@ -354,7 +361,7 @@ impl Runner {
             .store
             .record(&self.tenant, collection, key)
             .await
-            .map_err(unavailable)?;
+            .map_err(|error| unavailable(&error))?;
         record.map(|record| decode(&record.value)).transpose()
     }
 }
@@ -374,7 +381,7 @@ pub(crate) fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, ConnectErro
     })
 }
 
-pub(crate) fn unavailable(error: StoreError) -> ConnectError {
+pub(crate) fn unavailable(error: &StoreError) -> ConnectError {
     ConnectError::Unavailable(error.to_string())
 }
 
@@ -420,7 +427,9 @@ fn digest_of(entity: &Entity) -> String {
     for (name, list) in [("types", &entity.types), ("scopes", &entity.scopes)] {
         part(name);
         part(&list.len().to_string());
-        list.iter().for_each(|text| part(text));
+        for text in list {
+            part(text);
+        }
     }
     part(entity.expires_at.as_deref().unwrap_or_default());
     attributes(&entity.attributes, &mut part);

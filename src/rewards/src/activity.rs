@@ -56,8 +56,8 @@ pub(crate) fn judge(compiled: &Compiled, doc: &EntityDoc, at: Timestamp) -> Verd
 
 #[derive(Debug, Default)]
 struct Facts {
-    /// Outer `None`: not told. Inner `None`: not a number.
-    steps: Option<Option<f64>>,
+    /// NaN when told and not a number.
+    steps: Option<f64>,
     started: Option<Timestamp>,
     ended: Option<Timestamp>,
     sensed: bool,
@@ -72,7 +72,7 @@ impl Facts {
         for slot in doc.attributes().filter(|slot| slot.dataset_id().is_none()) {
             let value = || serde_json::from_str::<Value>(slot.instance().value).unwrap_or_default();
             if slot.name() == steps {
-                facts.steps = Some(value().as_f64());
+                facts.steps = Some(value().as_f64().unwrap_or(f64::NAN));
             } else if slot.name() == started {
                 facts.started = moment(&value());
             } else if slot.name() == ended {
@@ -87,10 +87,7 @@ impl Facts {
     fn implausible(&self, at: Timestamp) -> Option<Reason> {
         let plausible = |steps: f64| (0.0..=MOST_STEPS).contains(&steps) && steps.fract() == 0.0;
         let late = |moment: Timestamp| moment > at.saturating_add(CLOCK_SKEW);
-        if self
-            .steps
-            .is_some_and(|steps| !steps.is_some_and(plausible))
-        {
+        if self.steps.is_some_and(|steps| !plausible(steps)) {
             Some(Reason::ImplausibleSteps)
         } else if self
             .started
@@ -106,7 +103,7 @@ impl Facts {
     }
 }
 
-/// A moment written as a string, or as the JSON-LD typed value of a DateTime (clause 4.6.3).
+/// A moment written as a string, or as the JSON-LD typed value of a `DateTime` (clause 4.6.3).
 fn moment(value: &Value) -> Option<Timestamp> {
     let text = value
         .as_str()

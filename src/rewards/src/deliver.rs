@@ -38,9 +38,9 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self {
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
             first_wait: Duration::from_secs(1),
-            longest_wait: Duration::from_secs(15 * 60),
+            longest_wait: Duration::from_mins(15),
             idle: Duration::from_secs(1),
             batch: 64,
         }
@@ -147,11 +147,11 @@ impl Deliverer {
                     tracing::warn!(?report, "orders to the coin issuer need attention");
                 }
                 Ok(report) if report != Report::default() => {
-                    tracing::info!(?report, "orders to the coin issuer")
+                    tracing::info!(?report, "orders to the coin issuer");
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::error!(%error, "orders to the coin issuer could not be read or booked")
+                    tracing::error!(%error, "orders to the coin issuer could not be read or booked");
                 }
             }
             tokio::select! {

@@ -120,12 +120,11 @@ impl Rewards {
             return Ok(());
         }
         match judge(compiled, after, change.at) {
-            Verdict::None => {}
             Verdict::NotMet(day) if change.before.is_none() => {
                 let award = self.award(compiled, change, after, subject, day);
                 ops.push(explain(&rejected(&award, Reason::NotMet))?);
             }
-            Verdict::NotMet(_) => {}
+            Verdict::None | Verdict::NotMet(_) => {}
             Verdict::Rejected(day, reason) => {
                 let award = self.award(compiled, change, after, subject, day);
                 ops.push(once(&award, reject(&award, reason)?));

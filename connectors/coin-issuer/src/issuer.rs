@@ -1,0 +1,279 @@
+//! Orders and questions, and what the answers mean.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::Deserialize;
+use serde_json::json;
+use tsunagu_rewards::{AwardUid, Issuer, IssuerError, IssuerGrant};
+
+use crate::{Call, Config, Http, HttpError, Reply};
+
+/// The issuer behind HTTP.
+pub struct CoinIssuer {
+    config: Config,
+    http: Arc<dyn Http>,
+}
+
+impl std::fmt::Debug for CoinIssuer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CoinIssuer")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A grant as the issuer answers it. It may say more.
+#[derive(Deserialize)]
+struct Granted {
+    key: String,
+    #[serde(default)]
+    grant_id: Option<String>,
+    order: Ordered,
+    #[serde(default)]
+    cancelled_at: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Ordered {
+    account: String,
+    amount: i64,
+}
+
+impl CoinIssuer {
+    /// At this issuer. Nothing is called yet.
+    pub fn new(config: Config, http: Arc<dyn Http>) -> Result<Self, crate::InvalidBase> {
+        config.grants(None)?;
+        Ok(Self { config, http })
+    }
+
+    fn call(&self, key: Option<&str>) -> Result<Call, IssuerError> {
+        let url = self
+            .config
+            .grants(key)
+            .map_err(|error| IssuerError::Unavailable(error.to_string()))?;
+        Ok(Call {
+            url,
+            bearer: self.config.key.clone(),
+            idempotency_key: None,
+            json: None,
+        })
+    }
+}
+
+/// The grant in an answer, if it is about this key.
+fn read(reply: &Reply, key: AwardUid) -> Result<IssuerGrant, IssuerError> {
+    let unreadable =
+        |what: &str| IssuerError::Unknown(format!("the issuer's answer cannot be used: {what}"));
+    let granted: Granted = serde_json::from_slice(&reply.body)
+        .map_err(|_| unreadable("it is not the JSON of a grant"))?;
+    if granted.key != key.to_string() {
+        return Err(unreadable("it is about another key"));
+    }
+    // A cancelled grant has given nothing: the amounts will not match, and staff look at it.
+    let amount = if granted.cancelled_at.is_some() {
+        0
+    } else {
+        granted.order.amount
+    };
+    Ok(IssuerGrant {
+        account: Some(granted.order.account),
+        amount,
+        reference: granted.grant_id,
+    })
+}
+
+#[async_trait]
+impl Issuer for CoinIssuer {
+    async fn grant(
+        &self,
+        key: AwardUid,
+        account: &str,
+        amount: i64,
+        reason: &str,
+    ) -> Result<IssuerGrant, IssuerError> {
+        let body = json!({ "account": account, "amount": amount, "reason": reason });
+        let call = Call {
+            idempotency_key: Some(format!("\"{key}\"")),
+            json: Some(body.to_string().into_bytes()),
+            ..self.call(None)?
+        };
+        let reply = self.http.send(call).await.map_err(|error| match error {
+            HttpError::NotSent(why) => IssuerError::Unavailable(why),
+            HttpError::Lost(why) => IssuerError::Unknown(why),
+        })?;
+        match reply.status {
+            200 | 201 => read(&reply, key),
+            // The order itself is refused: wrong for ever, or its key is taken.
+            400 | 410 | 413 | 415 | 422 => {
+                Err(IssuerError::Refused(format!("status {}", reply.status)))
+            }
+            // The town's key, the address or the pace is wrong: nothing was done, and the order must not be given up for it.
+            401 | 403 | 404 | 405 | 429 => {
+                Err(IssuerError::Unavailable(format!("status {}", reply.status)))
+            }
+            status => Err(IssuerError::Unknown(format!("status {status}"))),
+        }
+    }
+
+    async fn find(&self, key: AwardUid) -> Result<Option<IssuerGrant>, IssuerError> {
+        let call = self.call(Some(&key.to_string()))?;
+        // Asking changes nothing, so that a lost question is as good as one not asked.
+        let reply = self
+            .http
+            .send(call)
+            .await
+            .map_err(|error| IssuerError::Unavailable(error.to_string()))?;
+        match reply.status {
+            200 => read(&reply, key).map(Some),
+            404 => Ok(None),
+            status => Err(IssuerError::Unavailable(format!("status {status}"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    const KEY: &str = "00000000000000000000000000000000000000000000000000000000000000aa";
+
+    /// Answers once and keeps what it was asked.
+    struct Canned(Result<Reply, HttpError>, Mutex<Option<Call>>);
+
+    #[async_trait]
+    impl Http for Canned {
+        async fn send(&self, call: Call) -> Result<Reply, HttpError> {
+            *self.1.lock().unwrap() = Some(call);
+            self.0.clone()
+        }
+    }
+
+    fn issuer(answer: Result<Reply, HttpError>) -> (CoinIssuer, Arc<Canned>) {
+        let http = Arc::new(Canned(answer, Mutex::new(None)));
+        let config = json!({ "base": "http://127.0.0.1:9/api/", "key": "k" });
+        let config = serde_json::from_value(config).unwrap();
+        (
+            CoinIssuer::new(config, Arc::<Canned>::clone(&http)).unwrap(),
+            http,
+        )
+    }
+
+    fn status(status: u16, body: &str) -> Result<Reply, HttpError> {
+        Ok(Reply {
+            status,
+            body: body.as_bytes().to_vec(),
+        })
+    }
+
+    fn order(answer: Result<Reply, HttpError>) -> Result<IssuerGrant, IssuerError> {
+        issuer(answer)
+            .0
+            .grant(KEY.parse().unwrap(), "acc", 10, "walk")
+            .now_or_never()
+            .unwrap()
+    }
+
+    fn granted() -> String {
+        json!({ "key": KEY, "grant_id": "g-1", "status": "granted", "order": { "account": "acc", "amount": 10, "reason": "walk" } }).to_string()
+    }
+
+    #[test]
+    fn the_order_is_what_the_issuer_expects() {
+        let (issuer, http) = issuer(status(201, &granted()));
+        let grant = issuer
+            .grant(KEY.parse().unwrap(), "acc", 10, "walk")
+            .now_or_never()
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            grant,
+            IssuerGrant {
+                account: Some("acc".to_owned()),
+                amount: 10,
+                reference: Some("g-1".to_owned())
+            }
+        );
+        let call = http.1.lock().unwrap().take().unwrap();
+        assert_eq!(call.url.as_str(), "http://127.0.0.1:9/api/grants");
+        assert_eq!(call.idempotency_key, Some(format!("\"{KEY}\"")));
+        let body: serde_json::Value = serde_json::from_slice(&call.json.unwrap()).unwrap();
+        assert_eq!(
+            body,
+            json!({ "account": "acc", "amount": 10, "reason": "walk" })
+        );
+    }
+
+    #[test]
+    fn only_a_refusal_of_the_order_itself_is_one() {
+        for code in [400, 422] {
+            assert!(
+                matches!(order(status(code, "")), Err(IssuerError::Refused(_))),
+                "{code}"
+            );
+        }
+        for code in [401, 403, 404, 429] {
+            assert!(
+                matches!(order(status(code, "")), Err(IssuerError::Unavailable(_))),
+                "{code}"
+            );
+        }
+        for code in [202, 302, 408, 409, 500, 502, 503, 504] {
+            assert!(
+                matches!(order(status(code, "")), Err(IssuerError::Unknown(_))),
+                "{code}"
+            );
+        }
+        assert!(matches!(
+            order(Err(HttpError::NotSent(String::new()))),
+            Err(IssuerError::Unavailable(_))
+        ));
+        assert!(matches!(
+            order(Err(HttpError::Lost(String::new()))),
+            Err(IssuerError::Unknown(_))
+        ));
+    }
+
+    #[test]
+    fn an_answer_about_something_else_confirms_nothing() {
+        let other = granted().replace("00aa", "00ab");
+        for body in ["", "{}", "null", other.as_str()] {
+            assert!(
+                matches!(order(status(200, body)), Err(IssuerError::Unknown(_))),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn asking_finds_the_grant_or_none_and_an_error_is_no_answer() {
+        let find = |answer| {
+            let (issuer, http) = issuer(answer);
+            let found = issuer.find(KEY.parse().unwrap()).now_or_never().unwrap();
+            let url = http.1.lock().unwrap().take().unwrap().url;
+            assert_eq!(url.as_str(), format!("http://127.0.0.1:9/api/grants/{KEY}"));
+            found
+        };
+        assert_eq!(find(status(200, &granted())).unwrap().unwrap().amount, 10);
+        assert_eq!(find(status(404, "")), Ok(None));
+        assert!(find(status(500, "")).is_err());
+        assert!(find(Err(HttpError::Lost(String::new()))).is_err());
+        let cancelled = granted().replacen('{', r#"{"cancelled_at":"2026-11-23T00:00:00Z","#, 1);
+        assert_eq!(find(status(200, &cancelled)).unwrap().unwrap().amount, 0);
+    }
+
+    #[test]
+    fn a_base_without_paths_is_refused() {
+        for base in ["mailto:a@b", "http://127.0.0.1/?x=1", "ftp://127.0.0.1/"] {
+            let config = serde_json::from_value(json!({ "base": base, "key": "k" })).unwrap();
+            assert!(
+                CoinIssuer::new(config, issuer(status(200, "")).1).is_err(),
+                "{base}"
+            );
+        }
+    }
+}
