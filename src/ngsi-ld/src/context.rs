@@ -93,7 +93,7 @@ static CORE_INVERSE: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::n
 });
 
 static CORE_CONTEXT: LazyLock<Arc<Context>> =
-    LazyLock::new(|| Arc::new(Context::assemble(BTreeMap::new(), None, Vec::new())));
+    LazyLock::new(|| Arc::new(Context::assemble(BTreeMap::new(), None, &[])));
 
 /// The order in which JSON-LD prefers terms for the same IRI: shorter first, then by character.
 fn better(a: &str, b: &str) -> bool {
@@ -124,7 +124,7 @@ impl Context {
     fn assemble(
         user: BTreeMap<Box<str>, Term>,
         vocab: Option<Box<str>>,
-        given: Vec<ContextRef>,
+        given: &[ContextRef],
     ) -> Self {
         // The core context is processed last: what it defines, nobody else does.
         let terms: HashMap<Box<str>, Term> = user
@@ -150,8 +150,8 @@ impl Context {
         }
         prefixes.sort_by(|a, b| (b.0.len(), &a.1).cmp(&(a.0.len(), &b.1)));
         let vocab = vocab.unwrap_or_else(|| DEFAULT_CONTEXT.into());
-        let key = identity(&terms, &vocab, &given);
-        let url = match given.as_slice() {
+        let key = identity(&terms, &vocab, given);
+        let url = match given {
             [] => Some(CORE_CONTEXT_URL.to_owned()),
             [ContextRef::Url(url)] => Some(url.clone()),
             _ => None,
@@ -162,7 +162,7 @@ impl Context {
             prefixes,
             vocab,
             key,
-            json: resolve::embed(&given),
+            json: resolve::embed(given),
             url,
         }
     }

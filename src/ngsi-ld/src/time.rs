@@ -11,17 +11,20 @@ const DAY: i64 = 86_400_000_000;
 #[must_use]
 pub fn parse_date_time(text: &str) -> Option<i64> {
     let (date, time) = text.split_once('T')?;
-    Some(parse_date(date)?.checked_add(parse_time(time)?)?)
+    parse_date(date)?.checked_add(parse_time(time)?)
 }
 
 /// Reads a `Date` (`2026-04-01`) into µs since the epoch at midnight UTC.
 #[must_use]
 pub fn parse_date(text: &str) -> Option<i64> {
-    let &[a, b, c, d, b'-', e, f, b'-', g, h] = text.as_bytes() else {
+    let [year @ .., b'-', m1, m2, b'-', d1, d2] = text.as_bytes() else {
         return None;
     };
-    let year = digits(&[a, b, c, d])?;
-    let (month, day) = (digits(&[e, f])?, digits(&[g, h])?);
+    if year.len() != 4 {
+        return None;
+    }
+    let year = digits(year)?;
+    let (month, day) = (digits(&[*m1, *m2])?, digits(&[*d1, *d2])?);
     let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     let last = match month {
         4 | 6 | 9 | 11 => 30,
@@ -43,10 +46,13 @@ pub fn parse_time(text: &str) -> Option<i64> {
         Some((clock, fraction)) => (clock, Some(fraction)),
         None => (body, None),
     };
-    let &[a, b, b':', c, d, b':', e, f] = clock.as_bytes() else {
+    let [hour @ .., b':', m1, m2, b':', s1, s2] = clock.as_bytes() else {
         return None;
     };
-    let (hour, minute, second) = (digits(&[a, b])?, digits(&[c, d])?, digits(&[e, f])?);
+    if hour.len() != 2 {
+        return None;
+    }
+    let (hour, minute, second) = (digits(hour)?, digits(&[*m1, *m2])?, digits(&[*s1, *s2])?);
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }

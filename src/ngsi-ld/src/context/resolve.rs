@@ -100,7 +100,7 @@ pub fn resolve(
     Ok(Resolved::Ready(Arc::new(Context::assemble(
         terms,
         merge.vocab,
-        given,
+        &given,
     ))))
 }
 

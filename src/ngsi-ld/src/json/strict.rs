@@ -76,7 +76,7 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     /// Notes a name; false if the object has it already.
     fn add(&mut self, name: Cow<'a, str>) -> bool {
-        self.last = name.clone();
+        self.last.clone_from(&name);
         if self.many.is_empty() {
             if self.few.contains(&name) {
                 return false;

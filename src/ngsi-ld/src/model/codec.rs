@@ -148,6 +148,9 @@ fn put_texts(out: &mut Vec<u8>, texts: &[String]) {
     }
 }
 
+/// A text that should be there is not.
+pub(super) struct Damaged;
+
 /// A place in stored bytes. Every read is checked; `None` means damage.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a>(pub(super) &'a [u8]);
@@ -200,11 +203,11 @@ impl<'a> Cursor<'a> {
         std::str::from_utf8(self.take(length)?).ok()
     }
 
-    pub(super) fn optional(&mut self, present: bool) -> Option<Option<&'a str>> {
+    pub(super) fn optional(&mut self, present: bool) -> Result<Option<&'a str>, Damaged> {
         if present {
-            self.text().map(Some)
+            self.text().map(Some).ok_or(Damaged)
         } else {
-            Some(None)
+            Ok(None)
         }
     }
 }

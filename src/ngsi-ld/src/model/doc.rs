@@ -131,8 +131,8 @@ fn head(bytes: &[u8]) -> Option<Head<'_>> {
     }
     let (created_at, modified_at, flags) = (cursor.i64()?, cursor.i64()?, cursor.u8()?);
     let id = cursor.text()?;
-    let subject = cursor.optional(flags & codec::HAS_SUBJECT != 0)?;
-    let expires_at = cursor.optional(flags & codec::HAS_EXPIRES != 0)?;
+    let subject = cursor.optional(flags & codec::HAS_SUBJECT != 0).ok()?;
+    let expires_at = cursor.optional(flags & codec::HAS_EXPIRES != 0).ok()?;
     let types = Strings::read(&mut cursor)?;
     let scopes = Strings::read(&mut cursor)?;
     let slots = AttrSlots {
@@ -180,7 +180,7 @@ fn decode_slots(slots: AttrSlots<'_>) -> Result<Vec<Attribute>, Error> {
 }
 
 /// Texts in a stored document.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Strings<'a> {
     cursor: Cursor<'a>,
     left: usize,
@@ -222,7 +222,7 @@ impl<'a> Iterator for Strings<'a> {
 }
 
 /// The attribute instances of a document, or of an attribute.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct AttrSlots<'a> {
     cursor: Cursor<'a>,
     left: usize,
@@ -280,8 +280,8 @@ impl<'a> AttrSlot<'a> {
             created_at: cursor.i64()?,
             modified_at: cursor.i64()?,
             name: cursor.text()?,
-            dataset_id: cursor.optional(flags & slot::DATASET != 0)?,
-            publisher: cursor.optional(flags & slot::PUBLISHER != 0)?,
+            dataset_id: cursor.optional(flags & slot::DATASET != 0).ok()?,
+            publisher: cursor.optional(flags & slot::PUBLISHER != 0).ok()?,
             body: cursor,
         })
     }
@@ -345,28 +345,30 @@ impl<'a> AttrSlot<'a> {
         Some(InstanceRef {
             slot: *self,
             value: cursor.text()?,
-            observed_at: cursor.optional(has(slot::OBSERVED))?,
-            unit_code: cursor.optional(has(slot::UNIT))?,
-            value_type: cursor.optional(has(slot::VALUE_TYPE))?,
-            expires_at: cursor.optional(has(slot::EXPIRES))?,
-            instance_id: cursor.optional(has(slot::INSTANCE_ID))?,
-            object_type: match has(slot::OBJECT_TYPE) {
-                true => Strings::read(&mut cursor)?,
-                false => Strings::EMPTY,
+            observed_at: cursor.optional(has(slot::OBSERVED)).ok()?,
+            unit_code: cursor.optional(has(slot::UNIT)).ok()?,
+            value_type: cursor.optional(has(slot::VALUE_TYPE)).ok()?,
+            expires_at: cursor.optional(has(slot::EXPIRES)).ok()?,
+            instance_id: cursor.optional(has(slot::INSTANCE_ID)).ok()?,
+            object_type: if has(slot::OBJECT_TYPE) {
+                Strings::read(&mut cursor)?
+            } else {
+                Strings::EMPTY
             },
-            sub: match has(slot::SUB) {
-                true => AttrSlots {
+            sub: if has(slot::SUB) {
+                AttrSlots {
                     left: cursor.count()?,
                     cursor,
-                },
-                false => AttrSlots { left: 0, cursor },
+                }
+            } else {
+                AttrSlots { left: 0, cursor }
             },
         })
     }
 }
 
 /// One attribute instance, borrowed from the document.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct InstanceRef<'a> {
     /// Kind, times, `datasetId`, publisher.
     pub slot: AttrSlot<'a>,
@@ -401,13 +403,13 @@ impl InstanceRef<'_> {
             observed_at: self.observed_at.map(str::to_owned),
             unit_code: self.unit_code.map(str::to_owned),
             value_type: self.value_type.map(str::to_owned),
-            object_type: self.object_type.map(str::to_owned).collect(),
+            object_type: self.object_type.clone().map(str::to_owned).collect(),
             expires_at: self.expires_at.map(str::to_owned),
             instance_id: self.instance_id.map(str::to_owned),
             created_at: self.slot.created_at,
             modified_at: self.slot.modified_at,
             publisher: self.slot.publisher.map(str::to_owned),
-            sub: decode_slots(self.sub)?,
+            sub: decode_slots(self.sub.clone())?,
         })
     }
 }

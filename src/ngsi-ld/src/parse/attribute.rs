@@ -296,7 +296,7 @@ impl Input<'_> {
             }
             "observedAt" => {
                 instance.observed_at =
-                    Some(self.or_null(value, &|v| rules::date_time(v, "observedAt"))?)
+                    Some(self.or_null(value, &|v| rules::date_time(v, "observedAt"))?);
             }
             "expiresAt" => instance.expires_at = Some(self.expiry(value)?),
             "datasetId" => {

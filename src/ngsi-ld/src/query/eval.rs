@@ -85,14 +85,14 @@ fn descend(
     let Some((next, rest)) = names.split_first() else {
         return inside(instance.value, slot.kind(), json, test);
     };
-    let mut sub = instance.sub;
-    if sub.any(|sub| sub.name() == next.iri && descend(sub, rest, json, test)) {
+    let mut inner = instance.sub.clone();
+    if inner.any(|sub| sub.name() == next.iri && descend(sub, rest, json, test)) {
         return true;
     }
     if !rest.is_empty() || !json.is_empty() {
         return false;
     }
-    let text = match next.term.as_str() {
+    let plain = match next.term.as_str() {
         "observedAt" => instance.observed_at,
         "unitCode" => instance.unit_code,
         "datasetId" => slot.dataset_id(),
@@ -110,7 +110,7 @@ fn descend(
         }
         _ => None,
     };
-    text.is_some_and(|text| test(Target::Text(text)))
+    plain.is_some_and(|text| test(Target::Text(text)))
 }
 
 /// Follows member names into a value; arrays on the way are looked at element by element.
@@ -156,7 +156,7 @@ fn any_leaf(
     let (value, kind) = match target {
         Target::Micros(at) => return test(&Leaf::Micros(at)),
         Target::Iri(iri) => return test(&Leaf::Iri(iri)),
-        Target::Text(text) => return test(&Leaf::Text(&outward(text, p))),
+        Target::Text(plain) => return test(&Leaf::Text(&outward(plain, p))),
         Target::Json(value, kind) => (value, kind),
     };
     match first_byte(value) {
@@ -228,8 +228,7 @@ fn compare(target: Target<'_>, op: Op, operand: &Operand, p: &dyn Projection) ->
 fn same(leaf: &Leaf<'_>, value: &Scalar) -> bool {
     match (leaf, value) {
         (Leaf::Bool(a), Scalar::Bool(b)) => a == b,
-        (Leaf::Text(a), Scalar::Uri(b)) => *a == b,
-        (Leaf::Iri(a), Scalar::Uri(b)) => *a == b,
+        (Leaf::Text(a) | Leaf::Iri(a), Scalar::Uri(b)) => *a == b,
         (Leaf::Iri(a), Scalar::Text { text, iri }) => *a == iri || *a == text,
         _ => order(leaf, value) == Some(Ordering::Equal),
     }

@@ -37,9 +37,9 @@ fn joined(
             write!(f, "{separator}")?;
         }
         if enclose(part) {
-            write!(f, "({part})")?
+            write!(f, "({part})")?;
         } else {
-            write!(f, "{part}")?
+            write!(f, "{part}")?;
         }
     }
     Ok(())

@@ -33,7 +33,7 @@ impl Writer<'_> {
             if several {
                 self.out.push(if index == 0 { b'[' } else { b',' });
             }
-            self.instance(&slot.instance());
+            self.instance(&slot.instance(), several);
         }
         if several {
             self.out.push(b']');
@@ -69,10 +69,11 @@ impl Writer<'_> {
         }
     }
 
-    fn instance(&mut self, instance: &InstanceRef<'_>) {
+    /// Writes an instance; as one of `several` it needs an object to be told from a plain array.
+    fn instance(&mut self, instance: &InstanceRef<'_>, several: bool) {
         let kind = instance.slot.kind();
         let concise = self.o.format == Format::Concise;
-        if concise && self.can_be_bare(instance) {
+        if concise && !several && self.can_be_bare(instance) {
             self.value(instance.value);
             return;
         }
@@ -97,7 +98,7 @@ impl Writer<'_> {
             self.content(kind, instance.value);
         }
         self.metadata(instance);
-        self.sub_attributes(instance.sub);
+        self.sub_attributes(instance.sub.clone());
         self.close();
     }
 
@@ -139,7 +140,7 @@ impl Writer<'_> {
         }
         if !instance.object_type.is_empty() {
             self.name("objectType");
-            let mut types = instance.object_type;
+            let mut types = instance.object_type.clone();
             self.terms(&mut types);
         }
         if self.o.sys_attrs {
@@ -175,7 +176,7 @@ impl Writer<'_> {
             Kind::VocabProperty => self.term(value),
             Kind::ListRelationship if self.o.format == Format::Simplified => {
                 self.list(value, &mut |writer, element| {
-                    writer.value(object_of(element))
+                    writer.value(object_of(element));
                 });
             }
             Kind::ListRelationship => self.list(value, &mut |writer, element| {

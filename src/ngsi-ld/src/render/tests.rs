@@ -1,1 +1,234 @@
+use std::borrow::Cow;
 
+use super::{Format, RenderOptions, render};
+use crate::context::Context;
+use crate::model::EntityDoc;
+use crate::ops::append;
+use crate::parse::{parse_entity, parse_fragment};
+use crate::projection::{Everything, Projection};
+
+const DEFAULT: &str = "https://uri.etsi.org/ngsi-ld/default-context/";
+
+const BODY: &str = r#"{"id":"urn:ngsi-ld:Person:7","type":["Person","Member"],"scope":"/t","name":"n",
+    "note":{"type":"LanguageProperty","languageMap":{"ja":"メモ","en":"note"}},
+    "friend":{"object":"urn:ngsi-ld:Person:8"},
+    "log":{"value":["urn:ngsi-ld:Person:9",{"urn:\u006egsi-ld:Person:7":"see urn:ngsi-ld:Person:7"}]},
+    "temp":[{"value":1,"unitCode":"CEL","sub":{"value":2}},{"value":3,"datasetId":"urn:d:1"}]}"#;
+
+/// Hides `name` and everything written by "other", and shows persons by other names.
+struct Cut;
+
+impl Projection for Cut {
+    fn entity_type(&self, iri: &str) -> bool {
+        iri != format!("{DEFAULT}Member")
+    }
+
+    fn attribute(&self, name: &str, publisher: Option<&str>) -> bool {
+        name != format!("{DEFAULT}name") && publisher != Some("other")
+    }
+
+    fn outward_id<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        match id.strip_prefix("urn:ngsi-ld:Person:") {
+            Some(rest) => Cow::Owned(format!("urn:ngsi-ld:Person:pw{rest}")),
+            None => Cow::Borrowed(id),
+        }
+    }
+
+    fn id_marker(&self) -> Option<&str> {
+        Some("urn:ngsi-ld:Person:")
+    }
+}
+
+fn doc() -> EntityDoc {
+    let mut entity = parse_entity(BODY, &Context::core(), 1_000_000).unwrap();
+    let mut later = parse_fragment(r#"{"secret":1}"#, &Context::core(), 0).unwrap();
+    later.set_publisher("other");
+    append(&mut entity, later, true, 9_000_000);
+    EntityDoc::from(&entity)
+}
+
+fn shown(p: &dyn Projection, o: &RenderOptions) -> Option<String> {
+    let mut out = b"before".to_vec();
+    let some = render(&doc(), p, &Context::core(), o, &mut out);
+    let text = String::from_utf8(out).unwrap();
+    let text = text.strip_prefix("before").unwrap().to_owned();
+    assert_eq!(some, !text.is_empty());
+    some.then_some(text)
+}
+
+#[test]
+fn what_is_hidden_is_not_there() {
+    let text = shown(
+        &Cut,
+        &RenderOptions {
+            sys_attrs: true,
+            ..RenderOptions::default()
+        },
+    )
+    .unwrap();
+    for hidden in [
+        "Member",
+        "secret",
+        "other",
+        "\"name\"",
+        "Person:7",
+        "Person:8\"",
+        "Person:9\"",
+        "00:00:09Z",
+    ] {
+        assert!(
+            !text
+                .replace("see urn:ngsi-ld:Person:7", "")
+                .contains(hidden),
+            "{hidden} in {text}"
+        );
+    }
+    assert!(text.starts_with(
+        r#"{"id":"urn:ngsi-ld:Person:pw7","type":"Person","scope":"/t","createdAt":"1970-01-01T00:00:01Z","modifiedAt":"1970-01-01T00:00:01Z","#
+    ));
+    assert!(text.contains(r#""object":"urn:ngsi-ld:Person:pw8""#));
+    assert!(text.contains(r#"["urn:ngsi-ld:Person:pw9",{"urn:ngsi-ld:Person:pw7":"#));
+    let all = shown(
+        &Everything,
+        &RenderOptions {
+            sys_attrs: true,
+            ..RenderOptions::default()
+        },
+    );
+    assert!(
+        all.unwrap()
+            .contains(r#""modifiedAt":"1970-01-01T00:00:09Z""#)
+    );
+}
+
+#[test]
+fn an_entity_of_hidden_types_only_is_not_there() {
+    struct Nothing;
+    impl Projection for Nothing {
+        fn entity_type(&self, _: &str) -> bool {
+            false
+        }
+        fn attribute(&self, _: &str, _: Option<&str>) -> bool {
+            true
+        }
+    }
+    assert_eq!(shown(&Nothing, &RenderOptions::default()), None);
+}
+
+#[test]
+fn members_are_selected() {
+    let list = |names: &[&str]| -> Vec<String> {
+        let full = |n: &&str| match *n {
+            "id" | "type" | "scope" => (*n).to_owned(),
+            n => format!("{DEFAULT}{n}"),
+        };
+        names.iter().map(full).collect()
+    };
+    let simple = RenderOptions {
+        format: Format::Simplified,
+        ..RenderOptions::default()
+    };
+    let pick = |names: &[&str], p: &dyn Projection| {
+        shown(
+            p,
+            &RenderOptions {
+                pick: list(names),
+                ..simple.clone()
+            },
+        )
+    };
+    assert_eq!(
+        pick(&["id", "name"], &Everything).unwrap(),
+        r#"{"id":"urn:ngsi-ld:Person:7","name":"n"}"#
+    );
+    assert_eq!(pick(&["name", "nothing"], &Cut), None);
+    let omit = list(&[
+        "id", "type", "scope", "name", "note", "friend", "log", "temp",
+    ]);
+    assert_eq!(
+        shown(
+            &Everything,
+            &RenderOptions {
+                omit,
+                ..simple.clone()
+            }
+        )
+        .unwrap(),
+        r#"{"secret":1}"#
+    );
+    let attrs = |names: &[&str], p: &dyn Projection| {
+        shown(
+            p,
+            &RenderOptions {
+                attrs: list(names),
+                ..simple.clone()
+            },
+        )
+    };
+    assert!(
+        attrs(&["name"], &Everything)
+            .unwrap()
+            .ends_with(r#""scope":"/t","name":"n"}"#)
+    );
+    assert_eq!(attrs(&["name"], &Cut), None);
+    assert_eq!(attrs(&["nothing"], &Everything), None);
+}
+
+#[test]
+fn instances_are_selected_and_wrapped() {
+    let temp = |format, datasets: &[&str]| {
+        let o = RenderOptions {
+            format,
+            pick: vec![format!("{DEFAULT}temp")],
+            dataset_ids: datasets.iter().map(|d| (*d).to_owned()).collect(),
+            ..RenderOptions::default()
+        };
+        shown(&Everything, &o).unwrap_or_default()
+    };
+    assert_eq!(
+        temp(Format::Simplified, &[]),
+        r#"{"temp":{"dataset":{"@none":1,"urn:d:1":3}}}"#
+    );
+    assert_eq!(temp(Format::Simplified, &["@none"]), r#"{"temp":1}"#);
+    assert_eq!(
+        temp(Format::Concise, &[]),
+        r#"{"temp":[{"value":1,"unitCode":"CEL","sub":2},{"value":3,"datasetId":"urn:d:1"}]}"#
+    );
+    assert_eq!(
+        temp(Format::Normalized, &["urn:d:1"]),
+        r#"{"temp":{"type":"Property","value":3,"datasetId":"urn:d:1"}}"#
+    );
+    assert_eq!(temp(Format::Normalized, &["urn:d:2"]), "");
+}
+
+#[test]
+fn languages_are_chosen() {
+    let note = |format, lang: &str| {
+        let o = RenderOptions {
+            format,
+            pick: vec![format!("{DEFAULT}note")],
+            lang: Some(lang.to_owned()),
+            ..RenderOptions::default()
+        };
+        shown(&Everything, &o).unwrap()
+    };
+    assert_eq!(note(Format::Simplified, "ja"), r#"{"note":"メモ"}"#);
+    assert_eq!(
+        note(Format::Normalized, "fr"),
+        r#"{"note":{"type":"Property","value":"note","lang":"en"}}"#
+    );
+}
+
+#[test]
+fn the_context_is_embedded() {
+    let o = RenderOptions {
+        embed_context: true,
+        ..RenderOptions::default()
+    };
+    let text = shown(&Everything, &o).unwrap();
+    assert!(
+        text.ends_with(&format!(r#","@context":"{}"}}"#, crate::CORE_CONTEXT_URL)),
+        "{text}"
+    );
+    serde_json::from_str::<serde_json::Value>(&text).unwrap();
+}
