@@ -4,10 +4,12 @@
 mod jwe;
 mod jwk;
 mod jws;
+mod pair;
 
 pub(crate) use jwe::encrypt;
 pub(crate) use jwk::{Jwk, SigningKey};
 pub(crate) use jws::{header, sign, unsigned, verify};
+pub use pair::KeyPair;
 
 use aws_lc_rs::digest;
 use base64::Engine as _;

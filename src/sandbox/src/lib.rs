@@ -32,10 +32,12 @@ mod http;
 mod jose;
 pub mod municipal;
 mod serve;
+pub mod story;
 pub mod town;
 pub mod vendor;
 pub mod xid;
 
 pub use clock::{Clock, system_clock};
 pub use error::Error;
+pub use jose::KeyPair;
 pub use serve::{Role, Running, run, start};
