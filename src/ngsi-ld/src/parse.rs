@@ -123,6 +123,9 @@ fn member_of(entity: &mut Entity, name: &str, value: &str, input: &Input<'_>) ->
         "id" | "@id" => {
             let id = string_of(value).ok_or_else(|| Error::bad("the id is not a string"))?;
             check_uri(&id)?;
+            if id == NULL {
+                return Err(Error::bad("the id is the NGSI-LD Null").remedy("give a real id"));
+            }
             entity.id = id.into_owned();
         }
         "type" | "@type" => entity.types = types(value, input.ctx)?,

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::{UpdateResult, find_mut, finish, head};
 use crate::json::{first_byte, is_array, is_object, is_string, members, quoted, string_of};
-use crate::model::{Attribute, Entity, Instance, Kind, NULL};
+use crate::model::{Attribute, Entity, Instance, Kind, MAX_NESTING, NULL};
 
 /// Parameters of a merge.
 #[derive(Debug, Clone, Default)]
@@ -232,7 +232,11 @@ pub(super) fn take(attributes: &mut Vec<Attribute>, name: &str, dataset_id: Opti
 /// JSON merge patch (RFC 7396) on texts, with the NGSI-LD Null as the value that deletes. What is
 /// not changed keeps its text.
 fn json(target: &str, patch: &str) -> String {
-    if !is_object(patch) {
+    merged(target, patch, 0)
+}
+
+fn merged(target: &str, patch: &str, depth: usize) -> String {
+    if !is_object(patch) || depth > MAX_NESTING {
         return patch.to_owned();
     }
     let deletes = |value: &str| {
@@ -245,7 +249,9 @@ fn json(target: &str, patch: &str) -> String {
         for (name, old) in members(target).filter_map(Result::ok) {
             match changes.iter().find(|(n, _)| *n == name) {
                 Some((_, new)) if deletes(new) => {}
-                Some((_, new)) => out.push(format!("{}:{}", quoted(&name), json(old, new))),
+                Some((_, new)) => {
+                    out.push(format!("{}:{}", quoted(&name), merged(old, new, depth + 1)));
+                }
                 None => out.push(format!("{}:{old}", quoted(&name))),
             }
             known.push(name);
@@ -253,7 +259,7 @@ fn json(target: &str, patch: &str) -> String {
     }
     for (name, new) in changes {
         if !deletes(new) && !known.contains(&name) {
-            out.push(format!("{}:{}", quoted(&name), json("", new)));
+            out.push(format!("{}:{}", quoted(&name), merged("", new, depth + 1)));
         }
     }
     format!("{{{}}}", out.join(","))

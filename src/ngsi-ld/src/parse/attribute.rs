@@ -8,7 +8,7 @@ use super::{as_data, geometry, rules};
 use crate::context::Context;
 use crate::error::Error;
 use crate::json::{
-    elements, first_byte, is_array, is_object, is_string, members, quoted, string_of,
+    elements, first_byte, is_array, is_object, is_string, members, quoted, rewrite_ids, string_of,
 };
 use crate::model::{Attribute, Instance, Kind, MAX_NESTING, NULL};
 use crate::time::parse_date_time;
@@ -136,7 +136,7 @@ impl Input<'_> {
         let [(only, sets)] = all.as_slice() else {
             return Ok(vec![self.one(&all, value, false, depth)?]);
         };
-        if only != "dataset" || !is_object(sets) {
+        if only != "dataset" || !is_object(sets) || !by_dataset(sets) {
             return Ok(vec![self.one(&all, value, false, depth)?]);
         }
         let mut instances = Vec::new();
@@ -149,13 +149,9 @@ impl Input<'_> {
             }
             .map_err(place)?;
             if dataset != "@none" {
-                rules::check_uri(&dataset).map_err(place)?;
                 instance.dataset_id = Some(dataset.into_owned());
             }
             instances.push(instance);
-        }
-        if instances.is_empty() {
-            return Err(Error::bad("the attribute has no instance").at("/dataset"));
         }
         Ok(instances)
     }
@@ -387,10 +383,10 @@ impl Input<'_> {
             }));
         }
         let mut instance = Instance::new(kind, raw(value)?, self.now);
-        if instance.is_null() {
-            if self.fragment {
-                return Ok(instance.value);
-            }
+        if self.fragment && instance.is_null() {
+            return Ok(instance.value);
+        }
+        if !self.fragment && kind != Kind::JsonProperty && has_null(value) {
             return Err(Error::bad("the NGSI-LD Null cannot be a value here")
                 .remedy("leave the attribute out"));
         }
@@ -428,6 +424,21 @@ impl Input<'_> {
 
 fn collect(object: &str) -> Result<Vec<Member<'_>>, Error> {
     members(object).collect()
+}
+
+/// Whether the members of an object are named by a `datasetId` each.
+fn by_dataset(object: &str) -> bool {
+    let mut names = members(object).peekable();
+    names.peek().is_some()
+        && names.all(|member| {
+            member.is_ok_and(|(name, _)| name == "@none" || rules::check_uri(&name).is_ok())
+        })
+}
+
+/// Whether the NGSI-LD Null occurs anywhere in a value.
+fn has_null(value: &str) -> bool {
+    let found = rewrite_ids(value, NULL, &|text| (text == NULL).then(String::new));
+    matches!(found, Cow::Owned(_))
 }
 
 fn text<'a>(value: &'a str, what: &str) -> Result<Cow<'a, str>, Error> {

@@ -10,6 +10,9 @@ use crate::projection::Projection;
 use crate::render::visible_times;
 use crate::time::{parse_date, parse_date_time, parse_time};
 
+/// How many arrays and typed values inside one another are looked into.
+const MAX_DEPTH: usize = 8;
+
 /// What a path can lead to.
 #[derive(Clone, Copy)]
 enum Target<'a> {
@@ -83,7 +86,7 @@ fn descend(
 ) -> bool {
     let instance = slot.instance();
     let Some((next, rest)) = names.split_first() else {
-        return inside(instance.value, slot.kind(), json, test);
+        return inside(instance.value, slot.kind(), json, 0, test);
     };
     let mut inner = instance.sub.clone();
     if inner.any(|sub| sub.name() == next.iri && descend(sub, rest, json, test)) {
@@ -118,6 +121,7 @@ fn inside(
     value: &str,
     kind: Kind,
     json: &[String],
+    depth: usize,
     test: &mut dyn FnMut(Target<'_>) -> bool,
 ) -> bool {
     let Some((next, rest)) = json.split_first() else {
@@ -129,11 +133,11 @@ fn inside(
             members(value)
                 .filter_map(Result::ok)
                 .filter(|(name, _)| any_language || name == next)
-                .any(|(_, value)| inside(value, kind, rest, test))
+                .any(|(_, value)| inside(value, kind, rest, 0, test))
         }
-        b'[' => elements(value)
+        b'[' if depth < MAX_DEPTH => elements(value)
             .filter_map(Result::ok)
-            .any(|v| inside(v, kind, json, test)),
+            .any(|v| inside(v, kind, json, depth + 1, test)),
         _ => false,
     }
 }
@@ -153,20 +157,30 @@ fn any_leaf(
     p: &dyn Projection,
     test: &mut dyn FnMut(&Leaf<'_>) -> bool,
 ) -> bool {
-    let (value, kind) = match target {
-        Target::Micros(at) => return test(&Leaf::Micros(at)),
-        Target::Iri(iri) => return test(&Leaf::Iri(iri)),
-        Target::Text(plain) => return test(&Leaf::Text(&outward(plain, p))),
-        Target::Json(value, kind) => (value, kind),
-    };
+    match target {
+        Target::Micros(at) => test(&Leaf::Micros(at)),
+        Target::Iri(iri) => test(&Leaf::Iri(iri)),
+        Target::Text(plain) => test(&Leaf::Text(&outward(plain, p))),
+        Target::Json(value, kind) => any_in_json(value, kind, p, 0, test),
+    }
+}
+
+fn any_in_json(
+    value: &str,
+    kind: Kind,
+    p: &dyn Projection,
+    depth: usize,
+    test: &mut dyn FnMut(&Leaf<'_>) -> bool,
+) -> bool {
     match first_byte(value) {
         b'"' => string_of(value).is_some_and(|text| match kind {
-            Kind::VocabProperty => test(&Leaf::Iri(&text)),
+            Kind::VocabProperty => test(&Leaf::Iri(&outward(&text, p))),
             _ => test(&Leaf::Text(&outward(&text, p))),
         }),
+        b'[' | b'{' if depth >= MAX_DEPTH => false,
         b'[' => elements(value)
             .filter_map(Result::ok)
-            .any(|element| any_leaf(Target::Json(element, kind), p, test)),
+            .any(|element| any_in_json(element, kind, p, depth + 1, test)),
         b'{' => {
             // A typed value, an element of an objectList, or the texts of a language map.
             members(value).filter_map(Result::ok).any(|(name, inner)| {
@@ -175,7 +189,7 @@ fn any_leaf(
                     Kind::ListRelationship => name == "object",
                     _ => name == "@value",
                 };
-                counts && first_byte(inner) != b'{' && any_leaf(Target::Json(inner, kind), p, test)
+                counts && first_byte(inner) != b'{' && any_in_json(inner, kind, p, depth + 1, test)
             })
         }
         b't' => test(&Leaf::Bool(true)),

@@ -190,6 +190,14 @@ impl Writer<'_> {
 
     fn term(&mut self, token: &str) {
         match string_of(token) {
+            Some(iri)
+                if self
+                    .p
+                    .id_marker()
+                    .is_some_and(|marker| iri.contains(marker)) =>
+            {
+                self.id(&iri);
+            }
             Some(iri) => write_string(&self.ctx.compact(&iri), self.out),
             None => self.out.extend_from_slice(token.as_bytes()),
         }

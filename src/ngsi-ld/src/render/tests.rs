@@ -11,7 +11,7 @@ const DEFAULT: &str = "https://uri.etsi.org/ngsi-ld/default-context/";
 
 const BODY: &str = r#"{"id":"urn:ngsi-ld:Person:7","type":["Person","Member"],"scope":"/t","name":"n",
     "note":{"type":"LanguageProperty","languageMap":{"ja":"メモ","en":"note"}},
-    "friend":{"object":"urn:ngsi-ld:Person:8"},
+    "friend":{"object":"urn:ngsi-ld:Person:8"},"kin":{"vocab":["urn:ngsi-ld:Person:8","cousin"]},
     "log":{"value":["urn:ngsi-ld:Person:9",{"urn:\u006egsi-ld:Person:7":"see urn:ngsi-ld:Person:7"}]},
     "temp":[{"value":1,"unitCode":"CEL","sub":{"value":2}},{"value":3,"datasetId":"urn:d:1"}]}"#;
 
@@ -143,7 +143,7 @@ fn members_are_selected() {
     );
     assert_eq!(pick(&["name", "nothing"], &Cut), None);
     let omit = list(&[
-        "id", "type", "scope", "name", "note", "friend", "log", "temp",
+        "id", "type", "scope", "name", "note", "friend", "kin", "log", "temp",
     ]);
     assert_eq!(
         shown(
