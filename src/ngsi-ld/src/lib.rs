@@ -24,6 +24,7 @@ pub mod time;
 
 pub use context::{CORE_CONTEXT_URL, Context, DEFAULT_CONTEXT};
 pub use error::{Error, ErrorKind};
+pub use json::{Limits, check};
 pub use model::{Attribute, Entity, EntityDoc, Instance, Kind};
 pub use projection::{Everything, Projection};
 pub use query::{Q, Query, TypeSelection};
