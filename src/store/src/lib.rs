@@ -9,6 +9,8 @@
 //! names a driver.
 
 pub mod access;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod consequence;
 mod error;
 pub mod group;

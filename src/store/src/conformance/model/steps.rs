@@ -1,0 +1,205 @@
+//! What is done, drawn at random.
+
+use proptest::prelude::*;
+
+/// A precondition, as far as it can be said without knowing the state.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Hope {
+    Any,
+    Absent,
+    Present,
+    /// The version that is there, if there is one.
+    Current,
+    /// A version that was never given.
+    Wrong,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Act {
+    PutEntity {
+        id: usize,
+        kind: usize,
+        level: i8,
+        subject: Option<u8>,
+        hope: Hope,
+    },
+    DeleteEntity {
+        id: usize,
+        hope: Hope,
+    },
+    PutRecord {
+        collection: usize,
+        key: usize,
+        value: Vec<u8>,
+        hope: Hope,
+    },
+    DeleteRecord {
+        collection: usize,
+        key: usize,
+        hope: Hope,
+    },
+    Append {
+        log: usize,
+        entry: Vec<u8>,
+    },
+    Add {
+        key: usize,
+        delta: i64,
+    },
+    When {
+        guards: Vec<Check>,
+        then: Vec<Act>,
+        otherwise: Vec<Act>,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Check {
+    Absent { collection: usize, key: usize },
+    Room { key: usize, delta: i64 },
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Commit {
+        tenant: usize,
+        acts: Vec<Act>,
+    },
+    Entity {
+        tenant: usize,
+        id: usize,
+        subject: Option<u8>,
+    },
+    Query {
+        tenant: usize,
+        kinds: Vec<usize>,
+        bounds: Option<(i8, i8)>,
+        subject: Option<u8>,
+        limit: usize,
+        offset: usize,
+        count: bool,
+    },
+    Record {
+        tenant: usize,
+        collection: usize,
+        key: usize,
+    },
+    Scan {
+        tenant: usize,
+        collection: usize,
+        prefix: usize,
+        after: Option<usize>,
+        limit: usize,
+        reverse: bool,
+    },
+    Log {
+        tenant: usize,
+        log: usize,
+        from: u64,
+        limit: usize,
+    },
+    Verify,
+    Reopen,
+}
+
+pub(super) const TENANTS: usize = 2;
+pub(super) const IDS: usize = 6;
+pub(super) const KINDS: usize = 3;
+pub(super) const COLLECTIONS: usize = 2;
+pub(super) const LOGS: usize = 2;
+pub(super) const COUNTERS: usize = 2;
+pub(super) const MIN: i64 = -4;
+pub(super) const MAX: i64 = 4;
+/// Record keys: with ends, zeros and prefixes of each other.
+pub(super) const KEYS: [&[u8]; 7] = [b"", b"\0", b"a", b"a\0", b"ab", b"\xff", b"\xff\xff"];
+
+fn hope() -> impl Strategy<Value = Hope> {
+    prop_oneof![
+        3 => Just(Hope::Any),
+        2 => Just(Hope::Absent),
+        1 => Just(Hope::Present),
+        2 => Just(Hope::Current),
+        1 => Just(Hope::Wrong),
+    ]
+}
+
+fn subject() -> impl Strategy<Value = Option<u8>> {
+    prop_oneof![Just(None), (1..3_u8).prop_map(Some)]
+}
+
+fn check() -> impl Strategy<Value = Check> {
+    prop_oneof![
+        (0..COLLECTIONS, 0..KEYS.len())
+            .prop_map(|(collection, key)| Check::Absent { collection, key }),
+        (0..COUNTERS, MIN..=MAX).prop_map(|(key, delta)| Check::Room { key, delta }),
+    ]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let bytes = || prop::collection::vec(any::<u8>(), 0..24);
+    let leaf = prop_oneof![
+        4 => (0..IDS, 0..KINDS, -3..4_i8, subject(), hope()).prop_map(
+            |(id, kind, level, subject, hope)| Act::PutEntity { id, kind, level, subject, hope }
+        ),
+        2 => (0..IDS, hope()).prop_map(|(id, hope)| Act::DeleteEntity { id, hope }),
+        3 => (0..COLLECTIONS, 0..KEYS.len(), bytes(), hope()).prop_map(
+            |(collection, key, value, hope)| Act::PutRecord { collection, key, value, hope }
+        ),
+        2 => (0..COLLECTIONS, 0..KEYS.len(), hope())
+            .prop_map(|(collection, key, hope)| Act::DeleteRecord { collection, key, hope }),
+        2 => (0..LOGS, bytes()).prop_map(|(log, entry)| Act::Append { log, entry }),
+        2 => (0..COUNTERS, MIN..=MAX).prop_map(|(key, delta)| Act::Add { key, delta }),
+    ];
+    leaf.prop_recursive(2, 12, 3, |inner| {
+        let some = || prop::collection::vec(inner.clone(), 0..3);
+        (prop::collection::vec(check(), 0..3), some(), some()).prop_map(
+            |(guards, then, otherwise)| Act::When {
+                guards,
+                then,
+                otherwise,
+            },
+        )
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let query = (
+        0..TENANTS,
+        prop::collection::vec(0..KINDS, 0..3),
+        prop::option::of((-4..5_i8, -4..5_i8)),
+        subject(),
+        0..8_usize,
+        0..4_usize,
+        any::<bool>(),
+    );
+    prop_oneof![
+        12 => (0..TENANTS, prop::collection::vec(act(), 1..5))
+            .prop_map(|(tenant, acts)| Step::Commit { tenant, acts }),
+        2 => (0..TENANTS, 0..IDS, subject())
+            .prop_map(|(tenant, id, subject)| Step::Entity { tenant, id, subject }),
+        4 => query.prop_map(|(tenant, kinds, bounds, subject, limit, offset, count)| Step::Query {
+            tenant, kinds, bounds, subject, limit, offset, count
+        }),
+        2 => (0..TENANTS, 0..COLLECTIONS, 0..KEYS.len())
+            .prop_map(|(tenant, collection, key)| Step::Record { tenant, collection, key }),
+        2 => (
+            0..TENANTS,
+            0..COLLECTIONS,
+            0..KEYS.len(),
+            prop::option::of(0..KEYS.len()),
+            0..8_usize,
+            any::<bool>(),
+        )
+            .prop_map(|(tenant, collection, prefix, after, limit, reverse)| Step::Scan {
+                tenant, collection, prefix, after, limit, reverse
+            }),
+        2 => (0..TENANTS, 0..LOGS, 0..6_u64, 0..6_usize)
+            .prop_map(|(tenant, log, from, limit)| Step::Log { tenant, log, from, limit }),
+        1 => Just(Step::Verify),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+pub(super) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), 1..most)
+}
