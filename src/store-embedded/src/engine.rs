@@ -171,7 +171,6 @@ impl Reader<'_> {
 }
 
 /// What the engine's error means to a caller.
-#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 pub(crate) fn failed(error: fjall::Error) -> StoreError {
     use fjall::{Error, LsmError};
     match error {

@@ -111,8 +111,7 @@ pub(crate) fn scanned(base: &[u8], scan: &Scan) -> Option<KeyRange> {
         }
     }
     let empty = match (&from, &to) {
-        (Bound::Included(from), Bound::Excluded(to)) => from >= to,
-        (Bound::Excluded(from), Bound::Excluded(to)) => from >= to,
+        (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to)) => from >= to,
         _ => false,
     };
     (!empty).then_some((from, to))

@@ -1,7 +1,8 @@
 //! The suite and the model on the embedded store.
 #![expect(
+    clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "sizes for a longer run come from the environment"
+    reason = "tests may unwrap; sizes for a longer run come from the environment"
 )]
 
 use std::sync::Arc;

@@ -5,8 +5,9 @@
 //! only through [`Store`]; what it expects is written here, not computed by the code under test.
 #![expect(
     clippy::unwrap_used,
+    clippy::float_cmp,
     clippy::missing_panics_doc,
-    reason = "tests may unwrap, and panic to say what is wrong"
+    reason = "tests may unwrap, panic to say what is wrong, and compare the small whole numbers they wrote"
 )]
 
 pub mod cases;

@@ -22,6 +22,8 @@ pub const MAX_VALUE: usize = 16 << 20;
 pub type EntityKey = (TenantId, String);
 /// Name of a record.
 pub type RecordKey = (TenantId, Collection, Vec<u8>);
+/// A record after a group, with its version; `None` when it is deleted.
+pub type RecordAfter = Option<(u64, Vec<u8>)>;
 /// Name of a log.
 pub type LogKey = (TenantId, Log);
 
@@ -68,7 +70,7 @@ pub struct Resolution {
     /// Entities to store or delete, each once.
     pub entities: Vec<EntityChange>,
     /// Records to store (with version) or delete (`None`), each once.
-    pub records: Vec<(RecordKey, Option<(u64, Vec<u8>)>)>,
+    pub records: Vec<(RecordKey, RecordAfter)>,
     /// Log entries to append, with their indexes.
     pub appends: Vec<(LogKey, u64, Vec<u8>)>,
     /// The version of the last transaction after the group.

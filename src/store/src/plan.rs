@@ -43,7 +43,7 @@ pub fn candidates(view: &View, filter: &Query, declared: &Declared) -> Candidate
         if let (true, Some(subject)) = (personal, view.only_subject()) {
             return Candidates::Ranges(vec![index::about(&subject.to_string())]);
         }
-        return Candidates::Ranges(visible.into_iter().map(|t| index::of_type(t)).collect());
+        return Candidates::Ranges(visible.into_iter().map(index::of_type).collect());
     }
     Candidates::Every
 }

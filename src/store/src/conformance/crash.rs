@@ -4,6 +4,8 @@
 //! there whole, and of every other all or nothing.
 
 use std::collections::HashSet;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -153,53 +155,67 @@ pub async fn check(store: &dyn Store, acknowledged: &[u64]) -> u64 {
     records.into_iter().max().map_or(0, |last| last + 1)
 }
 
-/// Runs `rounds` rounds: starts a writer by `command`, kills it after a number of lines that `seed` decides, opens the store again by `open` and
-/// checks. The writer prints one acknowledged number a line; its first number is given as the last argument.
+/// Says on standard output, whole lines at once, that number `n` was acknowledged.
+pub fn say(n: u64) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    out.write_all(format!("{ACKNOWLEDGED}{n:012}\n").as_bytes())
+        .and_then(|()| out.flush())
+        .unwrap();
+}
+
+const ACKNOWLEDGED: &str = "acknowledged ";
+
+/// The number of a line of [`say`]; nothing for other lines and for one that was cut by the kill.
+fn heard(line: &str) -> Option<u64> {
+    line.strip_prefix(ACKNOWLEDGED)
+        .filter(|number| number.len() == 12)?
+        .parse()
+        .ok()
+}
+
+/// Runs `rounds` rounds: starts a writer by `command`, kills it after a number of acknowledgements that `seed` decides, opens the store again by
+/// `open` and checks. `command` gets the first number to write; the writer calls [`write_until_killed`] with [`say`].
 pub async fn kill_and_check<F, S>(
     rounds: u32,
     mut seed: u64,
-    command: impl Fn() -> std::process::Command,
+    command: impl Fn(u64) -> Command,
     open: F,
 ) where
     F: Fn() -> S,
     S: Future<Output = Arc<dyn Store>>,
 {
-    use std::io::BufRead;
-    use std::process::Stdio;
-
     let mut acknowledged: Vec<u64> = Vec::new();
     let mut first = 0;
     for round in 0..rounds {
         seed = seed
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        let lines = usize::try_from(seed >> 33).unwrap() % 2_000 + 1;
-        let mut child = command()
-            .arg(first.to_string())
+        let enough = usize::try_from(seed >> 33).unwrap() % 2_000 + 1;
+        let before = acknowledged.len();
+        let mut child = command(first)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
-        let out = std::io::BufReader::new(child.stdout.take().unwrap());
-        let mut read = out.lines();
-        for line in read.by_ref().take(lines) {
-            acknowledged.push(line.unwrap().parse().unwrap());
-        }
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let mut numbers = out
+            .lines()
+            .map_while(Result::ok)
+            .filter_map(|line| heard(&line));
+        acknowledged.extend(numbers.by_ref().take(enough));
         child.kill().unwrap();
-        // Lines that were printed before the kill count too; the last one can be cut.
-        for line in read.map_while(Result::ok) {
-            if let Ok(n) = line.parse::<u64>()
-                && line.len() == 12
-            {
-                acknowledged.push(n);
-            }
-        }
+        // What was said before the kill counts too.
+        acknowledged.extend(numbers);
         child.wait().unwrap();
+        assert!(
+            acknowledged.len() >= before + enough,
+            "the writer of round {round} ended by itself"
+        );
         let store = open().await;
         let next = check(&*store, &acknowledged).await;
         store.close().await;
-        assert!(next > first, "round {round} wrote nothing");
-        // Numbers may have been tried beyond the last that is there; those must stay free for nobody.
-        first = next + 1_000;
+        first = next.max(first) + 1;
     }
 }

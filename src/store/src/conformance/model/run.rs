@@ -1,16 +1,15 @@
 //! Doing the steps on a store and on the oracle, side by side.
 
-
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tsunagu_domain::TenantId;
-use tsunagu_ngsi_ld::{Entity, EntityDoc, Instance};
+use tsunagu_ngsi_ld::{Context, Entity, EntityDoc, Instance, Q};
 use tsunagu_policy::View;
 
 use super::oracle::{Answer, Oracle, Thing, WRONG};
-use super::steps::{self, Act, Check, Hope, KEYS, MAX, MIN, Step};
+use super::steps::{self, Act, Asked, Check, Hope, KEYS, MAX, MIN, Scanned, Step};
 use crate::conformance::Place;
 use crate::conformance::samples::{
-    all, asked, doc, iri, other_town, person, platform, resident, town, typed,
+    all, doc, iri, other_town, person, platform, resident, town, typed,
 };
 use crate::{Collection, EntityQuery, Expect, Guard, Log, Op, Scan, Store, StoreError, WriteSet};
 
@@ -189,82 +188,21 @@ fn guard(check: &Check) -> Guard {
 async fn one(store: &dyn Store, oracle: &mut Oracle, last: &mut u64, step: &Step) {
     match step {
         Step::Commit { tenant: t, acts } => {
-            let ops = acts.iter().map(|act| op(oracle, *t, act)).collect();
-            let outcome = store
-                .commit(WriteSet {
-                    tenant: tenant(*t),
-                    ops,
-                })
-                .await;
-            match (outcome, oracle.apply(*t, acts, PENDING)) {
-                (Ok(receipt), Ok((_, answer))) => {
-                    assert!(receipt.version > *last, "versions grow");
-                    *last = receipt.version;
-                    let got = Answer {
-                        appended: receipt.appended,
-                        branches: receipt.branches,
-                    };
-                    assert_eq!(got, answer);
-                    let (next, _) = oracle.apply(*t, acts, receipt.version).unwrap();
-                    *oracle = next;
-                }
-                (Err(StoreError::Conflict { conflict, .. }), Err(expected)) => {
-                    assert_eq!(conflict, expected);
-                }
-                (outcome, expected) => {
-                    let expected = expected.map(|(_, answer)| answer);
-                    unreachable!("the store says {outcome:?}, the oracle {expected:?}");
-                }
-            }
+            commit(store, oracle, last, *t, acts).await;
         }
         Step::Entity {
             tenant: t,
             id,
             subject,
         } => {
-            let found = store.entity(&view(*t, *subject), &name(*id)).await.unwrap();
-            let thing = oracle
-                .things
-                .get(&(*t, *id))
-                .filter(|thing| shows(*subject, thing));
-            match (found, thing) {
-                (None, None) => {}
-                (Some(found), Some(thing)) => {
-                    assert_eq!(found.version, thing.version);
-                    let doc = stored(*id, thing.kind, thing.level, thing.subject);
-                    assert_eq!(found.doc.bytes(), doc.bytes());
-                }
-                (found, thing) => unreachable!("found {found:?}, expected {thing:?}"),
-            }
+            entity(store, oracle, *t, *id, *subject).await;
         }
         Step::Query {
             tenant: t,
-            kinds,
-            bounds,
+            asked,
             subject,
-            limit,
-            offset,
-            count,
         } => {
-            let query = query(kinds, *bounds, *limit, *offset, *count);
-            let page = store.query(&view(*t, *subject), &query).await.unwrap();
-            let matching: Vec<(String, u64)> = oracle
-                .things
-                .iter()
-                .filter(|((tenant, _), thing)| tenant == t && shows(*subject, thing))
-                .filter(|(_, thing)| kinds.is_empty() || kinds.contains(&thing.kind))
-                .filter(|(_, thing)| bounds.is_none_or(|(a, b)| (a..=b).contains(&thing.level)))
-                .map(|((_, id), thing)| (name(*id), thing.version))
-                .collect();
-            assert_eq!(page.count, count.then_some(matching.len() as u64));
-            let expected = matching.len().saturating_sub(*offset).min(*limit);
-            assert_eq!(page.entities.len(), expected);
-            let mut got: Vec<(String, u64)> = Vec::new();
-            for found in &page.entities {
-                let one = (found.doc.id().to_owned(), found.version);
-                assert!(matching.contains(&one) && !got.contains(&one), "{one:?}");
-                got.push(one);
-            }
+            entities(store, oracle, *t, asked, *subject).await;
         }
         Step::Record {
             tenant: t,
@@ -280,41 +218,9 @@ async fn one(store: &dyn Store, oracle: &mut Oracle, last: &mut u64, step: &Step
         Step::Scan {
             tenant: t,
             collection,
-            prefix,
-            after,
-            limit,
-            reverse,
+            scanned,
         } => {
-            let scan = Scan {
-                prefix: KEYS[*prefix].to_vec(),
-                after: after.map(|key| KEYS[key].to_vec()),
-                limit: *limit,
-                reverse: *reverse,
-            };
-            let found = store
-                .records(&tenant(*t), COLLECTIONS[*collection], &scan)
-                .await
-                .unwrap();
-            let found: Vec<_> = found
-                .into_iter()
-                .map(|(key, r)| (key, (r.version, r.value)))
-                .collect();
-            // KEYS is sorted, so the numbers of keys are in their order.
-            let mut expected: Vec<_> = oracle
-                .records
-                .iter()
-                .filter(|((tenant, c, _), _)| tenant == t && c == collection)
-                .filter(|((_, _, key), _)| KEYS[*key].starts_with(KEYS[*prefix]))
-                .filter(|((_, _, key), _)| {
-                    after.is_none_or(|after| if *reverse { *key < after } else { *key > after })
-                })
-                .map(|((_, _, key), record)| (KEYS[*key].to_vec(), record.clone()))
-                .collect();
-            if *reverse {
-                expected.reverse();
-            }
-            expected.truncate(*limit);
-            assert_eq!(found, expected);
+            records(store, oracle, *t, *collection, scanned).await;
         }
         Step::Log {
             tenant: t,
@@ -324,10 +230,8 @@ async fn one(store: &dyn Store, oracle: &mut Oracle, last: &mut u64, step: &Step
         } => {
             let empty = Vec::new();
             let expected = oracle.logs.get(&(*t, *log)).unwrap_or(&empty);
-            assert_eq!(
-                store.log_size(&tenant(*t), LOGS[*log]).await.unwrap(),
-                expected.len() as u64
-            );
+            let size = store.log_size(&tenant(*t), LOGS[*log]).await.unwrap();
+            assert_eq!(size, expected.len() as u64);
             let found = store
                 .log_entries(&tenant(*t), LOGS[*log], *from, *limit)
                 .await
@@ -339,42 +243,140 @@ async fn one(store: &dyn Store, oracle: &mut Oracle, last: &mut u64, step: &Step
         Step::Verify | Step::Reopen => {
             assert_eq!(store.verify().await.unwrap(), Vec::<String>::new());
             for t in 0..steps::TENANTS {
-                for key in 0..steps::COUNTERS {
-                    let found = store.record(&tenant(t), COUNTERS, KEYS[key]).await.unwrap();
+                for (n, key) in KEYS.iter().take(steps::COUNTERS).enumerate() {
+                    let found = store.record(&tenant(t), COUNTERS, key).await.unwrap();
                     let sum = found.map(|r| i64::from_be_bytes(r.value.try_into().unwrap()));
-                    assert_eq!(sum.unwrap_or(0), oracle.counter(t, key));
+                    assert_eq!(sum.unwrap_or(0), oracle.counter(t, n));
                 }
             }
         }
     }
 }
 
-fn query(
-    kinds: &[usize],
-    bounds: Option<(i8, i8)>,
-    limit: usize,
-    offset: usize,
-    count: bool,
-) -> EntityQuery {
-    let types = kinds
-        .iter()
-        .map(|kind| KINDS[*kind])
-        .collect::<Vec<_>>()
-        .join(",");
-    let mut query = match (kinds.is_empty(), bounds) {
-        (true, None) => all(),
-        (false, None) => typed(&types),
-        (none, Some((low, high))) => {
-            let mut query = asked(
-                if none { "Lamp" } else { &types },
-                &format!("level>={low};level<={high}"),
-            );
-            if none {
-                query.filter.types = None;
-            }
-            query
+async fn commit(store: &dyn Store, oracle: &mut Oracle, last: &mut u64, t: usize, acts: &[Act]) {
+    let ops = acts.iter().map(|act| op(oracle, t, act)).collect();
+    let outcome = store
+        .commit(WriteSet {
+            tenant: tenant(t),
+            ops,
+        })
+        .await;
+    match (outcome, oracle.apply(t, acts, PENDING)) {
+        (Ok(receipt), Ok((_, answer))) => {
+            assert!(receipt.version > *last, "versions grow");
+            *last = receipt.version;
+            let got = Answer {
+                appended: receipt.appended,
+                branches: receipt.branches,
+            };
+            assert_eq!(got, answer);
+            *oracle = oracle.apply(t, acts, receipt.version).unwrap().0;
         }
+        (Err(StoreError::Conflict { conflict, .. }), Err(expected)) => {
+            assert_eq!(conflict, expected);
+        }
+        (outcome, expected) => {
+            let expected = expected.map(|(_, answer)| answer);
+            unreachable!("the store says {outcome:?}, the oracle {expected:?}");
+        }
+    }
+}
+
+async fn entity(store: &dyn Store, oracle: &Oracle, t: usize, id: usize, viewer: Option<u8>) {
+    let found = store.entity(&view(t, viewer), &name(id)).await.unwrap();
+    let thing = oracle
+        .things
+        .get(&(t, id))
+        .filter(|thing| shows(viewer, thing));
+    match (found, thing) {
+        (None, None) => {}
+        (Some(found), Some(thing)) => {
+            assert_eq!(found.version, thing.version);
+            let doc = stored(id, thing.kind, thing.level, thing.subject);
+            assert_eq!(found.doc.bytes(), doc.bytes());
+        }
+        (found, thing) => unreachable!("found {found:?}, expected {thing:?}"),
+    }
+}
+
+async fn entities(store: &dyn Store, oracle: &Oracle, t: usize, asked: &Asked, viewer: Option<u8>) {
+    let Asked {
+        kinds,
+        bounds,
+        limit,
+        offset,
+        count,
+    } = asked;
+    let page = store.query(&view(t, viewer), &query(asked)).await.unwrap();
+    let matching: Vec<(String, u64)> = oracle
+        .things
+        .iter()
+        .filter(|((tenant, _), thing)| *tenant == t && shows(viewer, thing))
+        .filter(|(_, thing)| kinds.is_empty() || kinds.contains(&thing.kind))
+        .filter(|(_, thing)| bounds.is_none_or(|(low, high)| (low..=high).contains(&thing.level)))
+        .map(|((_, id), thing)| (name(*id), thing.version))
+        .collect();
+    assert_eq!(page.count, count.then_some(matching.len() as u64));
+    assert_eq!(
+        page.entities.len(),
+        matching.len().saturating_sub(*offset).min(*limit)
+    );
+    let mut got: Vec<(String, u64)> = Vec::new();
+    for found in &page.entities {
+        let one = (found.doc.id().to_owned(), found.version);
+        assert!(matching.contains(&one) && !got.contains(&one), "{one:?}");
+        got.push(one);
+    }
+}
+
+async fn records(store: &dyn Store, oracle: &Oracle, t: usize, c: usize, scanned: &Scanned) {
+    let Scanned {
+        prefix,
+        after,
+        limit,
+        reverse,
+    } = *scanned;
+    let scan = Scan {
+        prefix: KEYS[prefix].to_vec(),
+        after: after.map(|key| KEYS[key].to_vec()),
+        limit,
+        reverse,
     };
-    (query.limit, query.offset, query.count) = (limit, offset, count);
+    let found = store
+        .records(&tenant(t), COLLECTIONS[c], &scan)
+        .await
+        .unwrap();
+    let found: Vec<_> = found
+        .into_iter()
+        .map(|(key, r)| (key, (r.version, r.value)))
+        .collect();
+    // KEYS is sorted, so the numbers of keys are in their order.
+    let past = |key: usize| after.is_none_or(|at| if reverse { key < at } else { key > at });
+    let mut expected: Vec<_> = oracle
+        .records
+        .iter()
+        .filter(|((tenant, collection, _), _)| *tenant == t && *collection == c)
+        .filter(|((_, _, key), _)| KEYS[*key].starts_with(KEYS[prefix]) && past(*key))
+        .map(|((_, _, key), record)| (KEYS[*key].to_vec(), record.clone()))
+        .collect();
+    if reverse {
+        expected.reverse();
+    }
+    expected.truncate(limit);
+    assert_eq!(found, expected);
+}
+
+fn query(asked: &Asked) -> EntityQuery {
+    let kinds: Vec<&str> = asked.kinds.iter().map(|kind| KINDS[*kind]).collect();
+    let mut query = if kinds.is_empty() {
+        all()
+    } else {
+        typed(&kinds.join(","))
+    };
+    if let Some((low, high)) = asked.bounds {
+        let q = format!("level>={low};level<={high}");
+        query.filter.q = Some(Q::parse(&q, &Context::core()).unwrap());
+    }
+    (query.limit, query.offset, query.count) = (asked.limit, asked.offset, asked.count);
     query
 }

@@ -60,6 +60,23 @@ pub(super) enum Check {
 }
 
 #[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) kinds: Vec<usize>,
+    pub(super) bounds: Option<(i8, i8)>,
+    pub(super) limit: usize,
+    pub(super) offset: usize,
+    pub(super) count: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Scanned {
+    pub(super) prefix: usize,
+    pub(super) after: Option<usize>,
+    pub(super) limit: usize,
+    pub(super) reverse: bool,
+}
+
+#[derive(Debug, Clone)]
 pub(super) enum Step {
     Commit {
         tenant: usize,
@@ -72,12 +89,8 @@ pub(super) enum Step {
     },
     Query {
         tenant: usize,
-        kinds: Vec<usize>,
-        bounds: Option<(i8, i8)>,
+        asked: Asked,
         subject: Option<u8>,
-        limit: usize,
-        offset: usize,
-        count: bool,
     },
     Record {
         tenant: usize,
@@ -87,10 +100,7 @@ pub(super) enum Step {
     Scan {
         tenant: usize,
         collection: usize,
-        prefix: usize,
-        after: Option<usize>,
-        limit: usize,
-        reverse: bool,
+        scanned: Scanned,
     },
     Log {
         tenant: usize,
@@ -162,37 +172,44 @@ fn act() -> impl Strategy<Value = Act> {
     })
 }
 
+fn asked() -> impl Strategy<Value = Asked> {
+    let kinds = prop::collection::vec(0..KINDS, 0..3);
+    let bounds = prop::option::of((-4..5_i8, -4..5_i8));
+    (kinds, bounds, 0..8_usize, 0..4_usize, any::<bool>()).prop_map(
+        |(kinds, bounds, limit, offset, count)| Asked {
+            kinds,
+            bounds,
+            limit,
+            offset,
+            count,
+        },
+    )
+}
+
+fn scanned() -> impl Strategy<Value = Scanned> {
+    let after = prop::option::of(0..KEYS.len());
+    (0..KEYS.len(), after, 0..8_usize, any::<bool>()).prop_map(|(prefix, after, limit, reverse)| {
+        Scanned {
+            prefix,
+            after,
+            limit,
+            reverse,
+        }
+    })
+}
+
 fn step() -> impl Strategy<Value = Step> {
-    let query = (
-        0..TENANTS,
-        prop::collection::vec(0..KINDS, 0..3),
-        prop::option::of((-4..5_i8, -4..5_i8)),
-        subject(),
-        0..8_usize,
-        0..4_usize,
-        any::<bool>(),
-    );
     prop_oneof![
         12 => (0..TENANTS, prop::collection::vec(act(), 1..5))
             .prop_map(|(tenant, acts)| Step::Commit { tenant, acts }),
         2 => (0..TENANTS, 0..IDS, subject())
             .prop_map(|(tenant, id, subject)| Step::Entity { tenant, id, subject }),
-        4 => query.prop_map(|(tenant, kinds, bounds, subject, limit, offset, count)| Step::Query {
-            tenant, kinds, bounds, subject, limit, offset, count
-        }),
+        4 => (0..TENANTS, asked(), subject())
+            .prop_map(|(tenant, asked, subject)| Step::Query { tenant, asked, subject }),
         2 => (0..TENANTS, 0..COLLECTIONS, 0..KEYS.len())
             .prop_map(|(tenant, collection, key)| Step::Record { tenant, collection, key }),
-        2 => (
-            0..TENANTS,
-            0..COLLECTIONS,
-            0..KEYS.len(),
-            prop::option::of(0..KEYS.len()),
-            0..8_usize,
-            any::<bool>(),
-        )
-            .prop_map(|(tenant, collection, prefix, after, limit, reverse)| Step::Scan {
-                tenant, collection, prefix, after, limit, reverse
-            }),
+        2 => (0..TENANTS, 0..COLLECTIONS, scanned())
+            .prop_map(|(tenant, collection, scanned)| Step::Scan { tenant, collection, scanned }),
         2 => (0..TENANTS, 0..LOGS, 0..6_u64, 0..6_usize)
             .prop_map(|(tenant, log, from, limit)| Step::Log { tenant, log, from, limit }),
         1 => Just(Step::Verify),
