@@ -14,7 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 pub use jwe::{UserDataKey, UserDataKeyError};
 pub use jwk::{Jwk, JwkSet};
-pub use jws::SigningKey;
+pub use jws::{KeyFailure, SigningKey};
 
 pub(crate) use jws::{JwsError, Signed};
 pub(crate) use remote::RemoteKeys;

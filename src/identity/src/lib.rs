@@ -1,1 +1,50 @@
-//! tsunagu-identity
+//! Who is who: clients, residents and their Tsuno IDs, logins, sessions, and the authorization server.
+//!
+//! * [`Clients`]: who is registered, and what the policy needs to know of them ([`to_policy`]).
+//! * [`Logins`] over [`LoginProvider`]s such as [`Xid`]: from a press on "log in" to a [`Session`], every check included.
+//! * [`Residents`]: residency from the verified address, the Tsuno ID issued exactly once per person of a provider, the link to the
+//!   municipal record. [`MatchKeys`] prepares the latter whenever a municipal record changes.
+//! * [`AuthorizationServer`]: `OpenID` provider for vendors in the shape of the FAPI 2.0 Security Profile, and the verification of its
+//!   own access tokens.
+//!
+//! This room decides nothing about data: that is the policy's. It does not know what a consent is, only its id, and asks
+//! [`LiveGrants`] whether it is alive. It shows nothing: pages and HTTP are elsewhere.
+
+mod clients;
+mod jose;
+mod linking;
+mod login;
+mod oauth;
+mod person;
+mod records;
+mod residency;
+mod residents;
+mod services;
+mod sessions;
+mod text;
+
+pub use clients::{Client, ClientKind, ClientStatus, Clients, to_policy};
+pub use jose::{Jwk, JwkSet, KeyFailure, SigningKey, UserDataKey, UserDataKeyError};
+pub use linking::{LinkReview, MatchKeys, ReviewReason};
+pub use login::{
+    AcrLevels, Attempt, Begun, CallbackQuery, Gender, Identified, IdTokenError, LOGIN_SECONDS,
+    LoginOutcome, LoginProvider, Logins, RefusalReason, VerifiedPerson, Xid, XidConfig,
+};
+pub use oauth::{
+    AccessToken, AuthorizationRequest, AuthorizationServer, DataAction, ErrorCode, Form,
+    LiveGrants, OAuthError, Parts, Pushed, ResidentData, SigningKeys, TokenError, Tokens,
+};
+pub use records::sweep;
+pub use residency::{Municipality, Residency, Verdict};
+pub use residents::{Resident, Residents};
+pub use services::{DigestKey, Services};
+pub use sessions::{
+    IDLE_SECONDS, NewSession, SESSION_SECONDS, Session, Sessions, login_cookie_name,
+    session_cookie_name,
+};
+
+/// Lower-case hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}

@@ -1,0 +1,311 @@
+//! Registered clients: vendors' apps, municipal systems, connectors.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde::{Deserialize, Serialize};
+use tsunagu_domain::{
+    ClientId, Clock, Problem, ProblemCode, SectorCipher, SectorKeys, TenantId, Text, TsunoId,
+};
+use tsunagu_ngsi_ld::Context;
+use tsunagu_outbound::Outbound;
+use tsunagu_policy as policy;
+use tsunagu_store::{Expect, Scan, WriteSet};
+use url::{Host, Url};
+
+use crate::jose::{Jwk, JwkSet, RemoteKeys};
+use crate::records::{self, CLIENTS};
+use crate::Services;
+
+/// What a client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientKind {
+    /// Reads and writes data of residents inside their consent, e.g. a vendor's app.
+    Consumer,
+    /// Writes records of its own types, e.g. a municipal system.
+    Publisher,
+    /// Both.
+    ConsumerAndPublisher,
+}
+
+impl ClientKind {
+    /// Whether residents can log in to it.
+    pub fn consumes(self) -> bool {
+        matches!(self, Self::Consumer | Self::ConsumerAndPublisher)
+    }
+
+    /// Whether it may act on its own behalf.
+    pub fn publishes(self) -> bool {
+        matches!(self, Self::Publisher | Self::ConsumerAndPublisher)
+    }
+}
+
+/// Whether a client may do anything at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientStatus {
+    /// It may.
+    #[default]
+    Active,
+    /// It may not: no tokens are given, and those it has do not work.
+    Suspended,
+}
+
+/// A registered client, as configured and as stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// The `client_id`.
+    pub id: ClientId,
+    /// What residents read.
+    pub name: Text,
+    /// The sector of its pairwise ids (OpenID Connect Core 8.1), usually the host of its URIs.
+    pub sector: String,
+    /// What it is.
+    pub kind: ClientKind,
+    /// Where residents may be sent back to, compared exactly.
+    #[serde(default)]
+    pub redirect_uris: Vec<String>,
+    /// Its public keys, given here.
+    #[serde(default)]
+    pub jwks: Option<JwkSet>,
+    /// Its public keys, published by it. Exactly one of the two.
+    #[serde(default)]
+    pub jwks_uri: Option<Url>,
+    /// Purposes it may ask consent for.
+    #[serde(default)]
+    pub purposes: Vec<String>,
+    /// Data classes it may ask consent for.
+    #[serde(default)]
+    pub data_classes: Vec<String>,
+    /// Entity types it publishes, as terms of the core context or IRIs.
+    #[serde(default)]
+    pub publishes: Vec<String>,
+    /// May read entities about nobody.
+    #[serde(default)]
+    pub reads_open_data: bool,
+    /// May write entities about nobody.
+    #[serde(default)]
+    pub writes_open_data: bool,
+    /// Sees Tsuno IDs instead of pairwise ids: municipal systems only.
+    #[serde(default)]
+    pub canonical_ids: bool,
+    /// May use access tokens that are not bound to a key. The only kind there is yet, so a client without it gets none.
+    #[serde(default)]
+    pub bearer: bool,
+    /// Whom residents and staff can ask.
+    pub contact: String,
+    /// Whether it may do anything.
+    #[serde(default)]
+    pub status: ClientStatus,
+}
+
+fn wrong(pointer: &str, detail: impl Into<String>) -> Problem {
+    Problem::new(ProblemCode::BadRequestData, detail).at(pointer)
+}
+
+/// A redirect URI must be https, or http to a loopback address (for development), without fragment or user information.
+fn check_redirect_uri(uri: &str) -> Result<(), Problem> {
+    let refuse = |detail: &str| Err(wrong("/redirect_uris", detail));
+    let Ok(url) = Url::parse(uri) else {
+        return refuse("a redirect uri must be an absolute url");
+    };
+    let loopback = match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+        return refuse("a redirect uri must be https (http only for loopback)");
+    }
+    if url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+        return refuse("a redirect uri has no fragment and no user information");
+    }
+    Ok(())
+}
+
+impl Client {
+    /// Checks that the registration makes sense by itself.
+    pub fn check(&self) -> Result<(), Problem> {
+        for uri in &self.redirect_uris {
+            check_redirect_uri(uri)?;
+        }
+        if self.kind.consumes() && self.redirect_uris.is_empty() {
+            return Err(wrong("/redirect_uris", "a consumer needs a redirect uri"));
+        }
+        if self.sector.is_empty() {
+            return Err(wrong("/sector", "the sector of pairwise ids is missing"));
+        }
+        match (&self.jwks, &self.jwks_uri) {
+            (Some(keys), None) if keys.has_private_part() => {
+                Err(wrong("/jwks", "the key set holds a private key: it is not secret any more, make a new one"))
+            }
+            (Some(keys), None) if keys.keys.iter().all(|key| key.point().is_none()) => {
+                Err(wrong("/jwks", "the key set holds no P-256 key for ES256"))
+            }
+            (Some(_), None) | (None, Some(_)) => Ok(()),
+            _ => Err(wrong("/jwks", "give exactly one of jwks and jwks_uri")),
+        }
+    }
+}
+
+/// What the policy needs of a client. Makes its cipher, so keep the result: [`Clients::policy`] does.
+pub fn to_policy(client: &Client, keys: &SectorKeys) -> Result<policy::Client, Problem> {
+    let sector = if client.canonical_ids {
+        None
+    } else {
+        let cipher = keys.sector(&client.sector).map_err(|_| {
+            Problem::new(ProblemCode::InternalError, "the pairwise key of the sector could not be derived")
+        })?;
+        Some(Arc::new(cipher))
+    };
+    let core = Context::core();
+    Ok(policy::Client {
+        id: client.id.clone(),
+        sector,
+        publishes: client.publishes.iter().map(|term| core.expand(term).into_owned()).collect(),
+        reads_open_data: client.reads_open_data,
+        writes_open_data: client.writes_open_data,
+    })
+}
+
+/// A client with what is derived from its registration.
+pub(crate) struct Known {
+    pub(crate) client: Arc<Client>,
+    pub(crate) policy: Arc<policy::Client>,
+    remote: Option<RemoteKeys>,
+    version: u64,
+}
+
+impl Known {
+    pub(crate) fn active(&self) -> bool {
+        self.client.status == ClientStatus::Active
+    }
+
+    /// The id of a resident as this client sees it.
+    pub(crate) fn outward(&self, id: TsunoId) -> TsunoId {
+        self.cipher().map_or(id, |cipher| cipher.outward(id))
+    }
+
+    /// The resident behind an id that this client was given.
+    pub(crate) fn inward(&self, id: TsunoId) -> TsunoId {
+        self.cipher().map_or(id, |cipher| cipher.inward(id))
+    }
+
+    fn cipher(&self) -> Option<&SectorCipher> {
+        self.policy.sector.as_deref()
+    }
+
+    /// The key with which this client signed.
+    pub(crate) async fn key(&self, kid: Option<&str>) -> Result<Option<Jwk>, Problem> {
+        match (&self.client.jwks, &self.remote) {
+            (Some(keys), _) => Ok(keys.find(kid).cloned()),
+            (None, Some(remote)) => Ok(remote.find(kid).await?),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+type Cache = HashMap<(TenantId, ClientId), Arc<Known>>;
+
+/// The register of clients. What it gives is current within this process: a change is seen by the next request.
+pub struct Clients {
+    services: Services,
+    sectors: Arc<SectorKeys>,
+    outbound: Arc<Outbound>,
+    cache: RwLock<Cache>,
+}
+
+impl fmt::Debug for Clients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clients(…)")
+    }
+}
+
+impl Clients {
+    /// A register over the store.
+    pub fn new(services: Services, sectors: Arc<SectorKeys>, outbound: Arc<Outbound>) -> Self {
+        Self { services, sectors, outbound, cache: RwLock::default() }
+    }
+
+    /// The registration of a client, suspended or not.
+    pub async fn get(&self, tenant: &TenantId, id: &ClientId) -> Result<Option<Arc<Client>>, Problem> {
+        Ok(self.known(tenant, id).await?.map(|known| Arc::clone(&known.client)))
+    }
+
+    /// An active client as the policy sees it.
+    pub async fn policy(&self, tenant: &TenantId, id: &ClientId) -> Result<Option<Arc<policy::Client>>, Problem> {
+        let known = self.known(tenant, id).await?.filter(|known| known.active());
+        Ok(known.map(|known| Arc::clone(&known.policy)))
+    }
+
+    /// Registers or changes a client.
+    pub async fn put(&self, tenant: &TenantId, client: &Client) -> Result<(), Problem> {
+        client.check()?;
+        for purpose in &client.purposes {
+            if self.services.catalogue.purpose(purpose).is_none() {
+                return Err(wrong("/purposes", format!("the catalogue has no purpose '{purpose}'")));
+            }
+        }
+        for class in &client.data_classes {
+            if self.services.catalogue.data_class(class).is_none() {
+                return Err(wrong("/data_classes", format!("the catalogue has no data class '{class}'")));
+            }
+        }
+        let op = records::put(CLIENTS, client.id.as_str().as_bytes(), None, client, Expect::Any)?;
+        let receipt = self.services.store.commit(WriteSet::new(tenant.clone()).with(op)).await?;
+        self.keep(tenant, self.know(client.clone(), receipt.version)?);
+        Ok(())
+    }
+
+    /// Every client, by id.
+    pub async fn list(&self, tenant: &TenantId) -> Result<Vec<Client>, Problem> {
+        let mut all = Vec::new();
+        let mut page = Scan { limit: 200, ..Scan::default() };
+        loop {
+            let found = records::scan::<Client>(&*self.services.store, tenant, CLIENTS, &page).await?;
+            let Some((last, _)) = found.last() else { return Ok(all) };
+            page.after = Some(last.clone());
+            all.extend(found.into_iter().map(|(_, kept)| kept.data));
+        }
+    }
+
+    pub(crate) async fn known(&self, tenant: &TenantId, id: &ClientId) -> Result<Option<Arc<Known>>, Problem> {
+        let key = (tenant.clone(), id.clone());
+        if let Some(known) = self.cache.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let read = records::read::<Client>(&*self.services.store, tenant, CLIENTS, id.as_str().as_bytes());
+        let Some(kept) = read.await? else { return Ok(None) };
+        Ok(Some(self.keep(tenant, self.know(kept.data, kept.version)?)))
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.services.clock
+    }
+
+    fn know(&self, client: Client, version: u64) -> Result<Known, Problem> {
+        let policy = Arc::new(to_policy(&client, &self.sectors)?);
+        let remote = client.jwks_uri.clone().map(|url| {
+            RemoteKeys::new(url, Arc::clone(&self.outbound), Arc::clone(self.clock()))
+        });
+        Ok(Known { client: Arc::new(client), policy, remote, version })
+    }
+
+    /// Keeps the newest of what is known: a slow reader must not put an old registration over a new one.
+    fn keep(&self, tenant: &TenantId, known: Known) -> Arc<Known> {
+        let mut cache = self.cache.write().unwrap_or_else(PoisonError::into_inner);
+        let key = (tenant.clone(), known.client.id.clone());
+        match cache.get(&key) {
+            Some(kept) if kept.version > known.version => Arc::clone(kept),
+            _ => {
+                let known = Arc::new(known);
+                cache.insert(key, Arc::clone(&known));
+                known
+            }
+        }
+    }
+}

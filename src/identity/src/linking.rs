@@ -1,0 +1,302 @@
+//! Linking a resident to the municipal record: only where it is certain, else a person at the counter decides.
+//!
+//! Certain means: exactly one record, not linked to anybody else, agrees on at least two keys. A key is a keyed digest of birth date,
+//! sex and one of address, name and reading, each folded so that two systems' spellings meet. The digests tell nothing
+//! without the platform's secret.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tsunagu_domain::{Problem, TenantId, Timestamp, TsunoId};
+use tsunagu_ngsi_ld::{Entity, EntityDoc, Instance};
+use tsunagu_store::access::Action;
+use tsunagu_store::{Change, Consequence, Expect, Op, Scan, WriteSet};
+
+use crate::login::{Gender, VerifiedPerson};
+use crate::person::{self, PUBLISHER, iri};
+use crate::records::{self, LINK_REVIEWS, MATCH_KEYS, RESIDENTS};
+use crate::residency::Municipality;
+use crate::residents::{Resident, Residents, busy};
+use crate::services::DigestKey;
+use crate::text;
+
+/// Two keys must agree.
+const ENOUGH: usize = 2;
+/// More records than this under one key are no key: not all are read.
+const MOST: usize = 50;
+
+/// Why a person must decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReviewReason {
+    /// No record agrees well enough.
+    None,
+    /// Several do.
+    Several,
+}
+
+/// A resident whose municipal record a person at the counter must find.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkReview {
+    /// Who.
+    pub tsuno_id: TsunoId,
+    /// Why.
+    pub reason: ReviewReason,
+    /// Entity ids of records that agree on something.
+    pub candidates: Vec<String>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl fmt::Debug for LinkReview {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LinkReview").field("reason", &self.reason).finish_non_exhaustive()
+    }
+}
+
+/// What of a person goes into keys.
+struct Traits<'a> {
+    birth_date: &'a str,
+    gender: Gender,
+    address: Option<&'a str>,
+    name: Option<&'a str>,
+    kana: Option<&'a str>,
+}
+
+fn keys(digests: &DigestKey, town: &Municipality, traits: &Traits<'_>) -> Vec<[u8; 32]> {
+    if traits.birth_date.is_empty() {
+        return Vec::new();
+    }
+    let key = |usage: &str, text: String| {
+        let texts = [traits.birth_date, traits.gender.as_str(), &text];
+        (!text.is_empty()).then(|| digests.digest(usage, &texts))
+    };
+    let address = traits.address.map(|text| text::address(text, &town.prefecture, &town.county));
+    [
+        address.and_then(|text| key("match address", text)),
+        traits.name.map(text::degraded_name).and_then(|text| key("match name", text)),
+        traits.kana.map(text::kana).and_then(|text| key("match kana", text)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The rule that keeps the match keys of municipal records, in the transaction that writes the record.
+#[derive(Debug)]
+pub struct MatchKeys {
+    digests: DigestKey,
+    municipality: Municipality,
+}
+
+impl MatchKeys {
+    /// Keys under the same secret and for the same municipality as [`Residents`].
+    pub fn new(digests: DigestKey, municipality: Municipality) -> Self {
+        Self { digests, municipality }
+    }
+
+    fn of(&self, doc: Option<&EntityDoc>) -> Result<BTreeSet<[u8; 32]>, Problem> {
+        let record_type = iri("ResidentRecord");
+        let Some(doc) = doc.filter(|doc| doc.types().any(|t| t == record_type)) else {
+            return Ok(BTreeSet::new());
+        };
+        let entity = doc.decode().map_err(|_| person::internal("a stored record is damaged"))?;
+        let (born, gender) = (text_of(&entity, "birthDate"), text_of(&entity, "gender"));
+        let (name, kana) = (text_of(&entity, "name"), text_of(&entity, "nameKana"));
+        let address = text_of(&entity, "address");
+        let traits = Traits {
+            birth_date: born.as_deref().unwrap_or_default().trim(),
+            gender: Gender::read(gender.as_deref().unwrap_or_default()),
+            address: address.as_deref(),
+            name: name.as_deref(),
+            kana: kana.as_deref(),
+        };
+        Ok(keys(&self.digests, &self.municipality, &traits).into_iter().collect())
+    }
+}
+
+/// The text of a Property; of an address object, its parts in order.
+fn text_of(entity: &Entity, term: &str) -> Option<String> {
+    let value = entity.attribute(&iri(term))?.instance(None)?.value.get();
+    match serde_json::from_str(value).ok()? {
+        Value::String(text) => Some(text),
+        Value::Object(parts) => {
+            let part = |name: &str| parts.get(name).and_then(Value::as_str).unwrap_or_default();
+            let street = parts.get("streetAddress").or(parts.get("street")).and_then(Value::as_str);
+            Some(format!("{}{}{}", part("prefecture"), part("city"), street.unwrap_or_default()))
+        }
+        _ => None,
+    }
+}
+
+/// The record of a key for one municipal record: adding and removing one does not touch another's.
+fn record_key(digest: &[u8], entity_id: &str) -> Vec<u8> {
+    [digest, entity_id.as_bytes()].concat()
+}
+
+#[async_trait]
+impl Consequence for MatchKeys {
+    async fn follow(&self, change: &Change<'_>, ops: &mut Vec<Op>) -> Result<(), Problem> {
+        let (before, after) = (self.of(change.before)?, self.of(change.after)?);
+        if let Some(doc) = change.before {
+            let gone = before.difference(&after);
+            ops.extend(gone.map(|d| records::delete(MATCH_KEYS, &record_key(d, doc.id()), Expect::Any)));
+        }
+        if let Some(doc) = change.after {
+            for digest in &after {
+                let key = record_key(digest, doc.id());
+                ops.push(records::put(MATCH_KEYS, &key, None, &(), Expect::Any)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the search came to.
+enum Match {
+    One(String),
+    Unclear(ReviewReason, Vec<String>),
+}
+
+impl Residents {
+    pub(crate) fn keys_of(&self, person: &VerifiedPerson) -> Vec<String> {
+        let address = format!("{}{}{}", person.prefecture, person.city, person.street_address);
+        let name = format!("{}{}", person.family_name, person.given_name);
+        let traits = Traits {
+            birth_date: &person.birth_date,
+            gender: person.gender,
+            address: Some(&address),
+            name: Some(&name),
+            kana: None,
+        };
+        keys(&self.digests, &self.municipality, &traits).iter().map(|key| crate::hex(key)).collect()
+    }
+
+    /// Links the resident's municipal record if that is certain, else puts the resident before a person at the counter. Linked
+    /// already: nothing happens.
+    pub async fn link(&self, tenant: &TenantId, resident: Resident) -> Result<Resident, Problem> {
+        if resident.linked_record.is_some() {
+            return Ok(resident);
+        }
+        for _ in 0..3 {
+            match self.search(tenant, &resident).await? {
+                Match::One(record) => {
+                    if let Some(linked) = self.join(tenant, resident.tsuno_id, &record).await? {
+                        return Ok(linked);
+                    }
+                }
+                Match::Unclear(reason, candidates) => {
+                    self.review(tenant, &resident, reason, candidates).await?;
+                    return Ok(resident);
+                }
+            }
+        }
+        Err(busy())
+    }
+
+    /// Residents before a person at the counter, in no particular order; `after` is the last of the previous page.
+    pub async fn reviews(&self, tenant: &TenantId, after: Option<TsunoId>, limit: usize) -> Result<Vec<LinkReview>, Problem> {
+        let page = Scan { limit, after: after.map(|id| id.as_bytes().to_vec()), ..Scan::default() };
+        let found = records::scan::<LinkReview>(&*self.services.store, tenant, LINK_REVIEWS, &page).await?;
+        Ok(found.into_iter().map(|(_, kept)| kept.data).collect())
+    }
+
+    async fn search(&self, tenant: &TenantId, resident: &Resident) -> Result<Match, Problem> {
+        let mut agreeing: BTreeMap<String, usize> = BTreeMap::new();
+        for key in &resident.match_keys {
+            let prefix = unhex(key);
+            let page = Scan { prefix: prefix.clone(), limit: MOST, ..Scan::default() };
+            for (key, _) in self.services.store.records(tenant, MATCH_KEYS, &page).await? {
+                if let Some(Ok(id)) = key.strip_prefix(prefix.as_slice()).map(std::str::from_utf8) {
+                    *agreeing.entry(id.to_owned()).or_default() += 1;
+                }
+            }
+        }
+        let view = self.services.view(tenant, "link")?;
+        let person = iri("person");
+        let (mut enough, mut some) = (Vec::new(), Vec::new());
+        for (id, keys) in agreeing {
+            let found = self.services.store.entity(&view, &id).await?;
+            let free = found.is_some_and(|found| found.doc.attributes().all(|a| a.name() != person));
+            if free && keys >= ENOUGH {
+                enough.push(id.clone());
+            }
+            if free {
+                some.push(id);
+            }
+        }
+        Ok(match (enough.pop(), enough.is_empty()) {
+            (Some(one), true) => Match::One(one),
+            (Some(_), false) => Match::Unclear(ReviewReason::Several, some),
+            (None, _) => Match::Unclear(ReviewReason::None, some),
+        })
+    }
+
+    /// Writes the link on both sides and its record of access, in one transaction. `None`: something changed meanwhile.
+    async fn join(&self, tenant: &TenantId, id: TsunoId, record: &str) -> Result<Option<Resident>, Problem> {
+        let store = &*self.services.store;
+        let now = self.services.clock.micros();
+        let (view, person) = (self.services.view(tenant, "link")?, iri("person"));
+        let (Some(found), Some(kept)) = (store.entity(&view, record).await?, self.kept(tenant, id).await?)
+        else {
+            return Ok(None);
+        };
+        if let Some(linked) = &kept.data.linked_record {
+            tracing::debug!(same = linked == record, "a record was linked at the same moment");
+            return Ok(Some(kept.data));
+        }
+        let mut entity = found.doc.decode().map_err(|_| person::internal("a stored record is damaged"))?;
+        if entity.attribute(&person).is_some() {
+            return Ok(None);
+        }
+        let mut relationship = Instance::relationship(&id.urn(), now)
+            .map_err(|_| person::internal("a relationship could not be written"))?;
+        relationship.publisher = Some(PUBLISHER.to_owned());
+        entity.set(person.clone(), relationship);
+        entity.subject = Some(id.to_string());
+        entity.modified_at = now;
+        let mut resident = kept.data;
+        resident.linked_record = Some(record.to_owned());
+        let mut access = self.services.access("platform:link".to_owned(), Some(id), Action::Link);
+        access.types = vec![iri("ResidentRecord")];
+        access.attributes = vec![person];
+        "two-keys-agree".clone_into(&mut access.reason);
+        access.count = 1;
+        let mut set = WriteSet::new(tenant.clone())
+            .with(Op::PutEntity { doc: EntityDoc::from(&entity), expect: Expect::Version(found.version) })
+            .with(records::put(RESIDENTS, id.as_bytes(), None, &resident, Expect::Version(kept.version))?)
+            .with(records::delete(LINK_REVIEWS, id.as_bytes(), Expect::Any));
+        set.ops.extend(self.services.log.ops(&access)?);
+        Ok(records::try_commit(store, set).await?.then_some(resident))
+    }
+
+    async fn review(
+        &self,
+        tenant: &TenantId,
+        resident: &Resident,
+        reason: ReviewReason,
+        candidates: Vec<String>,
+    ) -> Result<(), Problem> {
+        let id = resident.tsuno_id;
+        let store = &*self.services.store;
+        let known = records::read::<LinkReview>(store, tenant, LINK_REVIEWS, id.as_bytes()).await?;
+        let since = known.as_ref().map_or(self.services.clock.micros(), |kept| kept.data.since);
+        let review = LinkReview { tsuno_id: id, reason, candidates, since };
+        if known.is_some_and(|kept| kept.data == review) {
+            return Ok(());
+        }
+        let op = records::put(LINK_REVIEWS, id.as_bytes(), None, &review, Expect::Any)?;
+        store.commit(WriteSet::new(tenant.clone()).with(op)).await?;
+        Ok(())
+    }
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> =
+        text.chars().filter_map(|c| c.to_digit(16)).filter_map(|d| u8::try_from(d).ok()).collect();
+    digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| (byte << 4) | digit)).collect()
+}

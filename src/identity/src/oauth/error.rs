@@ -1,0 +1,91 @@
+//! Errors as OAuth says them (RFC 6749 section 5.2 and its relatives).
+
+use serde::Serialize;
+use tsunagu_domain::Problem;
+use tsunagu_store::StoreError;
+
+/// The `error` codes in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// Malformed, a parameter missing, twice or not allowed.
+    InvalidRequest,
+    /// The client is unknown, or did not authenticate.
+    InvalidClient,
+    /// The code is not valid (any more), or not for this client, redirect URI or verifier.
+    InvalidGrant,
+    /// This client may not use this grant type.
+    UnauthorizedClient,
+    /// Not a grant type of this server.
+    UnsupportedGrantType,
+    /// Not `code`.
+    UnsupportedResponseType,
+    /// An unknown scope.
+    InvalidScope,
+    /// RFC 9396.
+    InvalidAuthorizationDetails,
+    /// RFC 8707.
+    InvalidTarget,
+    /// The resident refused.
+    AccessDenied,
+    /// RFC 6750, and for a `request_uri` RFC 9101: unknown, expired, used, or another client's.
+    InvalidRequestUri,
+    /// The access token is not valid.
+    InvalidToken,
+    /// The token lacks a scope.
+    InsufficientScope,
+    /// A fault of this server.
+    ServerError,
+    /// A part of this server does not answer.
+    TemporarilyUnavailable,
+}
+
+/// An error answer. The description is for developers and never holds personal data or secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{error_description}")]
+pub struct OAuthError {
+    /// The code.
+    pub error: ErrorCode,
+    /// What is wrong and how to mend it.
+    pub error_description: String,
+}
+
+impl OAuthError {
+    /// An error with its explanation.
+    pub fn new(error: ErrorCode, description: impl Into<String>) -> Self {
+        Self { error, error_description: description.into() }
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        match self.error {
+            ErrorCode::InvalidClient | ErrorCode::InvalidToken => 401,
+            ErrorCode::InsufficientScope => 403,
+            ErrorCode::ServerError => 500,
+            ErrorCode::TemporarilyUnavailable => 503,
+            _ => 400,
+        }
+    }
+}
+
+impl From<Problem> for OAuthError {
+    fn from(problem: Problem) -> Self {
+        let error = match problem.code.status() {
+            502 | 503 | 409 => ErrorCode::TemporarilyUnavailable,
+            _ => ErrorCode::ServerError,
+        };
+        Self::new(error, problem.detail)
+    }
+}
+
+impl From<StoreError> for OAuthError {
+    fn from(error: StoreError) -> Self {
+        Problem::from(error).into()
+    }
+}
+
+impl From<crate::KeyFailure> for OAuthError {
+    fn from(failure: crate::KeyFailure) -> Self {
+        Self::new(ErrorCode::ServerError, failure.to_string())
+    }
+}

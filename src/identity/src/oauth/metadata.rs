@@ -1,0 +1,63 @@
+//! What clients can find out by themselves.
+
+use serde_json::{Value, json};
+
+use super::AuthorizationServer;
+use crate::JwkSet;
+
+impl AuthorizationServer {
+    /// OpenID discovery, which is also the metadata of RFC 8414.
+    pub fn metadata(&self) -> Value {
+        let at = |path: &str| format!("{}{path}", self.issuer);
+        json!({
+            "issuer": self.issuer,
+            "authorization_endpoint": at("/oauth/authorize"),
+            "pushed_authorization_request_endpoint": at("/oauth/par"),
+            "token_endpoint": at("/oauth/token"),
+            "introspection_endpoint": at("/oauth/introspect"),
+            "revocation_endpoint": at("/oauth/revoke"),
+            "userinfo_endpoint": at("/oauth/userinfo"),
+            "jwks_uri": at("/oauth/jwks"),
+            "require_pushed_authorization_requests": true,
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
+            "grant_types_supported": ["authorization_code", "client_credentials"],
+            "code_challenge_methods_supported": ["S256"],
+            "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+            "token_endpoint_auth_signing_alg_values_supported": ["ES256"],
+            "introspection_endpoint_auth_methods_supported": ["private_key_jwt"],
+            "introspection_endpoint_auth_signing_alg_values_supported": ["ES256"],
+            "revocation_endpoint_auth_methods_supported": ["private_key_jwt"],
+            "revocation_endpoint_auth_signing_alg_values_supported": ["ES256"],
+            "authorization_response_iss_parameter_supported": true,
+            "authorization_details_types_supported": ["resident_data"],
+            "scopes_supported": ["openid", "ngsi-ld"],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["ES256"],
+            "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "ial", "aal"],
+            "claims_parameter_supported": false,
+            "request_parameter_supported": false,
+            "request_uri_parameter_supported": true,
+            "require_request_uri_registration": false,
+            // Access tokens are not bound to a key yet: neither mTLS nor DPoP.
+            "tls_client_certificate_bound_access_tokens": false,
+            "ui_locales_supported": ["ja", "en"],
+        })
+    }
+
+    /// Metadata of the NGSI-LD resource (RFC 9728).
+    pub fn resource_metadata(&self) -> Value {
+        json!({
+            "resource": self.resource,
+            "authorization_servers": [self.issuer],
+            "scopes_supported": ["openid", "ngsi-ld"],
+            "bearer_methods_supported": ["header"],
+            "authorization_details_types_supported": ["resident_data"],
+        })
+    }
+
+    /// The public keys that verify tokens.
+    pub fn jwks(&self) -> JwkSet {
+        self.keys.jwks()
+    }
+}

@@ -1,0 +1,144 @@
+//! Pushed authorization requests (RFC 9126).
+
+use serde::{Deserialize, Serialize};
+use tsunagu_domain::{ClientId, Timestamp};
+use tsunagu_store::{Expect, WriteSet};
+
+use super::{AuthorizationServer, ErrorCode, Form, OAuthError, ResidentData, details};
+use crate::jose::{sha256, unb64};
+use crate::records::{self, AUTHORIZATION_REQUESTS};
+use crate::services::seconds;
+
+const URN: &str = "urn:ietf:params:oauth:request_uri:";
+/// The browser must arrive with the `request_uri` within this, seconds.
+const TO_ARRIVE: i64 = 90;
+const LONGEST_STATE: usize = 1024;
+
+/// The answer to a pushed request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pushed {
+    /// To be given to the authorization endpoint.
+    pub request_uri: String,
+    /// Seconds.
+    pub expires_in: i64,
+}
+
+/// A pushed request as kept.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Request {
+    pub(super) client: ClientId,
+    pub(super) redirect_uri: String,
+    pub(super) code_challenge: String,
+    pub(super) scope: String,
+    pub(super) state: Option<String>,
+    pub(super) nonce: Option<String>,
+    pub(super) max_age: Option<i64>,
+    pub(super) details: Option<ResidentData>,
+    /// When the browser first arrived with it.
+    pub(super) opened: Option<Timestamp>,
+}
+
+/// The key of a `request_uri`; `None` when it is not one of ours.
+pub(super) fn key(request_uri: &str) -> Option<[u8; 32]> {
+    request_uri.strip_prefix(URN).map(|secret| sha256(secret.as_bytes()))
+}
+
+fn refuse<T>(why: &str) -> Result<T, OAuthError> {
+    Err(OAuthError::new(ErrorCode::InvalidRequest, why))
+}
+
+impl AuthorizationServer {
+    /// Takes a pushed authorization request.
+    pub async fn par(&self, form: &Form) -> Result<Pushed, OAuthError> {
+        let known = self.authenticate(form).await?;
+        let client = &known.client;
+        if form.get("request_uri").is_some() || form.get("request").is_some() {
+            return refuse("request_uri and request are not taken here: push the parameters themselves");
+        }
+        if !client.kind.consumes() || !client.bearer {
+            return Err(OAuthError::new(
+                ErrorCode::UnauthorizedClient,
+                "this client is not registered for logging residents in with bearer tokens",
+            ));
+        }
+        let redirect_uri = form.required("redirect_uri")?;
+        if !client.redirect_uris.iter().any(|uri| uri == redirect_uri) {
+            return refuse("the redirect_uri is not registered for this client, compared exactly");
+        }
+        if form.required("response_type")? != "code" {
+            return Err(OAuthError::new(ErrorCode::UnsupportedResponseType, "the response_type must be code"));
+        }
+        if form.get("response_mode").is_some_and(|mode| mode != "query") {
+            return refuse("the response_mode must be query");
+        }
+        let request = Request {
+            client: client.id.clone(),
+            redirect_uri: redirect_uri.to_owned(),
+            code_challenge: challenge(form)?.to_owned(),
+            scope: self.scope(form)?,
+            state: short(form, "state")?,
+            nonce: short(form, "nonce")?,
+            max_age: max_age(form)?,
+            details: match form.get("authorization_details") {
+                Some(text) => details::read(text, client, &self.services.catalogue)?,
+                None => None,
+            },
+            opened: None,
+        };
+        let secret = self.services.ids.secret();
+        let key = sha256(secret.as_bytes());
+        let until = self.services.clock.micros() + seconds(TO_ARRIVE);
+        let op = records::put(AUTHORIZATION_REQUESTS, &key, Some(until), &request, Expect::Absent)?;
+        self.services.store.commit(WriteSet::new(self.tenant.clone()).with(op)).await?;
+        Ok(Pushed { request_uri: format!("{URN}{secret}"), expires_in: TO_ARRIVE })
+    }
+
+    /// The scope of a login: `openid` must be in it, `ngsi-ld` may.
+    fn scope(&self, form: &Form) -> Result<String, OAuthError> {
+        self.target(form)?;
+        let scope = form.required("scope")?;
+        let known = scope.split(' ').all(|word| matches!(word, "openid" | "ngsi-ld"));
+        if known && scope.split(' ').any(|word| word == "openid") {
+            Ok(scope.to_owned())
+        } else {
+            Err(OAuthError::new(ErrorCode::InvalidScope, "the scope must be openid, with or without ngsi-ld"))
+        }
+    }
+
+    /// RFC 8707: the one resource there is may be named.
+    pub(super) fn target(&self, form: &Form) -> Result<(), OAuthError> {
+        if form.get("resource").is_none_or(|resource| resource == self.resource) {
+            Ok(())
+        } else {
+            Err(OAuthError::new(ErrorCode::InvalidTarget, "tokens are given for the ngsi-ld resource only"))
+        }
+    }
+}
+
+fn challenge(form: &Form) -> Result<&str, OAuthError> {
+    if form.get("code_challenge_method") != Some("S256") {
+        return refuse("the code_challenge_method must be S256");
+    }
+    let challenge = form.required("code_challenge")?;
+    if unb64(challenge).is_some_and(|bytes| bytes.len() == 32) {
+        Ok(challenge)
+    } else {
+        refuse("the code_challenge must be a sha-256 digest in base64url")
+    }
+}
+
+fn short(form: &Form, name: &str) -> Result<Option<String>, OAuthError> {
+    match form.get(name) {
+        Some(text) if text.len() > LONGEST_STATE => refuse("state and nonce may have 1024 bytes each"),
+        text => Ok(text.map(str::to_owned)),
+    }
+}
+
+fn max_age(form: &Form) -> Result<Option<i64>, OAuthError> {
+    match form.get("max_age").map(str::parse::<u32>) {
+        None => Ok(None),
+        Some(Ok(seconds)) => Ok(Some(i64::from(seconds))),
+        Some(Err(_)) => refuse("max_age must be a whole number of seconds"),
+    }
+}
