@@ -14,9 +14,9 @@ use tsunagu_policy as policy;
 use tsunagu_store::{Expect, Scan, WriteSet};
 use url::{Host, Url};
 
+use crate::Services;
 use crate::jose::{Jwk, JwkSet, RemoteKeys};
 use crate::records::{self, CLIENTS};
-use crate::Services;
 
 /// What a client is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,9 +140,10 @@ impl Client {
             return Err(wrong("/sector", "the sector of pairwise ids is missing"));
         }
         match (&self.jwks, &self.jwks_uri) {
-            (Some(keys), None) if keys.has_private_part() => {
-                Err(wrong("/jwks", "the key set holds a private key: it is not secret any more, make a new one"))
-            }
+            (Some(keys), None) if keys.has_private_part() => Err(wrong(
+                "/jwks",
+                "the key set holds a private key: it is not secret any more, make a new one",
+            )),
             (Some(keys), None) if keys.keys.iter().all(|key| key.point().is_none()) => {
                 Err(wrong("/jwks", "the key set holds no P-256 key for ES256"))
             }
@@ -158,7 +159,10 @@ pub fn to_policy(client: &Client, keys: &SectorKeys) -> Result<policy::Client, P
         None
     } else {
         let cipher = keys.sector(&client.sector).map_err(|_| {
-            Problem::new(ProblemCode::InternalError, "the pairwise key of the sector could not be derived")
+            Problem::new(
+                ProblemCode::InternalError,
+                "the pairwise key of the sector could not be derived",
+            )
         })?;
         Some(Arc::new(cipher))
     };
@@ -166,7 +170,11 @@ pub fn to_policy(client: &Client, keys: &SectorKeys) -> Result<policy::Client, P
     Ok(policy::Client {
         id: client.id.clone(),
         sector,
-        publishes: client.publishes.iter().map(|term| core.expand(term).into_owned()).collect(),
+        publishes: client
+            .publishes
+            .iter()
+            .map(|term| core.expand(term).into_owned())
+            .collect(),
         reads_open_data: client.reads_open_data,
         writes_open_data: client.writes_open_data,
     })
@@ -228,16 +236,32 @@ impl fmt::Debug for Clients {
 impl Clients {
     /// A register over the store.
     pub fn new(services: Services, sectors: Arc<SectorKeys>, outbound: Arc<Outbound>) -> Self {
-        Self { services, sectors, outbound, cache: RwLock::default() }
+        Self {
+            services,
+            sectors,
+            outbound,
+            cache: RwLock::default(),
+        }
     }
 
     /// The registration of a client, suspended or not.
-    pub async fn get(&self, tenant: &TenantId, id: &ClientId) -> Result<Option<Arc<Client>>, Problem> {
-        Ok(self.known(tenant, id).await?.map(|known| Arc::clone(&known.client)))
+    pub async fn get(
+        &self,
+        tenant: &TenantId,
+        id: &ClientId,
+    ) -> Result<Option<Arc<Client>>, Problem> {
+        Ok(self
+            .known(tenant, id)
+            .await?
+            .map(|known| Arc::clone(&known.client)))
     }
 
     /// An active client as the policy sees it.
-    pub async fn policy(&self, tenant: &TenantId, id: &ClientId) -> Result<Option<Arc<policy::Client>>, Problem> {
+    pub async fn policy(
+        &self,
+        tenant: &TenantId,
+        id: &ClientId,
+    ) -> Result<Option<Arc<policy::Client>>, Problem> {
         let known = self.known(tenant, id).await?.filter(|known| known.active());
         Ok(known.map(|known| Arc::clone(&known.policy)))
     }
@@ -247,16 +271,32 @@ impl Clients {
         client.check()?;
         for purpose in &client.purposes {
             if self.services.catalogue.purpose(purpose).is_none() {
-                return Err(wrong("/purposes", format!("the catalogue has no purpose '{purpose}'")));
+                return Err(wrong(
+                    "/purposes",
+                    format!("the catalogue has no purpose '{purpose}'"),
+                ));
             }
         }
         for class in &client.data_classes {
             if self.services.catalogue.data_class(class).is_none() {
-                return Err(wrong("/data_classes", format!("the catalogue has no data class '{class}'")));
+                return Err(wrong(
+                    "/data_classes",
+                    format!("the catalogue has no data class '{class}'"),
+                ));
             }
         }
-        let op = records::put(CLIENTS, client.id.as_str().as_bytes(), None, client, Expect::Any)?;
-        let receipt = self.services.store.commit(WriteSet::new(tenant.clone()).with(op)).await?;
+        let op = records::put(
+            CLIENTS,
+            client.id.as_str().as_bytes(),
+            None,
+            client,
+            Expect::Any,
+        )?;
+        let receipt = self
+            .services
+            .store
+            .commit(WriteSet::new(tenant.clone()).with(op))
+            .await?;
         self.keep(tenant, self.know(client.clone(), receipt.version)?);
         Ok(())
     }
@@ -264,22 +304,44 @@ impl Clients {
     /// Every client, by id.
     pub async fn list(&self, tenant: &TenantId) -> Result<Vec<Client>, Problem> {
         let mut all = Vec::new();
-        let mut page = Scan { limit: 200, ..Scan::default() };
+        let mut page = Scan {
+            limit: 200,
+            ..Scan::default()
+        };
         loop {
-            let found = records::scan::<Client>(&*self.services.store, tenant, CLIENTS, &page).await?;
-            let Some((last, _)) = found.last() else { return Ok(all) };
+            let found =
+                records::scan::<Client>(&*self.services.store, tenant, CLIENTS, &page).await?;
+            let Some((last, _)) = found.last() else {
+                return Ok(all);
+            };
             page.after = Some(last.clone());
             all.extend(found.into_iter().map(|(_, kept)| kept.data));
         }
     }
 
-    pub(crate) async fn known(&self, tenant: &TenantId, id: &ClientId) -> Result<Option<Arc<Known>>, Problem> {
+    pub(crate) async fn known(
+        &self,
+        tenant: &TenantId,
+        id: &ClientId,
+    ) -> Result<Option<Arc<Known>>, Problem> {
         let key = (tenant.clone(), id.clone());
-        if let Some(known) = self.cache.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        if let Some(known) = self
+            .cache
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+        {
             return Ok(Some(Arc::clone(known)));
         }
-        let read = records::read::<Client>(&*self.services.store, tenant, CLIENTS, id.as_str().as_bytes());
-        let Some(kept) = read.await? else { return Ok(None) };
+        let read = records::read::<Client>(
+            &*self.services.store,
+            tenant,
+            CLIENTS,
+            id.as_str().as_bytes(),
+        );
+        let Some(kept) = read.await? else {
+            return Ok(None);
+        };
         Ok(Some(self.keep(tenant, self.know(kept.data, kept.version)?)))
     }
 
@@ -289,10 +351,16 @@ impl Clients {
 
     fn know(&self, client: Client, version: u64) -> Result<Known, Problem> {
         let policy = Arc::new(to_policy(&client, &self.sectors)?);
-        let remote = client.jwks_uri.clone().map(|url| {
-            RemoteKeys::new(url, Arc::clone(&self.outbound), Arc::clone(self.clock()))
-        });
-        Ok(Known { client: Arc::new(client), policy, remote, version })
+        let remote = client
+            .jwks_uri
+            .clone()
+            .map(|url| RemoteKeys::new(url, Arc::clone(&self.outbound), Arc::clone(self.clock())));
+        Ok(Known {
+            client: Arc::new(client),
+            policy,
+            remote,
+            version,
+        })
     }
 
     /// Keeps the newest of what is known: a slow reader must not put an old registration over a new one.

@@ -27,7 +27,7 @@ pub use clients::{Client, ClientKind, ClientStatus, Clients, to_policy};
 pub use jose::{Jwk, JwkSet, KeyFailure, SigningKey, UserDataKey, UserDataKeyError};
 pub use linking::{LinkReview, MatchKeys, ReviewReason};
 pub use login::{
-    AcrLevels, Attempt, Begun, CallbackQuery, Gender, Identified, IdTokenError, LOGIN_SECONDS,
+    AcrLevels, Attempt, Begun, CallbackQuery, Gender, IdTokenError, Identified, LOGIN_SECONDS,
     LoginOutcome, LoginProvider, Logins, RefusalReason, VerifiedPerson, Xid, XidConfig,
 };
 pub use oauth::{
@@ -46,5 +46,8 @@ pub use sessions::{
 /// Lower-case hexadecimal.
 fn hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }

@@ -54,7 +54,9 @@ pub struct LinkReview {
 
 impl fmt::Debug for LinkReview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LinkReview").field("reason", &self.reason).finish_non_exhaustive()
+        f.debug_struct("LinkReview")
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
     }
 }
 
@@ -75,11 +77,19 @@ fn keys(digests: &DigestKey, town: &Municipality, traits: &Traits<'_>) -> Vec<[u
         let texts = [traits.birth_date, traits.gender.as_str(), &text];
         (!text.is_empty()).then(|| digests.digest(usage, &texts))
     };
-    let address = traits.address.map(|text| text::address(text, &town.prefecture, &town.county));
+    let address = traits
+        .address
+        .map(|text| text::address(text, &town.prefecture, &town.county));
     [
         address.and_then(|text| key("match address", text)),
-        traits.name.map(text::degraded_name).and_then(|text| key("match name", text)),
-        traits.kana.map(text::kana).and_then(|text| key("match kana", text)),
+        traits
+            .name
+            .map(text::degraded_name)
+            .and_then(|text| key("match name", text)),
+        traits
+            .kana
+            .map(text::kana)
+            .and_then(|text| key("match kana", text)),
     ]
     .into_iter()
     .flatten()
@@ -96,7 +106,10 @@ pub struct MatchKeys {
 impl MatchKeys {
     /// Keys under the same secret and for the same municipality as [`Residents`].
     pub fn new(digests: DigestKey, municipality: Municipality) -> Self {
-        Self { digests, municipality }
+        Self {
+            digests,
+            municipality,
+        }
     }
 
     fn of(&self, doc: Option<&EntityDoc>) -> Result<BTreeSet<[u8; 32]>, Problem> {
@@ -104,7 +117,9 @@ impl MatchKeys {
         let Some(doc) = doc.filter(|doc| doc.types().any(|t| t == record_type)) else {
             return Ok(BTreeSet::new());
         };
-        let entity = doc.decode().map_err(|_| person::internal("a stored record is damaged"))?;
+        let entity = doc
+            .decode()
+            .map_err(|_| person::internal("a stored record is damaged"))?;
         let (born, gender) = (text_of(&entity, "birthDate"), text_of(&entity, "gender"));
         let (name, kana) = (text_of(&entity, "name"), text_of(&entity, "nameKana"));
         let address = text_of(&entity, "address");
@@ -115,7 +130,9 @@ impl MatchKeys {
             name: name.as_deref(),
             kana: kana.as_deref(),
         };
-        Ok(keys(&self.digests, &self.municipality, &traits).into_iter().collect())
+        Ok(keys(&self.digests, &self.municipality, &traits)
+            .into_iter()
+            .collect())
     }
 }
 
@@ -126,8 +143,16 @@ fn text_of(entity: &Entity, term: &str) -> Option<String> {
         Value::String(text) => Some(text),
         Value::Object(parts) => {
             let part = |name: &str| parts.get(name).and_then(Value::as_str).unwrap_or_default();
-            let street = parts.get("streetAddress").or(parts.get("street")).and_then(Value::as_str);
-            Some(format!("{}{}{}", part("prefecture"), part("city"), street.unwrap_or_default()))
+            let street = parts
+                .get("streetAddress")
+                .or(parts.get("street"))
+                .and_then(Value::as_str);
+            Some(format!(
+                "{}{}{}",
+                part("prefecture"),
+                part("city"),
+                street.unwrap_or_default()
+            ))
         }
         _ => None,
     }
@@ -144,7 +169,9 @@ impl Consequence for MatchKeys {
         let (before, after) = (self.of(change.before)?, self.of(change.after)?);
         if let Some(doc) = change.before {
             let gone = before.difference(&after);
-            ops.extend(gone.map(|d| records::delete(MATCH_KEYS, &record_key(d, doc.id()), Expect::Any)));
+            ops.extend(
+                gone.map(|d| records::delete(MATCH_KEYS, &record_key(d, doc.id()), Expect::Any)),
+            );
         }
         if let Some(doc) = change.after {
             for digest in &after {
@@ -164,7 +191,10 @@ enum Match {
 
 impl Residents {
     pub(crate) fn keys_of(&self, person: &VerifiedPerson) -> Vec<String> {
-        let address = format!("{}{}{}", person.prefecture, person.city, person.street_address);
+        let address = format!(
+            "{}{}{}",
+            person.prefecture, person.city, person.street_address
+        );
         let name = format!("{}{}", person.family_name, person.given_name);
         let traits = Traits {
             birth_date: &person.birth_date,
@@ -173,7 +203,10 @@ impl Residents {
             name: Some(&name),
             kana: None,
         };
-        keys(&self.digests, &self.municipality, &traits).iter().map(|key| crate::hex(key)).collect()
+        keys(&self.digests, &self.municipality, &traits)
+            .iter()
+            .map(|key| crate::hex(key))
+            .collect()
     }
 
     /// Links the resident's municipal record if that is certain, else puts the resident before a person at the counter. Linked
@@ -199,9 +232,19 @@ impl Residents {
     }
 
     /// Residents before a person at the counter, in no particular order; `after` is the last of the previous page.
-    pub async fn reviews(&self, tenant: &TenantId, after: Option<TsunoId>, limit: usize) -> Result<Vec<LinkReview>, Problem> {
-        let page = Scan { limit, after: after.map(|id| id.as_bytes().to_vec()), ..Scan::default() };
-        let found = records::scan::<LinkReview>(&*self.services.store, tenant, LINK_REVIEWS, &page).await?;
+    pub async fn reviews(
+        &self,
+        tenant: &TenantId,
+        after: Option<TsunoId>,
+        limit: usize,
+    ) -> Result<Vec<LinkReview>, Problem> {
+        let page = Scan {
+            limit,
+            after: after.map(|id| id.as_bytes().to_vec()),
+            ..Scan::default()
+        };
+        let found =
+            records::scan::<LinkReview>(&*self.services.store, tenant, LINK_REVIEWS, &page).await?;
         Ok(found.into_iter().map(|(_, kept)| kept.data).collect())
     }
 
@@ -209,8 +252,17 @@ impl Residents {
         let mut agreeing: BTreeMap<String, usize> = BTreeMap::new();
         for key in &resident.match_keys {
             let prefix = unhex(key);
-            let page = Scan { prefix: prefix.clone(), limit: MOST, ..Scan::default() };
-            for (key, _) in self.services.store.records(tenant, MATCH_KEYS, &page).await? {
+            let page = Scan {
+                prefix: prefix.clone(),
+                limit: MOST,
+                ..Scan::default()
+            };
+            for (key, _) in self
+                .services
+                .store
+                .records(tenant, MATCH_KEYS, &page)
+                .await?
+            {
                 if let Some(Ok(id)) = key.strip_prefix(prefix.as_slice()).map(std::str::from_utf8) {
                     *agreeing.entry(id.to_owned()).or_default() += 1;
                 }
@@ -221,7 +273,8 @@ impl Residents {
         let (mut enough, mut some) = (Vec::new(), Vec::new());
         for (id, keys) in agreeing {
             let found = self.services.store.entity(&view, &id).await?;
-            let free = found.is_some_and(|found| found.doc.attributes().all(|a| a.name() != person));
+            let free =
+                found.is_some_and(|found| found.doc.attributes().all(|a| a.name() != person));
             if free && keys >= ENOUGH {
                 enough.push(id.clone());
             }
@@ -237,19 +290,32 @@ impl Residents {
     }
 
     /// Writes the link on both sides and its record of access, in one transaction. `None`: something changed meanwhile.
-    async fn join(&self, tenant: &TenantId, id: TsunoId, record: &str) -> Result<Option<Resident>, Problem> {
+    async fn join(
+        &self,
+        tenant: &TenantId,
+        id: TsunoId,
+        record: &str,
+    ) -> Result<Option<Resident>, Problem> {
         let store = &*self.services.store;
         let now = self.services.clock.micros();
         let (view, person) = (self.services.view(tenant, "link")?, iri("person"));
-        let (Some(found), Some(kept)) = (store.entity(&view, record).await?, self.kept(tenant, id).await?)
-        else {
+        let (Some(found), Some(kept)) = (
+            store.entity(&view, record).await?,
+            self.kept(tenant, id).await?,
+        ) else {
             return Ok(None);
         };
         if let Some(linked) = &kept.data.linked_record {
-            tracing::debug!(same = linked == record, "a record was linked at the same moment");
+            tracing::debug!(
+                same = linked == record,
+                "a record was linked at the same moment"
+            );
             return Ok(Some(kept.data));
         }
-        let mut entity = found.doc.decode().map_err(|_| person::internal("a stored record is damaged"))?;
+        let mut entity = found
+            .doc
+            .decode()
+            .map_err(|_| person::internal("a stored record is damaged"))?;
         if entity.attribute(&person).is_some() {
             return Ok(None);
         }
@@ -261,14 +327,25 @@ impl Residents {
         entity.modified_at = now;
         let mut resident = kept.data;
         resident.linked_record = Some(record.to_owned());
-        let mut access = self.services.access("platform:link".to_owned(), Some(id), Action::Link);
+        let mut access = self
+            .services
+            .access("platform:link".to_owned(), Some(id), Action::Link);
         access.types = vec![iri("ResidentRecord")];
         access.attributes = vec![person];
         "two-keys-agree".clone_into(&mut access.reason);
         access.count = 1;
         let mut set = WriteSet::new(tenant.clone())
-            .with(Op::PutEntity { doc: EntityDoc::from(&entity), expect: Expect::Version(found.version) })
-            .with(records::put(RESIDENTS, id.as_bytes(), None, &resident, Expect::Version(kept.version))?)
+            .with(Op::PutEntity {
+                doc: EntityDoc::from(&entity),
+                expect: Expect::Version(found.version),
+            })
+            .with(records::put(
+                RESIDENTS,
+                id.as_bytes(),
+                None,
+                &resident,
+                Expect::Version(kept.version),
+            )?)
             .with(records::delete(LINK_REVIEWS, id.as_bytes(), Expect::Any));
         set.ops.extend(self.services.log.ops(&access)?);
         Ok(records::try_commit(store, set).await?.then_some(resident))
@@ -284,8 +361,15 @@ impl Residents {
         let id = resident.tsuno_id;
         let store = &*self.services.store;
         let known = records::read::<LinkReview>(store, tenant, LINK_REVIEWS, id.as_bytes()).await?;
-        let since = known.as_ref().map_or(self.services.clock.micros(), |kept| kept.data.since);
-        let review = LinkReview { tsuno_id: id, reason, candidates, since };
+        let since = known
+            .as_ref()
+            .map_or(self.services.clock.micros(), |kept| kept.data.since);
+        let review = LinkReview {
+            tsuno_id: id,
+            reason,
+            candidates,
+            since,
+        };
         if known.is_some_and(|kept| kept.data == review) {
             return Ok(());
         }
@@ -296,7 +380,13 @@ impl Residents {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> =
-        text.chars().filter_map(|c| c.to_digit(16)).filter_map(|d| u8::try_from(d).ok()).collect();
-    digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| (byte << 4) | digit)).collect()
+    let digits: Vec<u8> = text
+        .chars()
+        .filter_map(|c| c.to_digit(16))
+        .filter_map(|d| u8::try_from(d).ok())
+        .collect();
+    digits
+        .chunks_exact(2)
+        .map(|pair| pair.iter().fold(0, |byte, digit| (byte << 4) | digit))
+        .collect()
 }

@@ -220,7 +220,8 @@ struct Pending {
 /// A path on this site and nothing else: no scheme, no host, nothing a browser turns into one.
 fn local_path(return_to: &str) -> &str {
     let tricky = |c: char| c == '\\' || c.is_control() || c.is_whitespace();
-    let local = return_to.starts_with('/') && !return_to.starts_with("//") && !return_to.contains(tricky);
+    let local =
+        return_to.starts_with('/') && !return_to.starts_with("//") && !return_to.contains(tricky);
     if local { return_to } else { "/" }
 }
 
@@ -234,7 +235,13 @@ impl Logins {
         providers: Vec<Arc<dyn LoginProvider>>,
         base: Url,
     ) -> Self {
-        Self { services, residents, sessions, providers, base }
+        Self {
+            services,
+            residents,
+            sessions,
+            providers,
+            base,
+        }
     }
 
     /// The providers' names.
@@ -243,19 +250,36 @@ impl Logins {
     }
 
     fn provider(&self, name: &str) -> Result<&Arc<dyn LoginProvider>, Problem> {
-        self.providers.iter().find(|p| p.name() == name).ok_or_else(Problem::not_found)
+        self.providers
+            .iter()
+            .find(|p| p.name() == name)
+            .ok_or_else(Problem::not_found)
     }
 
     /// Begins a login. `return_to` is where the resident wanted to go; anything but a local path becomes `/`.
-    pub async fn begin(&self, tenant: &TenantId, provider: &str, return_to: &str) -> Result<Begun, Problem> {
+    pub async fn begin(
+        &self,
+        tenant: &TenantId,
+        provider: &str,
+        return_to: &str,
+    ) -> Result<Begun, Problem> {
         let adapter = self.provider(provider)?;
-        let callback = format!("{}/login/{provider}/callback", self.base.as_str().trim_end_matches('/'));
+        let callback = format!(
+            "{}/login/{provider}/callback",
+            self.base.as_str().trim_end_matches('/')
+        );
         let attempt = Attempt::new(&*self.services.ids, callback);
         let unavailable = |reason: RefusalReason| {
             tracing::warn!(%reason, provider, "a login could not be begun");
-            Problem::new(tsunagu_domain::ProblemCode::BadGateway, "the identity provider does not answer; try again later")
+            Problem::new(
+                tsunagu_domain::ProblemCode::BadGateway,
+                "the identity provider does not answer; try again later",
+            )
         };
-        let redirect = adapter.authorization_url(&attempt).await.map_err(unavailable)?;
+        let redirect = adapter
+            .authorization_url(&attempt)
+            .await
+            .map_err(unavailable)?;
         let cookie = self.services.ids.secret();
         let key = sha256(attempt.state.as_bytes());
         let pending = Pending {
@@ -266,7 +290,10 @@ impl Logins {
         };
         let until = self.services.clock.micros() + seconds(LOGIN_SECONDS);
         let op = records::put(LOGINS, &key, Some(until), &pending, Expect::Absent)?;
-        self.services.store.commit(WriteSet::new(tenant.clone()).with(op)).await?;
+        self.services
+            .store
+            .commit(WriteSet::new(tenant.clone()).with(op))
+            .await?;
         Ok(Begun { redirect, cookie })
     }
 
@@ -286,12 +313,18 @@ impl Logins {
         let Some(pending) = self.take(tenant, provider, query, cookie).await? else {
             return refused(RefusalReason::State);
         };
-        if query.iss.as_deref().is_some_and(|iss| iss != adapter.issuer()) {
+        if query
+            .iss
+            .as_deref()
+            .is_some_and(|iss| iss != adapter.issuer())
+        {
             return refused(RefusalReason::Issuer);
         }
         let code = match (&query.code, query.error.as_deref()) {
             (_, Some("access_denied")) => {
-                return Ok(LoginOutcome::Cancelled { return_to: pending.return_to });
+                return Ok(LoginOutcome::Cancelled {
+                    return_to: pending.return_to,
+                });
             }
             (_, Some(_)) => return refused(RefusalReason::ProviderError),
             (None, None) => return refused(RefusalReason::Code),
@@ -301,11 +334,24 @@ impl Logins {
             Ok(identified) => identified,
             Err(reason) => return refused(reason),
         };
-        match self.residents.sign_in(tenant, provider, &identified).await? {
-            Signed::In { resident, first_time } => {
-                let begin = self.sessions.begin(tenant, resident.tsuno_id, identified.assurance);
+        match self
+            .residents
+            .sign_in(tenant, provider, &identified)
+            .await?
+        {
+            Signed::In {
+                resident,
+                first_time,
+            } => {
+                let begin = self
+                    .sessions
+                    .begin(tenant, resident.tsuno_id, identified.assurance);
                 let session = begin.await?;
-                Ok(LoginOutcome::SignedIn { session, return_to: pending.return_to, first_time })
+                Ok(LoginOutcome::SignedIn {
+                    session,
+                    return_to: pending.return_to,
+                    first_time,
+                })
             }
             Signed::NotResident { residency } => Ok(LoginOutcome::NotResident { residency }),
         }
@@ -320,7 +366,9 @@ impl Logins {
         query: &CallbackQuery,
         cookie: Option<&str>,
     ) -> Result<Option<Pending>, Problem> {
-        let (Some(state), Some(cookie)) = (query.state.as_deref(), cookie) else { return Ok(None) };
+        let (Some(state), Some(cookie)) = (query.state.as_deref(), cookie) else {
+            return Ok(None);
+        };
         let key = sha256(state.as_bytes());
         let store = &*self.services.store;
         let Some(kept) = records::read::<Pending>(store, tenant, LOGINS, &key).await? else {
@@ -332,8 +380,11 @@ impl Logins {
         if !ours {
             return Ok(None);
         }
-        let set = WriteSet::new(tenant.clone())
-            .with(records::delete(LOGINS, &key, Expect::Version(kept.version)));
+        let set = WriteSet::new(tenant.clone()).with(records::delete(
+            LOGINS,
+            &key,
+            Expect::Version(kept.version),
+        ));
         Ok(records::try_commit(store, set).await?.then_some(kept.data))
     }
 }
@@ -345,7 +396,15 @@ mod tests {
     #[test]
     fn only_local_paths_are_returned_to() {
         assert_eq!(local_path("/me?tab=coins"), "/me?tab=coins");
-        for open in ["", "me", "//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example", "/a\nb"] {
+        for open in [
+            "",
+            "me",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/\t/evil.example",
+            "/a\nb",
+        ] {
             assert_eq!(local_path(open), "/", "{open:?}");
         }
     }

@@ -66,7 +66,9 @@ pub struct Parts {
 
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts").field("issuer", &self.issuer).finish_non_exhaustive()
+        f.debug_struct("Parts")
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
     }
 }
 
@@ -86,7 +88,9 @@ pub struct AuthorizationServer {
 
 impl fmt::Debug for AuthorizationServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthorizationServer").field("issuer", &self.issuer).finish_non_exhaustive()
+        f.debug_struct("AuthorizationServer")
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
     }
 }
 
@@ -95,10 +99,14 @@ impl AuthorizationServer {
     pub fn new(parts: Parts) -> Result<Self, Problem> {
         let issuer = parts.issuer.trim_end_matches('/').to_owned();
         let usable = Url::parse(&issuer).is_ok_and(|url| {
-            matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
+            matches!(url.scheme(), "http" | "https")
+                && url.query().is_none()
+                && url.fragment().is_none()
         });
         if !usable {
-            return Err(crate::person::internal("the issuer is not an absolute http(s) url"));
+            return Err(crate::person::internal(
+                "the issuer is not an absolute http(s) url",
+            ));
         }
         Ok(Self {
             resource: format!("{issuer}/ngsi-ld"),
@@ -136,6 +144,9 @@ impl AuthorizationServer {
     }
 
     fn knows_revoked(&self, jti: &str) -> bool {
-        self.revoked.read().unwrap_or_else(PoisonError::into_inner).contains_key(jti)
+        self.revoked
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(jti)
     }
 }

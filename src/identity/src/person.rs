@@ -19,8 +19,14 @@ pub(crate) fn internal(what: &str) -> Problem {
 }
 
 /// The attributes that verified data become.
-const ATTRIBUTES: [&str; 6] =
-    ["name", "familyName", "givenName", "birthDate", "gender", "address"];
+const ATTRIBUTES: [&str; 6] = [
+    "name",
+    "familyName",
+    "givenName",
+    "birthDate",
+    "gender",
+    "address",
+];
 
 /// Their expanded names.
 pub(crate) fn attribute_names() -> Vec<String> {
@@ -28,7 +34,11 @@ pub(crate) fn attribute_names() -> Vec<String> {
 }
 
 /// A new Person.
-pub(crate) fn entity(id: TsunoId, person: &VerifiedPerson, now: Timestamp) -> Result<Entity, Problem> {
+pub(crate) fn entity(
+    id: TsunoId,
+    person: &VerifiedPerson,
+    now: Timestamp,
+) -> Result<Entity, Problem> {
     let mut entity = Entity::new(id.urn(), iri("Person"), now);
     entity.subject = Some(id.to_string());
     apply(&mut entity, person, now)?;
@@ -36,7 +46,11 @@ pub(crate) fn entity(id: TsunoId, person: &VerifiedPerson, now: Timestamp) -> Re
 }
 
 /// Writes verified data over what the Person says. Unchanged attributes stay untouched.
-pub(crate) fn apply(entity: &mut Entity, person: &VerifiedPerson, now: Timestamp) -> Result<(), Problem> {
+pub(crate) fn apply(
+    entity: &mut Entity,
+    person: &VerifiedPerson,
+    now: Timestamp,
+) -> Result<(), Problem> {
     let address = json!({
         "prefecture": person.prefecture,
         "city": person.city,
@@ -52,7 +66,10 @@ pub(crate) fn apply(entity: &mut Entity, person: &VerifiedPerson, now: Timestamp
         address,
     ];
     for (term, value) in ATTRIBUTES.iter().zip(values) {
-        let texts = [value.as_str(), value.get("streetAddress").and_then(|v| v.as_str())];
+        let texts = [
+            value.as_str(),
+            value.get("streetAddress").and_then(|v| v.as_str()),
+        ];
         if texts.into_iter().flatten().any(individual_number::is_in) {
             return Err(Problem::new(
                 ProblemCode::IndividualNumber,

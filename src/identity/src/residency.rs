@@ -8,10 +8,53 @@ use crate::services::DigestKey;
 use crate::text;
 
 const PREFECTURES: [&str; 47] = [
-    "北海道", "青森県", "岩手県", "宮城県", "秋田県", "山形県", "福島県", "茨城県", "栃木県", "群馬県", "埼玉県", "千葉県",
-    "東京都", "神奈川県", "新潟県", "富山県", "石川県", "福井県", "山梨県", "長野県", "岐阜県", "静岡県", "愛知県", "三重県",
-    "滋賀県", "京都府", "大阪府", "兵庫県", "奈良県", "和歌山県", "鳥取県", "島根県", "岡山県", "広島県", "山口県", "徳島県",
-    "香川県", "愛媛県", "高知県", "福岡県", "佐賀県", "長崎県", "熊本県", "大分県", "宮崎県", "鹿児島県", "沖縄県",
+    "北海道",
+    "青森県",
+    "岩手県",
+    "宮城県",
+    "秋田県",
+    "山形県",
+    "福島県",
+    "茨城県",
+    "栃木県",
+    "群馬県",
+    "埼玉県",
+    "千葉県",
+    "東京都",
+    "神奈川県",
+    "新潟県",
+    "富山県",
+    "石川県",
+    "福井県",
+    "山梨県",
+    "長野県",
+    "岐阜県",
+    "静岡県",
+    "愛知県",
+    "三重県",
+    "滋賀県",
+    "京都府",
+    "大阪府",
+    "兵庫県",
+    "奈良県",
+    "和歌山県",
+    "鳥取県",
+    "島根県",
+    "岡山県",
+    "広島県",
+    "山口県",
+    "徳島県",
+    "香川県",
+    "愛媛県",
+    "高知県",
+    "福岡県",
+    "佐賀県",
+    "長崎県",
+    "熊本県",
+    "大分県",
+    "宮崎県",
+    "鹿児島県",
+    "沖縄県",
 ];
 
 /// The municipality whose residents are meant.
@@ -77,12 +120,22 @@ impl Municipality {
             return Verdict::Resident;
         }
         // The town's own name without its kind, or an old one, is no form we know.
-        let stem: String = name.chars().take(name.chars().count().saturating_sub(1)).collect();
+        let stem: String = name
+            .chars()
+            .take(name.chars().count().saturating_sub(1))
+            .collect();
         if !stem.is_empty() && after.starts_with(stem.as_str()) {
             return Verdict::NeedsCounter;
         }
-        let names_another = after.chars().position(|c| matches!(c, '市' | '町' | '村')).is_some_and(|at| at > 0);
-        if names_another { Verdict::NonResident } else { Verdict::NeedsCounter }
+        let names_another = after
+            .chars()
+            .position(|c| matches!(c, '市' | '町' | '村'))
+            .is_some_and(|at| at > 0);
+        if names_another {
+            Verdict::NonResident
+        } else {
+            Verdict::NeedsCounter
+        }
     }
 
     pub(crate) fn decide(
@@ -92,7 +145,11 @@ impl Municipality {
         now: Timestamp,
         provider: &str,
     ) -> Residency {
-        let texts = [person.prefecture.as_str(), &person.city, &person.street_address];
+        let texts = [
+            person.prefecture.as_str(),
+            &person.city,
+            &person.street_address,
+        ];
         Residency {
             verdict: self.judge(texts[0], texts[1], texts[2]),
             evidence: crate::hex(&key.digest("residency evidence", &texts)),
@@ -115,11 +172,21 @@ mod tests {
             name: "都農町".to_owned(),
         };
         for (prefecture, city, rest, verdict) in [
-            ("宮崎県", "児湯郡都農町", "大字川北4874番地2", Verdict::Resident),
+            (
+                "宮崎県",
+                "児湯郡都農町",
+                "大字川北4874番地2",
+                Verdict::Resident,
+            ),
             ("宮崎県", "都農町", "大字川北4874番地2", Verdict::Resident),
             ("宮崎県", "児湯郡　都農町", "", Verdict::Resident),
             ("", "", "宮崎県児湯郡都農町大字川北１", Verdict::Resident),
-            ("宮崎県", "宮崎県児湯郡都農町", "大字川北", Verdict::Resident),
+            (
+                "宮崎県",
+                "宮崎県児湯郡都農町",
+                "大字川北",
+                Verdict::Resident,
+            ),
             ("宮崎県", "日向市", "大字富高207番地3", Verdict::NonResident),
             ("宮崎県", "児湯郡川南町", "大字川南", Verdict::NonResident),
             ("宮崎県", "児湯郡西米良村", "大字村所", Verdict::NonResident),
@@ -133,7 +200,11 @@ mod tests {
             ("Miyazaki", "Tsuno-cho", "Kawakita", Verdict::NeedsCounter),
             ("", "", "", Verdict::NeedsCounter),
         ] {
-            assert_eq!(tsuno.judge(prefecture, city, rest), verdict, "{prefecture}|{city}|{rest}");
+            assert_eq!(
+                tsuno.judge(prefecture, city, rest),
+                verdict,
+                "{prefecture}|{city}|{rest}"
+            );
         }
     }
 }

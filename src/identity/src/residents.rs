@@ -43,7 +43,10 @@ impl fmt::Debug for Resident {
 /// How signing in ended.
 pub(crate) enum Signed {
     /// With a resident.
-    In { resident: Resident, first_time: bool },
+    In {
+        resident: Resident,
+        first_time: bool,
+    },
     /// No id was issued.
     NotResident { residency: Residency },
 }
@@ -65,17 +68,31 @@ impl fmt::Debug for Residents {
 }
 
 fn identity_key(identified: &Identified) -> [u8; 32] {
-    sha256(&[identified.issuer.as_bytes(), &[0], identified.subject.as_bytes()].concat())
+    sha256(
+        &[
+            identified.issuer.as_bytes(),
+            &[0],
+            identified.subject.as_bytes(),
+        ]
+        .concat(),
+    )
 }
 
 pub(crate) fn busy() -> Problem {
-    Problem::new(ProblemCode::Conflict, "too much happened to this resident at the same moment; try again")
+    Problem::new(
+        ProblemCode::Conflict,
+        "too much happened to this resident at the same moment; try again",
+    )
 }
 
 impl Residents {
     /// The register of one municipality's residents.
     pub fn new(services: Services, municipality: Municipality, digests: DigestKey) -> Arc<Self> {
-        Arc::new(Self { services, municipality, digests })
+        Arc::new(Self {
+            services,
+            municipality,
+            digests,
+        })
     }
 
     /// The resident of this id.
@@ -83,7 +100,11 @@ impl Residents {
         Ok(self.kept(tenant, id).await?.map(|kept| kept.data))
     }
 
-    pub(crate) async fn kept(&self, tenant: &TenantId, id: TsunoId) -> Result<Option<Kept<Resident>>, Problem> {
+    pub(crate) async fn kept(
+        &self,
+        tenant: &TenantId,
+        id: TsunoId,
+    ) -> Result<Option<Kept<Resident>>, Problem> {
         let store = &*self.services.store;
         Ok(records::read(store, tenant, RESIDENTS, id.as_bytes()).await?)
     }
@@ -91,14 +112,25 @@ impl Residents {
     /// Finds or registers the person whom a provider vouched for, and links the municipal record where that is certain.
     ///
     /// The same person gets the same id whenever and however often at once this is called.
-    pub(crate) async fn sign_in(&self, tenant: &TenantId, provider: &str, who: &Identified) -> Result<Signed, Problem> {
+    pub(crate) async fn sign_in(
+        &self,
+        tenant: &TenantId,
+        provider: &str,
+        who: &Identified,
+    ) -> Result<Signed, Problem> {
         let now = self.services.clock.micros();
-        let residency = self.municipality.decide(&who.person, &self.digests, now, provider);
+        let residency = self
+            .municipality
+            .decide(&who.person, &self.digests, now, provider);
         for _ in 0..ATTEMPTS {
             let store = &*self.services.store;
-            let known = records::read::<TsunoId>(store, tenant, IDENTITIES, &identity_key(who)).await?;
+            let known =
+                records::read::<TsunoId>(store, tenant, IDENTITIES, &identity_key(who)).await?;
             let signed = match known {
-                Some(known) => self.refresh(tenant, provider, who, known.data, &residency).await?,
+                Some(known) => {
+                    self.refresh(tenant, provider, who, known.data, &residency)
+                        .await?
+                }
                 None if residency.verdict == Verdict::Resident => {
                     self.register(tenant, provider, who, &residency).await?
                 }
@@ -109,7 +141,10 @@ impl Residents {
             };
             if let Some((resident, first_time)) = signed {
                 let resident = self.link(tenant, resident).await?;
-                return Ok(Signed::In { resident, first_time });
+                return Ok(Signed::In {
+                    resident,
+                    first_time,
+                });
             }
         }
         Err(busy())
@@ -135,10 +170,26 @@ impl Residents {
         };
         let entity = person::entity(id, &who.person, now)?;
         let mut set = WriteSet::new(tenant.clone())
-            .with(records::put(IDENTITIES, &identity_key(who), None, &id, Expect::Absent)?)
-            .with(records::put(RESIDENTS, id.as_bytes(), None, &resident, Expect::Absent)?)
-            .with(Op::PutEntity { doc: EntityDoc::from(&entity), expect: Expect::Absent });
-        set.ops.extend(self.written(provider, id, Action::Identify, "tsuno-id-issued")?);
+            .with(records::put(
+                IDENTITIES,
+                &identity_key(who),
+                None,
+                &id,
+                Expect::Absent,
+            )?)
+            .with(records::put(
+                RESIDENTS,
+                id.as_bytes(),
+                None,
+                &resident,
+                Expect::Absent,
+            )?)
+            .with(Op::PutEntity {
+                doc: EntityDoc::from(&entity),
+                expect: Expect::Absent,
+            });
+        set.ops
+            .extend(self.written(provider, id, Action::Identify, "tsuno-id-issued")?);
         let done = records::try_commit(&*self.services.store, set).await?;
         Ok(done.then_some((resident, true)))
     }
@@ -162,13 +213,22 @@ impl Residents {
             let found = self.services.store.entity(&view, &id.urn()).await?;
             let (mut entity, expect) = match found {
                 Some(found) => {
-                    let entity = found.doc.decode().map_err(|_| person::internal("a stored person is damaged"))?;
+                    let entity = found
+                        .doc
+                        .decode()
+                        .map_err(|_| person::internal("a stored person is damaged"))?;
                     (entity, Expect::Version(found.version))
                 }
-                None => (person::entity(id, &who.person, self.services.clock.micros())?, Expect::Absent),
+                None => (
+                    person::entity(id, &who.person, self.services.clock.micros())?,
+                    Expect::Absent,
+                ),
             };
             person::apply(&mut entity, &who.person, self.services.clock.micros())?;
-            set.ops.push(Op::PutEntity { doc: EntityDoc::from(&entity), expect });
+            set.ops.push(Op::PutEntity {
+                doc: EntityDoc::from(&entity),
+                expect,
+            });
             resident.verified = verified;
             resident.match_keys = self.keys_of(&who.person);
         }
@@ -180,14 +240,22 @@ impl Residents {
             &resident,
             Expect::Version(kept.version),
         )?);
-        set.ops.extend(self.written(provider, id, Action::Identify, "login")?);
+        set.ops
+            .extend(self.written(provider, id, Action::Identify, "login")?);
         let done = records::try_commit(&*self.services.store, set).await?;
         Ok(done.then_some((resident, false)))
     }
 
     /// Writes down that somebody's verified data were looked at and no id was issued.
-    async fn turn_away(&self, tenant: &TenantId, provider: &str, residency: &Residency) -> Result<(), Problem> {
-        let mut access = self.services.access(format!("platform:login-{provider}"), None, Action::Identify);
+    async fn turn_away(
+        &self,
+        tenant: &TenantId,
+        provider: &str,
+        residency: &Residency,
+    ) -> Result<(), Problem> {
+        let mut access =
+            self.services
+                .access(format!("platform:login-{provider}"), None, Action::Identify);
         access.types = vec![iri("Person")];
         access.attributes = person::attribute_names();
         access.decision = Decision::Denied;
@@ -200,8 +268,16 @@ impl Residents {
         Ok(())
     }
 
-    fn written(&self, provider: &str, id: TsunoId, action: Action, reason: &str) -> Result<Vec<Op>, Problem> {
-        let mut access = self.services.access(format!("platform:login-{provider}"), Some(id), action);
+    fn written(
+        &self,
+        provider: &str,
+        id: TsunoId,
+        action: Action,
+        reason: &str,
+    ) -> Result<Vec<Op>, Problem> {
+        let mut access =
+            self.services
+                .access(format!("platform:login-{provider}"), Some(id), action);
         access.types = vec![iri("Person")];
         access.attributes = person::attribute_names();
         reason.clone_into(&mut access.reason);

@@ -2,11 +2,40 @@
 
 /// Substitute characters: JPKI certificates and many systems write the right one for the left one.
 const VARIANTS: [(char, char); 34] = [
-    ('髙', '高'), ('﨑', '崎'), ('嵜', '崎'), ('𠮷', '吉'), ('邊', '辺'), ('邉', '辺'), ('齋', '斎'), ('斉', '斎'),
-    ('齊', '斎'), ('濵', '浜'), ('濱', '浜'), ('澤', '沢'), ('德', '徳'), ('栁', '柳'), ('桒', '桑'), ('廣', '広'),
-    ('國', '国'), ('櫻', '桜'), ('龍', '竜'), ('瀧', '滝'), ('惠', '恵'), ('眞', '真'), ('靜', '静'), ('榮', '栄'),
-    ('圓', '円'), ('嶋', '島'), ('嶌', '島'), ('塚', '塚'), ('曻', '昇'), ('彌', '弥'), ('鐵', '鉄'), ('黑', '黒'),
-    ('凜', '凛'), ('羽', '羽'),
+    ('髙', '高'),
+    ('﨑', '崎'),
+    ('嵜', '崎'),
+    ('𠮷', '吉'),
+    ('邊', '辺'),
+    ('邉', '辺'),
+    ('齋', '斎'),
+    ('斉', '斎'),
+    ('齊', '斎'),
+    ('濵', '浜'),
+    ('濱', '浜'),
+    ('澤', '沢'),
+    ('德', '徳'),
+    ('栁', '柳'),
+    ('桒', '桑'),
+    ('廣', '広'),
+    ('國', '国'),
+    ('櫻', '桜'),
+    ('龍', '竜'),
+    ('瀧', '滝'),
+    ('惠', '恵'),
+    ('眞', '真'),
+    ('靜', '静'),
+    ('榮', '栄'),
+    ('圓', '円'),
+    ('嶋', '島'),
+    ('嶌', '島'),
+    ('塚', '塚'),
+    ('曻', '昇'),
+    ('彌', '弥'),
+    ('鐵', '鉄'),
+    ('黑', '黒'),
+    ('凜', '凛'),
+    ('羽', '羽'),
 ];
 
 const HALF_KANA: &str = "ｦｧｨｩｪｫｬｭｮｯｰｱｲｳｴｵｶｷｸｹｺｻｼｽｾｿﾀﾁﾂﾃﾄﾅﾆﾇﾈﾉﾊﾋﾌﾍﾎﾏﾐﾑﾒﾓﾔﾕﾖﾗﾘﾙﾚﾛﾜﾝ";
@@ -15,7 +44,10 @@ const PLAIN: &str = "ウカキクケコサシスセソタチツテトハヒフ�
 const VOICED: &str = "ヴガギグゲゴザジズゼゾダヂヅデドバビブベボ";
 
 fn pair(from: &str, to: &str, c: char) -> Option<char> {
-    from.chars().zip(to.chars()).find(|(f, _)| *f == c).map(|(_, t)| t)
+    from.chars()
+        .zip(to.chars())
+        .find(|(f, _)| *f == c)
+        .map(|(_, t)| t)
 }
 
 fn is_variant_selector(c: char) -> bool {
@@ -49,7 +81,12 @@ pub(crate) fn degraded_name(text: &str) -> String {
     width(text)
         .chars()
         .filter(|c| !matches!(c, '・' | '･' | ',' | '.'))
-        .map(|c| VARIANTS.iter().find(|(from, _)| *from == c).map_or(c, |(_, to)| *to))
+        .map(|c| {
+            VARIANTS
+                .iter()
+                .find(|(from, _)| *from == c)
+                .map_or(c, |(_, to)| *to)
+        })
         .flat_map(char::to_uppercase)
         .collect()
 }
@@ -70,13 +107,26 @@ pub(crate) fn address(text: &str, prefecture: &str, county: &str) -> String {
     let mut rest = degraded_name(text);
     for lead in [prefecture, county] {
         let lead = degraded_name(lead);
-        if let Some(after) = rest.strip_prefix(lead.as_str()).filter(|_| !lead.is_empty()) {
+        if let Some(after) = rest
+            .strip_prefix(lead.as_str())
+            .filter(|_| !lead.is_empty())
+        {
             rest = after.to_owned();
         }
     }
     for (from, to) in [
-        ("大字", ""), ("番地の", "-"), ("番地", "-"), ("丁目", "-"), ("番", "-"), ("号", "-"),
-        ("‐", "-"), ("‑", "-"), ("–", "-"), ("—", "-"), ("−", "-"), ("ー", "-"),
+        ("大字", ""),
+        ("番地の", "-"),
+        ("番地", "-"),
+        ("丁目", "-"),
+        ("番", "-"),
+        ("号", "-"),
+        ("‐", "-"),
+        ("‑", "-"),
+        ("–", "-"),
+        ("—", "-"),
+        ("−", "-"),
+        ("ー", "-"),
     ] {
         rest = rest.replace(from, to);
     }
@@ -126,6 +176,9 @@ mod tests {
         ] {
             assert_eq!(fold(same), "都農町川北4874-2", "{same}");
         }
-        assert_ne!(fold("都農町大字川北4874番地2"), fold("都農町大字川北4874番地3"));
+        assert_ne!(
+            fold("都農町大字川北4874番地2"),
+            fold("都農町大字川北4874番地3")
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! Public keys as JSON (RFC 7517, RFC 7638).
 
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{b64, sha256, unb64};
 
@@ -30,7 +31,17 @@ pub struct Jwk {
     pub alg: Option<String>,
     /// The private part. Only ever read to be refused: it has no place in a public set.
     #[serde(default, skip_serializing)]
-    pub(crate) d: Option<serde::de::IgnoredAny>,
+    pub(crate) d: Option<PrivatePart>,
+}
+
+/// That a private part was there. What it was is not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PrivatePart;
+
+impl<'de> Deserialize<'de> for PrivatePart {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
 }
 
 /// A set of keys (RFC 7517 section 5).
@@ -43,7 +54,9 @@ pub struct JwkSet {
 impl Jwk {
     /// The public key of an uncompressed P-256 point; its `kid` is its thumbprint.
     pub(crate) fn from_point(point: &[u8]) -> Option<Self> {
-        let (&4, coordinates) = point.split_first()? else { return None };
+        let (&4, coordinates) = point.split_first()? else {
+            return None;
+        };
         if coordinates.len() != 64 {
             return None;
         }
@@ -108,21 +121,28 @@ mod tests {
             kty: kty.to_owned(),
             ..Jwk::from_point(&[&[4][..], &[1; 64]].concat()).unwrap()
         };
-        let set = JwkSet { keys: vec![key("a", "EC"), key("b", "EC"), key("r", "RSA")] };
+        let set = JwkSet {
+            keys: vec![key("a", "EC"), key("b", "EC"), key("r", "RSA")],
+        };
         assert_eq!(set.find(Some("a")), Some(&set.keys[0]));
         assert_eq!(set.find(Some("r")), None);
         assert_eq!(set.find(None), None);
-        let twice = JwkSet { keys: vec![key("a", "EC"), key("a", "EC")] };
+        let twice = JwkSet {
+            keys: vec![key("a", "EC"), key("a", "EC")],
+        };
         assert_eq!(twice.find(Some("a")), None);
-        let decoy = JwkSet { keys: vec![key("r", "RSA"), key("a", "EC")] };
+        let decoy = JwkSet {
+            keys: vec![key("r", "RSA"), key("a", "EC")],
+        };
         assert_eq!(decoy.find(None), Some(&decoy.keys[1]));
     }
 
     #[test]
     fn a_private_part_is_noticed_and_never_written() {
-        let set: JwkSet =
-            serde_json::from_str(r#"{"keys":[{"kty":"EC","crv":"P-256","x":"a","y":"b","d":"c"}]}"#)
-                .unwrap();
+        let set: JwkSet = serde_json::from_str(
+            r#"{"keys":[{"kty":"EC","crv":"P-256","x":"a","y":"b","d":"c"}]}"#,
+        )
+        .unwrap();
         assert!(set.has_private_part());
         assert!(!serde_json::to_string(&set).unwrap().contains("\"d\""));
     }

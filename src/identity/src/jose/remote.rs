@@ -31,7 +31,12 @@ impl fmt::Debug for RemoteKeys {
 
 impl RemoteKeys {
     pub(crate) fn new(url: Url, outbound: Arc<Outbound>, clock: Arc<dyn Clock>) -> Self {
-        Self { url, outbound, clock, cached: Mutex::default() }
+        Self {
+            url,
+            outbound,
+            clock,
+            cached: Mutex::default(),
+        }
     }
 
     /// The ES256 key of this `kid`; `None` when the publisher has no such key.
@@ -49,8 +54,9 @@ impl RemoteKeys {
         if !answer.is_success() {
             return Err(OutboundError::Malformed("the jwk set could not be fetched"));
         }
-        let keys: JwkSet =
-            answer.json().map_err(|_| OutboundError::Malformed("what was fetched is no jwk set"))?;
+        let keys: JwkSet = answer
+            .json()
+            .map_err(|_| OutboundError::Malformed("what was fetched is no jwk set"))?;
         let found = keys.find(kid).cloned();
         *cached = Some((now, keys));
         Ok(found)

@@ -88,20 +88,34 @@ pub(crate) struct Expected<'a> {
 }
 
 /// Verifies an ID token.
-pub(crate) async fn verify(token: &str, keys: &RemoteKeys, expected: &Expected<'_>) -> Result<IdClaims, IdTokenError> {
+pub(crate) async fn verify(
+    token: &str,
+    keys: &RemoteKeys,
+    expected: &Expected<'_>,
+) -> Result<IdClaims, IdTokenError> {
     let signed = Signed::read(token)?;
     let kid = signed.kid.as_deref().ok_or(IdTokenError::UnknownKey)?;
-    let key = keys.find(Some(kid)).await.map_err(|_| IdTokenError::KeysUnavailable)?;
+    let key = keys
+        .find(Some(kid))
+        .await
+        .map_err(|_| IdTokenError::KeysUnavailable)?;
     let claims: IdClaims = signed.verify(&key.ok_or(IdTokenError::UnknownKey)?)?;
     if claims.iss != expected.issuer {
         return Err(IdTokenError::Issuer);
     }
     let only_us = match &claims.aud {
         Value::String(aud) => aud == expected.client_id,
-        Value::Array(all) => matches!(all.as_slice(), [Value::String(aud)] if aud == expected.client_id),
+        Value::Array(all) => {
+            matches!(all.as_slice(), [Value::String(aud)] if aud == expected.client_id)
+        }
         _ => false,
     };
-    if !only_us || claims.azp.as_deref().is_some_and(|azp| azp != expected.client_id) {
+    if !only_us
+        || claims
+            .azp
+            .as_deref()
+            .is_some_and(|azp| azp != expected.client_id)
+    {
         return Err(IdTokenError::Audience);
     }
     let made = expected.now - claims.iat;

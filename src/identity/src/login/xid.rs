@@ -84,7 +84,9 @@ pub struct Xid {
 
 impl fmt::Debug for Xid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Xid").field("issuer", &self.config.issuer).finish_non_exhaustive()
+        f.debug_struct("Xid")
+            .field("issuer", &self.config.issuer)
+            .finish_non_exhaustive()
     }
 }
 
@@ -106,13 +108,25 @@ struct TokenAnswer {
 
 impl Xid {
     /// Reads the configured key; nothing is called yet.
-    pub fn new(config: XidConfig, outbound: Arc<Outbound>, clock: Arc<dyn Clock>) -> Result<Self, UserDataKeyError> {
+    pub fn new(
+        config: XidConfig,
+        outbound: Arc<Outbound>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, UserDataKeyError> {
         let user_data_key = UserDataKey::from_jwk(config.user_data_key.expose_secret())?;
-        Ok(Self { config, user_data_key, outbound, clock, endpoints: OnceCell::new() })
+        Ok(Self {
+            config,
+            user_data_key,
+            outbound,
+            clock,
+            endpoints: OnceCell::new(),
+        })
     }
 
     async fn endpoints(&self) -> Result<&Endpoints, RefusalReason> {
-        self.endpoints.get_or_try_init(|| self.find_endpoints()).await
+        self.endpoints
+            .get_or_try_init(|| self.find_endpoints())
+            .await
     }
 
     async fn find_endpoints(&self) -> Result<Endpoints, RefusalReason> {
@@ -135,24 +149,52 @@ impl Xid {
             if let (Some(a), Some(t), Some(u), Some(j)) = configured {
                 (a.clone(), t.clone(), u.clone(), j.clone())
             } else {
-                let answer = self.outbound.get(&at("/.well-known/openid-configuration")?).await;
+                let answer = self
+                    .outbound
+                    .get(&at("/.well-known/openid-configuration")?)
+                    .await;
                 let found: Discovery = read(answer)?;
                 if found.issuer != config.issuer {
                     return Err(RefusalReason::Issuer);
                 }
                 (
-                    config.authorization_endpoint.clone().unwrap_or(found.authorization_endpoint),
-                    config.token_endpoint.clone().unwrap_or(found.token_endpoint),
-                    config.userinfo_endpoint.clone().unwrap_or(found.userinfo_endpoint),
+                    config
+                        .authorization_endpoint
+                        .clone()
+                        .unwrap_or(found.authorization_endpoint),
+                    config
+                        .token_endpoint
+                        .clone()
+                        .unwrap_or(found.token_endpoint),
+                    config
+                        .userinfo_endpoint
+                        .clone()
+                        .unwrap_or(found.userinfo_endpoint),
                     config.jwks_uri.clone().unwrap_or(found.jwks_uri),
                 )
             };
-        let keys = RemoteKeys::new(jwks_uri, Arc::clone(&self.outbound), Arc::clone(&self.clock));
-        Ok(Endpoints { authorization, token, userinfo, user_data, keys })
+        let keys = RemoteKeys::new(
+            jwks_uri,
+            Arc::clone(&self.outbound),
+            Arc::clone(&self.clock),
+        );
+        Ok(Endpoints {
+            authorization,
+            token,
+            userinfo,
+            user_data,
+            keys,
+        })
     }
 
-    async fn redeem(&self, token: &Url, code: &str, attempt: &Attempt) -> Result<TokenAnswer, RefusalReason> {
-        let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    async fn redeem(
+        &self,
+        token: &Url,
+        code: &str,
+        attempt: &Attempt,
+    ) -> Result<TokenAnswer, RefusalReason> {
+        let encode =
+            |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let credentials = format!(
             "{}:{}",
             encode(&self.config.client_id),
@@ -165,29 +207,47 @@ impl Xid {
             ("code_verifier", attempt.code_verifier.as_str()),
         ];
         let request = Request::post_form(token.clone(), &form)
-            .header("authorization", &format!("Basic {}", STANDARD.encode(credentials)))
+            .header(
+                "authorization",
+                &format!("Basic {}", STANDARD.encode(credentials)),
+            )
             .map_err(|_| RefusalReason::ProviderUnavailable)?;
         let answer = self.outbound.send(request).await;
-        if answer.as_ref().is_ok_and(|answer| (400..500).contains(&answer.status)) {
+        if answer
+            .as_ref()
+            .is_ok_and(|answer| (400..500).contains(&answer.status))
+        {
             return Err(RefusalReason::Code);
         }
         let tokens: TokenAnswer = read(answer)?;
-        if tokens.token_type.eq_ignore_ascii_case("bearer") { Ok(tokens) } else { Err(RefusalReason::Code) }
+        if tokens.token_type.eq_ignore_ascii_case("bearer") {
+            Ok(tokens)
+        } else {
+            Err(RefusalReason::Code)
+        }
     }
 
     async fn with_token(&self, url: &Url, token: &str) -> Result<Response, OutboundError> {
-        self.outbound.send(Request::get(url.clone()).bearer(token)?).await
+        self.outbound
+            .send(Request::get(url.clone()).bearer(token)?)
+            .await
     }
 
     fn assurance(&self, claims: &IdClaims) -> Assurance {
-        let mapped = claims.acr.as_ref().and_then(|acr| self.config.acr_map.get(acr));
+        let mapped = claims
+            .acr
+            .as_ref()
+            .and_then(|acr| self.config.acr_map.get(acr));
         let (ial, aal) = mapped.map_or((Level::Low, Level::Low), |levels| (levels.ial, levels.aal));
         Assurance {
             ial,
             aal,
             acr: claims.acr.clone(),
             amr: claims.amr.clone(),
-            auth_time: claims.auth_time.unwrap_or(claims.iat).saturating_mul(1_000_000),
+            auth_time: claims
+                .auth_time
+                .unwrap_or(claims.iat)
+                .saturating_mul(1_000_000),
             idp: self.name().to_owned(),
         }
     }
@@ -235,7 +295,10 @@ impl LoginProvider for Xid {
         let claims = id_token::verify(&tokens.id_token, &endpoints.keys, &expected)
             .await
             .map_err(RefusalReason::IdToken)?;
-        let info: UserInfo = read(self.with_token(&endpoints.userinfo, &tokens.access_token).await)?;
+        let info: UserInfo = read(
+            self.with_token(&endpoints.userinfo, &tokens.access_token)
+                .await,
+        )?;
         if info.sub != claims.sub {
             return Err(RefusalReason::UserinfoSubject);
         }
@@ -246,14 +309,24 @@ impl LoginProvider for Xid {
             .filter(Response::is_success)
             .ok_or(RefusalReason::ProviderUnavailable)?;
         let sealed = std::str::from_utf8(&answer.body).map_err(|_| RefusalReason::UserData)?;
-        let plain = self.user_data_key.decrypt(sealed).map_err(|_| RefusalReason::UserData)?;
+        let plain = self
+            .user_data_key
+            .decrypt(sealed)
+            .map_err(|_| RefusalReason::UserData)?;
         let person = person(&plain).ok_or(RefusalReason::UserData)?;
         let assurance = self.assurance(&claims);
-        Ok(Identified { issuer: self.config.issuer.clone(), subject: claims.sub, assurance, person })
+        Ok(Identified {
+            issuer: self.config.issuer.clone(),
+            subject: claims.sub,
+            assurance,
+            person,
+        })
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(answer: Result<Response, OutboundError>) -> Result<T, RefusalReason> {
+fn read<T: serde::de::DeserializeOwned>(
+    answer: Result<Response, OutboundError>,
+) -> Result<T, RefusalReason> {
     let answer = answer.map_err(|error| {
         tracing::warn!(%error, "the identity provider did not answer");
         RefusalReason::ProviderUnavailable
@@ -261,7 +334,9 @@ fn read<T: serde::de::DeserializeOwned>(answer: Result<Response, OutboundError>)
     if !answer.is_success() {
         return Err(RefusalReason::ProviderUnavailable);
     }
-    answer.json().map_err(|_| RefusalReason::ProviderUnavailable)
+    answer
+        .json()
+        .map_err(|_| RefusalReason::ProviderUnavailable)
 }
 
 /// Reads xID's user data. Numbers may come as texts; whether they do is not public.

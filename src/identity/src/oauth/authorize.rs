@@ -37,7 +37,9 @@ pub struct AuthorizationRequest {
 
 impl fmt::Debug for AuthorizationRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthorizationRequest").field("client", &self.client.id).finish_non_exhaustive()
+        f.debug_struct("AuthorizationRequest")
+            .field("client", &self.client.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -70,13 +72,23 @@ fn unusable() -> OAuthError {
 impl AuthorizationServer {
     /// The request that a browser brought to the authorization endpoint. It may be looked at again (after a login, say) until it
     /// is decided on or ten minutes are over. An error is for showing to the resident: it must not be redirected anywhere.
-    pub async fn authorization_request(&self, client_id: &str, request_uri: &str) -> Result<AuthorizationRequest, OAuthError> {
+    pub async fn authorization_request(
+        &self,
+        client_id: &str,
+        request_uri: &str,
+    ) -> Result<AuthorizationRequest, OAuthError> {
         let key = par::key(request_uri).ok_or_else(unusable)?;
         let store = &*self.services.store;
         let now = self.services.clock.micros();
         let read = records::read::<Request>(store, &self.tenant, AUTHORIZATION_REQUESTS, &key);
-        let kept = read.await?.filter(|kept| kept.live(now) && kept.data.client.as_str() == client_id);
-        let Kept { mut version, data: mut request, .. } = kept.ok_or_else(unusable)?;
+        let kept = read
+            .await?
+            .filter(|kept| kept.live(now) && kept.data.client.as_str() == client_id);
+        let Kept {
+            mut version,
+            data: mut request,
+            ..
+        } = kept.ok_or_else(unusable)?;
         let known = self.clients.known(&self.tenant, &request.client).await?;
         let known = known.filter(|known| known.active()).ok_or_else(unusable)?;
         if request.opened.is_none() {
@@ -84,7 +96,9 @@ impl AuthorizationServer {
             let until = Some(now + seconds(TO_DECIDE));
             let expect = Expect::Version(version);
             let op = records::put(AUTHORIZATION_REQUESTS, &key, until, &request, expect)?;
-            let receipt = store.commit(WriteSet::new(self.tenant.clone()).with(op)).await?;
+            let receipt = store
+                .commit(WriteSet::new(self.tenant.clone()).with(op))
+                .await?;
             version = receipt.version;
         }
         Ok(AuthorizationRequest {
@@ -100,12 +114,19 @@ impl AuthorizationServer {
     /// Whether the session is fresh enough for what the client asked (`max_age`); if not, the resident must log in again first.
     pub fn is_fresh_enough(&self, request: &AuthorizationRequest, session: &Session) -> bool {
         let now = self.services.clock.micros();
-        request.max_age.is_none_or(|seconds| session.assurance.fresh(now, seconds))
+        request
+            .max_age
+            .is_none_or(|seconds| session.assurance.fresh(now, seconds))
     }
 
     /// The resident agreed. `grant_id` is the id of the consent just given; needed exactly when the request asks for data. Gives the URL
     /// to send the browser to, with `code`, `state` and `iss` (RFC 9207). The request is used up.
-    pub async fn approve(&self, request: &AuthorizationRequest, session: &Session, grant_id: Option<&str>) -> Result<Url, OAuthError> {
+    pub async fn approve(
+        &self,
+        request: &AuthorizationRequest,
+        session: &Session,
+        grant_id: Option<&str>,
+    ) -> Result<Url, OAuthError> {
         if request.details.is_some() != grant_id.is_some() {
             return Err(OAuthError::new(
                 ErrorCode::ServerError,
@@ -113,7 +134,10 @@ impl AuthorizationServer {
             ));
         }
         if !self.is_fresh_enough(request, session) {
-            return Err(OAuthError::new(ErrorCode::AccessDenied, "the login is older than the client allows"));
+            return Err(OAuthError::new(
+                ErrorCode::AccessDenied,
+                "the login is older than the client allows",
+            ));
         }
         let now = self.services.clock.micros();
         let (asked, secret) = (&request.request, self.services.ids.secret());
@@ -133,7 +157,13 @@ impl AuthorizationServer {
         };
         // Used and late codes are kept for as long as their tokens could live, to notice a second use.
         let until = Some(expires + seconds(super::token::ACCESS_TOKEN_SECONDS));
-        let op = records::put(CODES, &sha256(secret.as_bytes()), until, &code, Expect::Absent)?;
+        let op = records::put(
+            CODES,
+            &sha256(secret.as_bytes()),
+            until,
+            &code,
+            Expect::Absent,
+        )?;
         self.finish(request, Some(op)).await?;
         self.back(asked, &[("code", &secret)])
     }
@@ -144,17 +174,33 @@ impl AuthorizationServer {
         self.back(&request.request, &[("error", "access_denied")])
     }
 
-    async fn finish(&self, request: &AuthorizationRequest, op: Option<tsunagu_store::Op>) -> Result<(), OAuthError> {
+    async fn finish(
+        &self,
+        request: &AuthorizationRequest,
+        op: Option<tsunagu_store::Op>,
+    ) -> Result<(), OAuthError> {
         let key = par::key(&request.request_uri).ok_or_else(unusable)?;
-        let delete = records::delete(AUTHORIZATION_REQUESTS, &key, Expect::Version(request.version));
+        let delete = records::delete(
+            AUTHORIZATION_REQUESTS,
+            &key,
+            Expect::Version(request.version),
+        );
         let mut set = WriteSet::new(self.tenant.clone()).with(delete);
         set.ops.extend(op);
-        if records::try_commit(&*self.services.store, set).await? { Ok(()) } else { Err(unusable()) }
+        if records::try_commit(&*self.services.store, set).await? {
+            Ok(())
+        } else {
+            Err(unusable())
+        }
     }
 
     fn back(&self, request: &Request, answer: &[(&str, &str)]) -> Result<Url, OAuthError> {
-        let mut url = Url::parse(&request.redirect_uri)
-            .map_err(|_| OAuthError::new(ErrorCode::ServerError, "a registered redirect_uri is no url"))?;
+        let mut url = Url::parse(&request.redirect_uri).map_err(|_| {
+            OAuthError::new(
+                ErrorCode::ServerError,
+                "a registered redirect_uri is no url",
+            )
+        })?;
         {
             let mut query = url.query_pairs_mut();
             query.extend_pairs(answer);

@@ -40,27 +40,42 @@ impl AuthorizationServer {
         if form.get("client_secret").is_some() {
             return refuse("clients authenticate with private_key_jwt, not with a secret");
         }
-        let (Some(kind), Some(text)) = (form.get("client_assertion_type"), form.get("client_assertion"))
-        else {
+        let (Some(kind), Some(text)) = (
+            form.get("client_assertion_type"),
+            form.get("client_assertion"),
+        ) else {
             return refuse("client_assertion_type and client_assertion are needed");
         };
         if kind != ASSERTION_TYPE {
             return refuse("the client_assertion_type is not that of a jwt");
         }
-        let signed = Signed::read(text).or_else(|e| refuse(&format!("the client assertion is refused: {e}")))?;
+        let signed = Signed::read(text)
+            .or_else(|e| refuse(&format!("the client assertion is refused: {e}")))?;
         let Ok(claimed) = signed.peek::<Assertion>() else {
-            return refuse("the client assertion needs iss, sub, aud (one text), jti and exp (a whole number)");
+            return refuse(
+                "the client assertion needs iss, sub, aud (one text), jti and exp (a whole number)",
+            );
         };
         let id = claimed.iss.parse::<ClientId>().ok();
         let known = match id.filter(|_| claimed.iss == claimed.sub) {
-            Some(id) => self.clients.known(&self.tenant, &id).await?.filter(|known| known.active()),
+            Some(id) => self
+                .clients
+                .known(&self.tenant, &id)
+                .await?
+                .filter(|known| known.active()),
             None => None,
         };
         // Unknown, suspended and wrongly signed are told apart for nobody who cannot sign.
         let unproven = "the client is unknown or its assertion does not verify";
-        let Some(known) = known else { return refuse(unproven) };
-        let Some(key) = known.key(signed.kid.as_deref()).await? else { return refuse(unproven) };
-        let Ok(assertion) = signed.verify::<Assertion>(&key) else { return refuse(unproven) };
+        let Some(known) = known else {
+            return refuse(unproven);
+        };
+        let Some(key) = known.key(signed.kid.as_deref()).await? else {
+            return refuse(unproven);
+        };
+        let Ok(assertion) = signed.verify::<Assertion>(&key) else {
+            return refuse(unproven);
+        };
         self.check(&assertion, form)?;
         self.use_up(&assertion).await?;
         Ok(known)
@@ -77,7 +92,11 @@ impl AuthorizationServer {
         if assertion.exp > now + MAX_LIFETIME + SKEW {
             return refuse("the client assertion may live for five minutes at most");
         }
-        if [assertion.iat, assertion.nbf].into_iter().flatten().any(|at| at > now + SKEW) {
+        if [assertion.iat, assertion.nbf]
+            .into_iter()
+            .flatten()
+            .any(|at| at > now + SKEW)
+        {
             return refuse("the client assertion comes from the future: check the clock");
         }
         if assertion.jti.is_empty() || assertion.jti.len() > 256 {

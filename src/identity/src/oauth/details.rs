@@ -31,27 +31,39 @@ pub struct ResidentData {
 }
 
 /// Reads and checks `authorization_details` against what the client is registered for and what the catalogue has.
-pub(super) fn read(text: &str, client: &Client, catalogue: &Catalogue) -> Result<Option<ResidentData>, OAuthError> {
+pub(super) fn read(
+    text: &str,
+    client: &Client,
+    catalogue: &Catalogue,
+) -> Result<Option<ResidentData>, OAuthError> {
     let refuse = |why: String| Err(OAuthError::new(ErrorCode::InvalidAuthorizationDetails, why));
     let Ok(mut details) = serde_json::from_str::<Vec<ResidentData>>(text) else {
         return refuse(
             "expected a json array of {\"type\":\"resident_data\",\"purpose\",\"data_classes\",\"actions\"} and no other members".to_owned(),
         );
     };
-    let Some(detail) = details.pop() else { return Ok(None) };
+    let Some(detail) = details.pop() else {
+        return Ok(None);
+    };
     if !details.is_empty() {
-        return refuse("ask for one purpose at a time: one element of type resident_data".to_owned());
+        return refuse(
+            "ask for one purpose at a time: one element of type resident_data".to_owned(),
+        );
     }
     if detail.data_classes.is_empty() || detail.actions.is_empty() {
         return refuse("data_classes and actions must not be empty".to_owned());
     }
-    let known = catalogue.purpose(&detail.purpose).filter(|_| client.purposes.contains(&detail.purpose));
+    let known = catalogue
+        .purpose(&detail.purpose)
+        .filter(|_| client.purposes.contains(&detail.purpose));
     let Some(purpose) = known else {
         return refuse("this client is not registered for that purpose".to_owned());
     };
     for class in &detail.data_classes {
         if !client.data_classes.contains(class) || !purpose.data_classes.contains(class) {
-            return refuse("this client may not ask for one of the data classes under that purpose".to_owned());
+            return refuse(
+                "this client may not ask for one of the data classes under that purpose".to_owned(),
+            );
         }
     }
     Ok(Some(detail))

@@ -12,23 +12,39 @@ impl AuthorizationServer {
     /// token from the `Authorization` header.
     pub async fn userinfo(&self, token: &str) -> Result<Value, OAuthError> {
         let now = self.services.clock.micros();
-        let token = self.verify_access_token(token, now).await.map_err(|error| match error {
-            TokenError::Unavailable(problem) => problem.into(),
-            other => OAuthError::new(ErrorCode::InvalidToken, other.to_string()),
-        })?;
+        let token = self
+            .verify_access_token(token, now)
+            .await
+            .map_err(|error| match error {
+                TokenError::Unavailable(problem) => problem.into(),
+                other => OAuthError::new(ErrorCode::InvalidToken, other.to_string()),
+            })?;
         let Some(subject) = token.subject.filter(|_| token.has_scope("openid")) else {
-            return Err(OAuthError::new(ErrorCode::InsufficientScope, "the token is not from a login"));
+            return Err(OAuthError::new(
+                ErrorCode::InsufficientScope,
+                "the token is not from a login",
+            ));
         };
         if let Some(grant) = &token.grant_id
             && !self.grants.is_live(&self.tenant, grant).await?
         {
-            return Err(OAuthError::new(ErrorCode::InvalidToken, "the consent behind this token is not live"));
+            return Err(OAuthError::new(
+                ErrorCode::InvalidToken,
+                "the consent behind this token is not live",
+            ));
         }
         let known = self.clients.known(&self.tenant, &token.client).await?;
         let Some(known) = known else {
-            return Err(OAuthError::new(ErrorCode::InvalidToken, "the client is not registered"));
+            return Err(OAuthError::new(
+                ErrorCode::InvalidToken,
+                "the client is not registered",
+            ));
         };
-        let mut access = self.services.access(format!("client:{}", token.client), Some(subject), Action::Identify);
+        let mut access = self.services.access(
+            format!("client:{}", token.client),
+            Some(subject),
+            Action::Identify,
+        );
         access.types = vec![iri("Person")];
         access.grant.clone_from(&token.grant_id);
         "userinfo".clone_into(&mut access.reason);
@@ -53,7 +69,9 @@ impl AuthorizationServer {
         {
             return Ok(inactive);
         }
-        let sub = token.subject.map_or(token.client.to_string(), |id| known.outward(id).to_string());
+        let sub = token
+            .subject
+            .map_or(token.client.to_string(), |id| known.outward(id).to_string());
         let mut answer = json!({
             "active": true,
             "iss": self.issuer,
@@ -70,7 +88,10 @@ impl AuthorizationServer {
         {
             members.insert("grant_id".to_owned(), json!(token.grant_id));
             members.insert("acr".to_owned(), json!(token.assurance.acr));
-            members.insert("auth_time".to_owned(), json!(auth_seconds(&token.assurance)));
+            members.insert(
+                "auth_time".to_owned(),
+                json!(auth_seconds(&token.assurance)),
+            );
             let details: Vec<_> = token.details.iter().collect();
             members.insert("authorization_details".to_owned(), json!(details));
             members.retain(|_, value| !value.is_null());
@@ -85,7 +106,8 @@ impl AuthorizationServer {
         if let Ok(claims) = self.claims(text)
             && claims.client_id == known.client.id
         {
-            self.revoke_jti(&claims.jti, seconds(claims.exp.saturating_add(1))).await?;
+            self.revoke_jti(&claims.jti, seconds(claims.exp.saturating_add(1)))
+                .await?;
         }
         Ok(())
     }

@@ -41,7 +41,9 @@ pub(super) struct Request {
 
 /// The key of a `request_uri`; `None` when it is not one of ours.
 pub(super) fn key(request_uri: &str) -> Option<[u8; 32]> {
-    request_uri.strip_prefix(URN).map(|secret| sha256(secret.as_bytes()))
+    request_uri
+        .strip_prefix(URN)
+        .map(|secret| sha256(secret.as_bytes()))
 }
 
 fn refuse<T>(why: &str) -> Result<T, OAuthError> {
@@ -54,7 +56,9 @@ impl AuthorizationServer {
         let known = self.authenticate(form).await?;
         let client = &known.client;
         if form.get("request_uri").is_some() || form.get("request").is_some() {
-            return refuse("request_uri and request are not taken here: push the parameters themselves");
+            return refuse(
+                "request_uri and request are not taken here: push the parameters themselves",
+            );
         }
         if !client.kind.consumes() || !client.bearer {
             return Err(OAuthError::new(
@@ -67,9 +71,15 @@ impl AuthorizationServer {
             return refuse("the redirect_uri is not registered for this client, compared exactly");
         }
         if form.required("response_type")? != "code" {
-            return Err(OAuthError::new(ErrorCode::UnsupportedResponseType, "the response_type must be code"));
+            return Err(OAuthError::new(
+                ErrorCode::UnsupportedResponseType,
+                "the response_type must be code",
+            ));
         }
-        if form.get("response_mode").is_some_and(|mode| mode != "query") {
+        if form
+            .get("response_mode")
+            .is_some_and(|mode| mode != "query")
+        {
             return refuse("the response_mode must be query");
         }
         let request = Request {
@@ -89,29 +99,52 @@ impl AuthorizationServer {
         let secret = self.services.ids.secret();
         let key = sha256(secret.as_bytes());
         let until = self.services.clock.micros() + seconds(TO_ARRIVE);
-        let op = records::put(AUTHORIZATION_REQUESTS, &key, Some(until), &request, Expect::Absent)?;
-        self.services.store.commit(WriteSet::new(self.tenant.clone()).with(op)).await?;
-        Ok(Pushed { request_uri: format!("{URN}{secret}"), expires_in: TO_ARRIVE })
+        let op = records::put(
+            AUTHORIZATION_REQUESTS,
+            &key,
+            Some(until),
+            &request,
+            Expect::Absent,
+        )?;
+        self.services
+            .store
+            .commit(WriteSet::new(self.tenant.clone()).with(op))
+            .await?;
+        Ok(Pushed {
+            request_uri: format!("{URN}{secret}"),
+            expires_in: TO_ARRIVE,
+        })
     }
 
     /// The scope of a login: `openid` must be in it, `ngsi-ld` may.
     fn scope(&self, form: &Form) -> Result<String, OAuthError> {
         self.target(form)?;
         let scope = form.required("scope")?;
-        let known = scope.split(' ').all(|word| matches!(word, "openid" | "ngsi-ld"));
+        let known = scope
+            .split(' ')
+            .all(|word| matches!(word, "openid" | "ngsi-ld"));
         if known && scope.split(' ').any(|word| word == "openid") {
             Ok(scope.to_owned())
         } else {
-            Err(OAuthError::new(ErrorCode::InvalidScope, "the scope must be openid, with or without ngsi-ld"))
+            Err(OAuthError::new(
+                ErrorCode::InvalidScope,
+                "the scope must be openid, with or without ngsi-ld",
+            ))
         }
     }
 
     /// RFC 8707: the one resource there is may be named.
     pub(super) fn target(&self, form: &Form) -> Result<(), OAuthError> {
-        if form.get("resource").is_none_or(|resource| resource == self.resource) {
+        if form
+            .get("resource")
+            .is_none_or(|resource| resource == self.resource)
+        {
             Ok(())
         } else {
-            Err(OAuthError::new(ErrorCode::InvalidTarget, "tokens are given for the ngsi-ld resource only"))
+            Err(OAuthError::new(
+                ErrorCode::InvalidTarget,
+                "tokens are given for the ngsi-ld resource only",
+            ))
         }
     }
 }
@@ -130,7 +163,9 @@ fn challenge(form: &Form) -> Result<&str, OAuthError> {
 
 fn short(form: &Form, name: &str) -> Result<Option<String>, OAuthError> {
     match form.get(name) {
-        Some(text) if text.len() > LONGEST_STATE => refuse("state and nonce may have 1024 bytes each"),
+        Some(text) if text.len() > LONGEST_STATE => {
+            refuse("state and nonce may have 1024 bytes each")
+        }
         text => Ok(text.map(str::to_owned)),
     }
 }

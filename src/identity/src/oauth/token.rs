@@ -114,7 +114,9 @@ impl AuthorizationServer {
         }
         let verifier = form.get("code_verifier").unwrap_or_default();
         if !same(&b64(sha256(verifier.as_bytes())), &code.code_challenge) {
-            return invalid_grant("the code_verifier is missing or does not belong to the code_challenge");
+            return invalid_grant(
+                "the code_verifier is missing or does not belong to the code_challenge",
+            );
         }
         if let Some(grant) = &code.grant
             && !self.grants.is_live(&self.tenant, grant).await?
@@ -123,8 +125,11 @@ impl AuthorizationServer {
         }
         let jti = self.services.ids.uuid();
         code.redeemed = Some(jti.clone());
-        let mut access =
-            self.services.access(format!("client:{}", known.client.id), Some(code.subject), Action::Identify);
+        let mut access = self.services.access(
+            format!("client:{}", known.client.id),
+            Some(code.subject),
+            Action::Identify,
+        );
         access.types = vec![iri("Person")];
         access.purpose = code.details.as_ref().map(|details| details.purpose.clone());
         access.grant.clone_from(&code.grant);
@@ -207,14 +212,18 @@ impl AuthorizationServer {
 
     pub(super) async fn revoke_jti(&self, jti: &str, until: i64) -> Result<(), OAuthError> {
         let op = records::put(REVOKED, jti.as_bytes(), Some(until), &(), Expect::Any)?;
-        self.services.store.commit(WriteSet::new(self.tenant.clone()).with(op)).await?;
+        self.services
+            .store
+            .commit(WriteSet::new(self.tenant.clone()).with(op))
+            .await?;
         self.note_revoked(jti, until);
         Ok(())
     }
 
     fn machine(&self, form: &Form, known: &Known) -> Result<Tokens, OAuthError> {
         let client = &known.client;
-        let on_its_own = client.kind.publishes() || client.reads_open_data || client.writes_open_data;
+        let on_its_own =
+            client.kind.publishes() || client.reads_open_data || client.writes_open_data;
         if !on_its_own {
             return Err(OAuthError::new(
                 ErrorCode::UnauthorizedClient,
@@ -227,8 +236,14 @@ impl AuthorizationServer {
                 "residents' data are asked of residents, with a pushed request",
             ));
         }
-        if form.get("scope").is_some_and(|scope| scope != MACHINE_SCOPE) {
-            return Err(OAuthError::new(ErrorCode::InvalidScope, "the scope must be ngsi-ld"));
+        if form
+            .get("scope")
+            .is_some_and(|scope| scope != MACHINE_SCOPE)
+        {
+            return Err(OAuthError::new(
+                ErrorCode::InvalidScope,
+                "the scope must be ngsi-ld",
+            ));
         }
         let now = self.services.clock.seconds();
         let access_token = self.keys.sign(
@@ -242,7 +257,14 @@ impl AuthorizationServer {
                 exp: now + ACCESS_TOKEN_SECONDS,
                 jti: self.services.ids.uuid(),
                 scope: MACHINE_SCOPE.to_owned(),
-                ..Claims::default()
+                grant_id: None,
+                authorization_details: Vec::new(),
+                auth_time: None,
+                acr: None,
+                amr: Vec::new(),
+                ial: None,
+                aal: None,
+                idp: None,
             },
         )?;
         Ok(Tokens {
