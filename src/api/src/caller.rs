@@ -1,10 +1,12 @@
 //! Who calls: from headers to a view. Steps 3 to 6 of the request path: authenticate → tenant → view.
 
+use std::sync::Arc;
+
 use actix_web::HttpRequest;
 use actix_web::http::header;
 use tsunagu_broker::Request;
 use tsunagu_domain::{Problem, ProblemCode, TenantId};
-use tsunagu_identity::{AccessToken, Client};
+use tsunagu_identity::{AccessToken, TokenError};
 use tsunagu_policy::{Asked, Principal, View, decide};
 
 use crate::{Failure, Gateway, request_id};
@@ -28,45 +30,66 @@ pub struct Caller {
 impl Caller {
     /// The request, for the broker.
     pub fn request(&self) -> Request<'_> {
-        Request { view: &self.view, id: &self.request_id }
+        Request {
+            view: &self.view,
+            id: &self.request_id,
+        }
     }
 
     /// Decides what an HTTP request may see and do.
     pub async fn of(gateway: &Gateway, request: &HttpRequest) -> Result<Self, Failure> {
         let tenant_header = header_text(request, TENANT_HEADER)?;
         let purpose = header_text(request, PURPOSE_HEADER)?;
-        let named = tenant_header.as_deref().map(|name| tenant(gateway, name)).transpose()?;
+        let named = tenant_header
+            .as_deref()
+            .map(|name| tenant(gateway, name))
+            .transpose()?;
         let view = match bearer(gateway, request)? {
             None => anonymous(gateway, request, named)?,
             Some(token) => {
                 let token = verified(gateway, token).await?;
                 if named.as_ref().is_some_and(|named| *named != token.tenant) {
                     let detail = "the token belongs to another tenant than the header names";
-                    return Err(Problem::new(ProblemCode::Forbidden, detail).at(TENANT_HEADER).into());
+                    return Err(Problem::new(ProblemCode::Forbidden, detail)
+                        .at(TENANT_HEADER)
+                        .into());
                 }
                 view_of(gateway, &token, purpose.as_deref()).await?
             }
         };
-        Ok(Self { view, request_id: request_id::of(request), tenant_header })
+        Ok(Self {
+            view,
+            request_id: request_id::of(request),
+            tenant_header,
+        })
     }
 }
 
 /// A header at most once, as text.
 fn header_text(request: &HttpRequest, name: &str) -> Result<Option<String>, Failure> {
     let mut values = request.headers().get_all(name);
-    let Some(value) = values.next() else { return Ok(None) };
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
     let text = value.to_str().ok().filter(|_| values.next().is_none());
     text.map(|text| Some(text.to_owned())).ok_or_else(|| {
         let detail = "this header must come once and be plain text";
-        Problem::new(ProblemCode::InvalidRequest, detail).at(name).into()
+        Problem::new(ProblemCode::InvalidRequest, detail)
+            .at(name)
+            .into()
     })
 }
 
 fn tenant(gateway: &Gateway, name: &str) -> Result<TenantId, Failure> {
-    let known = name.parse().ok().filter(|tenant| gateway.tenants.contains(tenant));
+    let known = name
+        .parse()
+        .ok()
+        .filter(|tenant| gateway.tenants.contains(tenant));
     known.ok_or_else(|| {
         let detail = "there is no such tenant here; leave the header out to use the token's";
-        Problem::new(ProblemCode::NonexistentTenant, detail).at(TENANT_HEADER).into()
+        Problem::new(ProblemCode::NonexistentTenant, detail)
+            .at(TENANT_HEADER)
+            .into()
     })
 }
 
@@ -77,27 +100,39 @@ pub(crate) fn bearer<'r>(
 ) -> Result<Option<&'r str>, Failure> {
     if request.query_string().contains("access_token=") {
         let detail = "a token in the address ends up in logs; send it in the Authorization header";
-        return Err(Problem::new(ProblemCode::InvalidRequest, detail).at("access_token").into());
+        return Err(Problem::new(ProblemCode::InvalidRequest, detail)
+            .at("access_token")
+            .into());
     }
     let mut values = request.headers().get_all(header::AUTHORIZATION);
-    let Some(value) = values.next() else { return Ok(None) };
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
     let credentials = value.to_str().ok().filter(|_| values.next().is_none());
     let token = credentials.and_then(|text| {
         let (scheme, token) = text.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+        scheme
+            .eq_ignore_ascii_case("bearer")
+            .then_some(token.trim())
     });
     token.map(Some).ok_or_else(|| {
-        unauthorized(gateway, "invalid_request", "send one header 'Authorization: Bearer <token>'")
+        unauthorized(
+            gateway,
+            "invalid_request",
+            "send one header 'Authorization: Bearer <token>'",
+        )
     })
 }
 
 /// A 401 with its challenge (RFC 6750 3, RFC 9728 5.1).
 pub(crate) fn unauthorized(gateway: &Gateway, error: &str, detail: &str) -> Failure {
     let metadata = format!("{}/.well-known/oauth-protected-resource", gateway.base_url);
-    let mut challenge = format!("Bearer resource_metadata=\"{metadata}\"");
-    if !error.is_empty() {
-        challenge.push_str(&format!(", error=\"{error}\""));
-    }
+    let error = if error.is_empty() {
+        String::new()
+    } else {
+        format!(", error=\"{error}\"")
+    };
+    let challenge = format!("Bearer resource_metadata=\"{metadata}\"{error}");
     Failure::new(ProblemCode::Unauthorized, detail).challenged(challenge)
 }
 
@@ -106,28 +141,41 @@ fn anonymous(
     request: &HttpRequest,
     named: Option<TenantId>,
 ) -> Result<View, Failure> {
-    if !gateway.open_data_for_all || request.method().is_safe() == false {
-        return Err(unauthorized(gateway, "", "this needs an access token; get one at /oauth/token"));
+    if !gateway.open_data_for_all || !request.method().is_safe() {
+        return Err(unauthorized(
+            gateway,
+            "",
+            "this needs an access token; get one at /oauth/token",
+        ));
     }
     let tenant = named.or_else(|| gateway.tenants.first().cloned());
     let Some(tenant) = tenant else {
-        return Err(Failure::new(ProblemCode::NonexistentTenant, "no tenant is configured"));
+        return Err(Failure::new(
+            ProblemCode::NonexistentTenant,
+            "no tenant is configured",
+        ));
     };
-    let principal = Principal::Anonymous { reads_open_data: true };
+    let principal = Principal::Anonymous {
+        reads_open_data: true,
+    };
     Ok(decided(gateway, &tenant, principal)?)
 }
 
 /// The token, verified, not expired and not revoked.
-pub(crate) async fn verified(gateway: &Gateway, token: &str) -> Result<AccessToken, Failure> {
-    let verified = gateway.authorization.verify_access_token(token).await;
-    verified.map_err(|error| {
-        tracing::debug!(%error, "a token was refused");
-        unauthorized(
-            gateway,
-            "invalid_token",
-            "the access token is not valid (unknown, expired or revoked); get a new one at /oauth/token",
-        )
-    })
+pub(crate) async fn verified(gateway: &Gateway, token: &str) -> Result<Arc<AccessToken>, Failure> {
+    let now = gateway.clock.micros();
+    match gateway.authorization.verify_access_token(token, now).await {
+        Ok(token) => Ok(token),
+        Err(TokenError::Unavailable(problem)) => Err(problem.into()),
+        Err(error) => {
+            tracing::debug!(%error, "a token was refused");
+            Err(unauthorized(
+                gateway,
+                "invalid_token",
+                "the access token is not valid (unknown, expired or revoked); get a new one at /oauth/token",
+            ))
+        }
+    }
 }
 
 async fn view_of(
@@ -135,17 +183,32 @@ async fn view_of(
     token: &AccessToken,
     purpose: Option<&str>,
 ) -> Result<View, Failure> {
-    let client = gateway.clients.get(&token.tenant, &token.client).await?;
-    let client = client.filter(Client::is_active).ok_or_else(|| {
-        unauthorized(gateway, "invalid_token", "the client of this token is suspended or gone")
-    })?;
-    let client = gateway.clients.to_policy(&client)?;
+    let client = gateway
+        .clients
+        .policy(&token.tenant, &token.client)
+        .await?
+        .ok_or_else(|| {
+            unauthorized(
+                gateway,
+                "invalid_token",
+                "the client of this token is suspended or gone",
+            )
+        })?;
     let Some(subject) = token.subject else {
-        return Ok(decided(gateway, &token.tenant, Principal::Machine { client: &client })?);
+        return Ok(decided(
+            gateway,
+            &token.tenant,
+            Principal::Machine { client: &client },
+        )?);
     };
     // Loaded anew for every request: a withdrawal counts from the next one on.
     let grant = match &token.grant_id {
-        Some(id) => gateway.ledger.live_grant(&token.tenant, id, gateway.clock.micros()).await?,
+        Some(id) => {
+            gateway
+                .ledger
+                .live_grant(&token.tenant, id, gateway.clock.micros())
+                .await?
+        }
         None => None,
     };
     let principal = Principal::Consumer {
@@ -164,7 +227,11 @@ async fn view_of(
     })
 }
 
-fn decided(gateway: &Gateway, tenant: &TenantId, principal: Principal<'_>) -> Result<View, Problem> {
+fn decided(
+    gateway: &Gateway,
+    tenant: &TenantId,
+    principal: Principal<'_>,
+) -> Result<View, Problem> {
     let asked = Asked {
         tenant,
         catalogue: &gateway.catalogue,

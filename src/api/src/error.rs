@@ -34,7 +34,11 @@ impl Failure {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self { problem, challenge: None, allow: None }
+        Self {
+            problem,
+            challenge: None,
+            allow: None,
+        }
     }
 }
 

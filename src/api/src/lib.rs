@@ -35,7 +35,10 @@ pub use openapi::document;
 pub fn configure(cfg: &mut ServiceConfig) {
     ngsi_ld::configure(cfg);
     operations::configure(cfg);
-    cfg.service(resource::resource("/openapi.json", [(Method::GET, web::get().to(openapi::serve))]));
+    cfg.service(resource::resource(
+        "/openapi.json",
+        [(Method::GET, web::get().to(openapi::serve))],
+    ));
 }
 
 /// Adds the answer for paths that do not exist. Comes last.

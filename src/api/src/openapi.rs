@@ -65,7 +65,9 @@ impl Modify for Security {
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("at+jwt")
-            .description(Some("An access token from /oauth/token (RFC 9068), five minutes long"))
+            .description(Some(
+                "An access token from /oauth/token (RFC 9068), five minutes long",
+            ))
             .build();
         let components = openapi.components.get_or_insert_with(Default::default);
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
@@ -79,5 +81,7 @@ pub fn document() -> String {
 
 pub(crate) async fn serve() -> HttpResponse {
     static TEXT: std::sync::LazyLock<String> = std::sync::LazyLock::new(document);
-    HttpResponse::Ok().content_type("application/json").body(web::Bytes::from_static(TEXT.as_bytes()))
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .body(web::Bytes::from_static(TEXT.as_bytes()))
 }

@@ -13,7 +13,10 @@ use crate::resource::resource;
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
     cfg.service(resource("/livez", [(Method::GET, web::get().to(livez))]))
         .service(resource("/readyz", [(Method::GET, web::get().to(readyz))]))
-        .service(resource("/version", [(Method::GET, web::get().to(version))]));
+        .service(resource(
+            "/version",
+            [(Method::GET, web::get().to(version))],
+        ));
 }
 
 /// Whether the process lives
@@ -39,8 +42,11 @@ pub(crate) async fn readyz(gateway: web::Data<Gateway>) -> HttpResponse {
         Some(tenant) => gateway.store.log_size(tenant, Log("audit")).await.is_ok(),
         None => false,
     };
-    let mut response =
-        if store { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    let mut response = if store {
+        HttpResponse::Ok()
+    } else {
+        HttpResponse::ServiceUnavailable()
+    };
     response.json(Ready { store })
 }
 
@@ -50,7 +56,8 @@ pub(crate) struct Version {
     /// The product.
     name: &'static str,
     /// Its version.
-    version: &'static str,
+    #[serde(rename = "version")]
+    release: &'static str,
     /// The NGSI-LD version of the binding.
     ngsi_ld: &'static str,
 }
@@ -58,5 +65,9 @@ pub(crate) struct Version {
 /// What runs here
 #[utoipa::path(get, path = "/version", tag = "Operations", responses((status = 200, description = "Name and version", body = Version)))]
 pub(crate) async fn version() -> impl Responder {
-    web::Json(Version { name: "tsunagu", version: env!("CARGO_PKG_VERSION"), ngsi_ld: "1.9.1" })
+    web::Json(Version {
+        name: "tsunagu",
+        release: env!("CARGO_PKG_VERSION"),
+        ngsi_ld: "1.9.1",
+    })
 }

@@ -17,13 +17,19 @@ impl Params {
             if !known.contains(&name.as_ref()) {
                 let detail = format!(
                     "a query parameter is not known here; known are: {}",
-                    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+                    if known.is_empty() {
+                        "none".to_owned()
+                    } else {
+                        known.join(", ")
+                    }
                 );
                 return Err(Problem::new(ProblemCode::InvalidRequest, detail).into());
             }
             if params.iter().any(|(seen, _)| *seen == name) {
                 let detail = "this query parameter may come only once; join its values with commas";
-                return Err(Problem::new(ProblemCode::InvalidRequest, detail).at(name).into());
+                return Err(Problem::new(ProblemCode::InvalidRequest, detail)
+                    .at(name)
+                    .into());
             }
             params.push((name.into_owned(), value.into_owned()));
         }
@@ -32,12 +38,17 @@ impl Params {
 
     /// The value of a parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// A comma-separated list; an empty item is refused.
     pub fn list(&self, name: &str) -> Result<Vec<&str>, Failure> {
-        let Some(value) = self.get(name) else { return Ok(Vec::new()) };
+        let Some(value) = self.get(name) else {
+            return Ok(Vec::new());
+        };
         let items: Vec<&str> = value.split(',').map(str::trim).collect();
         if items.iter().any(|item| item.is_empty()) {
             return Err(wrong(name, "is a comma-separated list without empty items"));
@@ -47,7 +58,9 @@ impl Params {
 
     /// A whole number from 0 to `max`.
     pub fn number(&self, name: &str, default: usize, max: usize) -> Result<usize, Failure> {
-        let Some(value) = self.get(name) else { return Ok(default) };
+        let Some(value) = self.get(name) else {
+            return Ok(default);
+        };
         value
             .parse()
             .ok()
@@ -77,5 +90,10 @@ impl Params {
 
 /// A parameter with a wrong value.
 pub fn wrong(name: &str, rule: &str) -> Failure {
-    Problem::new(ProblemCode::InvalidRequest, format!("the parameter {name} {rule}")).at(name).into()
+    Problem::new(
+        ProblemCode::InvalidRequest,
+        format!("the parameter {name} {rule}"),
+    )
+    .at(name)
+    .into()
 }

@@ -72,16 +72,17 @@ fn value_names_one(json: &str) -> bool {
     if !json.contains('{') || !individual_number::is_field_name(json) && !json.contains('\\') {
         return false;
     }
-    fn any_member(value: &serde_json::Value) -> bool {
-        match value {
-            serde_json::Value::Object(members) => members
-                .iter()
-                .any(|(name, value)| individual_number::is_field_name(name) || any_member(value)),
-            serde_json::Value::Array(items) => items.iter().any(any_member),
-            _ => false,
-        }
-    }
     serde_json::from_str(json).is_ok_and(|value| any_member(&value))
+}
+
+fn any_member(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| individual_number::is_field_name(name) || any_member(value)),
+        serde_json::Value::Array(items) => items.iter().any(any_member),
+        _ => false,
+    }
 }
 
 /// Finds out whom the entity is about and notes it in [`Entity::subject`].

@@ -8,7 +8,6 @@ use crate::openapi::ProblemBody;
 #[derive(ToSchema)]
 #[schema(
     value_type = Object,
-    additional_properties = true,
     example = json!({
         "id": "urn:ngsi-ld:Building:001",
         "type": "Building",
@@ -21,7 +20,7 @@ pub(crate) struct EntityBody(serde_json::Value);
 
 /// A part of an entity: attributes by name.
 #[derive(ToSchema)]
-#[schema(value_type = Object, additional_properties = true, example = json!({ "temperature": { "type": "Property", "value": 21.5, "observedAt": "2026-11-23T09:00:00Z" } }))]
+#[schema(value_type = Object, example = json!({ "temperature": { "type": "Property", "value": 21.5, "observedAt": "2026-11-23T09:00:00Z" } }))]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct FragmentBody(serde_json::Value);
 

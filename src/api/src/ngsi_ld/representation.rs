@@ -7,8 +7,15 @@ use crate::Failure;
 use crate::params::{Params, wrong};
 
 /// Parameters that shape the representation.
-pub(super) const KNOWN: [&str; 7] =
-    ["options", "format", "attrs", "pick", "omit", "lang", "datasetId"];
+pub(super) const KNOWN: [&str; 7] = [
+    "options",
+    "format",
+    "attrs",
+    "pick",
+    "omit",
+    "lang",
+    "datasetId",
+];
 
 /// The render options that the parameters ask for.
 pub(super) fn options(
@@ -25,7 +32,10 @@ pub(super) fn options(
             "keyValues" | "simplified" => format = Some(Format::Simplified),
             "sysAttrs" => sys_attrs = true,
             _ => {
-                return Err(wrong("options", "is a list of normalized, concise, keyValues, sysAttrs"));
+                return Err(wrong(
+                    "options",
+                    "is a list of normalized, concise, keyValues, sysAttrs",
+                ));
             }
         }
     }
@@ -38,7 +48,11 @@ pub(super) fn options(
         Some(_) => return Err(wrong("format", "is normalized, concise or simplified")),
     }
     let names = |name: &str| -> Result<Vec<String>, Failure> {
-        Ok(params.list(name)?.into_iter().map(|term| member(context, term)).collect())
+        Ok(params
+            .list(name)?
+            .into_iter()
+            .map(|term| member(context, term))
+            .collect())
     };
     Ok(RenderOptions {
         format: format.unwrap_or_default(),
@@ -47,7 +61,11 @@ pub(super) fn options(
         omit: names("omit")?,
         attrs: names("attrs")?,
         lang: params.get("lang").map(str::to_owned),
-        dataset_ids: params.list("datasetId")?.into_iter().map(str::to_owned).collect(),
+        dataset_ids: params
+            .list("datasetId")?
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
         embed_context: media == Media::LdJson,
     })
 }

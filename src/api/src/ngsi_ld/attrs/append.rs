@@ -2,10 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::ngsi_ld::entities::{path_part, updated};
 use crate::body::Capped;
 use crate::caller::Caller;
 use crate::ngsi_ld::docs::{FragmentBody, Problems};
+use crate::ngsi_ld::entities::{path_part, updated};
 use crate::ngsi_ld::negotiate;
 use crate::params::Params;
 use crate::{Failure, Gateway};
@@ -44,6 +44,9 @@ pub(crate) async fn append(
     };
     let (text, context) = negotiate::document(&gateway, &request, &body).await?;
     let id = path_part(&request, "entityId")?;
-    let done = gateway.broker.append(&caller.request(), &id, text, &context, overwrite).await?;
+    let done = gateway
+        .broker
+        .append(&caller.request(), &id, text, &context, overwrite)
+        .await?;
     Ok(updated(&caller, &context, &done))
 }

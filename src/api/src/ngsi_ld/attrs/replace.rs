@@ -2,10 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::ngsi_ld::entities::{path_part, updated};
 use crate::body::Capped;
 use crate::caller::Caller;
 use crate::ngsi_ld::docs::{FragmentBody, Problems};
+use crate::ngsi_ld::entities::{path_part, updated};
 use crate::ngsi_ld::negotiate;
 use crate::params::Params;
 use crate::{Failure, Gateway};
@@ -38,6 +38,8 @@ pub(crate) async fn replace(
     let id = path_part(&request, "entityId")?;
     let name = path_part(&request, "attrId")?;
     let broker = &gateway.broker;
-    let done = broker.replace_attribute(&caller.request(), &id, &name, text, &context).await?;
+    let done = broker
+        .replace_attribute(&caller.request(), &id, &name, text, &context)
+        .await?;
     Ok(updated(&caller, &context, &done))
 }

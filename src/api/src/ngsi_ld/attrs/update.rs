@@ -2,10 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::ngsi_ld::entities::{path_part, updated};
 use crate::body::Capped;
 use crate::caller::Caller;
 use crate::ngsi_ld::docs::{FragmentBody, Problems};
+use crate::ngsi_ld::entities::{path_part, updated};
 use crate::ngsi_ld::negotiate;
 use crate::params::Params;
 use crate::{Failure, Gateway};
@@ -36,6 +36,9 @@ pub(crate) async fn update(
     Params::read(&request, &["type", "local"])?;
     let (text, context) = negotiate::document(&gateway, &request, &body).await?;
     let id = path_part(&request, "entityId")?;
-    let done = gateway.broker.update(&caller.request(), &id, text, &context).await?;
+    let done = gateway
+        .broker
+        .update(&caller.request(), &id, text, &context)
+        .await?;
     Ok(updated(&caller, &context, &done))
 }
