@@ -14,7 +14,7 @@ use crate::{Failure, Gateway};
 
 /// A body of at most the configured size. Reading stops at the cap, so a large one costs no memory.
 #[derive(Debug)]
-pub struct Capped(pub web::BytesMut);
+pub(crate) struct Capped(pub(crate) web::BytesMut);
 
 impl FromRequest for Capped {
     type Error = Failure;
@@ -68,7 +68,7 @@ fn too_large(limit: usize) -> Failure {
 
 impl Capped {
     /// The body as one strict JSON document: UTF-8, no duplicate names, bounded depth.
-    pub fn json(&self, max_depth: usize) -> Result<&str, Failure> {
+    pub(crate) fn json(&self, max_depth: usize) -> Result<&str, Failure> {
         let limits = Limits {
             max_depth,
             max_bytes: usize::MAX,

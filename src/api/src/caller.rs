@@ -18,18 +18,18 @@ pub const TENANT_HEADER: &str = "NGSILD-Tenant";
 
 /// A decided request.
 #[derive(Debug)]
-pub struct Caller {
+pub(crate) struct Caller {
     /// What it may see and do.
-    pub view: View,
+    pub(crate) view: View,
     /// Its id.
-    pub request_id: String,
+    pub(crate) request_id: String,
     /// The tenant header as it came, to be echoed.
-    pub tenant_header: Option<String>,
+    pub(crate) tenant_header: Option<String>,
 }
 
 impl Caller {
     /// The request, for the broker.
-    pub fn request(&self) -> Request<'_> {
+    pub(crate) fn request(&self) -> Request<'_> {
         Request {
             view: &self.view,
             id: &self.request_id,
@@ -37,7 +37,7 @@ impl Caller {
     }
 
     /// Decides what an HTTP request may see and do.
-    pub async fn of(gateway: &Gateway, request: &HttpRequest) -> Result<Self, Failure> {
+    pub(crate) async fn of(gateway: &Gateway, request: &HttpRequest) -> Result<Self, Failure> {
         let tenant_header = header_text(request, TENANT_HEADER)?;
         let purpose = header_text(request, PURPOSE_HEADER)?;
         let named = tenant_header

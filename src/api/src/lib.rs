@@ -2,11 +2,11 @@
 //!
 //! The request path, in this order and with this reason for each step:
 //!
-//! 1. [`request_id::assign`] – everything that follows can be found again;
-//! 2. [`body`] – size and shape are bounded before anything is read into the model;
-//! 3. [`caller`] – authenticate: the token, its signature, its life;
-//! 4. [`caller`] – tenant: the token's, never only the header's;
-//! 5. [`caller`] – view: the live consent behind the token is loaded for every request and compiled with purpose and assurance;
+//! 1. `request_id::assign` – everything that follows can be found again;
+//! 2. `body` – size and shape are bounded before anything is read into the model;
+//! 3. `caller` – authenticate: the token, its signature, its life;
+//! 4. `caller` – tenant: the token's, never only the header's;
+//! 5. `caller` – view: the live consent behind the token is loaded for every request and compiled with purpose and assurance;
 //! 6. handler – validate and act, in the broker, through the view;
 //! 7. broker – project: what leaves was cut by the view;
 //! 8. broker – audit: the record of access is on disk;

@@ -7,11 +7,11 @@ use crate::Failure;
 
 /// The query parameters of a request.
 #[derive(Debug)]
-pub struct Params(Vec<(String, String)>);
+pub(crate) struct Params(Vec<(String, String)>);
 
 impl Params {
     /// Reads the parameters; one that is not in `known`, or comes twice, is refused.
-    pub fn read(request: &HttpRequest, known: &[&str]) -> Result<Self, Failure> {
+    pub(crate) fn read(request: &HttpRequest, known: &[&str]) -> Result<Self, Failure> {
         let mut params: Vec<(String, String)> = Vec::new();
         for (name, value) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
             if !known.contains(&name.as_ref()) {
@@ -37,7 +37,7 @@ impl Params {
     }
 
     /// The value of a parameter.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
             .find(|(n, _)| n == name)
@@ -45,7 +45,7 @@ impl Params {
     }
 
     /// A comma-separated list; an empty item is refused.
-    pub fn list(&self, name: &str) -> Result<Vec<&str>, Failure> {
+    pub(crate) fn list(&self, name: &str) -> Result<Vec<&str>, Failure> {
         let Some(value) = self.get(name) else {
             return Ok(Vec::new());
         };
@@ -57,7 +57,7 @@ impl Params {
     }
 
     /// A whole number from 0 to `max`.
-    pub fn number(&self, name: &str, default: usize, max: usize) -> Result<usize, Failure> {
+    pub(crate) fn number(&self, name: &str, default: usize, max: usize) -> Result<usize, Failure> {
         let Some(value) = self.get(name) else {
             return Ok(default);
         };
@@ -69,7 +69,7 @@ impl Params {
     }
 
     /// `true` or `false`.
-    pub fn flag(&self, name: &str) -> Result<bool, Failure> {
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, Failure> {
         match self.get(name) {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
@@ -78,7 +78,7 @@ impl Params {
     }
 
     /// The parameters as they came, with one replaced, for links to other pages.
-    pub fn with(&self, name: &str, value: usize) -> String {
+    pub(crate) fn with(&self, name: &str, value: usize) -> String {
         let mut out = url::form_urlencoded::Serializer::new(String::new());
         for (n, v) in self.0.iter().filter(|(n, _)| n != name) {
             out.append_pair(n, v);
@@ -89,7 +89,7 @@ impl Params {
 }
 
 /// A parameter with a wrong value.
-pub fn wrong(name: &str, rule: &str) -> Failure {
+pub(crate) fn wrong(name: &str, rule: &str) -> Failure {
     Problem::new(
         ProblemCode::InvalidRequest,
         format!("the parameter {name} {rule}"),
