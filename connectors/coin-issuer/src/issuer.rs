@@ -142,8 +142,10 @@ mod tests {
 
     const KEY: &str = "00000000000000000000000000000000000000000000000000000000000000aa";
 
+    type Answer = Result<Reply, HttpError>;
+
     /// Answers once and keeps what it was asked.
-    struct Canned(Result<Reply, HttpError>, Mutex<Option<Call>>);
+    struct Canned(Answer, Mutex<Option<Call>>);
 
     #[async_trait]
     impl Http for Canned {
@@ -153,7 +155,7 @@ mod tests {
         }
     }
 
-    fn issuer(answer: Result<Reply, HttpError>) -> (CoinIssuer, Arc<Canned>) {
+    fn issuer(answer: Answer) -> (CoinIssuer, Arc<Canned>) {
         let http = Arc::new(Canned(answer, Mutex::new(None)));
         let config = json!({ "base": "http://127.0.0.1:9/api/", "key": "k" });
         let config = serde_json::from_value(config).unwrap();
@@ -163,14 +165,14 @@ mod tests {
         )
     }
 
-    fn status(status: u16, body: &str) -> Result<Reply, HttpError> {
-        Ok(Reply {
+    fn status(status: u16, body: &str) -> Answer {
+        Answer::Ok(Reply {
             status,
             body: body.as_bytes().to_vec(),
         })
     }
 
-    fn order(answer: Result<Reply, HttpError>) -> Result<IssuerGrant, IssuerError> {
+    fn order(answer: Answer) -> Result<IssuerGrant, IssuerError> {
         issuer(answer)
             .0
             .grant(KEY.parse().unwrap(), "acc", 10, "walk")

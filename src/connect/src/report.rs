@@ -32,7 +32,7 @@ pub struct RowReport {
     pub accepted: u64,
     /// Rows (or whole inputs) not taken over.
     pub refused_count: u64,
-    /// The first [`MAX_REFUSALS`] of them.
+    /// What is wrong with them, the first [`MAX_REFUSALS`] findings.
     pub refused: Vec<Refusal>,
     /// Remarks on accepted rows.
     pub warning_count: u64,
@@ -41,12 +41,11 @@ pub struct RowReport {
 }
 
 impl RowReport {
-    /// Notes a refusal.
-    pub fn refuse(&mut self, refusal: Refusal) {
+    /// Notes that one row (or input) was not taken over, with everything that is wrong with it.
+    pub fn refuse(&mut self, why: impl IntoIterator<Item = Refusal>) {
         self.refused_count += 1;
-        if self.refused.len() < MAX_REFUSALS {
-            self.refused.push(refusal);
-        }
+        let room = MAX_REFUSALS.saturating_sub(self.refused.len());
+        self.refused.extend(why.into_iter().take(room));
     }
 
     /// Notes a warning.

@@ -287,7 +287,7 @@ impl Runner {
                     {
                         return Err(ConnectError::Unavailable(problem.to_string()));
                     }
-                    Err(problem) => next.rows.refuse(refusal(item, &problem)),
+                    Err(problem) => next.rows.refuse([refusal(item, &problem)]),
                 }
             }
         }

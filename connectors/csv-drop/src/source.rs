@@ -1,0 +1,259 @@
+//! The folder as a source: which file is next, and how far it has been read.
+
+use std::fs::{self, File};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
+
+use async_trait::async_trait;
+use tsunagu_connect::{Batch, ConnectError, Cursor, Manifest, RowReport, Source};
+use tsunagu_domain::Clock;
+
+use crate::cursor::{Current, Progress, Stamp};
+use crate::entity::Entities;
+use crate::read::Open;
+use crate::row::refusal;
+use crate::scan::{Scanned, scan};
+use crate::{Config, ConfigError};
+
+/// Watches one folder.
+pub struct CsvDrop {
+    manifest: Manifest,
+    folder: Arc<Mutex<Folder>>,
+}
+
+impl std::fmt::Debug for CsvDrop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CsvDrop")
+            .field("manifest", &self.manifest)
+            .finish_non_exhaustive()
+    }
+}
+
+struct Folder {
+    config: Config,
+    entities: Entities,
+    clock: Arc<dyn Clock>,
+    /// The file under way, kept open between two polls; a restart opens it again and goes to the row of the cursor.
+    open: Option<Open>,
+}
+
+struct Listed {
+    name: String,
+    modified: i64,
+    size: u64,
+}
+
+impl CsvDrop {
+    /// With these settings; nothing is read yet.
+    pub fn new(config: Config, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        config.check()?;
+        let (manifest, entities) = (config.manifest(), Entities::new(&config));
+        let folder = Folder {
+            config,
+            entities,
+            clock,
+            open: None,
+        };
+        Ok(Self {
+            manifest,
+            folder: Arc::new(Mutex::new(folder)),
+        })
+    }
+}
+
+#[async_trait]
+impl Source for CsvDrop {
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    async fn poll(&mut self, cursor: Option<&Cursor>) -> Result<Batch, ConnectError> {
+        let progress = Progress::read(cursor)?;
+        let folder = Arc::clone(&self.folder);
+        let work = move || {
+            folder
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .poll(progress)
+        };
+        let lost = |_| ConnectError::Unavailable("reading the folder was cut off".to_owned());
+        tokio::task::spawn_blocking(work).await.map_err(lost)?
+    }
+
+    async fn acknowledge(&mut self, _cursor: &Cursor) -> Result<(), ConnectError> {
+        // Files stay where they are; the cursor alone tells what is done.
+        Ok(())
+    }
+}
+
+fn unreadable(error: &io::Error) -> ConnectError {
+    ConnectError::Unavailable(format!(
+        "a file or the folder cannot be read: {}",
+        error.kind()
+    ))
+}
+
+impl Folder {
+    fn poll(&mut self, mut progress: Progress) -> Result<Batch, ConnectError> {
+        let mut report = RowReport::default();
+        let mut items = Vec::new();
+        let worked = self.step(&mut progress, &mut items, &mut report);
+        if worked.is_err() {
+            // What was read of the file may lie beyond the cursor: begin again from there.
+            self.open = None;
+        }
+        let more = worked.map_err(|error| unreadable(&error))?;
+        Ok(Batch {
+            items,
+            report,
+            cursor: progress.write()?,
+            more,
+        })
+    }
+
+    /// Reads one batch of the file under way, or of the next one; `false` when there is none.
+    fn step(
+        &mut self,
+        progress: &mut Progress,
+        items: &mut Vec<tsunagu_connect::Item>,
+        report: &mut RowReport,
+    ) -> io::Result<bool> {
+        let listed = self.list()?;
+        if !self.resume(progress)? && !self.begin(progress, &listed, report)? {
+            return Ok(false);
+        }
+        let Some(open) = &mut self.open else {
+            // The file was refused whole; the cursor has moved past it.
+            return Ok(true);
+        };
+        let now = self.clock.micros();
+        let more = open.read(self.config.batch_rows, &self.entities, now, items, report)?;
+        if more {
+            progress.current = Some(Current {
+                name: open.name.clone(),
+                stamp: open.stamp.clone(),
+                rows: open.rows,
+            });
+        } else {
+            progress.done.insert(open.name.clone(), open.stamp.clone());
+            progress
+                .done
+                .retain(|name, _| listed.iter().any(|file| file.name == *name));
+            progress.current = None;
+            self.open = None;
+        }
+        Ok(true)
+    }
+
+    /// Takes up the file of the cursor; `false` when there is none or it is another one by now.
+    fn resume(&mut self, progress: &mut Progress) -> io::Result<bool> {
+        let Some(current) = progress.current.take() else {
+            self.open = None;
+            return Ok(false);
+        };
+        let same = |open: &Open| {
+            open.name == current.name && open.stamp == current.stamp && open.rows == current.rows
+        };
+        if self.open.as_ref().is_some_and(same) {
+            return Ok(true);
+        }
+        self.open = None;
+        let scanned = match self.scan(&current.name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            other => other?,
+        };
+        let Some(encoding) = scanned
+            .encoding
+            .filter(|_| scanned.digest == current.stamp.digest)
+        else {
+            return Ok(false);
+        };
+        let Ok(mut open) = Open::new(&self.config, &current.name, current.stamp, encoding)? else {
+            return Ok(false);
+        };
+        open.skip(current.rows, &self.entities)?;
+        self.open = Some(open);
+        Ok(true)
+    }
+
+    /// Opens the oldest file that has not been read; `false` when all have.
+    fn begin(
+        &mut self,
+        progress: &mut Progress,
+        listed: &[Listed],
+        report: &mut RowReport,
+    ) -> io::Result<bool> {
+        for file in listed {
+            let done = progress.done.get(&file.name);
+            if done.is_some_and(|stamp| stamp.modified == file.modified && stamp.size == file.size)
+            {
+                continue;
+            }
+            let scanned = match self.scan(&file.name) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                other => other?,
+            };
+            let stamp = Stamp {
+                modified: file.modified,
+                size: file.size,
+                digest: scanned.digest,
+            };
+            if done.is_some_and(|done| done.digest == stamp.digest) {
+                // Touched, not changed.
+                progress.done.insert(file.name.clone(), stamp);
+                continue;
+            }
+            let opened = match scanned.encoding {
+                None => Err(Box::new(refusal(&file.name, 0, None, "encoding"))),
+                Some(encoding) => Open::new(&self.config, &file.name, stamp.clone(), encoding)?,
+            };
+            match opened {
+                Ok(open) => self.open = Some(open),
+                Err(why) => {
+                    report.refuse([*why]);
+                    progress.done.insert(file.name.clone(), stamp);
+                }
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn scan(&self, name: &str) -> io::Result<Scanned> {
+        scan(
+            File::open(self.config.folder.join(name))?,
+            self.config.encoding,
+        )
+    }
+
+    /// The files of the pattern, the oldest first. Links and folders are left alone.
+    fn list(&self) -> io::Result<Vec<Listed>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.config.folder)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            if !self.config.fits(&name) || !entry.file_type()?.is_file() {
+                continue;
+            }
+            let metadata = match entry.metadata() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                other => other?,
+            };
+            let since = metadata
+                .modified()?
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default();
+            let modified = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+            files.push(Listed {
+                name,
+                modified,
+                size: metadata.len(),
+            });
+        }
+        files.sort_unstable_by(|a, b| (a.modified, &a.name).cmp(&(b.modified, &b.name)));
+        Ok(files)
+    }
+}
