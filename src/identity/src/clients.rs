@@ -54,6 +54,10 @@ pub enum ClientStatus {
 }
 
 /// A registered client, as configured and as stored.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a permission of its own, named in the configuration"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Client {
@@ -128,6 +132,11 @@ fn check_redirect_uri(uri: &str) -> Result<(), Problem> {
 }
 
 impl Client {
+    /// Whether it may do anything at all.
+    pub fn is_active(&self) -> bool {
+        self.status == ClientStatus::Active
+    }
+
     /// Checks that the registration makes sense by itself.
     pub fn check(&self) -> Result<(), Problem> {
         for uri in &self.redirect_uris {
@@ -190,7 +199,7 @@ pub(crate) struct Known {
 
 impl Known {
     pub(crate) fn active(&self) -> bool {
-        self.client.status == ClientStatus::Active
+        self.client.is_active()
     }
 
     /// The id of a resident as this client sees it.

@@ -259,11 +259,11 @@ impl Residents {
         access.types = vec![iri("Person")];
         access.attributes = person::attribute_names();
         access.decision = Decision::Denied;
-        access.reason = match residency.verdict {
+        let reason = match residency.verdict {
             Verdict::NeedsCounter => "address-needs-counter",
             Verdict::NonResident | Verdict::Resident => "not-a-resident",
-        }
-        .to_owned();
+        };
+        reason.clone_into(&mut access.reason);
         self.services.log.record(tenant, &access).await?;
         Ok(())
     }

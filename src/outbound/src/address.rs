@@ -36,20 +36,14 @@ pub fn is_public(address: IpAddr) -> bool {
         IpAddr::V4(v4) => !SPECIAL_V4
             .iter()
             .any(|(net, bits)| within(v4.into(), Ipv4Addr::from(*net).into(), *bits)),
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => is_public(v4.into()),
-            None => {
-                let global = within(
-                    address,
-                    Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0).into(),
-                    3,
-                );
-                global
-                    && !SPECIAL_V6
-                        .iter()
-                        .any(|(net, bits)| within(address, (*net).into(), *bits))
+        IpAddr::V6(v6) => {
+            if let Some(v4) = v6.to_ipv4_mapped() {
+                return is_public(v4.into());
             }
-        },
+            let global = Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0);
+            let special = |(net, bits): &(Ipv6Addr, u8)| within(address, (*net).into(), *bits);
+            within(address, global.into(), 3) && !SPECIAL_V6.iter().any(special)
+        }
     }
 }
 

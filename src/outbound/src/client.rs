@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::{Bytes, BytesMut};
 use url::Url;
 
-use crate::{OutboundError, Policy, Refusal, Request, Resolve, Response, SystemResolver};
+use crate::{OutboundError, Policy, Request, Resolve, Response, SystemResolver};
 
 /// So many targets keep their open connections.
 const KEPT_CLIENTS: usize = 64;
@@ -121,10 +121,7 @@ impl Outbound {
         for ip in &ips {
             self.policy
                 .check_address(&host, port, *ip)
-                .map_err(|refusal: Refusal| {
-                    tracing::warn!(%refusal, "outbound call refused");
-                    refusal
-                })?;
+                .inspect_err(|refusal| tracing::warn!(%refusal, "outbound call refused"))?;
         }
         Ok((
             host,

@@ -80,8 +80,8 @@ impl UserDataKey {
         if !direct || header.crit.is_some() || header.zip.is_some() {
             return Err(UserDataKeyError::Form);
         }
-        let party = |text: Option<&str>| text.map_or(Ok(Vec::new()), part);
-        let (apu, apv) = (party(header.apu.as_deref())?, party(header.apv.as_deref())?);
+        let info = |text: Option<&str>| text.map_or(Ok(Vec::new()), part);
+        let parties = [info(header.apu.as_deref())?, info(header.apv.as_deref())?];
         let iv: [u8; 12] = part(iv)?.try_into().map_err(|_| UserDataKeyError::Form)?;
         let tag = part(tag)?;
         if tag.len() != 16 {
@@ -96,7 +96,7 @@ impl UserDataKey {
             |z| Ok(z.to_vec()),
         )
         .map_err(|()| UserDataKeyError::Decrypt)?;
-        let key = derive_key(&z, "A256GCM", &apu, &apv, 256);
+        let key = derive_key(&z, "A256GCM", &parties[0], &parties[1], 256);
         let key = UnboundKey::new(&AES_256_GCM, &key).map_err(|_| UserDataKeyError::Decrypt)?;
         let mut sealed = part(text)?;
         sealed.extend_from_slice(&tag);

@@ -118,8 +118,8 @@ pub(crate) async fn verify(
     {
         return Err(IdTokenError::Audience);
     }
-    let made = expected.now - claims.iat;
-    if expected.now >= claims.exp || made < -SKEW || made > MAX_AGE {
+    let age = expected.now.saturating_sub(claims.iat);
+    if expected.now >= claims.exp || !(-SKEW..=MAX_AGE).contains(&age) {
         return Err(IdTokenError::Time);
     }
     if !same(&claims.nonce, expected.nonce) {

@@ -51,7 +51,7 @@ pub struct XidConfig {
     /// Token endpoint.
     #[serde(default)]
     pub token_endpoint: Option<Url>,
-    /// UserInfo endpoint.
+    /// `UserInfo` endpoint.
     #[serde(default)]
     pub userinfo_endpoint: Option<Url>,
     /// JWK set.

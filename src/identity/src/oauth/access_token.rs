@@ -122,21 +122,17 @@ impl From<TokenError> for Problem {
 const SKEW: i64 = 5;
 
 impl AuthorizationServer {
-    /// Verifies an access token. `now` in µs since the epoch. The signature of a token seen before is not computed again; its time, its
+    /// Verifies an access token. The signature of a token seen before is not computed again; its time, its
     /// revocation and its client are looked at every time. Whether its grant is alive is for the caller to ask.
-    pub async fn verify_access_token(
-        &self,
-        text: &str,
-        now: Timestamp,
-    ) -> Result<Arc<AccessToken>, TokenError> {
+    pub async fn verify_access_token(&self, text: &str) -> Result<Arc<AccessToken>, TokenError> {
+        let now = self.services.clock.micros();
         let key = sha256(text.as_bytes());
-        let verified = match self.verified.get(&key) {
-            Some(verified) => verified,
-            None => {
-                let verified = Arc::new(self.first_sight(text, now).await?);
-                self.verified.insert(key, Arc::clone(&verified));
-                verified
-            }
+        let verified = if let Some(verified) = self.verified.get(&key) {
+            verified
+        } else {
+            let verified = Arc::new(self.first_sight(text, now).await?);
+            self.verified.insert(key, Arc::clone(&verified));
+            verified
         };
         let token = &verified.token;
         if now >= token.exp || now + seconds(SKEW) < verified.issued {

@@ -49,7 +49,7 @@ impl fmt::Debug for AuthorizationRequest {
 pub(super) struct Code {
     pub(super) client: ClientId,
     pub(super) redirect_uri: String,
-    pub(super) code_challenge: String,
+    pub(super) challenge: String,
     pub(super) scope: String,
     pub(super) nonce: Option<String>,
     pub(super) details: Option<ResidentData>,
@@ -145,7 +145,7 @@ impl AuthorizationServer {
         let code = Code {
             client: asked.client.clone(),
             redirect_uri: asked.redirect_uri.clone(),
-            code_challenge: asked.code_challenge.clone(),
+            challenge: asked.code_challenge.clone(),
             scope: asked.scope.clone(),
             nonce: asked.nonce.clone(),
             details: asked.details.clone(),

@@ -113,7 +113,7 @@ impl AuthorizationServer {
             return invalid_grant("the redirect_uri is not that of the authorization request");
         }
         let verifier = form.get("code_verifier").unwrap_or_default();
-        if !same(&b64(sha256(verifier.as_bytes())), &code.code_challenge) {
+        if !same(&b64(sha256(verifier.as_bytes())), &code.challenge) {
             return invalid_grant(
                 "the code_verifier is missing or does not belong to the code_challenge",
             );
