@@ -2,100 +2,68 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use fjall::{OwnedWriteBatch, PersistMode};
-use tokio::sync::{mpsc, oneshot};
 use tsunagu_store::group::{self, Footprint, LogKey, Resolution, State};
-use tsunagu_store::{Receipt, StoreError, WriteSet, index};
+use tsunagu_store::queue::{Group, Groups};
+use tsunagu_store::{StoreError, WriteSet, index};
 
 use crate::engine::{Engine, VERSION, failed};
 use crate::keys;
-
-/// Most sets in one group.
-const GROUP_SETS: usize = 1_000;
-/// Most bytes in one group, roughly; a single larger set is a group of its own.
-const GROUP_BYTES: usize = 4 << 20;
-
-/// A write set that waits for its outcome.
-pub(crate) struct Waiting {
-    pub(crate) set: WriteSet,
-    pub(crate) answer: oneshot::Sender<Result<Receipt, StoreError>>,
-}
-
-type Answer = oneshot::Sender<Result<Receipt, StoreError>>;
 
 /// Drains the queue into groups until nobody can send any more.
 pub(crate) struct Committer {
     engine: Arc<Engine>,
     mode: PersistMode,
     /// Set when the disk failed: from then on nothing is known of the journal's end, so nothing more is written.
-    broken: Arc<AtomicBool>,
+    broken: bool,
     version: u64,
     log_sizes: HashMap<LogKey, u64>,
 }
 
 impl Committer {
-    pub(crate) fn new(engine: Arc<Engine>, mode: PersistMode, broken: Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, mode: PersistMode) -> Self {
         let version = engine.visible.load(Ordering::Acquire);
         Self {
             engine,
             mode,
-            broken,
+            broken: false,
             version,
             log_sizes: HashMap::new(),
         }
     }
 
-    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Waiting>) {
-        while let Some(first) = queue.blocking_recv() {
-            let mut bytes = group::weight(&first.set);
-            let (mut sets, mut answers) = (vec![first.set], vec![first.answer]);
-            while sets.len() < GROUP_SETS && bytes < GROUP_BYTES {
-                let Ok(next) = queue.try_recv() else { break };
-                bytes += group::weight(&next.set);
-                sets.push(next.set);
-                answers.push(next.answer);
-            }
-            self.group(sets, answers);
+    pub(crate) fn run(mut self, mut groups: Groups) {
+        while let Some(group) = groups.blocking_next() {
+            self.group(group);
         }
     }
 
-    fn group(&mut self, sets: Vec<WriteSet>, answers: Vec<Answer>) {
-        if self.broken.load(Ordering::Acquire) {
-            let error = StoreError::Unavailable(
+    fn group(&mut self, group: Group) {
+        if self.broken {
+            return group.fail(&StoreError::Unavailable(
                 "an earlier write to the disk failed; look at the disk and start again".to_owned(),
-            );
-            return answer_all(answers, &error);
+            ));
         }
-        match self.load(&sets) {
+        match self.load(&group.sets) {
             Ok(state) => {
-                let mut resolution = group::resolve(&sets, state);
+                let mut resolution = group::resolve(&group.sets, state);
                 let outcomes = std::mem::take(&mut resolution.outcomes);
                 match self.write(resolution) {
-                    Ok(()) => {
-                        for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                            // Whoever stopped waiting does not want to know.
-                            drop(answer.send(outcome));
-                        }
-                    }
+                    Ok(()) => group.answer(outcomes),
                     Err(error) => {
-                        self.broken.store(true, Ordering::Release);
+                        self.broken = true;
                         tracing::error!(%error, "a write to the store failed; it refuses writes until it is opened again");
-                        let error = StoreError::Unavailable(format!(
+                        group.fail(&StoreError::Unavailable(format!(
                             "writing failed and the outcome of this write is unknown until the store is opened again: {error}"
-                        ));
-                        answer_all(answers, &error);
+                        )));
                     }
                 }
             }
             // What cannot be read concerns only those that need it.
-            Err(error) if sets.len() == 1 => answer_all(answers, &error),
-            Err(_) => {
-                for (set, answer) in sets.into_iter().zip(answers) {
-                    self.group(vec![set], vec![answer]);
-                }
-            }
+            Err(error) if group.sets.len() == 1 => group.fail(&error),
+            Err(_) => group.singly().for_each(|group| self.group(group)),
         }
     }
 
@@ -192,11 +160,5 @@ impl Committer {
         }
         engine.cache.end(&touched, resolution.version);
         written
-    }
-}
-
-fn answer_all(answers: Vec<Answer>, error: &StoreError) {
-    for answer in answers {
-        drop(answer.send(Err(error.clone())));
     }
 }

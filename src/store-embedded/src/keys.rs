@@ -15,7 +15,7 @@ use std::ops::Bound;
 use bytes::Bytes;
 use tsunagu_domain::TenantId;
 use tsunagu_ngsi_ld::EntityDoc;
-use tsunagu_store::{Collection, Found, Log, Record, Scan, StoreError};
+use tsunagu_store::{Collection, Found, Log, Record, Scan, StoreError, successor};
 
 /// A range of keys.
 pub(crate) type KeyRange = (Bound<Vec<u8>>, Bound<Vec<u8>>);
@@ -99,30 +99,8 @@ pub(crate) fn with_prefix(prefix: &[u8]) -> KeyRange {
 
 /// The keys of a scan under `base`; `None` when there can be none.
 pub(crate) fn scanned(base: &[u8], scan: &Scan) -> Option<KeyRange> {
-    let (mut from, mut to) = with_prefix(&[base, &scan.prefix].concat());
-    if let Some(after) = &scan.after {
-        let after = [base, after].concat();
-        if scan.reverse {
-            if !matches!(&to, Bound::Excluded(end) if *end < after) {
-                to = Bound::Excluded(after);
-            }
-        } else if !matches!(&from, Bound::Included(first) if *first > after) {
-            from = Bound::Excluded(after);
-        }
-    }
-    let empty = match (&from, &to) {
-        (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to)) => from >= to,
-        _ => false,
-    };
-    (!empty).then_some((from, to))
-}
-
-/// The first key after all that begin with a prefix; none when the prefix is all `0xff`.
-fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
-    let last = prefix.iter().rposition(|b| *b != u8::MAX)?;
-    let mut end = prefix.get(..=last)?.to_vec();
-    if let Some(byte) = end.last_mut() {
-        *byte += 1;
-    }
-    Some(end)
+    let (from, to) = scan.range()?;
+    let (_, end) = with_prefix(base);
+    let to = to.map_or(end, |to| Bound::Excluded([base, &to].concat()));
+    Some((Bound::Included([base, &from].concat()), to))
 }

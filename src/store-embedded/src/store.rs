@@ -2,19 +2,18 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tsunagu_domain::TenantId;
 use tsunagu_policy::View;
+use tsunagu_store::queue::{self, Queue};
 use tsunagu_store::{
     Collection, EntityQuery, Found, Log, Page, Receipt, Record, Scan, Store, StoreError, WriteSet,
-    group,
 };
 
-use crate::committer::{Committer, Waiting};
+use crate::committer::Committer;
 use crate::engine::Engine;
 use crate::open::{self, Options};
 use crate::{keys, query, verify};
@@ -34,7 +33,7 @@ pub struct EmbeddedStore {
 #[derive(Clone)]
 struct Open {
     engine: Arc<Engine>,
-    queue: mpsc::Sender<Waiting>,
+    queue: Queue,
 }
 
 impl fmt::Debug for EmbeddedStore {
@@ -51,12 +50,11 @@ impl EmbeddedStore {
     pub fn open(folder: impl AsRef<Path>, options: &Options) -> Result<Arc<Self>, StoreError> {
         let (engine, free) = open::open(folder.as_ref(), options)?;
         let engine = Arc::new(engine);
-        let (queue, waiting) = mpsc::channel(options.queue.max(1));
-        let broken = Arc::new(AtomicBool::new(false));
-        let committer = Committer::new(Arc::clone(&engine), options.durability.mode(), broken);
+        let (queue, groups) = queue::queue(options.queue);
+        let committer = Committer::new(Arc::clone(&engine), options.durability.mode());
         std::thread::Builder::new()
             .name("tsunagu-commit".to_owned())
-            .spawn(move || committer.run(waiting))
+            .spawn(move || committer.run(groups))
             .map_err(|error| StoreError::Unavailable(format!("no thread for writing: {error}")))?;
         Ok(Arc::new(Self {
             open: RwLock::new(Some(Open { engine, queue })),
@@ -71,7 +69,7 @@ impl EmbeddedStore {
             .ok_or_else(closed)
     }
 
-    fn queue(&self) -> Result<mpsc::Sender<Waiting>, StoreError> {
+    fn queue(&self) -> Result<Queue, StoreError> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         open.as_ref()
             .map(|open| open.queue.clone())
@@ -109,19 +107,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn commit(&self, set: WriteSet) -> Result<Receipt, StoreError> {
-        group::admit(&set)?;
-        let queue = self.queue()?;
-        let (answer, outcome) = oneshot::channel();
-        queue
-            .send(Waiting { set, answer })
-            .await
-            .map_err(|_| closed())?;
-        drop(queue);
-        outcome.await.map_err(|_| {
-            StoreError::Unavailable(
-                "writing ended before an answer; the outcome of this write is unknown".to_owned(),
-            )
-        })?
+        self.queue()?.commit(set).await
     }
 
     async fn record(

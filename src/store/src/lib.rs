@@ -5,7 +5,7 @@
 //! [`WriteSet`] changes any of them in one transaction that is durable before it is acknowledged.
 //!
 //! The meaning of a write set, its preconditions and counters, is decided by one pure function, [`group::resolve`]; the
-//! indexes an entity needs by [`index`]; the choice of an index by [`plan`]. A backend only loads, stores and scans. This room never
+//! indexes an entity needs by [`index`]; the choice of an index by [`plan`]; waiting write sets are gathered by [`queue`]. A backend only loads, stores and scans. This room never
 //! names a driver.
 
 pub mod access;
@@ -16,6 +16,7 @@ mod error;
 pub mod group;
 pub mod index;
 pub mod plan;
+pub mod queue;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -23,5 +24,5 @@ mod write;
 
 pub use consequence::{Change, Consequence};
 pub use error::{Conflict, StoreError};
-pub use store::{EntityQuery, Found, Page, Record, Scan, Store};
+pub use store::{EntityQuery, Found, Page, Record, Scan, Store, successor};
 pub use write::{Collection, Expect, Guard, Log, Op, Receipt, WriteSet};

@@ -60,6 +60,37 @@ pub struct Scan {
     pub reverse: bool,
 }
 
+impl Scan {
+    /// The keys that qualify: from the first, included, to before the second; no second is no end. `None` when none can qualify.
+    pub fn range(&self) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
+        let mut from = self.prefix.clone();
+        let mut to = successor(&self.prefix);
+        match &self.after {
+            Some(after) if self.reverse => {
+                if to.as_ref().is_none_or(|to| after < to) {
+                    to = Some(after.clone());
+                }
+            }
+            // The key with a zero byte behind it is the very next one.
+            Some(after) if *after >= from => from = [after.as_slice(), &[0]].concat(),
+            _ => {}
+        }
+        to.as_ref()
+            .is_none_or(|to| from < *to)
+            .then_some((from, to))
+    }
+}
+
+/// The first key after all that begin with a prefix; none when the prefix is nothing but `0xff`.
+pub fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut end = prefix.get(..=last)?.to_vec();
+    if let Some(byte) = end.last_mut() {
+        *byte += 1;
+    }
+    Some(end)
+}
+
 /// Durable storage of every tenant. Readers see a snapshot; an acknowledged [`Store::commit`] is on disk.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
