@@ -163,8 +163,7 @@ fn anonymous(
 
 /// The token, verified, not expired and not revoked.
 pub(crate) async fn verified(gateway: &Gateway, token: &str) -> Result<Arc<AccessToken>, Failure> {
-    let now = gateway.clock.micros();
-    match gateway.authorization.verify_access_token(token, now).await {
+    match gateway.authorization.verify_access_token(token).await {
         Ok(token) => Ok(token),
         Err(TokenError::Unavailable(problem)) => Err(problem.into()),
         Err(error) => {
