@@ -57,6 +57,13 @@ pub(crate) struct Config {
     pub(crate) broker: Broker,
 }
 
+impl Config {
+    /// The base URL without a slash at its end: the issuer identifier.
+    pub(crate) fn issuer(&self) -> String {
+        self.base_url.as_str().trim_end_matches('/').to_owned()
+    }
+}
+
 /// When a write is acknowledged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -67,7 +67,7 @@ struct ServeArgs {
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     match cli.command {
-        Command::Serve(args) => serve::serve(config::read(&args.config, args.store)?),
+        Command::Serve(args) => serve::serve(&config::read(&args.config, args.store)?),
         #[cfg(feature = "sandbox")]
         Command::Sandbox { role } => {
             let system = actix_web::rt::System::new();
@@ -82,7 +82,7 @@ fn main() -> anyhow::Result<()> {
             say(&format!("{} is right", args.config.display()));
             Ok(())
         }
-        Command::Doctor(args) => serve::doctor(config::read(&args.config, args.store)?),
+        Command::Doctor(args) => serve::doctor(&config::read(&args.config, args.store)?),
         Command::Openapi => {
             say(&tsunagu_api::document());
             Ok(())

@@ -1,0 +1,111 @@
+//! The one place that names adapters: from a configuration to a running set of rooms. No logic.
+
+mod adapters;
+mod flows;
+mod foundation;
+mod people;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use anyhow::Context as _;
+use tsunagu_api::{Gateway, Limits, RequestIds};
+use tsunagu_broker::{Broker, Contexts, DocumentLoader, NoLoader};
+use tsunagu_identity::MatchKeys;
+use tsunagu_outbound::Outbound;
+use tsunagu_rewards::{Rewards, Rules};
+use tsunagu_store::Consequence;
+
+use crate::config::Config;
+use adapters::FetchDocuments;
+use flows::Flows;
+pub(crate) use foundation::Foundation;
+use people::People;
+
+/// A gateway, ready to serve.
+pub(crate) struct App {
+    /// Storage, access log, time.
+    pub(crate) base: Foundation,
+    /// What the JSON API works with.
+    pub(crate) gateway: Data<Gateway>,
+    /// What runs beside requests.
+    pub(crate) flows: Flows,
+}
+
+/// Puts everything together. Nothing runs yet.
+pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
+    let base = Foundation::open(config).await?;
+    let outbound = foundation::outbound(config)?;
+    let people = People::wire(config, &base, &outbound).await?;
+
+    let rewards = Arc::new(Rewards::new(
+        Arc::clone(&base.store),
+        Arc::clone(&base.clock),
+        rules(config)?,
+        people.sectors.sector("coin-issuer")?,
+    ));
+    let consequences: Vec<Arc<dyn Consequence>> = vec![
+        Arc::new(MatchKeys::new(people.digests.clone(), config.town.municipality.clone())),
+        Arc::clone(&rewards) as _,
+    ];
+    let broker = Arc::new(Broker::new(tsunagu_broker::Parts {
+        store: Arc::clone(&base.store),
+        access: Arc::clone(&base.audit) as _,
+        consequences,
+        catalogue: Arc::clone(&base.catalogue),
+        contexts: contexts(config, &outbound)?,
+        clock: Arc::clone(&base.clock),
+    }));
+    let flows = Flows::wire(config, &base, &outbound, &broker, &people)?;
+
+    let gateway = Data::new(Gateway {
+        broker: Arc::clone(&broker),
+        authorization: Arc::clone(&people.authorization),
+        clients: Arc::clone(&people.clients),
+        ledger: Arc::clone(&people.ledger),
+        store: Arc::clone(&base.store),
+        catalogue: Arc::clone(&base.catalogue),
+        clock: Arc::clone(&base.clock),
+        tenants: vec![config.town.tenant.clone()],
+        base_url: config.issuer(),
+        open_data_for_all: config.broker.open_data_for_all,
+        limits: Limits { max_body_bytes: config.broker.max_body_bytes, ..Limits::default() },
+        request_ids: RequestIds::new(&*base.ids),
+    });
+    Ok(App { base, gateway, flows })
+}
+
+/// Reads everything that the configuration names.
+pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
+    foundation::catalogue(config)?;
+    let outbound = foundation::outbound(config)?;
+    rules(config)?;
+    contexts(config, &outbound)?;
+    for client in &config.clients {
+        client.check().with_context(|| format!("the client {} is not right", client.id))?;
+    }
+    Ok(())
+}
+
+fn rules(config: &Config) -> anyhow::Result<Rules> {
+    let Some(file) = &config.rewards else { return Ok(Rules::new(Vec::new())?) };
+    let json = std::fs::read(file)
+        .with_context(|| format!("the reward rules {} cannot be read", file.display()))?;
+    Rules::read(&json).with_context(|| format!("the reward rules {} are not right", file.display()))
+}
+
+fn contexts(config: &Config, outbound: &Arc<Outbound>) -> anyhow::Result<Contexts> {
+    let mut pinned = HashMap::new();
+    for context in &config.contexts.pinned {
+        let text = std::fs::read_to_string(&context.file)
+            .with_context(|| format!("the @context {} cannot be read", context.file.display()))?;
+        pinned.insert(context.url.clone(), text);
+    }
+    let loader: Arc<dyn DocumentLoader> = if config.contexts.fetch {
+        Arc::new(FetchDocuments { outbound: Arc::clone(outbound) })
+    } else {
+        Arc::new(NoLoader)
+    };
+    Ok(Contexts::new(pinned, loader))
+}

@@ -1,0 +1,137 @@
+//! Where rooms that do not know each other meet: one side's trait over the other side's service.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use secrecy::ExposeSecret;
+use tsunagu_broker::{Broker, DocumentLoader, Published, Request};
+use tsunagu_connect::{Platform, UpsertOutcome};
+use tsunagu_connector_coin_issuer::{Call, Http, HttpError, Reply};
+use tsunagu_consent::Ledger;
+use tsunagu_domain::{Catalogue, Clock, IdGen, Problem, ProblemCode, TenantId};
+use tsunagu_identity::{Clients, LiveGrants};
+use tsunagu_ngsi_ld::Entity;
+use tsunagu_outbound::{Method, Outbound, OutboundError};
+use tsunagu_policy::{Asked, Principal, View, decide};
+
+/// The broker, as connectors see it: each publishes under the client of its name.
+pub(super) struct ConnectorPlatform {
+    pub(super) broker: Arc<Broker>,
+    pub(super) clients: Arc<Clients>,
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) ids: Arc<dyn IdGen>,
+    pub(super) tenant: TenantId,
+}
+
+impl ConnectorPlatform {
+    async fn view(&self, connector: &str) -> Result<View, Problem> {
+        let unknown = || {
+            Problem::new(
+                ProblemCode::Forbidden,
+                "no active client of the connector's name is registered; add it to the clients, with the types it publishes",
+            )
+        };
+        let id = connector.parse().map_err(|_| unknown())?;
+        let client = self.clients.policy(&self.tenant, &id).await?.ok_or_else(unknown)?;
+        let asked = Asked {
+            tenant: &self.tenant,
+            catalogue: &self.catalogue,
+            now: self.clock.micros(),
+            principal: Principal::Machine { client: &client },
+        };
+        decide(&asked).map_err(Problem::from)
+    }
+}
+
+#[async_trait]
+impl Platform for ConnectorPlatform {
+    async fn upsert(
+        &self,
+        connector: &str,
+        entities: Vec<Entity>,
+    ) -> Vec<Result<UpsertOutcome, Problem>> {
+        let view = match self.view(connector).await {
+            Ok(view) => view,
+            Err(problem) => return entities.iter().map(|_| Err(problem.clone())).collect(),
+        };
+        let id = self.ids.uuid();
+        let request = Request { view: &view, id: &id };
+        let outcomes = self.broker.publish(&request, entities).await;
+        let outcome = |published| match published {
+            Published::Created => UpsertOutcome::Created,
+            Published::Updated => UpsertOutcome::Updated,
+            Published::Unchanged => UpsertOutcome::Unchanged,
+        };
+        outcomes.into_iter().map(|done| done.map(outcome)).collect()
+    }
+}
+
+/// Consents, as the authorization server sees them.
+pub(super) struct ConsentGrants {
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl LiveGrants for ConsentGrants {
+    async fn is_live(&self, tenant: &TenantId, grant_id: &str) -> Result<bool, Problem> {
+        let now = self.clock.micros();
+        Ok(self.ledger.live_grant(tenant, grant_id, now).await?.is_some())
+    }
+}
+
+/// The outside, as the coin issuer's connector sees it.
+pub(super) struct IssuerHttp {
+    pub(super) outbound: Arc<Outbound>,
+}
+
+#[async_trait]
+impl Http for IssuerHttp {
+    async fn send(&self, call: Call) -> Result<Reply, HttpError> {
+        let unsent = |error: OutboundError| HttpError::NotSent(error.to_string());
+        let mut request = match call.json {
+            None => tsunagu_outbound::Request::new(Method::GET, call.url),
+            Some(json) => tsunagu_outbound::Request::post_json(call.url, json),
+        };
+        request = request.bearer(call.bearer.expose_secret()).map_err(unsent)?;
+        if let Some(key) = &call.idempotency_key {
+            request = request.header("idempotency-key", key).map_err(unsent)?;
+        }
+        match self.outbound.send(request).await {
+            Ok(response) => Ok(Reply { status: response.status, body: response.body.to_vec() }),
+            Err(
+                error @ (OutboundError::Refused(_)
+                | OutboundError::Malformed(_)
+                | OutboundError::Unresolved
+                | OutboundError::Setup),
+            ) => Err(unsent(error)),
+            // A connection that failed may have failed after the order arrived: only asking tells.
+            Err(error) => Err(HttpError::Lost(error.to_string())),
+        }
+    }
+}
+
+/// The outside, as the broker's @contexts see it.
+pub(super) struct FetchDocuments {
+    pub(super) outbound: Arc<Outbound>,
+}
+
+#[async_trait]
+impl DocumentLoader for FetchDocuments {
+    async fn load(&self, url: &str) -> Result<String, Problem> {
+        let gone = |why: &str| {
+            Problem::new(
+                ProblemCode::LdContextNotAvailable,
+                format!("the @context {url} could not be had ({why}); pin it, or send its definitions inline"),
+            )
+            .at("@context")
+        };
+        let target = url.parse().map_err(|_| gone("it is no absolute URL"))?;
+        let response = self.outbound.get(&target).await.map_err(|error| gone(&error.to_string()))?;
+        if !response.is_success() {
+            return Err(gone(&format!("status {}", response.status)));
+        }
+        String::from_utf8(response.body.to_vec()).map_err(|_| gone("it is not UTF-8"))
+    }
+}

@@ -1,0 +1,85 @@
+//! What runs beside requests: connectors and the delivery of coins.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tsunagu_broker::Broker;
+use tsunagu_connect::{Connectors, Platform, Runner};
+use tsunagu_connector_coin_issuer::CoinIssuer;
+use tsunagu_connector_csv_drop::CsvDrop;
+use tsunagu_outbound::Outbound;
+use tsunagu_rewards::Deliverer;
+
+use super::adapters::{ConnectorPlatform, IssuerHttp};
+use super::{Foundation, People};
+use crate::config::Config;
+
+/// How often to look without being woken.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Everything that runs by itself.
+pub(crate) struct Flows {
+    pub(crate) connectors: Arc<Connectors>,
+    runners: Vec<Runner>,
+    deliverer: Option<Deliverer>,
+}
+
+impl Flows {
+    /// From configuration and rooms. Nothing runs yet.
+    pub(crate) fn wire(
+        config: &Config,
+        base: &Foundation,
+        outbound: &Arc<Outbound>,
+        broker: &Arc<Broker>,
+        people: &People,
+    ) -> anyhow::Result<Self> {
+        let platform: Arc<dyn Platform> = Arc::new(ConnectorPlatform {
+            broker: Arc::clone(broker),
+            clients: Arc::clone(&people.clients),
+            catalogue: Arc::clone(&base.catalogue),
+            clock: Arc::clone(&base.clock),
+            ids: Arc::clone(&base.ids),
+            tenant: base.tenant.clone(),
+        });
+        let mut manifests = Vec::new();
+        let mut runners = Vec::new();
+        for settings in &config.csv_drop {
+            manifests.push(settings.manifest());
+            let source = CsvDrop::new(settings.clone(), Arc::clone(&base.clock))?;
+            runners.push(Runner::new(
+                Arc::clone(&base.store),
+                Arc::clone(&platform),
+                Arc::clone(&base.clock),
+                Arc::clone(&base.ids),
+                base.tenant.clone(),
+                Box::new(source),
+                tsunagu_connect::Pace { interval: LOOK, ..tsunagu_connect::Pace::default() },
+            ));
+        }
+        let mut deliverer = None;
+        if let Some(settings) = &config.coin_issuer {
+            manifests.push(tsunagu_connector_coin_issuer::Config::manifest());
+            let http = Arc::new(IssuerHttp { outbound: Arc::clone(outbound) });
+            deliverer = Some(Deliverer::new(
+                Arc::clone(&base.store),
+                Arc::new(CoinIssuer::new(settings.clone(), http)?),
+                Arc::clone(&base.clock),
+                Arc::clone(&base.ids),
+                vec![base.tenant.clone()],
+                tsunagu_rewards::Pace { idle: LOOK, ..tsunagu_rewards::Pace::default() },
+            ));
+        }
+        let connectors = Arc::new(Connectors::new(Arc::clone(&base.store), manifests)?);
+        Ok(Self { connectors, runners, deliverer })
+    }
+
+    /// Starts everything; it stops when `shutdown` says so.
+    pub(crate) fn spawn(self, tracker: &TaskTracker, shutdown: &CancellationToken) {
+        Connectors::spawn(self.runners, tracker, shutdown);
+        if let Some(deliverer) = self.deliverer {
+            tracker.spawn(deliverer.run(shutdown.clone()));
+        }
+    }
+}

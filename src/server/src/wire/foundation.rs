@@ -1,0 +1,106 @@
+//! What everything else stands on: storage, the access log, time, randomness, secrets, the catalogue.
+
+use std::fmt;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tsunagu_audit::{AuditLog, Signer};
+use tsunagu_domain::{Catalogue, Clock, IdGen, SystemClock, SystemIds, TenantId};
+use tsunagu_ngsi_ld::Context;
+use tsunagu_outbound::{Outbound, Policy};
+use tsunagu_store::Store;
+use tsunagu_store::index::Declared;
+use tsunagu_store_embedded::EmbeddedStore;
+use tsunagu_store_postgres::PostgresStore;
+
+use crate::config::{Config, Durability};
+use crate::keys::Keys;
+
+const CATALOGUE: &[u8] = include_bytes!("../../../../schemas/catalogue.json");
+
+/// The ground floor.
+pub(crate) struct Foundation {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdGen>,
+    pub(crate) keys: Keys,
+    pub(crate) audit: Arc<AuditLog>,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) tenant: TenantId,
+}
+
+impl fmt::Debug for Foundation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Foundation").field("tenant", &self.tenant).finish_non_exhaustive()
+    }
+}
+
+impl Foundation {
+    /// Opens the store and checks that the access log continues what was signed before.
+    pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let ids: Arc<dyn IdGen> = Arc::new(SystemIds);
+        let keys = Keys::open(&config.keys, Arc::clone(&ids))?;
+        let store = store(config).await?;
+        let signer = Signer::from_seed(&keys.secret("audit")?)?;
+        let audit =
+            AuditLog::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), signer);
+        let tenant = config.town.tenant.clone();
+        audit.check(&tenant).await.context(
+            "the log of accesses does not continue what was signed before; do not serve, restore it from a backup",
+        )?;
+        let catalogue = Arc::new(catalogue(config)?);
+        Ok(Self { store, clock, ids, keys, audit: Arc::new(audit), catalogue, tenant })
+    }
+}
+
+async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let declared = config.broker.indexed_attributes.iter();
+    let declared = Declared(declared.map(|term| Context::core().expand(term).into_owned()).collect());
+    if config.store.starts_with("postgres://") || config.store.starts_with("postgresql://") {
+        let options =
+            tsunagu_store_postgres::Options { declared, ..tsunagu_store_postgres::Options::default() };
+        return Ok(PostgresStore::connect(&config.store, &options).await?);
+    }
+    let durability = match config.durability {
+        Durability::Synced => tsunagu_store_embedded::Durability::Synced,
+        Durability::Relaxed => {
+            tracing::warn!("durability is relaxed: acknowledged writes of the last moment can be lost with the power");
+            tsunagu_store_embedded::Durability::Relaxed
+        }
+    };
+    let options = tsunagu_store_embedded::Options {
+        declared,
+        durability,
+        cache_bytes: config.broker.cache_bytes,
+        ..tsunagu_store_embedded::Options::default()
+    };
+    Ok(EmbeddedStore::open(&config.store, &options)?)
+}
+
+/// The catalogue, checked.
+pub(super) fn catalogue(config: &Config) -> anyhow::Result<Catalogue> {
+    let core = Context::core();
+    let expand = |term: &str| core.expand(term).into_owned();
+    match &config.catalogue {
+        None => Ok(Catalogue::read(CATALOGUE, expand)?),
+        Some(file) => {
+            let json = std::fs::read(file)
+                .with_context(|| format!("the catalogue {} cannot be read", file.display()))?;
+            Ok(Catalogue::read(&json, expand)?)
+        }
+    }
+}
+
+/// The one way to the outside.
+pub(super) fn outbound(config: &Config) -> anyhow::Result<Arc<Outbound>> {
+    let mut policy = Policy::default();
+    for target in &config.outbound.allow_private {
+        policy.allow_private.push(target.parse()?);
+    }
+    // Private targets are named one by one and may speak plain HTTP; anything public must be https.
+    if !policy.allow_private.is_empty() {
+        policy.schemes.push("http".to_owned());
+    }
+    Ok(Arc::new(Outbound::new(policy)))
+}

@@ -1,0 +1,125 @@
+//! Residents, clients, logins, consents, tokens.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tsunagu_consent::{Ledger, Party, Platform, ReceiptSigner};
+use tsunagu_domain::SectorKeys;
+use tsunagu_identity::{
+    AuthorizationServer, Clients, DigestKey, LoginProvider, Logins, Residents, Services, Sessions,
+    SigningKeys, Xid, XidConfig,
+};
+use tsunagu_outbound::Outbound;
+
+use super::Foundation;
+use super::adapters::ConsentGrants;
+use crate::config::Config;
+
+/// Everyone who acts, and what they agreed to.
+pub(crate) struct People {
+    pub(crate) sectors: Arc<SectorKeys>,
+    pub(crate) digests: DigestKey,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) sessions: Sessions,
+    pub(crate) residents: Arc<Residents>,
+    pub(crate) logins: Logins,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) authorization: Arc<AuthorizationServer>,
+}
+
+impl People {
+    /// From configuration and foundation. Configured clients are written to the store.
+    pub(crate) async fn wire(
+        config: &Config,
+        base: &Foundation,
+        outbound: &Arc<Outbound>,
+    ) -> anyhow::Result<Self> {
+        let sectors = Arc::new(SectorKeys::new(&base.keys.secret("pairwise")?));
+        let digests = DigestKey::new(&base.keys.secret("digests")?);
+        let services = Services {
+            store: Arc::clone(&base.store),
+            clock: Arc::clone(&base.clock),
+            ids: Arc::clone(&base.ids),
+            log: Arc::clone(&base.audit) as _,
+            catalogue: Arc::clone(&base.catalogue),
+        };
+        let clients = Clients::new(services.clone(), Arc::clone(&sectors), Arc::clone(outbound));
+        for client in &config.clients {
+            let put = clients.put(&base.tenant, client).await;
+            put.with_context(|| format!("the client {} is not right", client.id))?;
+        }
+        let clients = Arc::new(clients);
+        let sessions = Sessions::new(services.clone());
+        let residents =
+            Residents::new(services.clone(), config.town.municipality.clone(), digests.clone());
+        let logins = Logins::new(
+            services.clone(),
+            Arc::clone(&residents),
+            sessions.clone(),
+            providers(config, base, outbound)?,
+            config.base_url.clone(),
+        );
+        let ledger = Arc::new(ledger(config, base)?);
+        let grants = ConsentGrants { ledger: Arc::clone(&ledger), clock: Arc::clone(&base.clock) };
+        let authorization = AuthorizationServer::new(tsunagu_identity::Parts {
+            keys: SigningKeys::load(&services, &base.tenant).await?,
+            services,
+            tenant: base.tenant.clone(),
+            issuer: config.issuer(),
+            clients: Arc::clone(&clients),
+            grants: Arc::new(grants),
+        })?;
+        let authorization = Arc::new(authorization);
+        Ok(Self { sectors, digests, clients, sessions, residents, logins, ledger, authorization })
+    }
+}
+
+fn providers(
+    config: &Config,
+    base: &Foundation,
+    outbound: &Arc<Outbound>,
+) -> anyhow::Result<Vec<Arc<dyn LoginProvider>>> {
+    let Some(xid) = &config.xid else { return Ok(Vec::new()) };
+    let key = std::fs::read_to_string(&xid.user_data_key)
+        .with_context(|| format!("the key {} cannot be read", xid.user_data_key.display()))?;
+    let xid = XidConfig {
+        issuer: xid.issuer.clone(),
+        client_id: xid.client_id.clone(),
+        client_secret: xid.client_secret.clone(),
+        user_data_key: key.into(),
+        authorization_endpoint: None,
+        token_endpoint: None,
+        userinfo_endpoint: None,
+        jwks_uri: None,
+        user_data_endpoint: None,
+        acr_map: xid.acr_map.clone(),
+    };
+    Ok(vec![Arc::new(Xid::new(xid, Arc::clone(outbound), Arc::clone(&base.clock))?)])
+}
+
+fn ledger(config: &Config, base: &Foundation) -> anyhow::Result<Ledger> {
+    let issuer = config.issuer();
+    let platform = Platform {
+        withdrawal: format!("{issuer}/consents"),
+        controller: Party {
+            party_id: issuer.clone(),
+            party_name: config.town.name.clone(),
+            party_type: "controller".to_owned(),
+            party_address: None,
+            party_contact: Some(config.town.help_desk.clone()),
+        },
+        issuer,
+        storage_location: "JP".to_owned(),
+        jurisdiction: "JP".to_owned(),
+    };
+    let signer = ReceiptSigner::from_pkcs8("receipts-1", &base.keys.p256("receipts")?)?;
+    Ok(Ledger::new(
+        Arc::clone(&base.store),
+        Arc::clone(&base.clock),
+        Arc::clone(&base.ids),
+        Arc::clone(&base.audit) as _,
+        Arc::clone(&base.catalogue),
+        platform,
+        signer,
+    ))
+}
