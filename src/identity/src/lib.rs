@@ -31,8 +31,8 @@ pub use login::{
     LoginOutcome, LoginProvider, Logins, RefusalReason, VerifiedPerson, Xid, XidConfig,
 };
 pub use oauth::{
-    AccessToken, AuthorizationRequest, AuthorizationServer, DataAction, ErrorCode, Form,
-    LiveGrants, OAuthError, Parts, Pushed, ResidentData, SigningKeys, TokenError, Tokens,
+    AccessToken, AuthorizationRequest, AuthorizationServer, DataAction, DetailType, ErrorCode,
+    Form, LiveGrants, OAuthError, Parts, Pushed, ResidentData, SigningKeys, TokenError, Tokens,
 };
 pub use records::sweep;
 pub use residency::{Municipality, Residency, Verdict};

@@ -29,7 +29,7 @@ use crate::{Clients, Services};
 
 pub use access_token::{AccessToken, TokenError};
 pub use authorize::AuthorizationRequest;
-pub use details::{DataAction, ResidentData};
+pub use details::{DataAction, DetailType, ResidentData};
 pub use error::{ErrorCode, OAuthError};
 pub use form::Form;
 pub use keys::SigningKeys;

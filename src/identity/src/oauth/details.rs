@@ -18,10 +18,21 @@ pub enum DataAction {
     Write,
 }
 
-/// An authorization detail of type `resident_data`: the one type there is.
+/// The types of authorization details: there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum DetailType {
+    /// Data of the resident who logs in.
+    #[default]
+    #[serde(rename = "resident_data")]
+    ResidentData,
+}
+
+/// An authorization detail of type `resident_data`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename = "resident_data", deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct ResidentData {
+    /// Its type.
+    pub r#type: DetailType,
     /// Purpose code.
     pub purpose: String,
     /// Data class codes, at least one.
