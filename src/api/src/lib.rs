@@ -17,6 +17,7 @@ mod caller;
 mod error;
 mod gateway;
 mod ngsi_ld;
+mod oauth;
 mod openapi;
 mod operations;
 mod params;
@@ -34,6 +35,7 @@ pub use openapi::document;
 /// Adds every path of the API. The application holds a `web::Data<Gateway>`.
 pub fn configure(cfg: &mut ServiceConfig) {
     ngsi_ld::configure(cfg);
+    oauth::configure(cfg);
     operations::configure(cfg);
     cfg.service(resource::resource(
         "/openapi.json",
