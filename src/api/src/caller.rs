@@ -66,7 +66,7 @@ impl Caller {
 }
 
 /// A header at most once, as text.
-fn header_text(request: &HttpRequest, name: &str) -> Result<Option<String>, Failure> {
+pub(crate) fn header_text(request: &HttpRequest, name: &str) -> Result<Option<String>, Failure> {
     let mut values = request.headers().get_all(name);
     let Some(value) = values.next() else {
         return Ok(None);
@@ -80,7 +80,8 @@ fn header_text(request: &HttpRequest, name: &str) -> Result<Option<String>, Fail
     })
 }
 
-fn tenant(gateway: &Gateway, name: &str) -> Result<TenantId, Failure> {
+/// The tenant of this name, if it is served here.
+pub(crate) fn tenant(gateway: &Gateway, name: &str) -> Result<TenantId, Failure> {
     let known = name
         .parse()
         .ok()

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::http::header::HeaderValue;
+use tsunagu_audit::AuditLog;
 use tsunagu_broker::Broker;
 use tsunagu_consent::Ledger;
 use tsunagu_domain::{Catalogue, Clock, IdGen, TenantId};
-use tsunagu_identity::{AuthorizationServer, Clients};
+use tsunagu_identity::{AuthorizationServer, Clients, Sessions};
 use tsunagu_store::Store;
 
 /// What one request may cost.
@@ -39,6 +40,10 @@ pub struct Gateway {
     pub authorization: Arc<AuthorizationServer>,
     /// Registered clients.
     pub clients: Arc<Clients>,
+    /// Sessions of residents.
+    pub sessions: Arc<Sessions>,
+    /// The transparency log of accesses.
+    pub audit: Arc<AuditLog>,
     /// Consents.
     pub ledger: Arc<Ledger>,
     /// For readiness.

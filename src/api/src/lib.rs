@@ -12,10 +12,14 @@
 //! 8. broker – audit: the record of access is on disk;
 //! 9. handler – respond.
 
+mod actors;
+mod audit;
 mod body;
 mod caller;
+mod consents;
 mod error;
 mod gateway;
+mod me;
 mod ngsi_ld;
 mod oauth;
 mod openapi;
@@ -36,6 +40,9 @@ pub use openapi::document;
 pub fn configure(cfg: &mut ServiceConfig) {
     ngsi_ld::configure(cfg);
     oauth::configure(cfg);
+    consents::configure(cfg);
+    me::configure(cfg);
+    audit::configure(cfg);
     operations::configure(cfg);
     cfg.service(resource::resource(
         "/openapi.json",

@@ -1,0 +1,263 @@
+//! Who acts on paths that no view decides: the resident of a session, the client of a token, an auditor.
+
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use actix_web::http::header;
+use tsunagu_audit::Reader;
+use tsunagu_consent::Resident;
+use tsunagu_domain::{Level, Problem, ProblemCode, TenantId, TsunoId};
+use tsunagu_identity::{Session, session_cookie_name};
+use tsunagu_policy::Client;
+use tsunagu_store::access::{Access, Action, Decision};
+
+use crate::caller::{TENANT_HEADER, bearer, header_text, tenant, unauthorized, verified};
+use crate::{Failure, Gateway, request_id};
+
+/// The scope of a token that may read the entries of the audit log.
+pub(crate) const AUDIT_SCOPE: &str = "audit";
+/// The header that repeats the secret of a session's forms.
+const CSRF_HEADER: &str = "X-CSRF-Token";
+
+/// The tenant that a request without a token means: the header's, or the first.
+pub(crate) fn named_tenant(gateway: &Gateway, request: &HttpRequest) -> Result<TenantId, Failure> {
+    let named = header_text(request, TENANT_HEADER)?;
+    match named.as_deref() {
+        Some(name) => tenant(gateway, name),
+        None => {
+            gateway.tenants.first().cloned().ok_or_else(|| {
+                Failure::new(ProblemCode::NonexistentTenant, "no tenant is configured")
+            })
+        }
+    }
+}
+
+/// A resident in a session of their own.
+pub(crate) struct SessionCaller {
+    pub(crate) tenant: TenantId,
+    pub(crate) session: Session,
+    pub(crate) request_id: String,
+}
+
+impl SessionCaller {
+    /// The resident whose session cookie came, at level 2 or higher: this is their own data.
+    pub(crate) async fn of(gateway: &Gateway, request: &HttpRequest) -> Result<Self, Failure> {
+        let tenant = named_tenant(gateway, request)?;
+        let name = session_cookie_name(gateway.base_url.starts_with("https://"));
+        let found = match request.cookie(name) {
+            Some(cookie) => gateway.sessions.find(&tenant, cookie.value()).await?,
+            None => None,
+        };
+        let session = found.ok_or_else(|| {
+            Failure::new(
+                ProblemCode::Unauthorized,
+                "this needs a resident's session; log in at /login",
+            )
+        })?;
+        if !session.assurance.reaches(Level::Substantial) {
+            let detail = "your own data is shown at assurance level 2 or higher; log in again";
+            return Err(Failure::new(ProblemCode::StepUpRequired, detail));
+        }
+        Ok(Self {
+            tenant,
+            session,
+            request_id: request_id::of(request),
+        })
+    }
+
+    /// Refuses a change that another site's page made the browser send: it needs our own `Origin`, or the session's secret.
+    pub(crate) fn meant(&self, gateway: &Gateway, request: &HttpRequest) -> Result<(), Failure> {
+        let own =
+            header_text(request, header::ORIGIN.as_str())?.is_some_and(|o| o == gateway.base_url);
+        let secret = header_text(request, CSRF_HEADER)?;
+        if own || secret.is_some_and(|secret| self.session.csrf_matches(&secret)) {
+            return Ok(());
+        }
+        let detail = "a change in a session needs this site's Origin header, or the session's secret in X-CSRF-Token";
+        Err(Failure::new(ProblemCode::Forbidden, detail))
+    }
+
+    pub(crate) fn subject(&self) -> TsunoId {
+        self.session.tsuno_id
+    }
+
+    pub(crate) fn resident(&self) -> Resident<'_> {
+        Resident {
+            subject: self.subject(),
+            assurance: &self.session.assurance,
+            request: &self.request_id,
+        }
+    }
+
+    /// The record of the resident reading their own records of this kind.
+    pub(crate) fn reads_own(&self, gateway: &Gateway, what: &str, count: usize) -> Access {
+        read(
+            gateway,
+            &self.request_id,
+            "resident".to_owned(),
+            vec![self.subject()],
+            what,
+            "own-data",
+            count,
+        )
+    }
+}
+
+/// A client with a token.
+pub(crate) struct ClientCaller {
+    pub(crate) tenant: TenantId,
+    pub(crate) client: Arc<Client>,
+    /// The resident of the token, if it has one: then nothing about others is told.
+    pub(crate) subject: Option<TsunoId>,
+    pub(crate) request_id: String,
+}
+
+impl ClientCaller {
+    async fn of(gateway: &Gateway, request: &HttpRequest, token: &str) -> Result<Self, Failure> {
+        let token = verified(gateway, token).await?;
+        let client = gateway.clients.policy(&token.tenant, &token.client).await?;
+        let client = client.ok_or_else(|| {
+            unauthorized(
+                gateway,
+                "invalid_token",
+                "the client of this token is suspended or gone",
+            )
+        })?;
+        Ok(Self {
+            tenant: token.tenant.clone(),
+            client,
+            subject: token.subject,
+            request_id: request_id::of(request),
+        })
+    }
+
+    /// The person as this client knows them.
+    pub(crate) fn outward(&self, subject: TsunoId) -> TsunoId {
+        self.client
+            .sector
+            .as_ref()
+            .map_or(subject, |cipher| cipher.outward(subject))
+    }
+
+    /// The record of the client reading records about these people.
+    pub(crate) fn reads(&self, gateway: &Gateway, what: &str, subjects: Vec<TsunoId>) -> Access {
+        let actor = format!("client:{}", self.client.id);
+        let count = subjects.len();
+        read(
+            gateway,
+            &self.request_id,
+            actor,
+            subjects,
+            what,
+            "own-consents",
+            count,
+        )
+    }
+}
+
+/// Someone who may see consents: the resident they are from, or the client they are for.
+pub(crate) enum Party {
+    Resident(SessionCaller),
+    Client(ClientCaller),
+}
+
+impl Party {
+    /// A token decides when there is one, else the session.
+    pub(crate) async fn of(gateway: &Gateway, request: &HttpRequest) -> Result<Self, Failure> {
+        match bearer(gateway, request)? {
+            Some(token) => Ok(Self::Client(
+                ClientCaller::of(gateway, request, token).await?,
+            )),
+            None => Ok(Self::Resident(SessionCaller::of(gateway, request).await?)),
+        }
+    }
+
+    pub(crate) fn tenant(&self) -> &TenantId {
+        match self {
+            Self::Resident(caller) => &caller.tenant,
+            Self::Client(caller) => &caller.tenant,
+        }
+    }
+
+    /// Whether a consent is one of theirs.
+    pub(crate) fn owns(&self, consent: &tsunagu_consent::Consent) -> bool {
+        match self {
+            Self::Resident(caller) => consent.subject == caller.subject(),
+            Self::Client(caller) => {
+                consent.client == caller.client.id
+                    && caller
+                        .subject
+                        .is_none_or(|subject| subject == consent.subject)
+            }
+        }
+    }
+
+    /// The person as they know them.
+    pub(crate) fn outward(&self, subject: TsunoId) -> TsunoId {
+        match self {
+            Self::Resident(_) => subject,
+            Self::Client(caller) => caller.outward(subject),
+        }
+    }
+
+    /// The record of reading these people's consents.
+    pub(crate) fn reads(&self, gateway: &Gateway, what: &str, subjects: Vec<TsunoId>) -> Access {
+        match self {
+            Self::Resident(caller) => caller.reads_own(gateway, what, subjects.len()),
+            Self::Client(caller) => caller.reads(gateway, what, subjects),
+        }
+    }
+}
+
+fn read(
+    gateway: &Gateway,
+    request: &str,
+    actor: String,
+    subjects: Vec<TsunoId>,
+    what: &str,
+    reason: &str,
+    count: usize,
+) -> Access {
+    Access {
+        at: gateway.clock.micros(),
+        request: request.to_owned(),
+        actor,
+        subjects,
+        purpose: None,
+        grant: None,
+        grant_version: None,
+        action: Action::Read,
+        types: vec![format!("urn:tsunagu:type:{what}")],
+        attributes: Vec::new(),
+        decision: Decision::Allowed,
+        reason: reason.to_owned(),
+        count: count as u64,
+    }
+}
+
+/// An auditor: a client whose token has the scope [`AUDIT_SCOPE`].
+pub(crate) async fn auditor(
+    gateway: &Gateway,
+    request: &HttpRequest,
+) -> Result<(TenantId, Reader), Failure> {
+    let token = bearer(gateway, request)?.ok_or_else(|| {
+        unauthorized(
+            gateway,
+            "",
+            "entries are for auditors; send an auditor's token",
+        )
+    })?;
+    let token = verified(gateway, token).await?;
+    if !token.has_scope(AUDIT_SCOPE) {
+        let detail = "entries are for auditors: the token needs the scope 'audit'";
+        return Err(Problem::new(ProblemCode::Forbidden, detail).into());
+    }
+    let actor = format!("client:{}", token.client);
+    Ok((
+        token.tenant.clone(),
+        Reader {
+            actor,
+            request: request_id::of(request),
+        },
+    ))
+}

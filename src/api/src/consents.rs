@@ -1,0 +1,64 @@
+//! `/consents/v1`: a resident's own consents, and a client's own with pairwise ids. Only the resident changes them; nobody gives one
+//! here: that takes the page that shows the notice.
+
+mod body;
+mod list;
+mod receipt;
+mod retrieve;
+mod withdraw;
+
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use tsunagu_consent::Consent;
+use tsunagu_domain::Problem;
+
+pub(crate) use body::{ConsentBody, ConsentsBody};
+pub(crate) use list::{__path_list, list, listed};
+pub(crate) use receipt::{__path_receipt, receipt};
+pub(crate) use retrieve::{__path_retrieve, retrieve};
+pub(crate) use withdraw::{__path_withdraw, withdraw};
+
+use crate::actors::Party;
+use crate::resource::resource;
+use crate::{Failure, Gateway};
+
+/// What consents are called in records of access.
+const CONSENT_TYPE: &str = "Consent";
+
+pub(crate) fn configure(cfg: &mut ServiceConfig) {
+    cfg.service(
+        web::scope("/consents/v1")
+            .service(resource("", [(Method::GET, web::get().to(list))]))
+            .service(resource("/{id}", [(Method::GET, web::get().to(retrieve))]))
+            .service(resource(
+                "/{id}/withdraw",
+                [(Method::POST, web::post().to(withdraw))],
+            ))
+            .service(resource(
+                "/{id}/receipt",
+                [(Method::GET, web::get().to(receipt))],
+            )),
+    );
+}
+
+/// The id in the path.
+fn id(request: &HttpRequest) -> &str {
+    request.match_info().get("id").unwrap_or_default()
+}
+
+/// The consent of the path, if it is one of theirs; absent and another's look the same.
+async fn own(gateway: &Gateway, party: &Party, id: &str) -> Result<Consent, Failure> {
+    let found = gateway.ledger.get(party.tenant(), id).await?;
+    Ok(found
+        .filter(|consent| party.owns(consent))
+        .ok_or_else(Problem::not_found)?)
+}
+
+/// A JSON answer with personal data.
+pub(crate) fn personal(body: &impl Serialize) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((actix_web::http::header::CACHE_CONTROL, "no-store"))
+        .json(body)
+}

@@ -1,0 +1,162 @@
+//! Consents as JSON.
+
+use serde::Serialize;
+use tsunagu_consent::{Consent, DataAction, Event, Frequency, State};
+use tsunagu_domain::{Sensitivity, Text, Timestamp, TsunoId, to_iso};
+use utoipa::ToSchema;
+
+/// A text in both languages.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TextBody {
+    ja: String,
+    en: String,
+}
+
+impl From<&Text> for TextBody {
+    fn from(text: &Text) -> Self {
+        Self {
+            ja: text.ja.clone(),
+            en: text.en.clone(),
+        }
+    }
+}
+
+/// An attribute.
+#[derive(Serialize, ToSchema)]
+struct AttributeBody {
+    /// Expanded name.
+    iri: String,
+    label: TextBody,
+}
+
+/// The part of a data class in one entity type.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct DataBody {
+    /// Code of the data class.
+    class: String,
+    label: TextBody,
+    /// `personal` or `sensitive`.
+    #[schema(value_type = String)]
+    sensitivity: Sensitivity,
+    /// Expanded type name.
+    entity_type: String,
+    attributes: Vec<AttributeBody>,
+    /// `read`, `write`.
+    #[schema(value_type = Vec<String>)]
+    actions: Vec<DataAction>,
+}
+
+/// What happened.
+#[derive(Serialize, ToSchema)]
+struct EventBody {
+    /// From 1.
+    seq: u64,
+    /// The state it led to.
+    #[schema(value_type = String)]
+    state: State,
+    /// ISO 8601.
+    at: String,
+    /// By whom.
+    by: String,
+    /// Why.
+    reason: String,
+}
+
+/// A consent. Times are ISO 8601.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConsentBody {
+    id: String,
+    receipt_id: String,
+    /// Grows with every event.
+    version: u64,
+    /// The person: the pairwise id for a client.
+    subject: String,
+    client: String,
+    client_name: TextBody,
+    /// Purpose code.
+    purpose: String,
+    purpose_text: TextBody,
+    /// DPV term.
+    legal_basis: String,
+    data: Vec<DataBody>,
+    valid_from: String,
+    valid_until: String,
+    #[schema(value_type = Option<Object>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frequency: Option<Frequency>,
+    /// How long the client may keep what it read, days.
+    data_life_days: u32,
+    /// SHA-256 of the notice that was shown, hexadecimal.
+    notice_sha256: String,
+    /// `given`, `refused`, `withdrawn`, `paused`, `resumed`, `expired`, `superseded`.
+    #[schema(value_type = String)]
+    state: State,
+    changed_at: String,
+    catalogue_version: u32,
+    /// The history, oldest first, when one consent is asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    events: Vec<EventBody>,
+}
+
+impl ConsentBody {
+    pub(crate) fn new(
+        consent: &Consent,
+        subject: TsunoId,
+        now: Timestamp,
+        events: &[Event],
+    ) -> Self {
+        let data = consent.data.iter().map(|data| DataBody {
+            class: data.class.clone(),
+            label: (&data.label).into(),
+            sensitivity: data.sensitivity,
+            entity_type: data.entity_type.clone(),
+            attributes: data
+                .attributes
+                .iter()
+                .map(|a| AttributeBody {
+                    iri: a.iri.clone(),
+                    label: (&a.label).into(),
+                })
+                .collect(),
+            actions: data.actions.clone(),
+        });
+        let events = events.iter().map(|event| EventBody {
+            seq: event.seq,
+            state: event.state,
+            at: to_iso(event.at),
+            by: event.by.clone(),
+            reason: event.reason.clone(),
+        });
+        Self {
+            id: consent.id.clone(),
+            receipt_id: consent.receipt_id.clone(),
+            version: consent.version,
+            subject: subject.to_string(),
+            client: consent.client.to_string(),
+            client_name: (&consent.client_name).into(),
+            purpose: consent.purpose.code.clone(),
+            purpose_text: (&consent.purpose.text).into(),
+            legal_basis: consent.legal_basis.clone(),
+            data: data.collect(),
+            valid_from: to_iso(consent.valid_from),
+            valid_until: to_iso(consent.valid_until),
+            frequency: consent.frequency,
+            data_life_days: consent.data_life_days,
+            notice_sha256: consent.notice.sha256.clone(),
+            state: consent.state_at(now),
+            changed_at: to_iso(consent.changed_at),
+            catalogue_version: consent.catalogue_version,
+            events: events.collect(),
+        }
+    }
+}
+
+/// A list of consents, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ConsentsBody {
+    /// How many there are in all.
+    pub(crate) total: u64,
+    pub(crate) consents: Vec<ConsentBody>,
+}

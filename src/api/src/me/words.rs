@@ -1,0 +1,131 @@
+//! Accesses in words.
+
+use tsunagu_consent::State;
+use tsunagu_domain::{Catalogue, Problem, TenantId, Text};
+use tsunagu_store::access::{Access, Action, Decision};
+
+use crate::Gateway;
+
+fn text(ja: impl Into<String>, en: impl Into<String>) -> Text {
+    Text {
+        ja: ja.into(),
+        en: en.into(),
+    }
+}
+
+/// Who it was.
+pub(super) async fn who(
+    gateway: &Gateway,
+    tenant: &TenantId,
+    access: &Access,
+) -> Result<Text, Problem> {
+    let (kind, name) = access.actor.split_once(':').unwrap_or((&access.actor, ""));
+    Ok(match kind {
+        "resident" => text("ご本人", "You"),
+        "platform" => text("データ連携基盤", "The data-linkage platform"),
+        "connector" => text(
+            format!("連携システム {name}"),
+            format!("Connected system {name}"),
+        ),
+        _ => {
+            let client = match name.parse() {
+                Ok(id) => gateway.clients.get(tenant, &id).await?,
+                Err(_) => None,
+            };
+            client.map_or_else(|| text(name, name), |client| client.name.clone())
+        }
+    })
+}
+
+/// What was done, and why, as a sentence without its subject.
+pub(super) fn what(catalogue: &Catalogue, access: &Access) -> Text {
+    let data = data(catalogue, access);
+    let purpose = access
+        .purpose
+        .as_deref()
+        .and_then(|code| catalogue.purpose(code));
+    let (ja, en) = verb(access);
+    let mut sentence = match purpose {
+        Some(purpose) => text(
+            format!("「{}」のために、{}を{ja}", purpose.text.ja, data.ja),
+            format!("{en} {} for: {}", data.en, purpose.text.en),
+        ),
+        None => text(format!("{}を{ja}", data.ja), format!("{en} {}", data.en)),
+    };
+    if access.decision == Decision::Denied {
+        sentence.ja.push_str("（許可されませんでした）");
+        sentence.en.push_str(" (refused)");
+    }
+    sentence
+}
+
+fn verb(access: &Access) -> (&'static str, &'static str) {
+    let consent = |state: State| access.reason == state.as_str();
+    match access.action {
+        Action::Read => ("閲覧", "Read"),
+        Action::Query => ("検索", "Searched"),
+        Action::Write => ("書き込み", "Wrote"),
+        Action::Identify => ("本人確認に使用", "Used for logging in"),
+        Action::Link => ("住民記録と結び付け", "Linked to the municipal record"),
+        Action::Consent if consent(State::Refused) => ("提供しないと回答", "Declined to share"),
+        Action::Consent if consent(State::Withdrawn) => {
+            ("提供する同意を取り消し", "Withdrew the consent to share")
+        }
+        Action::Consent if consent(State::Paused) => {
+            ("提供する同意を一時停止", "Paused the consent to share")
+        }
+        Action::Consent if consent(State::Resumed) => {
+            ("提供する同意を再開", "Resumed the consent to share")
+        }
+        Action::Consent if consent(State::Superseded) => (
+            "提供する古い同意を置き換え",
+            "Replaced the older consent to share",
+        ),
+        Action::Consent => ("提供することに同意", "Consented to share"),
+    }
+}
+
+/// The names of the data, as residents know them.
+fn data(catalogue: &Catalogue, access: &Access) -> Text {
+    let covers = catalogue
+        .data_classes
+        .iter()
+        .flat_map(|class| &class.covers);
+    let mut labels: Vec<&Text> = covers
+        .filter(|covered| access.types.contains(&covered.r#type))
+        .flat_map(|covered| &covered.attributes)
+        .filter(|attribute| access.attributes.contains(&attribute.iri))
+        .map(|attribute| &attribute.label)
+        .collect();
+    if labels.is_empty() {
+        let types = access
+            .types
+            .iter()
+            .filter_map(|iri| catalogue.personal_type(iri));
+        labels = types.map(|personal| &personal.label).collect();
+    }
+    let mut seen: Vec<&Text> = Vec::new();
+    labels.retain(|label| {
+        let new = !seen.contains(label);
+        seen.push(label);
+        new
+    });
+    if labels.is_empty() {
+        return ours(access);
+    }
+    let join = |parts: Vec<&str>, with: &str| parts.join(with);
+    text(
+        join(labels.iter().map(|label| label.ja.as_str()).collect(), "・"),
+        join(labels.iter().map(|label| label.en.as_str()).collect(), ", "),
+    )
+}
+
+/// The platform's own records.
+fn ours(access: &Access) -> Text {
+    match access.types.first().map(String::as_str) {
+        Some("urn:tsunagu:type:Consent") => text("同意の記録", "records of consent"),
+        Some("urn:tsunagu:type:AccessLog") => text("利用の記録", "the record of use"),
+        Some("urn:tsunagu:type:AuditEntry") => text("監査の記録", "entries of the audit log"),
+        _ => text("データ", "data"),
+    }
+}
