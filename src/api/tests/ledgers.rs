@@ -1,0 +1,679 @@
+//! The audit log, consents and the resident's record of use, over HTTP.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actix_web::body::to_bytes;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, COOKIE};
+use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::{App, middleware, web};
+use async_trait::async_trait;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chrono::DateTime;
+use serde_json::{Value, json};
+use tsunagu_api::{Gateway, Limits, RequestIds, configure, configure_fallback, request_id};
+use tsunagu_audit::{AuditLog, Checkpoint, Hash, Signer, verify_inclusion};
+use tsunagu_broker::{Broker, Contexts, NoLoader};
+use tsunagu_consent::{
+    Consent, DataAction, Ledger, NewConsent, Notice, Party, Platform, RESIDENT_DATA, ReceiptSigner,
+    Requested, Resident, verify_receipt,
+};
+use tsunagu_domain::{
+    Assurance, Catalogue, Clock, IdGen, Level, ManualClock, Problem, SectorKeys, SeededIds,
+    TenantId, Text, TsunoId,
+};
+use tsunagu_identity::{
+    AuthorizationServer, Client, Clients, LiveGrants, Parts, Services, Sessions, SigningKey,
+    SigningKeys,
+};
+use tsunagu_outbound::{Outbound, Policy};
+use tsunagu_store::access::AccessLog;
+use tsunagu_store::testing::MemoryStore;
+use tsunagu_store::{Log, Store};
+
+const BASE: &str = "https://gateway.example";
+const ALICE: TsunoId = TsunoId::from_bytes([1; 16]);
+const BOB: TsunoId = TsunoId::from_bytes([2; 16]);
+
+const CATALOGUE: &str = r#"{"version":1,
+  "personal_types":[{"iri":"Person","label":{"ja":"住民","en":"Resident"},"subject":"id"}],
+  "data_classes":[{"code":"contact","label":{"ja":"連絡先","en":"contact"},"sensitivity":"personal",
+    "covers":[{"type":"Person","attributes":[{"iri":"name","label":{"ja":"氏名","en":"Full name"}}]}]}],
+  "purposes":[{"code":"coach","text":{"ja":"健康づくり","en":"coaching"},"legal_basis":"dpv:Consent",
+    "retention_days":30,"max_days":365,"data_classes":["contact"]}]}"#;
+
+struct Nothing;
+
+#[async_trait]
+impl LiveGrants for Nothing {
+    async fn is_live(&self, _: &TenantId, _: &str) -> Result<bool, Problem> {
+        Ok(false)
+    }
+}
+
+struct World {
+    gateway: web::Data<Gateway>,
+    keys: SigningKeys,
+    clock: Arc<ManualClock>,
+    tenant: TenantId,
+    sectors: SectorKeys,
+}
+
+fn text(ja: &str, en: &str) -> Text {
+    Text {
+        ja: ja.to_owned(),
+        en: en.to_owned(),
+    }
+}
+
+fn client(id: &str, name: &str) -> Client {
+    let key = SigningKey::from_pkcs8(&SigningKey::generate_pkcs8().unwrap()).unwrap();
+    serde_json::from_value(json!({
+        "id": id, "name": {"ja": name, "en": name}, "sector": format!("{id}.example"),
+        "kind": "consumer", "redirect_uris": [format!("https://{id}.example/callback")],
+        "jwks": {"keys": [serde_json::to_value(key.public()).unwrap()]},
+        "purposes": ["coach"], "data_classes": ["contact"], "bearer": true, "contact": "0983"
+    }))
+    .unwrap()
+}
+
+async fn world() -> World {
+    let tenant: TenantId = "tsuno".parse().unwrap();
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let manual = Arc::new(ManualClock::at(
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
+    ));
+    let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&manual);
+    let ids: Arc<dyn IdGen> = Arc::new(SeededIds::new(1));
+    let signer = Signer::from_seed(&[4; 32]).unwrap();
+    let audit = Arc::new(AuditLog::new(
+        Arc::clone(&store),
+        Arc::clone(&clock),
+        Arc::clone(&ids),
+        signer,
+    ));
+    let log: Arc<dyn AccessLog> = Arc::<AuditLog>::clone(&audit);
+    let expand = |term: &str| format!("https://uri.etsi.org/ngsi-ld/default-context/{term}");
+    let catalogue = Arc::new(Catalogue::read(CATALOGUE.as_bytes(), expand).unwrap());
+    let services = Services {
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        ids: Arc::clone(&ids),
+        log: Arc::clone(&log),
+        catalogue: Arc::clone(&catalogue),
+    };
+    let outbound = Arc::new(Outbound::new(Policy::default()));
+    let master = [9; 32];
+    let clients = Arc::new(Clients::new(
+        services.clone(),
+        Arc::new(SectorKeys::new(&master)),
+        outbound,
+    ));
+    clients
+        .put(&tenant, &client("health", "健康アプリ"))
+        .await
+        .unwrap();
+    clients
+        .put(&tenant, &client("other", "別のアプリ"))
+        .await
+        .unwrap();
+    let keys = SigningKeys::load(&services, &tenant).await.unwrap();
+    let authorization = AuthorizationServer::new(Parts {
+        services: services.clone(),
+        tenant: tenant.clone(),
+        issuer: BASE.to_owned(),
+        clients: Arc::clone(&clients),
+        keys: keys.clone(),
+        grants: Arc::new(Nothing),
+    })
+    .unwrap();
+    let platform = Platform {
+        issuer: BASE.to_owned(),
+        controller: Party {
+            party_id: BASE.to_owned(),
+            party_name: text("都農町", "Tsuno Town"),
+            party_type: "controller".to_owned(),
+            party_address: None,
+            party_contact: None,
+        },
+        withdrawal: format!("{BASE}/consents"),
+        storage_location: "JP".to_owned(),
+        jurisdiction: "JP".to_owned(),
+    };
+    let receipts = SigningKey::generate_pkcs8().unwrap();
+    let ledger = Ledger::new(
+        Arc::clone(&store),
+        Arc::clone(&clock),
+        Arc::clone(&ids),
+        Arc::clone(&log),
+        Arc::clone(&catalogue),
+        platform,
+        ReceiptSigner::from_pkcs8("receipts", &receipts).unwrap(),
+    );
+    let broker = Broker::new(tsunagu_broker::Parts {
+        store: Arc::clone(&store),
+        access: log,
+        consequences: Vec::new(),
+        catalogue: Arc::clone(&catalogue),
+        contexts: Contexts::new(HashMap::new(), Arc::new(NoLoader)),
+        clock: Arc::clone(&clock),
+    });
+    let gateway = Gateway {
+        broker: Arc::new(broker),
+        authorization: Arc::new(authorization),
+        clients,
+        sessions: Arc::new(Sessions::new(services)),
+        audit,
+        ledger: Arc::new(ledger),
+        store,
+        catalogue,
+        clock,
+        tenants: vec![tenant.clone()],
+        base_url: BASE.to_owned(),
+        open_data_for_all: false,
+        limits: Limits::default(),
+        request_ids: RequestIds::new(&*ids),
+    };
+    World {
+        gateway: web::Data::new(gateway),
+        keys,
+        clock: manual,
+        tenant,
+        sectors: SectorKeys::new(&master),
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    bytes: Vec<u8>,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap()
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes).unwrap()
+    }
+}
+
+impl World {
+    fn assurance(&self, level: Level) -> Assurance {
+        Assurance {
+            ial: level,
+            aal: level,
+            auth_time: self.clock.micros(),
+            idp: "xid".to_owned(),
+            ..Assurance::default()
+        }
+    }
+
+    /// A session's cookie and its secret for forms.
+    async fn session(&self, who: TsunoId, level: Level) -> (String, String) {
+        let begun = self
+            .gateway
+            .sessions
+            .begin(&self.tenant, who, self.assurance(level))
+            .await
+            .unwrap();
+        (
+            format!("__Host-tsunagu-session={}", begun.cookie),
+            begun.session.csrf.clone(),
+        )
+    }
+
+    fn token(&self, client: &str, subject: Option<TsunoId>, scope: &str) -> String {
+        let sector = self.sectors.sector(&format!("{client}.example")).unwrap();
+        let sub = subject.map_or_else(|| client.to_owned(), |id| sector.outward(id).to_string());
+        let now = self.clock.seconds();
+        let claims = json!({
+            "iss": BASE, "sub": sub, "aud": format!("{BASE}/ngsi-ld"), "client_id": client,
+            "iat": now, "exp": now + 300, "jti": format!("{client}-{scope}-{sub}"), "scope": scope,
+        });
+        let token = self
+            .keys
+            .current()
+            .unwrap()
+            .sign("at+jwt", &claims)
+            .unwrap();
+        format!("Bearer {token}")
+    }
+
+    fn pairwise(&self, client: &str, subject: TsunoId) -> String {
+        self.sectors
+            .sector(&format!("{client}.example"))
+            .unwrap()
+            .outward(subject)
+            .to_string()
+    }
+
+    async fn give(&self, subject: TsunoId, client: &str) -> Consent {
+        let assurance = self.assurance(Level::Substantial);
+        let by = Resident {
+            subject,
+            assurance: &assurance,
+            request: "r-0",
+        };
+        let new = NewConsent {
+            client: client.parse().unwrap(),
+            client_name: text("健康アプリ", "Health app"),
+            requested: Requested {
+                r#type: RESIDENT_DATA.to_owned(),
+                purpose: "coach".to_owned(),
+                data_classes: vec!["contact".to_owned()],
+                actions: vec![DataAction::Read],
+                frequency: None,
+            },
+            chosen: vec!["contact".to_owned()],
+            days: 30,
+            notice: Notice {
+                version: "1".to_owned(),
+                lang: "ja".to_owned(),
+                bytes: b"notice".to_vec(),
+                shown_at: self.clock.micros(),
+            },
+            method: "consent-page/button".to_owned(),
+        };
+        self.gateway
+            .ledger
+            .give(&self.tenant, &by, &new)
+            .await
+            .unwrap()
+            .consent
+    }
+
+    async fn send(&self, request: TestRequest) -> Answer {
+        let app = App::new()
+            .app_data(self.gateway.clone())
+            .wrap(middleware::from_fn(request_id::assign))
+            .configure(configure)
+            .configure(configure_fallback);
+        let app = init_service(app).await;
+        let response = call_service(&app, request.to_request()).await;
+        let status = response.status();
+        let bytes = to_bytes(response.into_body())
+            .await
+            .unwrap_or_default()
+            .to_vec();
+        Answer { status, bytes }
+    }
+
+    async fn get(&self, path: &str, header: Option<(&str, &str)>) -> Answer {
+        let mut request = TestRequest::get().uri(path);
+        if let Some(header) = header {
+            request = request.insert_header(header);
+        }
+        self.send(request).await
+    }
+
+    async fn log_size(&self) -> u64 {
+        self.gateway
+            .store
+            .log_size(&self.tenant, Log("audit"))
+            .await
+            .unwrap()
+    }
+}
+
+#[actix_web::test]
+async fn a_resident_sees_and_withdraws_their_own_consents_only() {
+    let world = world().await;
+    let mine = world.give(ALICE, "health").await;
+    let theirs = world.give(BOB, "health").await;
+    let (cookie, csrf) = world.session(ALICE, Level::Substantial).await;
+    let cookie = cookie.as_str();
+    for path in ["/consents/v1", "/me/consents"] {
+        let before = world.log_size().await;
+        let list = world.get(path, Some((COOKIE.as_str(), cookie))).await;
+        assert_eq!(list.status, 200, "{}", list.text());
+        let list = list.json();
+        assert_eq!(list["total"], 1);
+        assert_eq!(list["consents"][0]["id"], mine.id);
+        assert_eq!(list["consents"][0]["subject"], ALICE.to_string());
+        assert_eq!(
+            world.log_size().await,
+            before + 1,
+            "every read is on record"
+        );
+    }
+    let of = |id: &str| format!("/consents/v1/{id}");
+    let one = world
+        .get(&of(&mine.id), Some((COOKIE.as_str(), cookie)))
+        .await
+        .json();
+    assert_eq!(one["events"][0]["state"], "given");
+    let hidden = world
+        .get(&of(&theirs.id), Some((COOKIE.as_str(), cookie)))
+        .await;
+    let absent = world
+        .get(&of("no-such"), Some((COOKIE.as_str(), cookie)))
+        .await;
+    assert_eq!((hidden.status.as_u16(), absent.status.as_u16()), (404, 404));
+    let (mut hidden, mut absent) = (hidden.json(), absent.json());
+    hidden["requestId"] = Value::Null;
+    absent["requestId"] = Value::Null;
+    assert_eq!(hidden, absent);
+
+    let post = |id: &str, header: (&'static str, String)| {
+        let path = format!("/consents/v1/{id}/withdraw");
+        TestRequest::post()
+            .uri(&path)
+            .insert_header((COOKIE, cookie.to_owned()))
+            .insert_header(header)
+    };
+    let live = || async {
+        let now = world.clock.micros();
+        world
+            .gateway
+            .ledger
+            .live_grant(&world.tenant, &mine.id, now)
+            .await
+            .unwrap()
+            .is_some()
+    };
+    // Another site's page cannot make the browser withdraw.
+    for header in [
+        ("accept", "*/*".to_owned()),
+        ("origin", "https://evil.example".to_owned()),
+        ("x-csrf-token", "guess".to_owned()),
+    ] {
+        assert_eq!(world.send(post(&mine.id, header)).await.status, 403);
+    }
+    assert!(live().await);
+    let others = world
+        .send(post(&theirs.id, ("origin", BASE.to_owned())))
+        .await;
+    assert_eq!(others.status, 404);
+    let done = world.send(post(&mine.id, ("x-csrf-token", csrf))).await;
+    assert_eq!(
+        (done.status.as_u16(), &done.json()["state"]),
+        (200, &json!("withdrawn"))
+    );
+    assert!(!live().await);
+    let again = world
+        .send(post(&mine.id, ("origin", BASE.to_owned())))
+        .await;
+    assert_eq!(again.json()["version"], 2);
+}
+
+#[actix_web::test]
+async fn without_a_good_session_there_is_nothing() {
+    let world = world().await;
+    world.give(ALICE, "health").await;
+    let paths = [
+        "/consents/v1",
+        "/me/consents",
+        "/me/access-log",
+        "/v2/usagePeriod",
+        "/v2/findUsage?userCode=x",
+    ];
+    let (weak, _) = world.session(ALICE, Level::Low).await;
+    for path in paths {
+        assert_eq!(world.get(path, None).await.status, 401, "{path}");
+        let invented = world
+            .get(path, Some((COOKIE.as_str(), "__Host-tsunagu-session=abc")))
+            .await;
+        assert_eq!(invented.status, 401, "{path}");
+        let low = world
+            .get(path, Some((COOKIE.as_str(), weak.as_str())))
+            .await;
+        assert_eq!(
+            low.json()["type"],
+            "urn:tsunagu:problem:step-up-required",
+            "{path}"
+        );
+    }
+    assert_eq!(
+        world.get("/v2/heartbeat", None).await.json()["status"],
+        "OK"
+    );
+}
+
+#[actix_web::test]
+async fn a_client_sees_its_own_consents_with_pairwise_ids() {
+    let world = world().await;
+    let mine = world.give(ALICE, "health").await;
+    let bobs = world.give(BOB, "health").await;
+    let others = world.give(ALICE, "other").await;
+    let machine = world.token("health", None, "ngsi-ld");
+    let all = world
+        .get(
+            "/consents/v1",
+            Some((AUTHORIZATION.as_str(), machine.as_str())),
+        )
+        .await;
+    assert_eq!(all.status, 200, "{}", all.text());
+    assert_eq!(all.json()["total"], 2);
+    for id in [ALICE, BOB] {
+        assert!(!all.text().contains(&id.to_string()));
+        assert!(all.text().contains(&world.pairwise("health", id)));
+    }
+    // A token of one resident tells of that resident only.
+    let alices = world.token("health", Some(ALICE), "openid ngsi-ld");
+    let bearer = Some((AUTHORIZATION.as_str(), alices.as_str()));
+    let list = world.get("/consents/v1", bearer).await.json();
+    assert_eq!(
+        (&list["total"], &list["consents"][0]["id"]),
+        (&json!(1), &json!(mine.id))
+    );
+    for hidden in [&bobs.id, &others.id] {
+        assert_eq!(
+            world
+                .get(&format!("/consents/v1/{hidden}"), bearer)
+                .await
+                .status,
+            404
+        );
+        assert_eq!(
+            world
+                .get(&format!("/consents/v1/{hidden}/receipt"), bearer)
+                .await
+                .status,
+            404
+        );
+    }
+    let jws = world
+        .get(&format!("/consents/v1/{}/receipt", mine.id), bearer)
+        .await;
+    let receipt = verify_receipt(jws.text(), world.gateway.ledger.receipt_key()).unwrap();
+    assert_eq!(
+        receipt.pii_principal_id.to_string(),
+        world.pairwise("health", ALICE)
+    );
+    // It cannot withdraw, whatever it sends.
+    let path = format!("/consents/v1/{}/withdraw", mine.id);
+    let post = TestRequest::post()
+        .uri(&path)
+        .insert_header((AUTHORIZATION, alices.as_str()));
+    assert_eq!(
+        world
+            .send(post.insert_header(("origin", BASE)))
+            .await
+            .status,
+        401
+    );
+}
+
+#[actix_web::test]
+async fn the_record_of_use_is_the_residents_own_and_in_words() {
+    let world = world().await;
+    let consent = world.give(ALICE, "health").await;
+    world.give(BOB, "health").await;
+    let token = world.token("health", None, "ngsi-ld");
+    world
+        .get(
+            "/consents/v1",
+            Some((AUTHORIZATION.as_str(), token.as_str())),
+        )
+        .await;
+    let (cookie, _) = world.session(ALICE, Level::Substantial).await;
+    let cookie = Some((COOKIE.as_str(), cookie.as_str()));
+    let log = world.get("/me/access-log", cookie).await;
+    let text = log.text();
+    assert!(!text.contains(&BOB.to_string()), "no one else is named");
+    let log = log.json();
+    assert_eq!(log["total"], 2);
+    let find = |action: &str| {
+        let found = log["accesses"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|a| a["action"] == action);
+        found.unwrap().clone()
+    };
+    let given = find("consent");
+    assert_eq!(given["actorJa"], "ご本人");
+    assert_eq!(
+        given["actionJa"],
+        "「健康づくり」のために、氏名を提供することに同意"
+    );
+    assert_eq!(given["consent"], consent.id);
+    let read = find("read");
+    assert_eq!(
+        (&read["actorJa"], &read["actionJa"]),
+        (&json!("健康アプリ"), &json!("同意の記録を閲覧"))
+    );
+
+    let usage = |query: String| format!("/v2/findUsage?userCode={query}");
+    let found = world
+        .get(&usage(ALICE.grouped().to_lowercase()), cookie)
+        .await;
+    assert_eq!(found.status, 200, "{}", found.text());
+    let found = found.json();
+    // Looking at the record was itself an access.
+    assert_eq!(found["totalUsages"], 3);
+    assert_eq!(found["usages"].as_array().unwrap().len(), 3);
+    let page = world
+        .get(
+            &usage(format!("{ALICE}&limit=1&offset=2&periodStart=2020-01-01")),
+            cookie,
+        )
+        .await;
+    assert_eq!(
+        (
+            &page.json()["totalUsages"],
+            page.json()["usages"].as_array().unwrap().len()
+        ),
+        (&json!(4), 1)
+    );
+    let early = world
+        .get(
+            &usage(format!("{ALICE}&periodEnd=2020-01-31T10:20:30")),
+            cookie,
+        )
+        .await;
+    assert_eq!(early.json()["totalUsages"], 0);
+    assert_eq!(world.get(&usage(BOB.to_string()), cookie).await.status, 403);
+    let claimed = TestRequest::get()
+        .uri(&usage(BOB.to_string()))
+        .insert_header((COOKIE, cookie.unwrap().1))
+        .insert_header(("x-road-userid", BOB.to_string()));
+    assert_eq!(world.send(claimed).await.status, 403);
+    assert_eq!(
+        world
+            .get(&usage(format!("{ALICE}&periodStart=soon")), cookie)
+            .await
+            .status,
+        400
+    );
+    let since = world.get("/v2/usagePeriod", cookie).await.json();
+    assert_eq!(since["periodStart"], "2027-01-15T08:00:00.000000Z");
+}
+
+#[actix_web::test]
+async fn anyone_can_check_the_log_and_only_auditors_read_it() {
+    let world = world().await;
+    world.give(ALICE, "health").await;
+    world.give(BOB, "health").await;
+    let note = world.get("/audit/v1/checkpoint", None).await;
+    let key = world.gateway.audit.verifying_key(&world.tenant);
+    let point = Checkpoint::open(note.text(), &key).unwrap();
+    assert_eq!(point.size, 2);
+    let proof = world
+        .get("/audit/v1/proof?index=1&size=2", None)
+        .await
+        .json();
+    let hash = |value: &Value| -> Hash {
+        STANDARD
+            .decode(value.as_str().unwrap())
+            .unwrap()
+            .try_into()
+            .unwrap()
+    };
+    let path: Vec<Hash> = proof["path"].as_array().unwrap().iter().map(hash).collect();
+    assert!(verify_inclusion(
+        1,
+        2,
+        &hash(&proof["leaf"]),
+        &path,
+        &point.root
+    ));
+    let tile = world.get("/audit/v1/tile/0/000.p/2", None).await;
+    assert_eq!(tile.bytes.len(), 64);
+    assert_eq!(tile.bytes[32..], hash(&proof["leaf"]));
+    let grown = world.get("/audit/v1/proof?first=1", None).await.json();
+    assert_eq!(grown["second"], 2);
+    for wrong in [
+        "index=2",
+        "index=-1",
+        "",
+        "index=0&first=1",
+        "first=3",
+        "indexes=1",
+    ] {
+        let answer = world.get(&format!("/audit/v1/proof?{wrong}"), None).await;
+        assert_eq!(answer.status, 400, "{wrong}");
+    }
+    assert_eq!(world.get("/audit/v1/tile/0/001", None).await.status, 404);
+
+    let entries = [
+        "/audit/v1/entries?from=0&limit=10",
+        "/audit/v1/tile/entries/000.p/2",
+    ];
+    let vendor = world.token("health", None, "ngsi-ld");
+    let auditor = world.token("other", None, "audit");
+    for path in entries {
+        assert_eq!(world.get(path, None).await.status, 401, "{path}");
+        let (cookie, _) = world.session(ALICE, Level::High).await;
+        assert_eq!(
+            world
+                .get(path, Some((COOKIE.as_str(), cookie.as_str())))
+                .await
+                .status,
+            401
+        );
+        let refused = world
+            .get(path, Some((AUTHORIZATION.as_str(), vendor.as_str())))
+            .await;
+        assert_eq!(refused.status, 403, "{path}");
+    }
+    assert_eq!(world.log_size().await, 2, "nothing was read");
+    let bearer = Some((AUTHORIZATION.as_str(), auditor.as_str()));
+    let read = world.get(entries[0], bearer).await.json();
+    assert_eq!(read["entries"].as_array().unwrap().len(), 2);
+    assert_eq!(read["entries"][1]["leaf"], proof["leaf"]);
+    assert_eq!(world.get(entries[1], bearer).await.status, 200);
+    assert_eq!(
+        world.log_size().await,
+        4,
+        "the auditor's reading is on record"
+    );
+    let about = world
+        .gateway
+        .audit
+        .accesses_about(&world.tenant, ALICE, tsunagu_audit::Period::newest(10))
+        .await
+        .unwrap();
+    assert_eq!(
+        about
+            .accesses
+            .iter()
+            .filter(|a| a.actor == "client:other")
+            .count(),
+        2
+    );
+}
