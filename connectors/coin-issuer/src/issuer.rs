@@ -165,11 +165,11 @@ mod tests {
         )
     }
 
-    fn status(status: u16, body: &str) -> Answer {
-        Answer::Ok(Reply {
+    fn status(status: u16, body: &str) -> Reply {
+        Reply {
             status,
             body: body.as_bytes().to_vec(),
-        })
+        }
     }
 
     fn order(answer: Answer) -> Result<IssuerGrant, IssuerError> {
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_order_is_what_the_issuer_expects() {
-        let (issuer, http) = issuer(status(201, &granted()));
+        let (issuer, http) = issuer(Ok(status(201, &granted())));
         let grant = issuer
             .grant(KEY.parse().unwrap(), "acc", 10, "walk")
             .now_or_never()
@@ -214,19 +214,22 @@ mod tests {
     fn only_a_refusal_of_the_order_itself_is_one() {
         for code in [400, 422] {
             assert!(
-                matches!(order(status(code, "")), Err(IssuerError::Refused(_))),
+                matches!(order(Ok(status(code, ""))), Err(IssuerError::Refused(_))),
                 "{code}"
             );
         }
         for code in [401, 403, 404, 429] {
             assert!(
-                matches!(order(status(code, "")), Err(IssuerError::Unavailable(_))),
+                matches!(
+                    order(Ok(status(code, ""))),
+                    Err(IssuerError::Unavailable(_))
+                ),
                 "{code}"
             );
         }
         for code in [202, 302, 408, 409, 500, 502, 503, 504] {
             assert!(
-                matches!(order(status(code, "")), Err(IssuerError::Unknown(_))),
+                matches!(order(Ok(status(code, ""))), Err(IssuerError::Unknown(_))),
                 "{code}"
             );
         }
@@ -245,7 +248,7 @@ mod tests {
         let other = granted().replace("00aa", "00ab");
         for body in ["", "{}", "null", other.as_str()] {
             assert!(
-                matches!(order(status(200, body)), Err(IssuerError::Unknown(_))),
+                matches!(order(Ok(status(200, body))), Err(IssuerError::Unknown(_))),
                 "{body}"
             );
         }
@@ -260,12 +263,18 @@ mod tests {
             assert_eq!(url.as_str(), format!("http://127.0.0.1:9/api/grants/{KEY}"));
             found
         };
-        assert_eq!(find(status(200, &granted())).unwrap().unwrap().amount, 10);
-        assert_eq!(find(status(404, "")), Ok(None));
-        assert!(find(status(500, "")).is_err());
+        assert_eq!(
+            find(Ok(status(200, &granted()))).unwrap().unwrap().amount,
+            10
+        );
+        assert_eq!(find(Ok(status(404, ""))), Ok(None));
+        assert!(find(Ok(status(500, ""))).is_err());
         assert!(find(Err(HttpError::Lost(String::new()))).is_err());
         let cancelled = granted().replacen('{', r#"{"cancelled_at":"2026-11-23T00:00:00Z","#, 1);
-        assert_eq!(find(status(200, &cancelled)).unwrap().unwrap().amount, 0);
+        assert_eq!(
+            find(Ok(status(200, &cancelled))).unwrap().unwrap().amount,
+            0
+        );
     }
 
     #[test]
@@ -273,7 +282,7 @@ mod tests {
         for base in ["mailto:a@b", "http://127.0.0.1/?x=1", "ftp://127.0.0.1/"] {
             let config = serde_json::from_value(json!({ "base": base, "key": "k" })).unwrap();
             assert!(
-                CoinIssuer::new(config, issuer(status(200, "")).1).is_err(),
+                CoinIssuer::new(config, issuer(Ok(status(200, ""))).1).is_err(),
                 "{base}"
             );
         }

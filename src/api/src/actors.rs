@@ -260,4 +260,81 @@ pub(crate) async fn auditor(
             request: request_id::of(request),
         },
     ))
+//! The two kinds of people behind requests that are not NGSI-LD: a resident with a session, and staff with a token.
+
+use actix_web::{HttpRequest, web};
+use tsunagu_domain::{ClientId, Level, ProblemCode, TenantId};
+use tsunagu_identity::{Session, session_cookie_name};
+
+use crate::caller::{bearer, unauthorized, verified};
+use crate::{Failure, Gateway};
+
+/// The clients through which the town hall works, as configured. Without this list nobody is staff.
+#[derive(Debug, Clone, Default)]
+pub struct StaffClients(pub Vec<ClientId>);
+
+/// A request of staff.
+#[derive(Debug)]
+pub(crate) struct Staff {
+    pub(crate) tenant: TenantId,
+    pub(crate) client: ClientId,
+}
+
+/// A token of a staff client on its own behalf; any other token is a 403, none a 401.
+pub(crate) async fn staff(gateway: &Gateway, request: &HttpRequest) -> Result<Staff, Failure> {
+    let Some(token) = bearer(gateway, request)? else {
+        return Err(unauthorized(
+            gateway,
+            "",
+            "this needs an access token of the town hall",
+        ));
+    };
+    let token = verified(gateway, token).await?;
+    let listed = request
+        .app_data::<web::Data<StaffClients>>()
+        .is_some_and(|staff| staff.0.contains(&token.client));
+    // A suspended client has no policy; its token may still be alive.
+    let active = gateway
+        .clients
+        .policy(&token.tenant, &token.client)
+        .await?
+        .is_some();
+    if !(listed && active && token.subject.is_none()) {
+        return Err(Failure::new(
+            ProblemCode::Forbidden,
+            "only clients of the town hall may ask for this",
+        ));
+    }
+    Ok(Staff {
+        tenant: token.tenant.clone(),
+        client: token.client.clone(),
+    })
+}
+
+/// The resident of the session cookie, logged in at level 2 or higher.
+pub(crate) async fn resident(
+    gateway: &Gateway,
+    request: &HttpRequest,
+) -> Result<(TenantId, Session), Failure> {
+    let none = || {
+        Failure::new(
+            ProblemCode::Unauthorized,
+            "log in on the resident's page first",
+        )
+    };
+    let tenant = gateway.tenants.first().ok_or_else(none)?;
+    let name = session_cookie_name(gateway.base_url.starts_with("https://"));
+    let cookie = request.cookie(name).ok_or_else(none)?;
+    let session = gateway
+        .sessions
+        .find(tenant, cookie.value())
+        .await?
+        .ok_or_else(none)?;
+    if !session.assurance.reaches(Level::Substantial) {
+        return Err(Failure::new(
+            ProblemCode::StepUpRequired,
+            "this needs a login at assurance level 2 or higher",
+        ));
+    }
+    Ok((tenant.clone(), session))
 }

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use actix_web::http::header::HeaderValue;
 use tsunagu_audit::AuditLog;
 use tsunagu_broker::Broker;
+use tsunagu_connect::Connectors;
 use tsunagu_consent::Ledger;
 use tsunagu_domain::{Catalogue, Clock, IdGen, TenantId};
 use tsunagu_identity::{AuthorizationServer, Clients, Sessions};
+use tsunagu_rewards::Rewards;
 use tsunagu_store::Store;
 
 /// What one request may cost.
@@ -44,8 +46,15 @@ pub struct Gateway {
     pub sessions: Arc<Sessions>,
     /// The transparency log of accesses.
     pub audit: Arc<AuditLog>,
+    pub sessions: Sessions,
     /// Consents.
     pub ledger: Arc<Ledger>,
+    /// The record of access.
+    pub audit: Arc<AuditLog>,
+    /// Coins.
+    pub rewards: Arc<Rewards>,
+    /// Links to other systems.
+    pub connectors: Arc<Connectors>,
     /// For readiness.
     pub store: Arc<dyn Store>,
     /// What is personal.

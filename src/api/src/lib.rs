@@ -17,6 +17,9 @@ mod audit;
 mod body;
 mod caller;
 mod consents;
+mod body;
+mod caller;
+mod connectors;
 mod error;
 mod gateway;
 mod me;
@@ -27,10 +30,12 @@ mod operations;
 mod params;
 pub mod request_id;
 mod resource;
+mod rewards;
 
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 
+pub use actors::StaffClients;
 pub use caller::{PURPOSE_HEADER, TENANT_HEADER};
 pub use error::Failure;
 pub use gateway::{Gateway, Limits, RequestIds};
@@ -44,6 +49,8 @@ pub fn configure(cfg: &mut ServiceConfig) {
     me::configure(cfg);
     audit::configure(cfg);
     operations::configure(cfg);
+    rewards::configure(cfg);
+    connectors::configure(cfg);
     cfg.service(resource::resource(
         "/openapi.json",
         [(Method::GET, web::get().to(openapi::serve))],

@@ -50,6 +50,9 @@ pub struct CoinsView {
 /// One decision, for staff: the person appears only as the issuer's account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StaffGrant {
+    /// Whom it is about, for the record of access only.
+    #[serde(skip)]
+    pub subject: TsunoId,
     /// The award.
     pub award: AwardUid,
     /// Account at the issuer.
@@ -136,6 +139,7 @@ impl Rewards {
             let award: Award = decode(&record.value)?;
             let (state, reason) = self.standing(tenant, &award).await?;
             grants.push(StaffGrant {
+                subject: award.subject,
                 award: uid,
                 account: award.account,
                 rule: award.rule,

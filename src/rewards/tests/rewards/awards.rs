@@ -153,7 +153,8 @@ async fn the_budget_is_used_up_exactly() {
 
 #[tokio::test]
 async fn what_cannot_be_counted_is_rejected_with_its_reason() {
-    let table: [(&str, fn(&mut Activity), Reason); 12] = [
+    type Row = (&'static str, fn(&mut Activity), Reason);
+    let table: [Row; 12] = [
         ("typed in", |a| a.method = "manual", Reason::SelfReported),
         (
             "negative",
@@ -356,7 +357,7 @@ async fn other_days_types_and_entities_about_nobody_are_none_of_its_business() {
 #[tokio::test]
 async fn a_new_version_of_a_rule_shares_budget_and_cap_with_the_old_one() {
     let old = rule(&json!({ "valid_until": "2026-11-23", "budget": 30 }));
-    let world = World::new(&[old.clone()]);
+    let world = World::new(std::slice::from_ref(&old));
     world
         .write(&Activity {
             started: Some("2026-11-22T01:00:00Z"),

@@ -361,7 +361,7 @@ async fn what_does_not_agree_with_the_statement_is_named() {
         .await
         .unwrap();
     let is = |award, difference: DifferenceKind| {
-        assert!(found.contains(&Difference { award, difference }))
+        assert!(found.contains(&Difference { award, difference }));
     };
     is(missing, DifferenceKind::MissingAtIssuer);
     is(

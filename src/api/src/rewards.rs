@@ -1,0 +1,60 @@
+//! `/rewards/v1` and `/me/coins`: rules, decisions, and a resident's coins.
+
+mod coins;
+mod grants;
+mod rules;
+
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
+use tsunagu_domain::{Timestamp, TsunoId};
+use tsunagu_ngsi_ld::Context;
+use tsunagu_store::access::{Access, Action, Decision};
+
+use crate::resource::resource;
+
+pub(crate) use coins::{__path_coins, coins};
+pub(crate) use grants::{__path_grants, grants};
+pub(crate) use rules::{__path_rules, rules};
+
+pub(crate) fn configure(cfg: &mut ServiceConfig) {
+    cfg.service(resource(
+        "/rewards/v1/rules",
+        [(Method::GET, web::get().to(rules))],
+    ))
+    .service(resource(
+        "/rewards/v1/grants",
+        [(Method::GET, web::get().to(grants))],
+    ))
+    .service(resource("/me/coins", [(Method::GET, web::get().to(coins))]));
+}
+
+/// The record of a look at coins: whose, by whom, how many.
+fn access(
+    actor: String,
+    reason: &str,
+    request: String,
+    at: Timestamp,
+    subjects: Vec<TsunoId>,
+    count: usize,
+) -> Access {
+    let context = Context::core();
+    let expand = |term: &&str| context.expand(term).into_owned();
+    Access {
+        at,
+        request,
+        actor,
+        subjects,
+        purpose: None,
+        grant: None,
+        grant_version: None,
+        action: Action::Query,
+        types: vec![expand(&"CoinGrant")],
+        attributes: ["amount", "activityDate", "state"]
+            .iter()
+            .map(expand)
+            .collect(),
+        decision: Decision::Allowed,
+        reason: reason.to_owned(),
+        count: count as u64,
+    }
+}
