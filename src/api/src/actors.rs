@@ -6,8 +6,8 @@ use actix_web::HttpRequest;
 use actix_web::http::header;
 use tsunagu_audit::Reader;
 use tsunagu_consent::Resident;
-use tsunagu_domain::{Level, Problem, ProblemCode, TenantId, TsunoId};
-use tsunagu_identity::{Session, session_cookie_name};
+use tsunagu_domain::{ClientId, Level, ProblemCode, TenantId, TsunoId};
+use tsunagu_identity::{AccessToken, Session, session_cookie_name};
 use tsunagu_policy::Client;
 use tsunagu_store::access::{Access, Action, Decision};
 
@@ -16,6 +16,8 @@ use crate::{Failure, Gateway, request_id};
 
 /// The scope of a token that may read the entries of the audit log.
 pub(crate) const AUDIT_SCOPE: &str = "audit";
+/// The scope of a token of the town hall.
+pub(crate) const STAFF_SCOPE: &str = "staff";
 /// The header that repeats the secret of a session's forms.
 const CSRF_HEADER: &str = "X-CSRF-Token";
 
@@ -240,38 +242,11 @@ pub(crate) async fn auditor(
     gateway: &Gateway,
     request: &HttpRequest,
 ) -> Result<(TenantId, Reader), Failure> {
-    let token = bearer(gateway, request)?.ok_or_else(|| {
-        unauthorized(
-            gateway,
-            "",
-            "entries are for auditors; send an auditor's token",
-        )
-    })?;
-    let token = verified(gateway, token).await?;
-    if !token.has_scope(AUDIT_SCOPE) {
-        let detail = "entries are for auditors: the token needs the scope 'audit'";
-        return Err(Problem::new(ProblemCode::Forbidden, detail).into());
-    }
+    let token = scoped(gateway, request, AUDIT_SCOPE).await?;
     let actor = format!("client:{}", token.client);
-    Ok((
-        token.tenant.clone(),
-        Reader {
-            actor,
-            request: request_id::of(request),
-        },
-    ))
-//! The two kinds of people behind requests that are not NGSI-LD: a resident with a session, and staff with a token.
-
-use actix_web::{HttpRequest, web};
-use tsunagu_domain::{ClientId, Level, ProblemCode, TenantId};
-use tsunagu_identity::{Session, session_cookie_name};
-
-use crate::caller::{bearer, unauthorized, verified};
-use crate::{Failure, Gateway};
-
-/// The clients through which the town hall works, as configured. Without this list nobody is staff.
-#[derive(Debug, Clone, Default)]
-pub struct StaffClients(pub Vec<ClientId>);
+    let request = request_id::of(request);
+    Ok((token.tenant.clone(), Reader { actor, request }))
+}
 
 /// A request of staff.
 #[derive(Debug)]
@@ -280,61 +255,38 @@ pub(crate) struct Staff {
     pub(crate) client: ClientId,
 }
 
-/// A token of a staff client on its own behalf; any other token is a 403, none a 401.
+/// Staff of the town hall: a client whose token has the scope [`STAFF_SCOPE`].
 pub(crate) async fn staff(gateway: &Gateway, request: &HttpRequest) -> Result<Staff, Failure> {
-    let Some(token) = bearer(gateway, request)? else {
-        return Err(unauthorized(
-            gateway,
-            "",
-            "this needs an access token of the town hall",
-        ));
-    };
-    let token = verified(gateway, token).await?;
-    let listed = request
-        .app_data::<web::Data<StaffClients>>()
-        .is_some_and(|staff| staff.0.contains(&token.client));
-    // A suspended client has no policy; its token may still be alive.
-    let active = gateway
-        .clients
-        .policy(&token.tenant, &token.client)
-        .await?
-        .is_some();
-    if !(listed && active && token.subject.is_none()) {
-        return Err(Failure::new(
-            ProblemCode::Forbidden,
-            "only clients of the town hall may ask for this",
-        ));
-    }
+    let token = scoped(gateway, request, STAFF_SCOPE).await?;
     Ok(Staff {
         tenant: token.tenant.clone(),
         client: token.client.clone(),
     })
 }
 
-/// The resident of the session cookie, logged in at level 2 or higher.
-pub(crate) async fn resident(
+/// A live token of an active client on its own behalf with this scope; another is a 403, none a 401.
+async fn scoped(
     gateway: &Gateway,
     request: &HttpRequest,
-) -> Result<(TenantId, Session), Failure> {
-    let none = || {
-        Failure::new(
-            ProblemCode::Unauthorized,
-            "log in on the resident's page first",
+    scope: &str,
+) -> Result<Arc<AccessToken>, Failure> {
+    let token = bearer(gateway, request)?.ok_or_else(|| {
+        unauthorized(
+            gateway,
+            "",
+            &format!("this needs an access token with the scope '{scope}'"),
         )
-    };
-    let tenant = gateway.tenants.first().ok_or_else(none)?;
-    let name = session_cookie_name(gateway.base_url.starts_with("https://"));
-    let cookie = request.cookie(name).ok_or_else(none)?;
-    let session = gateway
-        .sessions
-        .find(tenant, cookie.value())
+    })?;
+    let token = verified(gateway, token).await?;
+    // A suspended client has no policy; its token may still be alive.
+    let active = gateway
+        .clients
+        .policy(&token.tenant, &token.client)
         .await?
-        .ok_or_else(none)?;
-    if !session.assurance.reaches(Level::Substantial) {
-        return Err(Failure::new(
-            ProblemCode::StepUpRequired,
-            "this needs a login at assurance level 2 or higher",
-        ));
+        .is_some();
+    if !(active && token.subject.is_none() && token.has_scope(scope)) {
+        let detail = format!("this needs a client's own token with the scope '{scope}'");
+        return Err(Failure::new(ProblemCode::Forbidden, detail));
     }
-    Ok((tenant.clone(), session))
+    Ok(token)
 }

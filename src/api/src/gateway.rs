@@ -46,11 +46,8 @@ pub struct Gateway {
     pub sessions: Arc<Sessions>,
     /// The transparency log of accesses.
     pub audit: Arc<AuditLog>,
-    pub sessions: Sessions,
     /// Consents.
     pub ledger: Arc<Ledger>,
-    /// The record of access.
-    pub audit: Arc<AuditLog>,
     /// Coins.
     pub rewards: Arc<Rewards>,
     /// Links to other systems.

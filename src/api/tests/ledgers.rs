@@ -30,6 +30,8 @@ use tsunagu_identity::{
     SigningKeys,
 };
 use tsunagu_outbound::{Outbound, Policy};
+use tsunagu_connect::Connectors;
+use tsunagu_rewards::{Rewards, Rules};
 use tsunagu_store::access::AccessLog;
 use tsunagu_store::testing::MemoryStore;
 use tsunagu_store::{Log, Store};
@@ -168,6 +170,13 @@ async fn world() -> World {
         sessions: Arc::new(Sessions::new(services)),
         audit,
         ledger: Arc::new(ledger),
+        rewards: Arc::new(Rewards::new(
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            Rules::new(Vec::new()).unwrap(),
+            SectorKeys::new(&master).sector("coin-issuer").unwrap(),
+        )),
+        connectors: Arc::new(Connectors::new(Arc::clone(&store), Vec::new()).unwrap()),
         store,
         catalogue,
         clock,

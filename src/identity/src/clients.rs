@@ -18,6 +18,9 @@ use crate::Services;
 use crate::jose::{Jwk, JwkSet, RemoteKeys};
 use crate::records::{self, CLIENTS};
 
+/// What operators may ask for.
+const OPERATOR_SCOPES: [&str; 2] = ["staff", "audit"];
+
 /// What a client is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -28,6 +31,8 @@ pub enum ClientKind {
     Publisher,
     /// Both.
     ConsumerAndPublisher,
+    /// A tool of staff or of an auditor: what it may do is in its scopes.
+    Operator,
 }
 
 impl ClientKind {
@@ -87,6 +92,9 @@ pub struct Client {
     /// Entity types it publishes, as terms of the core context or IRIs.
     #[serde(default)]
     pub publishes: Vec<String>,
+    /// Scopes beside `ngsi-ld` that it may ask for on its own behalf: `staff`, `audit`.
+    #[serde(default)]
+    pub scopes: Vec<String>,
     /// May read entities about nobody.
     #[serde(default)]
     pub reads_open_data: bool,
@@ -144,6 +152,22 @@ impl Client {
         }
         if self.kind.consumes() && self.redirect_uris.is_empty() {
             return Err(wrong("/redirect_uris", "a consumer needs a redirect uri"));
+        }
+        if self
+            .scopes
+            .iter()
+            .any(|scope| !OPERATOR_SCOPES.contains(&scope.as_str()))
+        {
+            return Err(wrong(
+                "/scopes",
+                "the scopes of an operator are staff and audit",
+            ));
+        }
+        if self.kind.consumes() && !self.scopes.is_empty() {
+            return Err(wrong(
+                "/scopes",
+                "a consumer is no operator; register another client",
+            ));
         }
         if self.sector.is_empty() {
             return Err(wrong("/sector", "the sector of pairwise ids is missing"));

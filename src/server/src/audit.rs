@@ -55,9 +55,12 @@ pub(crate) fn run(command: AuditCommand) -> anyhow::Result<()> {
         }
         AuditCommand::Key(args) => {
             let config = config::read(&args.config, args.store)?;
-            let keys = keys::Keys::open(&config.keys, std::sync::Arc::new(tsunagu_domain::SystemIds))?;
+            let keys =
+                keys::Keys::open(&config.keys, std::sync::Arc::new(tsunagu_domain::SystemIds))?;
             let signer = Signer::from_seed(&keys.secret("audit")?)?;
-            say(&signer.verifying_key(&origin(&config.town.tenant)).to_string());
+            say(&signer
+                .verifying_key(&origin(&config.town.tenant))
+                .to_string());
             Ok(())
         }
     }

@@ -13,7 +13,11 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
-#[command(name = "tsunagu", version, about = "データ連携基盤のゲートウェイ / the data-linkage gateway of a town")]
+#[command(
+    name = "tsunagu",
+    version,
+    about = "データ連携基盤のゲートウェイ / the data-linkage gateway of a town"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -76,7 +80,9 @@ fn main() -> anyhow::Result<()> {
         #[cfg(feature = "sandbox")]
         Command::Demo(args) => demo::demo(&args),
         Command::Audit { command } => audit::run(command),
-        Command::Config { command: ConfigCommand::Check(args) } => {
+        Command::Config {
+            command: ConfigCommand::Check(args),
+        } => {
             let config = config::read(&args.config, args.store)?;
             serve::check(&config)?;
             say(&format!("{} is right", args.config.display()));

@@ -17,7 +17,11 @@ use crate::wire::{self, App, Foundation};
 pub(crate) fn serve(config: &Config) -> anyhow::Result<()> {
     log_json();
     rt::System::new().block_on(async {
-        let App { base, gateway, flows } = wire::assemble(config).await?;
+        let App {
+            base,
+            gateway,
+            flows,
+        } = wire::assemble(config).await?;
         let shutdown = CancellationToken::new();
         let tracker = TaskTracker::new();
         flows.spawn(&tracker, &shutdown);
@@ -34,7 +38,11 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<()> {
         .bind(&config.listen)
         .with_context(|| format!("{} cannot be listened on", config.listen))?;
         let port = server.addrs().first().map(std::net::SocketAddr::port);
-        say(&format!("READY gateway {} (port {})", config.issuer(), port.unwrap_or_default()));
+        say(&format!(
+            "READY gateway {} (port {})",
+            config.issuer(),
+            port.unwrap_or_default()
+        ));
         let served = server.shutdown_timeout(10).run().await;
 
         // Requests first, then what runs beside them, then the store.
@@ -61,7 +69,10 @@ pub(crate) fn doctor(config: &Config) -> anyhow::Result<()> {
         }
         base.store.close().await;
         if !findings.is_empty() {
-            bail!("{} findings; restore a backup, or report them with this output", findings.len());
+            bail!(
+                "{} findings; restore a backup, or report them with this output",
+                findings.len()
+            );
         }
         say("the store and the log of accesses are healthy");
         Ok(())
@@ -70,7 +81,10 @@ pub(crate) fn doctor(config: &Config) -> anyhow::Result<()> {
 
 fn log_json() {
     let filter = EnvFilter::try_from_env("TSUNAGU_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     // Only a second call in one process could fail.
     log.try_init().ok();
 }

@@ -46,7 +46,10 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         people.sectors.sector("coin-issuer")?,
     ));
     let consequences: Vec<Arc<dyn Consequence>> = vec![
-        Arc::new(MatchKeys::new(people.digests.clone(), config.town.municipality.clone())),
+        Arc::new(MatchKeys::new(
+            people.digests.clone(),
+            config.town.municipality.clone(),
+        )),
         Arc::clone(&rewards) as _,
     ];
     let broker = Arc::new(Broker::new(tsunagu_broker::Parts {
@@ -63,17 +66,28 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         broker: Arc::clone(&broker),
         authorization: Arc::clone(&people.authorization),
         clients: Arc::clone(&people.clients),
+        sessions: Arc::clone(&people.sessions),
         ledger: Arc::clone(&people.ledger),
+        audit: Arc::clone(&base.audit),
+        rewards: Arc::clone(&rewards),
+        connectors: Arc::clone(&flows.connectors),
         store: Arc::clone(&base.store),
         catalogue: Arc::clone(&base.catalogue),
         clock: Arc::clone(&base.clock),
         tenants: vec![config.town.tenant.clone()],
         base_url: config.issuer(),
         open_data_for_all: config.broker.open_data_for_all,
-        limits: Limits { max_body_bytes: config.broker.max_body_bytes, ..Limits::default() },
+        limits: Limits {
+            max_body_bytes: config.broker.max_body_bytes,
+            ..Limits::default()
+        },
         request_ids: RequestIds::new(&*base.ids),
     });
-    Ok(App { base, gateway, flows })
+    Ok(App {
+        base,
+        gateway,
+        flows,
+    })
 }
 
 /// Reads everything that the configuration names.
@@ -83,13 +97,17 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     rules(config)?;
     contexts(config, &outbound)?;
     for client in &config.clients {
-        client.check().with_context(|| format!("the client {} is not right", client.id))?;
+        client
+            .check()
+            .with_context(|| format!("the client {} is not right", client.id))?;
     }
     Ok(())
 }
 
 fn rules(config: &Config) -> anyhow::Result<Rules> {
-    let Some(file) = &config.rewards else { return Ok(Rules::new(Vec::new())?) };
+    let Some(file) = &config.rewards else {
+        return Ok(Rules::new(Vec::new())?);
+    };
     let json = std::fs::read(file)
         .with_context(|| format!("the reward rules {} cannot be read", file.display()))?;
     Rules::read(&json).with_context(|| format!("the reward rules {} are not right", file.display()))
@@ -103,7 +121,9 @@ fn contexts(config: &Config, outbound: &Arc<Outbound>) -> anyhow::Result<Context
         pinned.insert(context.url.clone(), text);
     }
     let loader: Arc<dyn DocumentLoader> = if config.contexts.fetch {
-        Arc::new(FetchDocuments { outbound: Arc::clone(outbound) })
+        Arc::new(FetchDocuments {
+            outbound: Arc::clone(outbound),
+        })
     } else {
         Arc::new(NoLoader)
     };

@@ -14,8 +14,7 @@ use crate::read::{bytes, found, number};
 use crate::write;
 
 /// Committers of all processes of one store take turns: the lock is of the schema in use and ends with the transaction.
-pub(crate) const LOCK: &str =
-    "SELECT pg_advisory_xact_lock(hashtextextended('tsunagu ' || current_setting('search_path'), 0))";
+pub(crate) const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('tsunagu ' || current_setting('search_path'), 0))";
 
 const STATE: &str = "SELECT version, declared FROM state";
 const ENTITIES: &str = "SELECT e.tenant, e.id, e.version, e.doc FROM unnest($1::text[], $2::text[]) AS k (tenant, id) JOIN entity e ON e.tenant = k.tenant AND e.id = k.id";
@@ -49,7 +48,11 @@ enum Failure {
 
 impl Committer {
     pub(crate) fn new(config: Config, declared: Declared) -> Self {
-        Self { config, declared, session: None }
+        Self {
+            config,
+            declared,
+            session: None,
+        }
     }
 
     pub(crate) async fn run(mut self, mut groups: Groups) {
@@ -85,14 +88,24 @@ impl Committer {
             Some(session) if !session.client.is_closed() => session,
             _ => Session::open(&self.config).await.map_err(Failure::Whole)?,
         };
-        let state = session.load(sets, &self.declared).await.map_err(Failure::Load)?;
+        let state = session
+            .load(sets, &self.declared)
+            .await
+            .map_err(Failure::Load)?;
         let before = state.version;
         let mut resolution = group::resolve(sets, state);
         let outcomes = std::mem::take(&mut resolution.outcomes);
         if resolution.version == before {
-            session.client.batch_execute("ROLLBACK").await.map_err(|e| Failure::Whole(failed(&e)))?;
+            session
+                .client
+                .batch_execute("ROLLBACK")
+                .await
+                .map_err(|e| Failure::Whole(failed(&e)))?;
         } else {
-            let written = session.write.run(&session.client, resolution, &self.declared).await;
+            let written = session
+                .write
+                .run(&session.client, resolution, &self.declared)
+                .await;
             written.map_err(Failure::Whole)?;
             session.client.batch_execute("COMMIT").await.map_err(|error| {
                 Failure::Whole(StoreError::Unavailable(match error.as_db_error() {
@@ -136,19 +149,32 @@ impl Session {
 
     /// Begins, waits for the turn and loads what decides the sets, in one round trip.
     async fn load(&self, sets: &[WriteSet], declared: &Declared) -> Result<State, StoreError> {
-        let Footprint { entities, records, logs } = group::footprint(sets);
+        let Footprint {
+            entities,
+            records,
+            logs,
+        } = group::footprint(sets);
         let records: Vec<_> = records.into_iter().collect();
         let logs: Vec<_> = logs.into_iter().collect();
-        let entity_tenants: Vec<&str> = entities.iter().map(|(tenant, _)| tenant.as_str()).collect();
+        let entity_tenants: Vec<&str> =
+            entities.iter().map(|(tenant, _)| tenant.as_str()).collect();
         let entity_ids: Vec<&str> = entities.iter().map(|(_, id)| id.as_str()).collect();
-        let record_tenants: Vec<&str> = records.iter().map(|(tenant, _, _)| tenant.as_str()).collect();
-        let collections: Vec<&str> = records.iter().map(|(_, Collection(name), _)| *name).collect();
+        let record_tenants: Vec<&str> = records
+            .iter()
+            .map(|(tenant, _, _)| tenant.as_str())
+            .collect();
+        let collections: Vec<&str> = records
+            .iter()
+            .map(|(_, Collection(name), _)| *name)
+            .collect();
         let keys: Vec<&[u8]> = records.iter().map(|(_, _, key)| key.as_slice()).collect();
         let log_tenants: Vec<&str> = logs.iter().map(|(tenant, _)| tenant.as_str()).collect();
         let log_names: Vec<&str> = logs.iter().map(|(_, Log(name))| *name).collect();
 
         let begin = async {
-            self.client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await
+            self.client
+                .batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+                .await
         };
         let locked = async {
             let lock = self.client.query_one(&self.lock, &[]);
@@ -157,10 +183,16 @@ impl Session {
         };
         // Polled in this order, they are sent in this order, and each reads what was committed when its turn comes.
         let (begun, locked, found_entities, found_records, found_logs) = {
-            let entities = self.client.query(&self.entities, &[&entity_tenants, &entity_ids]);
-            let records = self.client.query(&self.records, &[&record_tenants, &collections, &keys]);
+            let entities = self
+                .client
+                .query(&self.entities, &[&entity_tenants, &entity_ids]);
+            let records = self
+                .client
+                .query(&self.records, &[&record_tenants, &collections, &keys]);
             let logs = self.client.query(&self.logs, &[&log_tenants, &log_names]);
-            try_join5(begin, locked, entities, records, logs).await.map_err(|e| failed(&e))?
+            try_join5(begin, locked, entities, records, logs)
+                .await
+                .map_err(|e| failed(&e))?
         };
         let () = begun;
         let (_, state_row) = locked;
@@ -170,7 +202,10 @@ impl Session {
                 "another process opened this store with other indexed attributes; start all with one configuration".to_owned(),
             ));
         }
-        let mut state = State { version: number(&state_row, 0)?, ..State::default() };
+        let mut state = State {
+            version: number(&state_row, 0)?,
+            ..State::default()
+        };
         let mut by_name: HashMap<(String, String), Row> = HashMap::new();
         for row in found_entities {
             let text = |column| row.try_get(column).map_err(|e| failed(&e));
@@ -190,7 +225,9 @@ impl Session {
         for row in &found_logs {
             let size: Option<i64> = row.try_get(1).map_err(|e| failed(&e))?;
             if let (Some(key), Some(size)) = (at(&logs, number(row, 0)?), size) {
-                state.logs.insert(key, u64::try_from(size).unwrap_or_default());
+                state
+                    .logs
+                    .insert(key, u64::try_from(size).unwrap_or_default());
             }
         }
         Ok(state)
@@ -199,5 +236,6 @@ impl Session {
 
 /// The element at a place that the database counts from 1.
 fn at<T: Clone>(all: &[T], place: u64) -> Option<T> {
-    all.get(usize::try_from(place.checked_sub(1)?).ok()?).cloned()
+    all.get(usize::try_from(place.checked_sub(1)?).ok()?)
+        .cloned()
 }

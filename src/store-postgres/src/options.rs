@@ -22,19 +22,28 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { declared: Declared::default(), pool: 8, schema: None, queue: 1_024 }
+        Self {
+            declared: Declared::default(),
+            pool: 8,
+            schema: None,
+            queue: 1_024,
+        }
     }
 }
 
 impl Options {
     /// The name of the schema, checked so that it can stand in SQL.
     pub(crate) fn schema(&self) -> Result<Option<&str>, StoreError> {
-        let Some(name) = self.schema.as_deref() else { return Ok(None) };
+        let Some(name) = self.schema.as_deref() else {
+            return Ok(None);
+        };
         let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
         if (1..=48).contains(&name.len()) && name.bytes().all(fits) {
             Ok(Some(name))
         } else {
-            Err(StoreError::Refused("a schema name is 1 to 48 of a-z, 0-9 and _"))
+            Err(StoreError::Refused(
+                "a schema name is 1 to 48 of a-z, 0-9 and _",
+            ))
         }
     }
 

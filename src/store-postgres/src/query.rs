@@ -21,7 +21,8 @@ const SPARE: usize = 16;
 
 const BY_ID: &str = "SELECT e.version, e.doc FROM unnest($2::text[]) WITH ORDINALITY AS k (id, place) JOIN entity e ON e.tenant = $1 AND e.id = k.id ORDER BY k.place";
 const BY_INDEX: &str = "SELECT e.version, e.doc, i.entry FROM index_entry i JOIN entity e ON e.tenant = i.tenant AND e.id = i.id WHERE i.tenant = $1 AND i.entry >= $2 AND i.entry < $3 ORDER BY i.entry LIMIT $4";
-const BY_TENANT: &str = "SELECT version, doc FROM entity WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
+const BY_TENANT: &str =
+    "SELECT version, doc FROM entity WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
 
 pub(crate) async fn run(
     client: &mut Client,
@@ -30,14 +31,24 @@ pub(crate) async fn run(
     declared: &Declared,
 ) -> Result<Page, StoreError> {
     let candidates = candidates(view, &query.filter, declared);
-    let step = query.limit.saturating_add(query.offset).saturating_add(SPARE).min(STEP);
+    let step = query
+        .limit
+        .saturating_add(query.offset)
+        .saturating_add(SPARE)
+        .min(STEP);
     // One statement is one snapshot, and mostly enough.
     let mut first = Search::new(view, query, step, true);
     if first.run(&**client, &candidates).await? {
         return Ok(first.gather.finish());
     }
-    let transaction = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
-    let transaction = transaction.read_only(true).start().await.map_err(|e| failed(&e))?;
+    let transaction = client
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead);
+    let transaction = transaction
+        .read_only(true)
+        .start()
+        .await
+        .map_err(|e| failed(&e))?;
     let mut whole = Search::new(view, query, STEP, false);
     whole.run(&transaction, &candidates).await?;
     transaction.commit().await.map_err(|e| failed(&e))?;
@@ -54,7 +65,13 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(view: &'a View, query: &'a EntityQuery, step: usize, once: bool) -> Self {
-        Self { view, gather: Gather::new(view, query), seen: HashSet::new(), step, once }
+        Self {
+            view,
+            gather: Gather::new(view, query),
+            seen: HashSet::new(),
+            step,
+            once,
+        }
     }
 
     /// Whether the page is complete. When it may use only one statement, it can be left incomplete.
@@ -67,8 +84,11 @@ impl<'a> Search<'a> {
         match candidates {
             Candidates::Nothing => {}
             Candidates::Ids(ids) => {
-                let ids: Vec<&str> =
-                    ids.iter().map(String::as_str).filter(|id| !id.contains('\0')).collect();
+                let ids: Vec<&str> = ids
+                    .iter()
+                    .map(String::as_str)
+                    .filter(|id| !id.contains('\0'))
+                    .collect();
                 for row in rows(client, BY_ID, &[&tenant, &ids]).await? {
                     if self.offer(&row)?.is_break() {
                         break;
@@ -78,7 +98,8 @@ impl<'a> Search<'a> {
             Candidates::Every => {
                 let mut after = String::new();
                 loop {
-                    let page = rows(client, BY_TENANT, &[&tenant, &after, &limit(self.step)]).await?;
+                    let page =
+                        rows(client, BY_TENANT, &[&tenant, &after, &limit(self.step)]).await?;
                     for row in &page {
                         let one = read(row)?;
                         one.doc.id().clone_into(&mut after);
@@ -101,14 +122,17 @@ impl<'a> Search<'a> {
                 for range in ranges {
                     let mut from = range.from.clone();
                     loop {
-                        let params: [&(dyn ToSql + Sync); 4] = [&tenant, &from, &range.to, &limit(self.step)];
+                        let params: [&(dyn ToSql + Sync); 4] =
+                            [&tenant, &from, &range.to, &limit(self.step)];
                         let page = rows(client, BY_INDEX, &params).await?;
                         for row in &page {
                             if self.offer(row)?.is_break() {
                                 return Ok(true);
                             }
                         }
-                        let Some(last) = page.last().filter(|_| page.len() == self.step) else { break };
+                        let Some(last) = page.last().filter(|_| page.len() == self.step) else {
+                            break;
+                        };
                         if self.once {
                             return Ok(false);
                         }
@@ -144,5 +168,8 @@ async fn rows(
     params: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<Row>, StoreError> {
     let statement = client.prepare_cached(sql).await.map_err(|e| failed(&e))?;
-    client.query(&statement, params).await.map_err(|e| failed(&e))
+    client
+        .query(&statement, params)
+        .await
+        .map_err(|e| failed(&e))
 }

@@ -45,7 +45,10 @@ pub(crate) async fn rows(
     params: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<Row>, StoreError> {
     let statement = client.prepare_cached(sql).await.map_err(|e| failed(&e))?;
-    client.query(&statement, params).await.map_err(|e| failed(&e))
+    client
+        .query(&statement, params)
+        .await
+        .map_err(|e| failed(&e))
 }
 
 pub(crate) async fn entity(
@@ -59,7 +62,9 @@ pub(crate) async fn entity(
     }
     let sql = "SELECT version, doc FROM entity WHERE tenant = $1 AND id = $2";
     let rows = rows(client, sql, &[&tenant.as_str(), &id]).await?;
-    rows.first().map(|row| found(number(row, 0)?, bytes(row, 1)?)).transpose()
+    rows.first()
+        .map(|row| found(number(row, 0)?, bytes(row, 1)?))
+        .transpose()
 }
 
 pub(crate) async fn record(
@@ -68,9 +73,15 @@ pub(crate) async fn record(
     collection: Collection,
     key: &[u8],
 ) -> Result<Option<Record>, StoreError> {
-    let sql = "SELECT version, value FROM record WHERE tenant = $1 AND collection = $2 AND key = $3";
+    let sql =
+        "SELECT version, value FROM record WHERE tenant = $1 AND collection = $2 AND key = $3";
     let rows = rows(client, sql, &[&tenant.as_str(), &collection.0, &key]).await?;
-    let record = |row| Ok(Record { version: number(row, 0)?, value: bytes(row, 1)? });
+    let record = |row| {
+        Ok(Record {
+            version: number(row, 0)?,
+            value: bytes(row, 1)?,
+        })
+    };
     rows.first().map(record).transpose()
 }
 
@@ -80,7 +91,9 @@ pub(crate) async fn records(
     collection: Collection,
     scan: &Scan,
 ) -> Result<Vec<(Vec<u8>, Record)>, StoreError> {
-    let Some((from, to)) = scan.range() else { return Ok(Vec::new()) };
+    let Some((from, to)) = scan.range() else {
+        return Ok(Vec::new());
+    };
     let order = if scan.reverse { "DESC" } else { "ASC" };
     let (tenant, most) = (tenant.as_str(), limit(scan.limit));
     let mut params: Vec<&(dyn ToSql + Sync)> = vec![&tenant, &collection.0, &most, &from];
@@ -93,7 +106,10 @@ pub(crate) async fn records(
     );
     let rows = rows(client, &sql, &params).await?;
     let pair = |row| {
-        let record = Record { version: number(row, 1)?, value: bytes(row, 2)? };
+        let record = Record {
+            version: number(row, 1)?,
+            value: bytes(row, 2)?,
+        };
         Ok((bytes(row, 0)?, record))
     };
     rows.iter().map(pair).collect()

@@ -100,13 +100,15 @@ impl Statements {
         let mut dropped: Columns<(Vec<&str>, Vec<&str>, Vec<&[u8]>)> = Columns::default();
         for ((tenant, collection, key), after) in &resolution.records {
             match after {
-                Some((version, value)) => kept.push(|(tenants, collections, keys, versions, values)| {
-                    tenants.push(tenant.as_str());
-                    collections.push(collection.0);
-                    keys.push(key);
-                    versions.push(big(*version));
-                    values.push(value);
-                }),
+                Some((version, value)) => {
+                    kept.push(|(tenants, collections, keys, versions, values)| {
+                        tenants.push(tenant.as_str());
+                        collections.push(collection.0);
+                        keys.push(key);
+                        versions.push(big(*version));
+                        values.push(value);
+                    })
+                }
                 None => dropped.push(|(tenants, collections, keys)| {
                     tenants.push(tenant.as_str());
                     collections.push(collection.0);
@@ -114,7 +116,8 @@ impl Statements {
                 }),
             }
         }
-        let mut appended: Columns<(Vec<&str>, Vec<&str>, Vec<i64>, Vec<&[u8]>)> = Columns::default();
+        let mut appended: Columns<(Vec<&str>, Vec<&str>, Vec<i64>, Vec<&[u8]>)> =
+            Columns::default();
         for ((tenant, log), index, entry) in &resolution.appends {
             appended.push(|(tenants, logs, indexes, entries)| {
                 tenants.push(tenant.as_str());
@@ -132,7 +135,11 @@ impl Statements {
             (gone.rows, &self.delete_entities, vec![&g.0, &g.1]),
             (stale.rows, &self.delete_entries, vec![&s.0, &s.1]),
             (fresh.rows, &self.put_entries, vec![&f.0, &f.1, &f.2]),
-            (kept.rows, &self.put_records, vec![&k.0, &k.1, &k.2, &k.3, &k.4]),
+            (
+                kept.rows,
+                &self.put_records,
+                vec![&k.0, &k.1, &k.2, &k.3, &k.4],
+            ),
             (dropped.rows, &self.delete_records, vec![&d.0, &d.1, &d.2]),
             (appended.rows, &self.append, vec![&a.0, &a.1, &a.2, &a.3]),
         ];
@@ -159,14 +166,32 @@ impl<T> Columns<T> {
 impl IndexChanges {
     /// Writes them inside a transaction.
     pub(crate) async fn write(&self, client: &impl GenericClient) -> Result<(), StoreError> {
-        let tenants: Vec<&str> = self.removed.iter().map(|(tenant, _)| tenant.as_str()).collect();
-        let entries: Vec<&[u8]> = self.removed.iter().map(|(_, entry)| entry.as_slice()).collect();
+        let tenants: Vec<&str> = self
+            .removed
+            .iter()
+            .map(|(tenant, _)| tenant.as_str())
+            .collect();
+        let entries: Vec<&[u8]> = self
+            .removed
+            .iter()
+            .map(|(_, entry)| entry.as_slice())
+            .collect();
         let removed = client.execute(DELETE_ENTRIES, &[&tenants, &entries]).await;
         removed.map_err(|e| failed(&e))?;
-        let tenants: Vec<&str> = self.added.iter().map(|(tenant, _, _)| tenant.as_str()).collect();
-        let entries: Vec<&[u8]> = self.added.iter().map(|(_, entry, _)| entry.as_slice()).collect();
+        let tenants: Vec<&str> = self
+            .added
+            .iter()
+            .map(|(tenant, _, _)| tenant.as_str())
+            .collect();
+        let entries: Vec<&[u8]> = self
+            .added
+            .iter()
+            .map(|(_, entry, _)| entry.as_slice())
+            .collect();
         let ids: Vec<&str> = self.added.iter().map(|(_, _, id)| id.as_str()).collect();
-        let added = client.execute(PUT_ENTRIES, &[&tenants, &entries, &ids]).await;
+        let added = client
+            .execute(PUT_ENTRIES, &[&tenants, &entries, &ids])
+            .await;
         added.map(drop).map_err(|e| failed(&e))
     }
 }

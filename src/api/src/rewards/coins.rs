@@ -3,9 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use tsunagu_store::access::AccessLog as _;
 
-use super::access;
-use crate::actors::resident;
-use crate::{Failure, Gateway, request_id};
+use crate::actors::SessionCaller;
+use crate::{Failure, Gateway};
 
 /// See one's own coins
 ///
@@ -23,19 +22,11 @@ pub(crate) async fn coins(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let (tenant, session) = resident(&gateway, &request).await?;
-    let view = gateway.rewards.coins_of(&tenant, session.tsuno_id).await?;
-    let id = request_id::of(&request);
-    let now = gateway.clock.micros();
-    let entry = access(
-        "resident".to_owned(),
-        "own-data",
-        id,
-        now,
-        vec![session.tsuno_id],
-        view.grants.len(),
-    );
-    let ticket = gateway.audit.record(&tenant, &entry).await?;
+    let caller = SessionCaller::of(&gateway, &request).await?;
+    let tenant = &caller.tenant;
+    let view = gateway.rewards.coins_of(tenant, caller.subject()).await?;
+    let entry = caller.reads_own(&gateway, "Coins", view.grants.len());
+    let ticket = gateway.audit.record(tenant, &entry).await?;
     let mut response = HttpResponse::Ok();
     crate::ngsi_ld::personal(&mut response, Some(&ticket));
     Ok(response.json(view))

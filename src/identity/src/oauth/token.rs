@@ -222,8 +222,10 @@ impl AuthorizationServer {
 
     fn machine(&self, form: &Form, known: &Known) -> Result<Tokens, OAuthError> {
         let client = &known.client;
-        let on_its_own =
-            client.kind.publishes() || client.reads_open_data || client.writes_open_data;
+        let on_its_own = client.kind.publishes()
+            || client.reads_open_data
+            || client.writes_open_data
+            || !client.scopes.is_empty();
         if !on_its_own {
             return Err(OAuthError::new(
                 ErrorCode::UnauthorizedClient,
@@ -236,13 +238,13 @@ impl AuthorizationServer {
                 "residents' data are asked of residents, with a pushed request",
             ));
         }
-        if form
-            .get("scope")
-            .is_some_and(|scope| scope != MACHINE_SCOPE)
-        {
+        let scope = form.get("scope").unwrap_or(MACHINE_SCOPE);
+        let allowed =
+            |word: &str| word == MACHINE_SCOPE || client.scopes.iter().any(|own| own == word);
+        if !scope.split(' ').all(allowed) {
             return Err(OAuthError::new(
                 ErrorCode::InvalidScope,
-                "the scope must be ngsi-ld",
+                "the scope must be ngsi-ld or a scope that the client is registered for",
             ));
         }
         let now = self.services.clock.seconds();
@@ -256,7 +258,7 @@ impl AuthorizationServer {
                 iat: now,
                 exp: now + ACCESS_TOKEN_SECONDS,
                 jti: self.services.ids.uuid(),
-                scope: MACHINE_SCOPE.to_owned(),
+                scope: scope.to_owned(),
                 grant_id: None,
                 authorization_details: Vec::new(),
                 auth_time: None,
@@ -271,7 +273,7 @@ impl AuthorizationServer {
             access_token,
             token_type: "Bearer",
             expires_in: ACCESS_TOKEN_SECONDS,
-            scope: MACHINE_SCOPE.to_owned(),
+            scope: scope.to_owned(),
             id_token: None,
             grant_id: None,
             authorization_details: Vec::new(),

@@ -34,7 +34,10 @@ impl World {
     /// Starts xID, the coin issuer, the vendor and the gateway, then the municipal system, each as its own process.
     pub(crate) async fn start(folder: &Path, store: Option<&str>) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("the program does not know where it is")?;
-        let secret = || KeyPair::generate().map(|pair| pair.private["d"].as_str().unwrap_or_default().to_owned());
+        let secret = || {
+            KeyPair::generate()
+                .map(|pair| pair.private["d"].as_str().unwrap_or_default().to_owned())
+        };
         let secrets = Secrets {
             xid_client: secret()?,
             municipal: secret()?,
@@ -44,8 +47,12 @@ impl World {
         };
         let drop = folder.join("juki");
         std::fs::create_dir_all(&drop)?;
-        let (user_data, vendor, municipal, auditor) =
-            (KeyPair::generate()?, KeyPair::generate()?, KeyPair::generate()?, KeyPair::generate()?);
+        let (user_data, vendor, municipal, auditor) = (
+            KeyPair::generate()?,
+            KeyPair::generate()?,
+            KeyPair::generate()?,
+            KeyPair::generate()?,
+        );
         let file = |name: &str, text: String| -> anyhow::Result<PathBuf> {
             let path = folder.join(name);
             std::fs::write(&path, text)?;
@@ -64,18 +71,42 @@ impl World {
         let callback = format!("{gateway}/login/xid/callback");
         let user_data_jwk = user_data.public.to_string();
         let xid = start(
-            &["sandbox", "xid", "--client-id", settings::XID_CLIENT, "--redirect-uri", &callback, "--user-data-jwk", &user_data_jwk],
-            &[("SANDBOX_XID_CLIENT_SECRET", &secrets.xid_client), ("SANDBOX_XID_ADMIN_KEY", &secrets.coin_admin)],
+            &[
+                "sandbox",
+                "xid",
+                "--client-id",
+                settings::XID_CLIENT,
+                "--redirect-uri",
+                &callback,
+                "--user-data-jwk",
+                &user_data_jwk,
+            ],
+            &[
+                ("SANDBOX_XID_CLIENT_SECRET", &secrets.xid_client),
+                ("SANDBOX_XID_ADMIN_KEY", &secrets.coin_admin),
+            ],
         )
         .await?;
         let coin_issuer = start(
             &["sandbox", "coin-issuer"],
-            &[("SANDBOX_COIN_API_KEY", &secrets.coin), ("SANDBOX_COIN_ADMIN_KEY", &secrets.coin_admin)],
+            &[
+                ("SANDBOX_COIN_API_KEY", &secrets.coin),
+                ("SANDBOX_COIN_ADMIN_KEY", &secrets.coin_admin),
+            ],
         )
         .await?;
         let vendor_jwk = vendor_key.to_string_lossy().into_owned();
         let vendor_url = start(
-            &["sandbox", "vendor", "--gateway", &gateway, "--client-id", settings::VENDOR, "--private-jwk", &vendor_jwk],
+            &[
+                "sandbox",
+                "vendor",
+                "--gateway",
+                &gateway,
+                "--client-id",
+                settings::VENDOR,
+                "--private-jwk",
+                &vendor_jwk,
+            ],
             &[],
         )
         .await?;
@@ -115,7 +146,12 @@ impl World {
             municipal: machine(settings::MUNICIPAL, &municipal),
         };
         let auditor = machine(settings::AUDITOR, &auditor);
-        Ok(Self { folder: folder.to_owned(), parties, auditor, children })
+        Ok(Self {
+            folder: folder.to_owned(),
+            parties,
+            auditor,
+            children,
+        })
     }
 
     /// Where to look.
@@ -123,7 +159,12 @@ impl World {
         let World { parties, .. } = self;
         format!(
             "\n  都農ページ / resident's page     {}\n  つのヘルスケア / healthcare app  {}\n  API reference                    {}docs\n  OpenAPI 3.1                      {}openapi.json\n  xID (simulated)                  {}\n  coin issuer (simulated)          {}\n\n  Log in as 都農 花子 (hanako). Ctrl-C ends everything.",
-            parties.gateway, parties.vendor, parties.gateway, parties.gateway, parties.xid, parties.coin_issuer
+            parties.gateway,
+            parties.vendor,
+            parties.gateway,
+            parties.gateway,
+            parties.xid,
+            parties.coin_issuer
         )
     }
 
@@ -149,7 +190,12 @@ async fn spawn(
     secrets: &[(&str, &str)],
     folder: &Path,
 ) -> anyhow::Result<(Child, Url)> {
-    let name = args.iter().take(2).filter(|arg| !arg.starts_with("--")).copied().collect::<Vec<_>>();
+    let name = args
+        .iter()
+        .take(2)
+        .filter(|arg| !arg.starts_with("--"))
+        .copied()
+        .collect::<Vec<_>>();
     let name = name.join("-");
     let log = std::fs::File::create(folder.join(format!("{name}.log")))?;
     let mut child = Command::new(program)
@@ -166,7 +212,10 @@ async fn spawn(
     let ready = async {
         while let Some(line) = lines.next_line().await? {
             if let Some(rest) = line.strip_prefix("READY ") {
-                let url = rest.split_whitespace().nth(1).context("READY without an address")?;
+                let url = rest
+                    .split_whitespace()
+                    .nth(1)
+                    .context("READY without an address")?;
                 return Ok(Url::parse(url)?);
             }
         }

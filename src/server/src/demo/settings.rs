@@ -40,7 +40,13 @@ pub(super) fn write(demo: &Demo<'_>) -> anyhow::Result<PathBuf> {
         None => folder.join("store").to_string_lossy().into_owned(),
     };
     let listen = demo.gateway.trim_start_matches("http://");
-    let near = |url: &Url| format!("{}:{}", url.host_str().unwrap_or_default(), url.port().unwrap_or(80));
+    let near = |url: &Url| {
+        format!(
+            "{}:{}",
+            url.host_str().unwrap_or_default(),
+            url.port().unwrap_or(80)
+        )
+    };
     let text = format!(
         r#"listen = {listen:?}
 base_url = {gateway:?}
@@ -88,9 +94,9 @@ contact = "0983-00-0000"
 id = "{AUDITOR}"
 name = {{ ja = "監査委員", en = "Auditor" }}
 sector = "audit.tsuno.example"
-kind = "publisher"
+kind = "operator"
 jwks = {{ keys = [{auditor_jwk}] }}
-audits = true
+scopes = ["audit", "staff"]
 bearer = true
 contact = "0983-00-0000"
 
@@ -148,7 +154,8 @@ allow_private = [{xid_host:?}, {coin_host:?}]
 /// A public JWK as an inline table.
 fn inline(jwk: &Value) -> String {
     let members = jwk.as_object().into_iter().flatten();
-    let pairs: Vec<String> =
-        members.filter_map(|(name, value)| Some(format!("{name} = {:?}", value.as_str()?))).collect();
+    let pairs: Vec<String> = members
+        .filter_map(|(name, value)| Some(format!("{name} = {:?}", value.as_str()?)))
+        .collect();
     format!("{{ {} }}", pairs.join(", "))
 }

@@ -20,7 +20,7 @@ pub(crate) struct People {
     pub(crate) sectors: Arc<SectorKeys>,
     pub(crate) digests: DigestKey,
     pub(crate) clients: Arc<Clients>,
-    pub(crate) sessions: Sessions,
+    pub(crate) sessions: Arc<Sessions>,
     pub(crate) residents: Arc<Residents>,
     pub(crate) logins: Logins,
     pub(crate) ledger: Arc<Ledger>,
@@ -49,18 +49,24 @@ impl People {
             put.with_context(|| format!("the client {} is not right", client.id))?;
         }
         let clients = Arc::new(clients);
-        let sessions = Sessions::new(services.clone());
-        let residents =
-            Residents::new(services.clone(), config.town.municipality.clone(), digests.clone());
+        let sessions = Arc::new(Sessions::new(services.clone()));
+        let residents = Residents::new(
+            services.clone(),
+            config.town.municipality.clone(),
+            digests.clone(),
+        );
         let logins = Logins::new(
             services.clone(),
             Arc::clone(&residents),
-            sessions.clone(),
+            (*sessions).clone(),
             providers(config, base, outbound)?,
             config.base_url.clone(),
         );
         let ledger = Arc::new(ledger(config, base)?);
-        let grants = ConsentGrants { ledger: Arc::clone(&ledger), clock: Arc::clone(&base.clock) };
+        let grants = ConsentGrants {
+            ledger: Arc::clone(&ledger),
+            clock: Arc::clone(&base.clock),
+        };
         let authorization = AuthorizationServer::new(tsunagu_identity::Parts {
             keys: SigningKeys::load(&services, &base.tenant).await?,
             services,
@@ -70,7 +76,16 @@ impl People {
             grants: Arc::new(grants),
         })?;
         let authorization = Arc::new(authorization);
-        Ok(Self { sectors, digests, clients, sessions, residents, logins, ledger, authorization })
+        Ok(Self {
+            sectors,
+            digests,
+            clients,
+            sessions,
+            residents,
+            logins,
+            ledger,
+            authorization,
+        })
     }
 }
 
@@ -79,7 +94,9 @@ fn providers(
     base: &Foundation,
     outbound: &Arc<Outbound>,
 ) -> anyhow::Result<Vec<Arc<dyn LoginProvider>>> {
-    let Some(xid) = &config.xid else { return Ok(Vec::new()) };
+    let Some(xid) = &config.xid else {
+        return Ok(Vec::new());
+    };
     let key = std::fs::read_to_string(&xid.user_data_key)
         .with_context(|| format!("the key {} cannot be read", xid.user_data_key.display()))?;
     let xid = XidConfig {
@@ -94,7 +111,11 @@ fn providers(
         user_data_endpoint: None,
         acr_map: xid.acr_map.clone(),
     };
-    Ok(vec![Arc::new(Xid::new(xid, Arc::clone(outbound), Arc::clone(&base.clock))?)])
+    Ok(vec![Arc::new(Xid::new(
+        xid,
+        Arc::clone(outbound),
+        Arc::clone(&base.clock),
+    )?)])
 }
 
 fn ledger(config: &Config, base: &Foundation) -> anyhow::Result<Ledger> {
