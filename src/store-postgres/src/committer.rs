@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use futures_util::future::try_join5;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
 use tsunagu_store::group::{self, Footprint, State};
 use tsunagu_store::index::Declared;
@@ -104,7 +105,7 @@ impl Committer {
         } else {
             let written = session
                 .write
-                .run(&session.client, resolution, &self.declared)
+                .run(&session.client, &resolution, &self.declared)
                 .await;
             written.map_err(Failure::Whole)?;
             session.client.batch_execute("COMMIT").await.map_err(|error| {
@@ -182,20 +183,15 @@ impl Session {
             futures_util::future::try_join(lock, state).await
         };
         // Polled in this order, they are sent in this order, and each reads what was committed when its turn comes.
-        let (begun, locked, found_entities, found_records, found_logs) = {
-            let entities = self
-                .client
-                .query(&self.entities, &[&entity_tenants, &entity_ids]);
-            let records = self
-                .client
-                .query(&self.records, &[&record_tenants, &collections, &keys]);
-            let logs = self.client.query(&self.logs, &[&log_tenants, &log_names]);
-            try_join5(begin, locked, entities, records, logs)
-                .await
-                .map_err(|e| failed(&e))?
-        };
-        let () = begun;
-        let (_, state_row) = locked;
+        let names: [&(dyn ToSql + Sync); 2] = [&entity_tenants, &entity_ids];
+        let entities_there = self.client.query(&self.entities, &names);
+        let names: [&(dyn ToSql + Sync); 3] = [&record_tenants, &collections, &keys];
+        let records_there = self.client.query(&self.records, &names);
+        let names: [&(dyn ToSql + Sync); 2] = [&log_tenants, &log_names];
+        let logs_there = self.client.query(&self.logs, &names);
+        let loaded = try_join5(begin, locked, entities_there, records_there, logs_there).await;
+        let ((), (_, state_row), found_entities, found_records, found_logs) =
+            loaded.map_err(|e| failed(&e))?;
         let theirs: Vec<String> = state_row.try_get(1).map_err(|e| failed(&e))?;
         if theirs != declared.0 {
             return Err(StoreError::Unavailable(

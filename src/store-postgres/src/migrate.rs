@@ -50,9 +50,9 @@ pub(crate) async fn migrate(
 }
 
 async fn tables(transaction: &Transaction<'_>) -> Result<(), StoreError> {
-    let list = "CREATE TABLE IF NOT EXISTS tsunagu_schema (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())";
+    let versions = "CREATE TABLE IF NOT EXISTS tsunagu_schema (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())";
     transaction
-        .batch_execute(list)
+        .batch_execute(versions)
         .await
         .map_err(|e| failed(&e))?;
     let last = "SELECT coalesce(max(version), 0) FROM tsunagu_schema";

@@ -56,11 +56,13 @@ impl Options {
         // A session that stops in the middle of a transaction must not keep the writers of other processes waiting.
         settings.push_str(" -c synchronous_commit=on -c idle_in_transaction_session_timeout=30s");
         settings.push_str(" -c jit=off -c bytea_output=hex -c standard_conforming_strings=on");
+        let mut name = "tsunagu".to_owned();
         if let Some(schema) = self.schema()? {
-            settings.push_str(&format!(" -c search_path={schema}"));
+            name = format!("{name} {schema}");
+            settings = format!("{settings} -c search_path={schema}");
         }
         config.options(settings.trim());
-        config.application_name("tsunagu");
+        config.application_name(&name);
         Ok(config)
     }
 }

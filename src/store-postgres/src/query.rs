@@ -38,7 +38,7 @@ pub(crate) async fn run(
         .min(STEP);
     // One statement is one snapshot, and mostly enough.
     let mut first = Search::new(view, query, step, true);
-    if first.run(&**client, &candidates).await? {
+    if first.run(client, &candidates).await? {
         return Ok(first.gather.finish());
     }
     let transaction = client

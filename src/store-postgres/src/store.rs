@@ -50,9 +50,9 @@ impl PostgresStore {
         let connection = tokio::spawn(connection);
         migrate::migrate(&mut client, options.schema()?, &options.declared).await?;
         drop(client);
-        match connection.await {
-            Ok(Err(error)) => return Err(failed(&error)),
-            Ok(Ok(())) | Err(_) => {}
+        // The connection ends when all it was given is done; a task that was stopped had nothing to say.
+        if let Ok(Err(error)) = connection.await {
+            return Err(failed(&error));
         }
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,

@@ -4,8 +4,8 @@ use futures_util::future::try_join_all;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, GenericClient, Statement};
 use tsunagu_store::StoreError;
-use tsunagu_store::group::Resolution;
-use tsunagu_store::index::{self, Declared};
+use tsunagu_store::group::{EntityChange, Resolution};
+use tsunagu_store::index::{self, Declared, Difference};
 
 use crate::error::failed;
 use crate::read::big;
@@ -58,90 +58,60 @@ impl Statements {
     pub(crate) async fn run(
         &self,
         client: &Client,
-        resolution: Resolution,
+        resolution: &Resolution,
         declared: &Declared,
     ) -> Result<(), StoreError> {
-        let mut puts: Columns<(Vec<&str>, Vec<&str>, Vec<i64>, Vec<&[u8]>)> = Columns::default();
-        let mut gone: Columns<(Vec<&str>, Vec<&str>)> = Columns::default();
-        let mut fresh: Columns<(Vec<&str>, Vec<Vec<u8>>, Vec<&str>)> = Columns::default();
-        let mut stale: Columns<(Vec<&str>, Vec<Vec<u8>>)> = Columns::default();
-        for change in &resolution.entities {
-            let (tenant, id) = (change.key.0.as_str(), change.key.1.as_str());
+        let difference = |change: &EntityChange| {
             let after = change.after.as_ref().map(|(_, doc)| doc);
-            let entries = index::difference(change.before.as_ref(), after, declared);
-            for entry in entries.removed {
-                stale.push(|(tenants, all)| {
-                    tenants.push(tenant);
-                    all.push(entry);
-                });
+            index::difference(change.before.as_ref(), after, declared)
+        };
+        let differences: Vec<Difference> = resolution.entities.iter().map(difference).collect();
+        let (mut put, mut gone) = (Rows::default(), Rows::default());
+        let (mut fresh, mut stale) = (Rows::default(), Rows::default());
+        for (change, difference) in resolution.entities.iter().zip(&differences) {
+            let (tenant, id) = (change.key.0.as_str(), change.key.1.as_str());
+            for entry in &difference.removed {
+                stale.push(tenant, id, entry, 0, &[]);
             }
-            for entry in entries.added {
-                fresh.push(|(tenants, all, ids)| {
-                    tenants.push(tenant);
-                    all.push(entry);
-                    ids.push(id);
-                });
+            for entry in &difference.added {
+                fresh.push(tenant, id, entry, 0, &[]);
             }
             match &change.after {
-                Some((version, doc)) => puts.push(|(tenants, ids, versions, docs)| {
-                    tenants.push(tenant);
-                    ids.push(id);
-                    versions.push(big(*version));
-                    docs.push(doc.bytes());
-                }),
-                None => gone.push(|(tenants, ids)| {
-                    tenants.push(tenant);
-                    ids.push(id);
-                }),
+                Some((version, doc)) => put.push(tenant, id, &[], *version, doc.bytes()),
+                None => gone.push(tenant, id, &[], 0, &[]),
             }
         }
-        let mut kept: Columns<(Vec<&str>, Vec<&str>, Vec<&[u8]>, Vec<i64>, Vec<&[u8]>)> =
-            Columns::default();
-        let mut dropped: Columns<(Vec<&str>, Vec<&str>, Vec<&[u8]>)> = Columns::default();
+        let (mut kept, mut dropped) = (Rows::default(), Rows::default());
         for ((tenant, collection, key), after) in &resolution.records {
             match after {
                 Some((version, value)) => {
-                    kept.push(|(tenants, collections, keys, versions, values)| {
-                        tenants.push(tenant.as_str());
-                        collections.push(collection.0);
-                        keys.push(key);
-                        versions.push(big(*version));
-                        values.push(value);
-                    })
+                    kept.push(tenant.as_str(), collection.0, key, *version, value);
                 }
-                None => dropped.push(|(tenants, collections, keys)| {
-                    tenants.push(tenant.as_str());
-                    collections.push(collection.0);
-                    keys.push(key);
-                }),
+                None => dropped.push(tenant.as_str(), collection.0, key, 0, &[]),
             }
         }
-        let mut appended: Columns<(Vec<&str>, Vec<&str>, Vec<i64>, Vec<&[u8]>)> =
-            Columns::default();
+        let mut appended = Rows::default();
         for ((tenant, log), index, entry) in &resolution.appends {
-            appended.push(|(tenants, logs, indexes, entries)| {
-                tenants.push(tenant.as_str());
-                logs.push(log.0);
-                indexes.push(big(*index));
-                entries.push(entry);
-            });
+            appended.push(tenant.as_str(), log.0, &[], *index, entry);
         }
         let version = big(resolution.version);
-        let (p, g, f, s) = (&puts.columns, &gone.columns, &fresh.columns, &stale.columns);
-        let (k, d, a) = (&kept.columns, &dropped.columns, &appended.columns);
         let all: [(usize, &Statement, Vec<Param<'_>>); 8] = [
             (1, &self.version, vec![&version]),
-            (puts.rows, &self.put_entities, vec![&p.0, &p.1, &p.2, &p.3]),
-            (gone.rows, &self.delete_entities, vec![&g.0, &g.1]),
-            (stale.rows, &self.delete_entries, vec![&s.0, &s.1]),
-            (fresh.rows, &self.put_entries, vec![&f.0, &f.1, &f.2]),
-            (
-                kept.rows,
-                &self.put_records,
-                vec![&k.0, &k.1, &k.2, &k.3, &k.4],
-            ),
-            (dropped.rows, &self.delete_records, vec![&d.0, &d.1, &d.2]),
-            (appended.rows, &self.append, vec![&a.0, &a.1, &a.2, &a.3]),
+            put.needed(&self.put_entities, |r| {
+                vec![&r.tenants, &r.names, &r.numbers, &r.values]
+            }),
+            gone.needed(&self.delete_entities, |r| vec![&r.tenants, &r.names]),
+            stale.needed(&self.delete_entries, |r| vec![&r.tenants, &r.keys]),
+            fresh.needed(&self.put_entries, |r| vec![&r.tenants, &r.keys, &r.names]),
+            kept.needed(&self.put_records, |r| {
+                vec![&r.tenants, &r.names, &r.keys, &r.numbers, &r.values]
+            }),
+            dropped.needed(&self.delete_records, |r| {
+                vec![&r.tenants, &r.names, &r.keys]
+            }),
+            appended.needed(&self.append, |r| {
+                vec![&r.tenants, &r.names, &r.numbers, &r.values]
+            }),
         ];
         let needed = all.iter().filter(|(rows, _, _)| *rows > 0);
         let sent = needed.map(|(_, statement, params)| client.execute(*statement, params));
@@ -149,17 +119,38 @@ impl Statements {
     }
 }
 
-/// The columns of some rows, as the database takes them.
+/// The rows of one statement, column by column as the database takes them. Each statement uses the columns that it has.
 #[derive(Default)]
-struct Columns<T> {
-    rows: usize,
-    columns: T,
+struct Rows<'a> {
+    tenants: Vec<&'a str>,
+    names: Vec<&'a str>,
+    keys: Vec<&'a [u8]>,
+    numbers: Vec<i64>,
+    values: Vec<&'a [u8]>,
 }
 
-impl<T> Columns<T> {
-    fn push(&mut self, row: impl FnOnce(&mut T)) {
-        row(&mut self.columns);
-        self.rows += 1;
+impl<'a> Rows<'a> {
+    fn push(
+        &mut self,
+        tenant: &'a str,
+        name: &'a str,
+        key: &'a [u8],
+        number: u64,
+        value: &'a [u8],
+    ) {
+        self.tenants.push(tenant);
+        self.names.push(name);
+        self.keys.push(key);
+        self.numbers.push(big(number));
+        self.values.push(value);
+    }
+
+    fn needed<'r>(
+        &'r self,
+        statement: &'r Statement,
+        columns: impl FnOnce(&'r Self) -> Vec<Param<'r>>,
+    ) -> (usize, &'r Statement, Vec<Param<'r>>) {
+        (self.tenants.len(), statement, columns(self))
     }
 }
 

@@ -44,8 +44,8 @@ impl Queue {
     pub async fn commit(self, set: WriteSet) -> Outcome {
         group::admit(&set)?;
         let (answer, outcome) = oneshot::channel();
-        let sent = self.0.send(Waiting { set, answer }).await;
-        sent.map_err(|_| StoreError::Unavailable("the store is closed".to_owned()))?;
+        let waits = self.0.send(Waiting { set, answer }).await;
+        waits.map_err(|_| StoreError::Unavailable("the store is closed".to_owned()))?;
         // While it waits it must not keep the queue open.
         drop(self);
         outcome.await.map_err(|_| {

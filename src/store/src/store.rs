@@ -66,13 +66,13 @@ impl Scan {
         let mut from = self.prefix.clone();
         let mut to = successor(&self.prefix);
         match &self.after {
-            Some(after) if self.reverse => {
-                if to.as_ref().is_none_or(|to| after < to) {
-                    to = Some(after.clone());
-                }
+            Some(after) if self.reverse && to.as_ref().is_none_or(|to| after < to) => {
+                to = Some(after.clone());
             }
             // The key with a zero byte behind it is the very next one.
-            Some(after) if *after >= from => from = [after.as_slice(), &[0]].concat(),
+            Some(after) if !self.reverse && *after >= from => {
+                from = [after.as_slice(), &[0]].concat();
+            }
             _ => {}
         }
         to.as_ref()

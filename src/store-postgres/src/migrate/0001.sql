@@ -1,6 +1,6 @@
 -- Texts sort by bytes, as everywhere else in the platform.
 CREATE TABLE state (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     version bigint NOT NULL,
     declared text[] NOT NULL
 );
