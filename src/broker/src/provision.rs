@@ -30,6 +30,11 @@ pub(crate) fn inward<'a>(view: &View, body: &'a str) -> Cow<'a, str> {
     })
 }
 
+/// The names of its attributes.
+pub(crate) fn names(entity: &Entity) -> Vec<String> {
+    entity.attributes.iter().map(|a| a.name.clone()).collect()
+}
+
 /// The person an entity is about, as settled.
 pub(crate) fn subject_of(entity: &Entity) -> Option<TsunoId> {
     entity.subject.as_deref().and_then(|s| s.parse().ok())
@@ -41,14 +46,15 @@ impl Broker {
         &self,
         request: &Request<'_>,
         entity: &Entity,
-        attributes: impl Iterator<Item = &str>,
+        names: &[String],
     ) -> Result<(), Problem> {
         let subject = subject_of(entity);
-        let mut names = attributes.peekable();
-        let refused = if names.peek().is_none() {
+        let refused = if names.is_empty() {
             request.view.may_write(&entity.types, subject, "").err()
         } else {
-            names.find_map(|name| request.view.may_write(&entity.types, subject, name).err())
+            names
+                .iter()
+                .find_map(|name| request.view.may_write(&entity.types, subject, name).err())
         };
         let Some(problem) = refused else {
             return Ok(());

@@ -2,6 +2,7 @@
 //! municipal system, the coin issuer's books. Everything goes over HTTP; a step that does not hold ends the story.
 
 mod app;
+mod auditor;
 mod browser;
 mod machine;
 mod resident;
@@ -13,6 +14,7 @@ use std::time::Instant;
 use serde::Serialize;
 use url::Url;
 
+pub use auditor::fetch_log;
 use browser::Browser;
 
 /// Where everything is.

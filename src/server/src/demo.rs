@@ -32,7 +32,7 @@ pub(crate) fn demo(args: &DemoArgs) -> anyhow::Result<()> {
     let folder = Folder::fresh()?;
     rt::System::new().block_on(async {
         say("都農町の一日を、実際のプロセスどうしで再現します / a day in the town, between real processes\n");
-        let mut world = World::start(&folder.0, args.store.as_deref()).await?;
+        let world = World::start(&folder.0, args.store.as_deref()).await?;
         let mut show = |step: &Step| {
             let mark = if step.ok { "ok  " } else { "FAIL" };
             say(&format!("  {mark} {:>6} ms  {}\n                 {}", step.ms, step.name, step.detail));

@@ -4,7 +4,7 @@ use tsunagu_domain::{Problem, ProblemCode};
 use tsunagu_ngsi_ld::Context;
 use tsunagu_ngsi_ld::parse::parse_entity;
 
-use super::{inward, subject_of};
+use super::{inward, names, subject_of};
 use crate::transaction::{Attempt, Intent};
 use crate::{Broker, Request, access, guard, ngsi_problem};
 
@@ -32,19 +32,13 @@ impl Broker {
             .is_personal(entity.types.iter().map(String::as_str));
         guard::refuse_individual_numbers(&entity, personal)?;
         guard::settle_subject(&self.parts.catalogue, &mut entity)?;
-        self.permit(
-            request,
-            &entity,
-            entity.attributes.iter().map(|a| a.name.as_str()),
-        )
-        .await?;
+        let names = names(&entity);
+        self.permit(request, &entity, &names).await?;
         if let Some(publisher) = request.view.publisher() {
             entity.set_publisher(publisher);
         }
-        let access = personal.then(|| {
-            let names = entity.attributes.iter().map(|a| a.name.clone()).collect();
-            access::written(request, now, subject_of(&entity), &entity.types, names)
-        });
+        let access = personal
+            .then(|| access::written(request, now, subject_of(&entity), &entity.types, names));
         let intent = Intent {
             before: None,
             after: Some(&entity),

@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 use tsunagu_domain::Problem;
 use tsunagu_ngsi_ld::{Attribute, Entity, Instance, ops};
 
-use super::{subject_of, update::TRIES};
+use super::{names, subject_of, update::TRIES};
 use crate::transaction::{Attempt, Intent};
 use crate::{Broker, Request, access, guard, ngsi_problem};
 
@@ -48,6 +48,7 @@ impl Broker {
         if let Some(publisher) = request.view.publisher() {
             given.set_publisher(publisher);
         }
+        let names = names(&given);
         let _serial = self.serial(tenant, &given.id).await;
         let whole = self.whole(tenant)?;
         let mut lost = None;
@@ -62,12 +63,16 @@ impl Broker {
                 return Ok(Published::Unchanged);
             };
             guard::settle_subject(&self.parts.catalogue, &mut entity)?;
-            let names = || given.attributes.iter().map(|a| a.name.as_str());
-            self.permit(request, &entity, names()).await?;
+            self.permit(request, &entity, &names).await?;
             let access = personal.then(|| {
                 let now = self.parts.clock.micros();
-                let names = names().map(str::to_owned).collect();
-                access::written(request, now, subject_of(&entity), &entity.types, names)
+                access::written(
+                    request,
+                    now,
+                    subject_of(&entity),
+                    &entity.types,
+                    names.clone(),
+                )
             });
             let before = found.as_ref().map(|found| (found.version, &found.doc));
             let outcome = if before.is_some() {

@@ -6,7 +6,7 @@ use tsunagu_ngsi_ld::parse::{parse_attribute_fragment, parse_entity, parse_fragm
 use tsunagu_ngsi_ld::{Context, Entity};
 use tsunagu_store::access::Action;
 
-use super::{inward, subject_of};
+use super::{inward, names, subject_of};
 use crate::transaction::{Attempt, Intent};
 use crate::{Broker, Request, access, guard, ngsi_problem};
 
@@ -210,8 +210,7 @@ impl Broker {
                 return Err(problem);
             };
             let mut entity = found.doc.decode().map_err(ngsi_problem)?;
-            self.permit(request, &entity, names.iter().map(String::as_str))
-                .await?;
+            self.permit(request, &entity, names).await?;
             let updated = apply(&mut entity).map_err(ngsi_problem)?;
             if !updated.changed() {
                 return Ok(updated);
@@ -223,8 +222,7 @@ impl Broker {
             guard::refuse_individual_numbers(&entity, personal)?;
             guard::settle_subject(&self.parts.catalogue, &mut entity)?;
             // The change may have added types or moved it to another person: that must be allowed too.
-            self.permit(request, &entity, names.iter().map(String::as_str))
-                .await?;
+            self.permit(request, &entity, names).await?;
             stamp(&mut entity, &updated, request.view.publisher());
             let access = personal.then(|| {
                 let now = self.parts.clock.micros();
@@ -258,10 +256,6 @@ fn stamp(entity: &mut Entity, updated: &Updated, publisher: Option<&str>) {
             attribute.set_publisher(publisher);
         }
     }
-}
-
-fn names(fragment: &Entity) -> Vec<String> {
-    fragment.attributes.iter().map(|a| a.name.clone()).collect()
 }
 
 fn same_id(request: &Request<'_>, id: &str, fragment: &Entity) -> Result<(), Problem> {

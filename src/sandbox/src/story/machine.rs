@@ -12,6 +12,7 @@ pub(super) async fn token(
     http: &Client,
     gateway: &Url,
     machine: &Machine,
+    scope: &str,
 ) -> Result<String, String> {
     let told = |_| "the machine client cannot sign".to_owned();
     let key = SigningKey::from_private_jwk(&machine.private_jwk).map_err(told)?;
@@ -25,6 +26,7 @@ pub(super) async fn token(
     let form = [
         ("grant_type", "client_credentials"),
         ("client_id", machine.client_id.as_str()),
+        ("scope", scope),
         (
             "client_assertion_type",
             "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",

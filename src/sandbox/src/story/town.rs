@@ -7,7 +7,7 @@ use super::{Told, World, ensure, eventually, machine};
 /// The register that the municipal system dropped is in the gateway, and readable to its publisher alone.
 pub(super) async fn records(world: &World) -> Told {
     let http = super::resident::plain_client();
-    let token = machine::token(&http, &world.gateway, &world.municipal).await?;
+    let token = machine::token(&http, &world.gateway, &world.municipal, "ngsi-ld").await?;
     let path = "/ngsi-ld/v1/entities?type=ResidentRecord&limit=0&count=true";
     let before = Mutex::new(None);
     let seen = eventually("publishing the register", || {
