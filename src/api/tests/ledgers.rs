@@ -82,6 +82,22 @@ fn client(id: &str, name: &str) -> Client {
     .unwrap()
 }
 
+fn platform() -> Platform {
+    Platform {
+        issuer: BASE.to_owned(),
+        controller: Party {
+            party_id: BASE.to_owned(),
+            party_name: text("都農町", "Tsuno Town"),
+            party_type: "controller".to_owned(),
+            party_address: None,
+            party_contact: None,
+        },
+        withdrawal: format!("{BASE}/consents"),
+        storage_location: "JP".to_owned(),
+        jurisdiction: "JP".to_owned(),
+    }
+}
+
 async fn world() -> World {
     let tenant: TenantId = "tsuno".parse().unwrap();
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
@@ -132,19 +148,6 @@ async fn world() -> World {
         grants: Arc::new(Nothing),
     })
     .unwrap();
-    let platform = Platform {
-        issuer: BASE.to_owned(),
-        controller: Party {
-            party_id: BASE.to_owned(),
-            party_name: text("都農町", "Tsuno Town"),
-            party_type: "controller".to_owned(),
-            party_address: None,
-            party_contact: None,
-        },
-        withdrawal: format!("{BASE}/consents"),
-        storage_location: "JP".to_owned(),
-        jurisdiction: "JP".to_owned(),
-    };
     let receipts = SigningKey::generate_pkcs8().unwrap();
     let ledger = Ledger::new(
         Arc::clone(&store),
@@ -152,7 +155,7 @@ async fn world() -> World {
         Arc::clone(&ids),
         Arc::clone(&log),
         Arc::clone(&catalogue),
-        platform,
+        platform(),
         ReceiptSigner::from_pkcs8("receipts", &receipts).unwrap(),
     );
     let broker = Broker::new(tsunagu_broker::Parts {
@@ -520,7 +523,8 @@ async fn the_record_of_use_is_the_residents_own_and_in_words() {
         )
         .await;
     let (cookie, _) = world.session(ALICE, Level::Substantial).await;
-    let cookie = Some((COOKIE.as_str(), cookie.as_str()));
+    let session = cookie.as_str();
+    let cookie = Some((COOKIE.as_str(), session));
     let log = world.get("/me/access-log", cookie).await;
     let text = log.text();
     assert!(!text.contains(&BOB.to_string()), "no one else is named");
@@ -579,7 +583,7 @@ async fn the_record_of_use_is_the_residents_own_and_in_words() {
     assert_eq!(world.get(&usage(BOB.to_string()), cookie).await.status, 403);
     let claimed = TestRequest::get()
         .uri(&usage(BOB.to_string()))
-        .insert_header((COOKIE, cookie.unwrap().1))
+        .insert_header((COOKIE, session))
         .insert_header(("x-road-userid", BOB.to_string()));
     assert_eq!(world.send(claimed).await.status, 403);
     assert_eq!(

@@ -612,3 +612,49 @@ fn no_change_of_any_file_goes_unnoticed() {
     });
     assert!(verify(dir.path(), &key).unwrap().holds());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn replicas_that_sign_at_the_same_time_sign_one_log() {
+    let world = Arc::new(world());
+    let mut tasks = Vec::new();
+    for replica in 0..4u8 {
+        let world = Arc::clone(&world);
+        tasks.push(tokio::spawn(async move {
+            let log = audit_log(&world.store, &world.clock, 5);
+            let mut notes = Vec::new();
+            for n in 0..40u8 {
+                let access = world.access(&[person(replica), person(n)]);
+                log.record(&world.tenant, &access).await.unwrap();
+                // Losing a race for the signature is an answer; a wrong signature is not.
+                notes.extend(log.checkpoint(&world.tenant).await);
+            }
+            notes
+        }));
+    }
+    let mut points = Vec::new();
+    for task in tasks {
+        for note in task.await.unwrap() {
+            points.push(Checkpoint::open(&note, &world.log.verifying_key(&world.tenant)).unwrap());
+        }
+    }
+    let last = world.checkpoint().await;
+    assert_eq!(last.size, 160);
+    assert!(!points.is_empty());
+    for point in points {
+        let proof = world
+            .log
+            .consistency(&world.tenant, point.size, None)
+            .await
+            .unwrap();
+        let (old, new) = (&point.root, &last.root);
+        assert!(
+            verify_consistency(point.size, 160, old, new, &proof.path),
+            "{}",
+            point.size
+        );
+    }
+    let dir = tempfile::tempdir().unwrap();
+    world.log.export(&world.tenant, dir.path()).await.unwrap();
+    let key = world.log.verifying_key(&world.tenant).to_string();
+    assert!(verify(dir.path(), &key).unwrap().holds());
+}
