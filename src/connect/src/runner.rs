@@ -312,44 +312,34 @@ impl Runner {
         Ok(batch.cursor)
     }
 
-    /// Keeps the report of a run that is over, and of those before only the latest.
+    /// Keeps the report of a run that is over, and of those before only the latest. A failure that repeats is one run that lasts.
     async fn keep_run(&self, name: &str, report: &RunReport) -> Result<(), ConnectError> {
         let prefix = run_prefix(name);
-        let key = [
-            &prefix[..],
-            &u64::try_from(report.started).unwrap_or(0).to_be_bytes(),
-        ]
-        .concat();
-        let mut set = WriteSet::new(self.tenant.clone())
-            .with(put(RUNS, key, report)?)
-            .with(Op::DeleteRecord {
-                collection: OPEN,
-                key: name.as_bytes().to_vec(),
-                expect: Expect::Any,
-            });
         let scan = Scan {
-            prefix,
+            prefix: prefix.clone(),
             limit: KEPT_RUNS * 2,
             reverse: true,
             ..Scan::default()
         };
-        let old = self
-            .store
-            .records(&self.tenant, RUNS, &scan)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        for (key, _) in old.into_iter().skip(KEPT_RUNS - 1) {
-            set.ops.push(Op::DeleteRecord {
-                collection: RUNS,
-                key,
-                expect: Expect::Any,
-            });
+        let kept = self.store.records(&self.tenant, RUNS, &scan).await;
+        let kept = kept.map_err(|error| unavailable(&error))?;
+        let mut report = report.clone();
+        if let Some((_, record)) = kept.first() {
+            let last: RunReport = decode(&record.value)?;
+            let empty = report.rows.is_empty() && last.rows.is_empty();
+            if empty && report.error.is_some() && report.error == last.error {
+                report.started = last.started;
+            }
         }
-        self.store
-            .commit(set)
-            .await
-            .map(drop)
-            .map_err(|error| unavailable(&error))
+        let started = u64::try_from(report.started).unwrap_or(0).to_be_bytes();
+        let mut set = WriteSet::new(self.tenant.clone())
+            .with(put(RUNS, [&prefix[..], &started].concat(), &report)?)
+            .with(delete(OPEN, name.as_bytes().to_vec()));
+        for (key, _) in kept.into_iter().skip(KEPT_RUNS - 1) {
+            set.ops.push(delete(RUNS, key));
+        }
+        let done = self.store.commit(set).await;
+        done.map(drop).map_err(|error| unavailable(&error))
     }
 
     async fn read<T: DeserializeOwned>(
@@ -395,6 +385,14 @@ fn put(collection: Collection, key: Vec<u8>, value: &impl Serialize) -> Result<O
         value,
         expect: Expect::Any,
     })
+}
+
+fn delete(collection: Collection, key: Vec<u8>) -> Op {
+    Op::DeleteRecord {
+        collection,
+        key,
+        expect: Expect::Any,
+    }
 }
 
 fn taken_key(name: &str, id: &str) -> Vec<u8> {
