@@ -6,8 +6,8 @@
 //! | `GET {base}/grants/{award}` | 200 the grant, 404 none |
 //!
 //! The key is the award's hash as a structured-field string (draft-ietf-httpapi-idempotency-key-header). Which answers mean what is
-//! decided here and nowhere else: only a clear refusal of the order itself is [`Refused`](IssuerError::Refused); whatever may have
-//! happened after sending is [`Unknown`](IssuerError::Unknown). The connector keeps nothing and repeats nothing: that is the deliverer's
+//! decided here and nowhere else: only a clear refusal of the order itself is [`Refused`](tsunagu_rewards::IssuerError::Refused); whatever may have
+//! happened after sending is [`Unknown`](tsunagu_rewards::IssuerError::Unknown). The connector keeps nothing and repeats nothing: that is the deliverer's
 //! work.
 
 mod config;
