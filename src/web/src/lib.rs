@@ -1,1 +1,14 @@
-//! tsunagu-web
+//! The pages that residents and developers see: HTML rendered on the server, no script needed, Japanese first.
+//!
+//! This room owns templates, texts, style and the handlers that fill them. It decides nothing: who a resident is, what a consent
+//! allows and what is in the record of access come from the rooms that own them.
+//!
+//! A page is a template in `templates/`, a model in `pages/` and texts in `locales/`. The test in `render` renders every model's
+//! samples in both languages and fails on a missing or unused text.
+
+mod assets;
+mod dates;
+mod locale;
+mod pages;
+mod render;
+mod security;

@@ -1,0 +1,249 @@
+# What residents read. Plain, short, and always with what to do next.
+site-name = Tsuno Page
+skip = Skip to the main text
+help-call = Need help? Please call
+nav-label = Menu
+nav-home = Home
+nav-consents = Connected services
+nav-log = Who saw my data
+nav-coins = Tsuno Coins
+logout = Log out
+footer-who = This page is run by { $town }.
+footer-developers = For developers
+list-separator = {", "}
+
+## Home
+home-title = Home
+home-hello = Hello, { $name }
+home-hello-unnamed = Hello
+home-hello-lead = Here you can see how your information is used.
+home-tile-consents = Which services know what about you
+home-tile-log = When your information was seen, and by whom
+home-tile-coins = Coins you earned by staying healthy
+home-id = Your Tsuno ID
+home-id-note = Show this number when the town office asks for it. It is not your My Number.
+home-what = The page that connects you and the services of the town
+home-what-lead = You decide which service may use your information. You can check it, or stop it, at any time.
+home-login = Log in with { $provider }
+home-login-note = You will use the xID app on your phone.
+home-first = The first time
+home-first-1 = Have your My Number Card ready
+home-first-1-note = You need it only this once.
+home-first-2 = Prove who you are with the xID app
+home-first-2-note = After that, a fingerprint, your face or a PIN is enough.
+home-first-3 = You get your Tsuno ID
+home-first-3-note = A number of your own, for residents of the town.
+home-promise = Our promise
+home-promise-1 = We never ask for your My Number (the 12-digit number).
+home-promise-2 = What you have not agreed to is given to no service.
+home-promise-3 = Everyone who sees your information is on record, and you can read that record.
+
+## Asking for consent
+authorize-title = May “{ $client }” use your information?
+authorize-lead = “{ $client }” would like to use the information below. Please read it, then choose.
+authorize-values = See what is there now (only you can see this)
+authorize-values-note = This is the information that could be seen if you agree. It is visible only to the person who opened this page.
+authorize-values-none = Nothing is on record yet.
+authorize-value-none = Nothing on record yet
+authorize-form = Whether you agree
+authorize-refuse = I do not agree
+authorize-give = I agree
+authorize-no-loss = If you do not agree, you lose nothing at the town office or in its procedures.
+authorize-changed = The text has been renewed
+authorize-changed-text = Time has passed or the explanation has changed. Please read it again. Nothing has been decided yet.
+notice-who = Who
+notice-contact = Contact: { $contact }
+notice-what = Which information
+notice-sensitive = especially sensitive
+notice-actions = What they do
+notice-action-read = See your information
+notice-action-write = Add to your records
+notice-why = Why
+notice-until = Until when
+notice-until-day = Until { $day }
+notice-how-often = During this time, it is used whenever the purpose needs it.
+notice-keeps = How long they keep it
+notice-keeps-days = At most { $days } days after they received it. Then they delete it.
+notice-refuse = If you do not agree
+notice-refuse-text = Nothing is given to them. Some or all of this service may not work; nothing else changes for you.
+notice-stop = How to stop
+notice-stop-text = At any time, at once, under “Connected services” on the Tsuno Page. We also help by phone and at the counter.
+
+## Connected services
+consents-lead = The services you have allowed to use your information.
+consents-live = Connected now
+consents-live-none = No service is connected now.
+consents-ended = Ended
+consents-ended-none = Nothing has ended.
+consents-data = Information: { $classes }
+consents-until = Until { $day }
+consents-since = Ended on { $day }
+state-given = You agreed
+state-refused = You did not agree
+state-withdrawn = You stopped it
+state-paused = Paused
+state-resumed = You agreed
+state-expired = The period is over
+state-superseded = Replaced by a newer consent
+consent-back = Back to connected services
+consent-title = Your connection with “{ $client }”
+consent-period = Period
+consent-period-text = From { $from } until { $until }
+consent-history = What happened so far
+event-given = You agreed
+event-refused = You did not agree
+event-withdrawn = You withdrew your consent
+event-paused = You paused it
+event-resumed = You resumed it
+event-expired = The period ended
+event-superseded = It was replaced by a newer consent
+consent-receipt = Your receipt
+consent-receipt-text = You can print this page as it is. The electronic receipt is signed by the town.
+consent-receipt-number = Receipt number:
+consent-receipt-download = Save the electronic receipt
+consent-stop = Stop
+consent-stop-text = When you stop, this service can no longer see your information, at once.
+consent-stop-button = Withdraw my consent
+withdraw-title = Withdraw your consent to “{ $client }”?
+withdraw-lead = You lose nothing by this. You can agree again later.
+withdraw-now = What stops at once
+withdraw-now-1 = “{ $client }” can no longer see your information.
+withdraw-now-2 = “{ $client }” can no longer add to your records.
+withdraw-delete = What they must delete
+withdraw-delete-text = “{ $client }” must delete the following information that it has received.
+withdraw-stays = What stays
+withdraw-stays-text = Your Tsuno Coins and the record of who saw your data stay as they are.
+withdraw-form = Whether you withdraw your consent
+withdraw-keep = Keep it and go back
+withdraw-button = Withdraw my consent
+withdrawn-title = Your consent is withdrawn
+withdrawn-text = “{ $client }” can no longer see your information.
+
+## Who saw my data
+log-lead = The record of how your information was used, newest first.
+log-since = Every use since { $day } is on this record.
+log-own = Show what I looked at myself, too
+log-others = Hide what I looked at myself
+log-you = You
+log-town = { $town }
+log-something = your information
+log-why = {" "}({ $purpose })
+log-read = { $who } saw { $what }{ $why }{ $times ->
+    [1] .
+   *[other] , { $times } times.
+}
+log-query = { $who } searched for and saw { $what }{ $why }{ $times ->
+    [1] .
+   *[other] , { $times } times.
+}
+log-write = { $who } added { $what }{ $why }{ $times ->
+    [1] .
+   *[other] , { $times } times.
+}
+log-identify = { $who } made sure that it is you, by { $what }{ $why }.
+log-consent = { $who } changed a consent about { $what }{ $why }.
+log-link = { $who } connected { $what } to your Tsuno ID{ $why }.
+log-read-denied = { $who } tried to see { $what }{ $why }{ $times ->
+    [1] , but could not.
+   *[other] , { $times } times, but could not.
+}
+log-query-denied = { $who } tried to search for { $what }{ $why }, but could not see it.
+log-write-denied = { $who } tried to add { $what }{ $why }, but could not.
+log-identify-denied = { $who } tried to make sure that it is you, by { $what }{ $why }, but could not.
+log-consent-denied = { $who } tried to change a consent about { $what }{ $why }, but could not.
+log-link-denied = { $who } tried to connect { $what } to your Tsuno ID{ $why }, but could not.
+log-denied = prevented
+log-none = There is nothing on record yet.
+log-pages = Pages of the record
+log-newer = Newer
+log-older = Older
+log-wrong = If something looks wrong, please call us: { $phone }
+
+## Tsuno Coins
+coins-balance = Coins received so far
+coins-pending = On their way
+coins-unit = coins
+coins-note = What is left after shopping is shown by the Tsuno Coin app or card.
+coins-grants = Coins received, and why some days earned none
+coins-none = There is nothing on record yet.
+coins-amount = { $amount } coins
+coins-why = Reason: { $reason }
+coins-state-received = being checked
+coins-state-eligible = being checked
+coins-state-rejected = no coins
+coins-state-reserved = on their way
+coins-state-sent = on their way
+coins-state-unknown = being checked
+coins-state-confirmed = received
+coins-state-reversed = taken back
+
+## Developers
+dev-title = For developers
+dev-lead = Login with the Tsuno ID, consent, and reading and writing data, through open standards (OpenID Connect, NGSI-LD).
+dev-flow = The flow: an app asks for consent, the resident logs in and agrees, and the app reads and writes exactly what was agreed.
+dev-flow-alt = Five steps: 1 the app pushes its request to /oauth/par, 2 the resident logs in with xID, 3 the resident agrees, 4 the app gets a token from /oauth/token, 5 the app reads and writes the agreed data at /ngsi-ld/v1.
+dev-calls = First calls
+dev-call-discovery = Read the configuration
+dev-call-par = Ask for consent (PAR)
+dev-call-read = Read what was agreed
+dev-call-write = Write a health activity
+dev-more = More
+dev-docs = All API calls (try them on the page)
+dev-openapi = The OpenAPI 3.1 document
+dev-discovery = Configuration of the authorization server
+docs-title = All API calls
+docs-lead = This page is drawn by a script. The document behind it:
+
+## Messages
+message-next = What to do next
+message-home = Home
+message-request = When you contact us, please tell us this number:
+action-login = Log in again
+login-needed-title = Please log in
+login-needed-what = You need to be logged in to see this page.
+login-needed-next = Use the button below to log in.
+login-again-title = Please log in once more
+login-again-what = Before something important is decided, we make sure again that it is you. Nothing has been decided yet.
+login-again-next = Log in with the button below and go on where you were.
+login-cancelled-title = The login was cancelled
+login-cancelled-what = It was cancelled in the xID app, so you are not logged in.
+login-cancelled-next = To go on, please log in again.
+login-not-resident-title = Only for residents of the town
+login-not-resident-what = The address that was verified is outside { $town }, so we could not give you a Tsuno ID.
+login-not-resident-next = If you have just moved to { $town }, first report your move and have the address on your My Number Card changed, then log in again. If you are not sure, call { $phone }.
+login-counter-title = Please come to the counter
+login-counter-what = We could not make sure of how your address is written, so we cannot give you a Tsuno ID yet.
+login-counter-next = Come to the counter of the { $town } town office with your My Number Card. We also explain by phone ({ $phone }).
+login-expired-title = The login has expired
+login-expired-what = Too much time has passed, or a login was begun in another window.
+login-expired-next = Please log in again.
+login-unavailable-title = Login is not possible right now
+login-unavailable-what = The identity service did not answer.
+login-unavailable-next = Please wait a little and try again. If it goes on, call { $phone }.
+login-refused-title = You could not be logged in
+login-refused-what = We could not verify the answer of the identity service and stopped, to be safe.
+login-refused-next = Please try again. If it goes on, tell us the number below: { $phone }.
+login-weak-title = One more check is needed
+login-weak-what = The way you logged in is not strong enough for important information.
+login-weak-next = Please log in again with your My Number Card or with your fingerprint or face.
+authorize-error-title = This service could not be connected
+authorize-error-what = The request of the service is wrong or has expired. None of your information was given.
+authorize-error-next = Go back to the service and start again.
+form-expired-title = This page has expired
+form-expired-what = Time has passed or you logged in again, so the button could not be accepted. Nothing has changed.
+form-expired-next = Go back, open the page again and press the button once more.
+not-found-title = Page not found
+not-found-what = This page does not exist, or cannot be shown to you.
+not-found-next = Please start from the home page.
+bad-request-title = This could not be accepted
+bad-request-what = What was sent does not have the right form. Nothing has changed.
+bad-request-next = Please go back and try again.
+forbidden-title = This is not possible
+forbidden-what = This is not allowed. Nothing has changed.
+forbidden-next = If you are not sure, call { $phone }.
+unavailable-title = Not available right now
+unavailable-what = The service is paused for a moment. Your information is safe.
+unavailable-next = Please wait a little and try again. If it goes on, call { $phone }.
+failed-title = Something went wrong
+failed-what = Because of an error on our side, the page could not be shown.
+failed-next = Please try again. If it goes on, tell us the number below: { $phone }.

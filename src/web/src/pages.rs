@@ -1,0 +1,9 @@
+//! One module for each page: its model, and the handler that fills it.
+
+pub(crate) mod access_log;
+pub(crate) mod authorize;
+pub(crate) mod coins;
+pub(crate) mod consents;
+pub(crate) mod developers;
+pub(crate) mod error;
+pub(crate) mod home;

@@ -1,0 +1,71 @@
+//! `/oauth/authorize`: the question whether a service may use one's data, and the answer.
+
+mod notice;
+
+use serde::Serialize;
+
+use crate::render::Page;
+pub(crate) use notice::{ClassView, Notice};
+
+/// The model of the consent page.
+#[derive(Debug, Serialize)]
+pub(crate) struct AuthorizePage {
+    /// Name of the service.
+    pub(crate) client: String,
+    /// Its id and its pushed request, for the form.
+    pub(crate) client_id: String,
+    /// See `client_id`.
+    pub(crate) request_uri: String,
+    /// The notice as HTML: the very bytes that the ledger keeps the digest of.
+    pub(crate) notice: String,
+    /// SHA-256 of the notice, hexadecimal.
+    pub(crate) notice_digest: String,
+    /// When it was shown, microseconds since the epoch.
+    pub(crate) shown_at: i64,
+    /// Whether the resident answered a notice that is no longer the one to be shown.
+    pub(crate) changed: bool,
+    /// The resident's own values, as they are now.
+    pub(crate) values: Vec<OwnValue>,
+}
+
+/// What an attribute says now.
+#[derive(Debug, Serialize)]
+pub(crate) struct OwnValue {
+    /// What the attribute is called.
+    pub(crate) label: String,
+    /// Its value; `None` when there is none.
+    pub(crate) text: Option<String>,
+}
+
+impl Page for AuthorizePage {
+    const TEMPLATE: &'static str = "authorize.html";
+}
+
+#[cfg(test)]
+impl AuthorizePage {
+    pub(crate) fn samples(notice: &str) -> Vec<(&'static str, Self)> {
+        let value = |label: &str, text: Option<&str>| OwnValue {
+            label: label.to_owned(),
+            text: text.map(str::to_owned),
+        };
+        let of = |changed, values| Self {
+            client: "つのヘルスケア".to_owned(),
+            client_id: "tsuno-healthcare".to_owned(),
+            request_uri: "urn:ietf:params:oauth:request_uri:abc".to_owned(),
+            notice: notice.to_owned(),
+            notice_digest: "9f86d081884c7d65".to_owned(),
+            shown_at: 1_795_359_600_000_000,
+            changed,
+            values,
+        };
+        let values = vec![
+            value("氏名", Some("都農 花子")),
+            value("住所", Some("宮崎県 児湯郡都農町 大字川北4874番地2")),
+            value("歩数", None),
+        ];
+        vec![
+            ("authorize", of(false, values)),
+            ("authorize-changed", of(true, vec![])),
+        ]
+    }
+}

@@ -1,0 +1,193 @@
+//! `/consents`: the connected services, one connection with its receipt, and the way to end it.
+
+use serde::Serialize;
+
+use crate::dates::Day;
+use crate::pages::authorize::ClassView;
+use crate::render::Page;
+
+/// The model of the list.
+#[derive(Debug, Serialize)]
+pub(crate) struct ConsentsPage {
+    /// Live consents, the newest first.
+    pub(crate) live: Vec<ConsentLine>,
+    /// The others, the newest first.
+    pub(crate) ended: Vec<ConsentLine>,
+}
+
+/// A consent in the list.
+#[derive(Debug, Serialize)]
+pub(crate) struct ConsentLine {
+    /// Its own page.
+    pub(crate) href: String,
+    /// Name of the service.
+    pub(crate) client: String,
+    /// Its state: the end of a key `state-…`.
+    pub(crate) state: &'static str,
+    /// Why.
+    pub(crate) purpose: String,
+    /// What the data classes are called.
+    pub(crate) classes: Vec<String>,
+    /// Its last day.
+    pub(crate) until: Day,
+    /// When it last changed.
+    pub(crate) changed: Day,
+}
+
+/// The model of one consent.
+#[derive(Debug, Serialize)]
+pub(crate) struct ConsentPage {
+    /// Its own page.
+    pub(crate) href: String,
+    /// Name of the service.
+    pub(crate) client: String,
+    /// Its state: the end of a key `state-…`.
+    pub(crate) state: &'static str,
+    /// Whether it is in force.
+    pub(crate) live: bool,
+    /// Whether the resident comes from withdrawing it.
+    pub(crate) just_withdrawn: bool,
+    /// What it covers.
+    pub(crate) classes: Vec<ClassView>,
+    /// `read`, `write`.
+    pub(crate) actions: Vec<&'static str>,
+    /// Why.
+    pub(crate) purpose: String,
+    /// First day.
+    pub(crate) from: Day,
+    /// Last day.
+    pub(crate) until: Day,
+    /// How long the service keeps what it received, days.
+    pub(crate) retention_days: u32,
+    /// What happened to it, the newest first.
+    pub(crate) history: Vec<EventLine>,
+    /// Number of the receipt.
+    pub(crate) receipt_id: String,
+}
+
+/// Something that happened to a consent.
+#[derive(Debug, Serialize)]
+pub(crate) struct EventLine {
+    /// Day.
+    pub(crate) day: Day,
+    /// Time of day.
+    pub(crate) time: String,
+    /// What: the end of a key `event-…`.
+    pub(crate) state: &'static str,
+}
+
+/// The model of the question whether to withdraw.
+#[derive(Debug, Serialize)]
+pub(crate) struct WithdrawPage {
+    /// The page of the consent.
+    pub(crate) href: String,
+    /// Name of the service.
+    pub(crate) client: String,
+    /// What the service must delete.
+    pub(crate) classes: Vec<String>,
+}
+
+impl Page for ConsentsPage {
+    const TEMPLATE: &'static str = "consents.html";
+}
+
+impl Page for ConsentPage {
+    const TEMPLATE: &'static str = "consent.html";
+}
+
+impl Page for WithdrawPage {
+    const TEMPLATE: &'static str = "withdraw.html";
+}
+
+#[cfg(test)]
+mod samples {
+    use super::*;
+    use crate::dates::day;
+    use crate::locale::Lang;
+
+    const AT: i64 = 1_795_359_600_000_000;
+    const CLIENT: &str = "つのヘルスケア";
+    const PURPOSE: &str =
+        "歩数などの記録をもとに健康づくりの助言を行い、つのコインの付与を申請するため";
+
+    fn line(lang: Lang, state: &'static str) -> ConsentLine {
+        ConsentLine {
+            href: "/consents/0e1b".to_owned(),
+            client: CLIENT.to_owned(),
+            state,
+            purpose: PURPOSE.to_owned(),
+            classes: vec!["お名前とご住所".to_owned(), "歩数などの健康活動".to_owned()],
+            until: day(lang, AT + 365 * 86_400_000_000),
+            changed: day(lang, AT),
+        }
+    }
+
+    impl ConsentsPage {
+        pub(crate) fn samples(lang: Lang) -> Vec<(&'static str, Self)> {
+            let ended = ["refused", "withdrawn", "paused", "expired", "superseded"];
+            let full = Self {
+                live: vec![line(lang, "given"), line(lang, "resumed")],
+                ended: ended.into_iter().map(|state| line(lang, state)).collect(),
+            };
+            vec![
+                ("consents", full),
+                (
+                    "consents-none",
+                    Self {
+                        live: vec![],
+                        ended: vec![],
+                    },
+                ),
+            ]
+        }
+    }
+
+    impl ConsentPage {
+        pub(crate) fn samples(lang: Lang) -> Vec<(&'static str, Self)> {
+            let event = |state| EventLine {
+                day: day(lang, AT),
+                time: crate::dates::time(AT + 32_000_000_000),
+                state,
+            };
+            let of = |state, live, history: &[&'static str]| Self {
+                href: "/consents/0e1b".to_owned(),
+                client: CLIENT.to_owned(),
+                state,
+                live,
+                just_withdrawn: state == "withdrawn",
+                classes: ClassView::samples(),
+                actions: vec!["read", "write"],
+                purpose: PURPOSE.to_owned(),
+                from: day(lang, AT),
+                until: day(lang, AT + 365 * 86_400_000_000),
+                retention_days: 365,
+                history: history.iter().map(|state| event(state)).collect(),
+                receipt_id: "6f1c0e2a-1b7d-4b6e-9a55-0d3a9be2c111".to_owned(),
+            };
+            let all = [
+                "withdrawn",
+                "resumed",
+                "paused",
+                "given",
+                "refused",
+                "expired",
+                "superseded",
+            ];
+            vec![
+                ("consent", of("given", true, &["given"])),
+                ("consent-withdrawn", of("withdrawn", false, &all)),
+            ]
+        }
+    }
+
+    impl WithdrawPage {
+        pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+            let page = Self {
+                href: "/consents/0e1b".to_owned(),
+                client: CLIENT.to_owned(),
+                classes: vec!["お名前とご住所".to_owned(), "歩数などの健康活動".to_owned()],
+            };
+            vec![("withdraw", page)]
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Pages that say what happened and what to do next, in one sentence each.
+
+use serde::Serialize;
+
+use crate::render::Page;
+
+/// What happened. Each kind has three texts: `-title`, `-what`, `-next`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    LoginNeeded,
+    LoginAgain,
+    LoginCancelled,
+    LoginNotResident,
+    LoginCounter,
+    LoginExpired,
+    LoginUnavailable,
+    LoginRefused,
+    LoginWeak,
+    AuthorizeError,
+    FormExpired,
+    NotFound,
+    BadRequest,
+    Forbidden,
+    Unavailable,
+    Failed,
+}
+
+/// The model of a message.
+#[derive(Debug, Serialize)]
+pub(crate) struct MessagePage {
+    /// What happened.
+    pub(crate) kind: Kind,
+    /// The button of the next step.
+    pub(crate) action: Option<Action>,
+    /// Id of the request, when the help desk may need it.
+    pub(crate) request: Option<String>,
+}
+
+/// A button.
+#[derive(Debug, Serialize)]
+pub(crate) struct Action {
+    /// Where it leads.
+    pub(crate) href: String,
+    /// The key of what it says.
+    pub(crate) text: &'static str,
+}
+
+impl Page for MessagePage {
+    const TEMPLATE: &'static str = "message.html";
+}
+
+#[cfg(test)]
+impl MessagePage {
+    pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+        use Kind::*;
+        let login = || {
+            Some(Action {
+                href: "/login/xid".to_owned(),
+                text: "action-login",
+            })
+        };
+        let request = || Some("01k9-8f2c".to_owned());
+        let of = |kind, action, request| Self {
+            kind,
+            action,
+            request,
+        };
+        vec![
+            ("login-needed", of(LoginNeeded, login(), None)),
+            ("login-again", of(LoginAgain, login(), None)),
+            ("login-cancelled", of(LoginCancelled, login(), None)),
+            ("login-not-resident", of(LoginNotResident, None, request())),
+            ("login-counter", of(LoginCounter, None, request())),
+            ("login-expired", of(LoginExpired, login(), request())),
+            (
+                "login-unavailable",
+                of(LoginUnavailable, login(), request()),
+            ),
+            ("login-refused", of(LoginRefused, login(), request())),
+            ("login-weak", of(LoginWeak, login(), request())),
+            ("authorize-error", of(AuthorizeError, None, request())),
+            ("form-expired", of(FormExpired, None, request())),
+            ("not-found", of(NotFound, None, None)),
+            ("bad-request", of(BadRequest, None, request())),
+            ("forbidden", of(Forbidden, None, request())),
+            ("unavailable", of(Unavailable, None, request())),
+            ("failed", of(Failed, None, request())),
+        ]
+    }
+}

@@ -1,0 +1,76 @@
+//! `/`: what this is and the way in, or the resident's three tiles.
+
+use serde::Serialize;
+
+use crate::render::Page;
+
+/// The model of the home page.
+#[derive(Debug, Serialize)]
+pub(crate) struct HomePage {
+    /// Who is signed in.
+    pub(crate) resident: Option<ResidentView>,
+    /// Ways to log in, when nobody is.
+    pub(crate) providers: Vec<ProviderView>,
+}
+
+/// The resident, to themselves.
+#[derive(Debug, Serialize)]
+pub(crate) struct ResidentView {
+    /// Full name; `None` when it is not on record.
+    pub(crate) name: Option<String>,
+    /// The Tsuno ID in groups of four.
+    pub(crate) id_groups: Vec<String>,
+}
+
+/// A way to log in.
+#[derive(Debug, Serialize)]
+pub(crate) struct ProviderView {
+    /// What people call it.
+    pub(crate) name: String,
+    /// Where it begins.
+    pub(crate) href: String,
+}
+
+impl Page for HomePage {
+    const TEMPLATE: &'static str = "home.html";
+}
+
+#[cfg(test)]
+impl HomePage {
+    pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+        let provider = ProviderView {
+            name: "xID".to_owned(),
+            href: "/login/xid".to_owned(),
+        };
+        let resident = |name: Option<&str>| ResidentView {
+            name: name.map(str::to_owned),
+            id_groups: "7K3M-9PQX-0A1B-2C3D-4E5F-6G7H-8J9"
+                .split('-')
+                .map(str::to_owned)
+                .collect(),
+        };
+        vec![
+            (
+                "home-signed-out",
+                Self {
+                    resident: None,
+                    providers: vec![provider],
+                },
+            ),
+            (
+                "home",
+                Self {
+                    resident: Some(resident(Some("都農 花子"))),
+                    providers: vec![],
+                },
+            ),
+            (
+                "home-unnamed",
+                Self {
+                    resident: Some(resident(None)),
+                    providers: vec![],
+                },
+            ),
+        ]
+    }
+}
