@@ -45,6 +45,13 @@ authorize-values = See what is there now (only you can see this)
 authorize-values-note = This is the information that could be seen if you agree. It is visible only to the person who opened this page.
 authorize-values-none = Nothing is on record yet.
 authorize-value-none = Nothing on record yet
+authorize-value-count = { $count ->
+    [1] 1 record
+   *[other] { $count } records
+}
+value-male = male
+value-female = female
+value-other = other
 authorize-form = Whether you agree
 authorize-refuse = I do not agree
 authorize-give = I agree
@@ -155,8 +162,8 @@ log-link-denied = { $who } tried to connect { $what } to your Tsuno ID{ $why }, 
 log-denied = prevented
 log-none = There is nothing on record yet.
 log-pages = Pages of the record
-log-newer = Newer
-log-older = Older
+log-newer = Back to the newest
+log-older = Older entries
 log-wrong = If something looks wrong, please call us: { $phone }
 
 ## Tsuno Coins

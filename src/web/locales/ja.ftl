@@ -45,6 +45,10 @@ authorize-values = いまの内容を見る（あなただけに見えていま�
 authorize-values-note = 同意すると、「見る」ことになる情報です。このページを開いた人だけに見えます。
 authorize-values-none = いまはまだ、記録がありません。
 authorize-value-none = まだ記録がありません
+authorize-value-count = 記録が{ $count }件あります
+value-male = 男性
+value-female = 女性
+value-other = その他
 authorize-form = 同意するかどうか
 authorize-refuse = 同意しません
 authorize-give = 同意します
@@ -155,8 +159,8 @@ log-link-denied = { $who }が、{ $what }を、{ $why }あなたの都農IDに�
 log-denied = 防ぎました
 log-none = まだ記録がありません。
 log-pages = 記録のページ
-log-newer = 新しい記録
-log-older = 前の記録
+log-newer = いちばん新しい記録へ
+log-older = もっと前の記録へ
 log-wrong = おかしいと思ったら、お電話ください：{ $phone }
 
 ## つのコイン

@@ -1,6 +1,6 @@
 //! Days and times as people in Japan read them.
 
-use chrono::{DateTime, Datelike, FixedOffset, Timelike};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, Timelike, Weekday};
 use serde::Serialize;
 use tsunagu_domain::Timestamp;
 
@@ -28,24 +28,33 @@ pub(crate) struct Day {
 
 /// The day in Japan.
 pub(crate) fn day(lang: Lang, at: Timestamp) -> Day {
-    let at = japan(at);
+    of_date(lang, japan(at).date_naive())
+}
+
+/// A day of the calendar.
+pub(crate) fn of_date(lang: Lang, date: NaiveDate) -> Day {
     let text = match lang {
         Lang::Ja => {
-            let weekday = match at.weekday() {
-                chrono::Weekday::Mon => '月',
-                chrono::Weekday::Tue => '火',
-                chrono::Weekday::Wed => '水',
-                chrono::Weekday::Thu => '木',
-                chrono::Weekday::Fri => '金',
-                chrono::Weekday::Sat => '土',
-                chrono::Weekday::Sun => '日',
+            let weekday = match date.weekday() {
+                Weekday::Mon => '月',
+                Weekday::Tue => '火',
+                Weekday::Wed => '水',
+                Weekday::Thu => '木',
+                Weekday::Fri => '金',
+                Weekday::Sat => '土',
+                Weekday::Sun => '日',
             };
-            format!("{}年{}月{}日（{weekday}）", at.year(), at.month(), at.day())
+            format!(
+                "{}年{}月{}日（{weekday}）",
+                date.year(),
+                date.month(),
+                date.day()
+            )
         }
-        Lang::En => at.format("%a, %-d %b %Y").to_string(),
+        Lang::En => date.format("%a, %-d %b %Y").to_string(),
     };
     Day {
-        iso: at.format("%Y-%m-%d").to_string(),
+        iso: date.format("%Y-%m-%d").to_string(),
         text,
     }
 }

@@ -7,3 +7,5 @@ pub(crate) mod consents;
 pub(crate) mod developers;
 pub(crate) mod error;
 pub(crate) mod home;
+pub(crate) mod login;
+pub(crate) mod own;

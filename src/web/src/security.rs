@@ -4,9 +4,8 @@ use actix_web::HttpResponseBuilder;
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::http::header;
 use aws_lc_rs::digest;
+use url::form_urlencoded;
 
-/// The name of the field that carries the session's secret for forms.
-pub(crate) const CSRF_FIELD: &str = "csrf";
 /// The cookie that remembers the language. It says nothing about its bearer.
 pub(crate) const LANG_COOKIE: &str = "lang";
 
@@ -46,16 +45,6 @@ pub(crate) fn origin(address: &str) -> Option<String> {
     fits.then(|| format!("{scheme}://{host}"))
 }
 
-/// Compares two secrets in a time that does not depend on where they differ.
-pub(crate) fn same_secret(one: &str, other: &str) -> bool {
-    one.len() == other.len()
-        && one
-            .bytes()
-            .zip(other.bytes())
-            .fold(0, |difference, (a, b)| difference | (a ^ b))
-            == 0
-}
-
 /// SHA-256, hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(64);
@@ -65,6 +54,29 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
         }
     }
     out
+}
+
+/// The value of a parameter of a query.
+pub(crate) fn parameter(query: &str, name: &str) -> Option<String> {
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(n, _)| n == name)
+        .map(|(_, value)| value.into_owned())
+}
+
+/// A query with these parameters.
+pub(crate) fn query(parameters: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(parameters)
+        .finish()
+}
+
+/// The query with one parameter replaced or added.
+pub(crate) fn with_parameter(query: &str, name: &str, value: &str) -> String {
+    let others = form_urlencoded::parse(query.as_bytes()).filter(|(n, _)| n != name);
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(others)
+        .append_pair(name, value)
+        .finish()
 }
 
 /// The cookie of the language, kept for a year.
@@ -134,9 +146,13 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_equal_only_when_equal() {
-        assert!(same_secret("abc", "abc"));
-        assert!(!same_secret("abc", "abd"));
-        assert!(!same_secret("abc", "abcd"));
+    fn a_parameter_is_replaced_in_its_query() {
+        let query = "request_uri=urn%3Aa&lang=ja";
+        assert_eq!(parameter(query, "request_uri").as_deref(), Some("urn:a"));
+        assert_eq!(
+            with_parameter(query, "lang", "en"),
+            "request_uri=urn%3Aa&lang=en"
+        );
+        assert_eq!(with_parameter("", "lang", "en"), "lang=en");
     }
 }

@@ -1,9 +1,14 @@
 //! `/access-log`, だれが見たか: every access to one's data, the newest first, in sentences.
 
+mod sentences;
+mod show;
+
 use serde::Serialize;
 
 use crate::dates::Day;
 use crate::render::Page;
+
+pub(crate) use show::show;
 
 /// The model of the page.
 #[derive(Debug, Serialize)]

@@ -1,10 +1,15 @@
 //! `/oauth/authorize`: the question whether a service may use one's data, and the answer.
 
+mod ask;
+mod decide;
 mod notice;
+mod wording;
 
 use serde::Serialize;
 
 use crate::render::Page;
+pub(crate) use ask::ask;
+pub(crate) use decide::decide;
 pub(crate) use notice::{ClassView, Notice};
 
 /// The model of the consent page.
@@ -35,6 +40,10 @@ pub(crate) struct OwnValue {
     pub(crate) label: String,
     /// Its value; `None` when there is none.
     pub(crate) text: Option<String>,
+    /// The key of a text that says it, when the value is a code.
+    pub(crate) coded: Option<&'static str>,
+    /// How many records there are, when it is not one value.
+    pub(crate) count: Option<u64>,
 }
 
 impl Page for AuthorizePage {
@@ -47,6 +56,12 @@ impl AuthorizePage {
         let value = |label: &str, text: Option<&str>| OwnValue {
             label: label.to_owned(),
             text: text.map(str::to_owned),
+            coded: None,
+            count: None,
+        };
+        let coded = |key| OwnValue {
+            coded: Some(key),
+            ..value("性別", Some("code"))
         };
         let of = |changed, values| Self {
             client: "つのヘルスケア".to_owned(),
@@ -61,7 +76,14 @@ impl AuthorizePage {
         let values = vec![
             value("氏名", Some("都農 花子")),
             value("住所", Some("宮崎県 児湯郡都農町 大字川北4874番地2")),
-            value("歩数", None),
+            coded("value-female"),
+            coded("value-male"),
+            coded("value-other"),
+            value("生年月日", None),
+            OwnValue {
+                count: Some(12),
+                ..value("歩数などの健康活動", None)
+            },
         ];
         vec![
             ("authorize", of(false, values)),

@@ -1,9 +1,14 @@
 //! `/coins`, つのコイン: what activity earned, and why some earned nothing.
 
+use actix_web::HttpResponse;
 use serde::Serialize;
+use tsunagu_rewards::{GrantView, State};
+use tsunagu_store::access::{Access, AccessLog as _, Action, Decision};
 
-use crate::dates::Day;
+use crate::dates::{self, Day};
+use crate::locale::Lang;
 use crate::render::Page;
+use crate::visit::{Shown, Visit};
 
 /// The model of the page.
 #[derive(Debug, Serialize)]
@@ -37,6 +42,75 @@ impl Page for CoinsPage {
     const TEMPLATE: &'static str = "coins.html";
 }
 
+/// `GET /coins`.
+pub(crate) async fn show(visit: Visit) -> HttpResponse {
+    let shown = coins(&visit).await;
+    visit.answer(shown)
+}
+
+async fn coins(visit: &Visit) -> Shown {
+    let session = visit.resident()?;
+    let parts = &visit.site.parts;
+    let coins = parts
+        .rewards
+        .coins_of(&parts.tenant, session.tsuno_id)
+        .await
+        .map_err(tsunagu_domain::Problem::from)?;
+    let access = Access {
+        at: parts.clock.micros(),
+        request: visit.id.clone(),
+        actor: "resident".to_owned(),
+        subjects: vec![session.tsuno_id],
+        purpose: None,
+        grant: None,
+        grant_version: None,
+        action: Action::Read,
+        types: vec![COINS_TYPE.to_owned()],
+        attributes: Vec::new(),
+        decision: Decision::Allowed,
+        reason: "own-data".to_owned(),
+        count: u64::try_from(coins.grants.len()).unwrap_or(u64::MAX),
+    };
+    parts.audit.record(&parts.tenant, &access).await?;
+    let grants = coins
+        .grants
+        .iter()
+        .map(|grant| GrantLine::of(visit.lang, grant));
+    visit.page(&CoinsPage {
+        balance: grouped(coins.balance),
+        pending: grouped(coins.pending),
+        grants: grants.collect(),
+    })
+}
+
+impl GrantLine {
+    fn of(lang: Lang, grant: &GrantView) -> Self {
+        Self {
+            day: dates::of_date(lang, grant.day),
+            label: lang.pick(&grant.label).to_owned(),
+            amount: grouped(grant.amount),
+            none: grant.amount == 0,
+            state: match grant.state {
+                State::Received => "received",
+                State::Eligible => "eligible",
+                State::Rejected => "rejected",
+                State::Reserved => "reserved",
+                State::Sent => "sent",
+                State::Unknown => "unknown",
+                State::Confirmed => "confirmed",
+                State::Reversed => "reversed",
+            },
+            reason: grant
+                .reason_text
+                .as_ref()
+                .map(|text| lang.pick(text).to_owned()),
+        }
+    }
+}
+
+/// What decisions about coins are called in the record of access. They are no entities.
+pub(crate) const COINS_TYPE: &str = "urn:tsunagu:type:Coins";
+
 /// A number with a comma between thousands.
 pub(crate) fn grouped(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
@@ -55,9 +129,9 @@ pub(crate) fn grouped(number: i64) -> String {
 
 #[cfg(test)]
 impl CoinsPage {
-    pub(crate) fn samples(lang: crate::locale::Lang) -> Vec<(&'static str, Self)> {
+    pub(crate) fn samples(lang: Lang) -> Vec<(&'static str, Self)> {
         let line = |state, amount, reason: Option<&str>| GrantLine {
-            day: crate::dates::day(lang, 1_795_359_600_000_000),
+            day: dates::day(lang, 1_795_359_600_000_000),
             label: "5,000歩あるいた日".to_owned(),
             amount: grouped(amount),
             none: amount == 0,

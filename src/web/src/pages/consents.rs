@@ -1,10 +1,14 @@
 //! `/consents`: the connected services, one connection with its receipt, and the way to end it.
 
+mod handlers;
+
 use serde::Serialize;
 
 use crate::dates::Day;
 use crate::pages::authorize::ClassView;
 use crate::render::Page;
+
+pub(crate) use handlers::{ask_to_withdraw, list, receipt, show, withdraw};
 
 /// The model of the list.
 #[derive(Debug, Serialize)]

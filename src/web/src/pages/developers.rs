@@ -1,8 +1,10 @@
 //! `/developers` and `/docs`: for those who build on the platform. No login needed.
 
+use actix_web::HttpResponse;
 use serde::Serialize;
 
 use crate::render::Page;
+use crate::visit::Visit;
 
 /// The model of the one-screen introduction.
 #[derive(Debug, Serialize)]
@@ -30,6 +32,17 @@ impl Page for DevelopersPage {
 
 impl Page for DocsPage {
     const TEMPLATE: &'static str = "docs.html";
+}
+
+/// `GET /developers`.
+pub(crate) async fn show(visit: Visit) -> HttpResponse {
+    let page = DevelopersPage::of(&visit.site.parts.config.base_url);
+    visit.answer(visit.page(&page))
+}
+
+/// `GET /docs`.
+pub(crate) async fn docs(visit: Visit) -> HttpResponse {
+    visit.answer(visit.page(&DocsPage {}))
 }
 
 impl DevelopersPage {

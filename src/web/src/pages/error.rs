@@ -1,8 +1,11 @@
 //! Pages that say what happened and what to do next, in one sentence each.
 
+use actix_web::{Error, FromRequest as _, HttpRequest, HttpResponse};
 use serde::Serialize;
+use tsunagu_domain::Problem;
 
 use crate::render::Page;
+use crate::visit::Visit;
 
 /// What happened. Each kind has three texts: `-title`, `-what`, `-next`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -24,6 +27,20 @@ pub(crate) enum Kind {
     Forbidden,
     Unavailable,
     Failed,
+}
+
+impl Kind {
+    /// Whether logging in is the next step.
+    pub(crate) fn asks_for_login(self) -> bool {
+        matches!(
+            self,
+            Self::LoginCancelled
+                | Self::LoginExpired
+                | Self::LoginUnavailable
+                | Self::LoginRefused
+                | Self::LoginWeak
+        )
+    }
 }
 
 /// The model of a message.
@@ -48,6 +65,12 @@ pub(crate) struct Action {
 
 impl Page for MessagePage {
     const TEMPLATE: &'static str = "message.html";
+}
+
+/// The page for what does not exist, for the application's default service.
+pub async fn not_found(request: HttpRequest) -> Result<HttpResponse, Error> {
+    let visit = Visit::extract(&request).await?;
+    Ok(visit.answer(Err(Problem::not_found().into())))
 }
 
 #[cfg(test)]

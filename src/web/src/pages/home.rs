@@ -1,8 +1,12 @@
 //! `/`: what this is and the way in, or the resident's three tiles.
 
+use actix_web::HttpResponse;
 use serde::Serialize;
+use tsunagu_ngsi_ld::Context;
 
+use crate::pages::own;
 use crate::render::Page;
+use crate::visit::{Shown, Visit};
 
 /// The model of the home page.
 #[derive(Debug, Serialize)]
@@ -33,6 +37,54 @@ pub(crate) struct ProviderView {
 
 impl Page for HomePage {
     const TEMPLATE: &'static str = "home.html";
+}
+
+/// `GET /`.
+pub(crate) async fn show(visit: Visit) -> HttpResponse {
+    let shown = home(&visit).await;
+    visit.answer(shown)
+}
+
+async fn home(visit: &Visit) -> Shown {
+    if visit.session()?.is_none() {
+        let providers = visit
+            .site
+            .parts
+            .logins
+            .providers()
+            .map(|provider| ProviderView {
+                name: spoken(provider).to_owned(),
+                href: format!("/login/{provider}"),
+            });
+        return visit.page(&HomePage {
+            resident: None,
+            providers: providers.collect(),
+        });
+    }
+    let session = visit.resident()?;
+    let name = Context::core().expand("name").into_owned();
+    let person = own::person(visit, session, vec![name]).await?;
+    let resident = ResidentView {
+        name: person.get("name").and_then(own::words),
+        id_groups: session
+            .tsuno_id
+            .grouped()
+            .split('-')
+            .map(str::to_owned)
+            .collect(),
+    };
+    visit.page(&HomePage {
+        resident: Some(resident),
+        providers: Vec::new(),
+    })
+}
+
+/// What people call a provider.
+fn spoken(provider: &str) -> &str {
+    match provider {
+        "xid" => "xID",
+        other => other,
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,201 @@
+//! From records of access to sentences.
+
+use std::collections::HashMap;
+
+use tsunagu_domain::Catalogue;
+use tsunagu_store::access::{Access, Action, Decision};
+
+use super::{LogDay, LogLine, Who};
+use crate::dates;
+use crate::locale::Lang;
+use crate::pages::coins::COINS_TYPE;
+
+/// The actor of one's own looks.
+pub(crate) const OWN: &str = "resident";
+
+/// The accesses by day in Japan, in their order; equal ones in a row become one line.
+pub(crate) fn days(
+    lang: Lang,
+    catalogue: &Catalogue,
+    names: &HashMap<String, Who>,
+    accesses: &[Access],
+) -> Vec<LogDay> {
+    let mut days: Vec<LogDay> = Vec::new();
+    for access in accesses {
+        let day = dates::day(lang, access.at);
+        let line = line(lang, catalogue, names, access);
+        let same_day = days.last_mut().filter(|last| last.day == day);
+        let Some(last) = same_day else {
+            days.push(LogDay {
+                day,
+                entries: vec![line],
+            });
+            continue;
+        };
+        match last
+            .entries
+            .last_mut()
+            .filter(|entry| entry.says_the_same(&line))
+        {
+            Some(entry) => entry.times = entry.times.saturating_add(1),
+            None => last.entries.push(line),
+        }
+    }
+    days
+}
+
+impl LogLine {
+    fn says_the_same(&self, other: &Self) -> bool {
+        let said = |line: &Self| (line.action, line.denied);
+        said(self) == said(other)
+            && self.who == other.who
+            && self.what == other.what
+            && self.purpose == other.purpose
+    }
+}
+
+fn line(
+    lang: Lang,
+    catalogue: &Catalogue,
+    names: &HashMap<String, Who>,
+    access: &Access,
+) -> LogLine {
+    let purpose = access
+        .purpose
+        .as_deref()
+        .map(|code| match catalogue.purpose(code) {
+            Some(purpose) => lang.pick(&purpose.text).to_owned(),
+            // A purpose that the catalogue dropped is still told, by its code.
+            None => code.to_owned(),
+        });
+    LogLine {
+        time: dates::time(access.at),
+        who: names.get(&access.actor).cloned().unwrap_or(Who::Town),
+        what: what(lang, catalogue, access),
+        purpose,
+        action: match access.action {
+            Action::Read => "read",
+            Action::Query => "query",
+            Action::Write => "write",
+            Action::Identify => "identify",
+            Action::Consent => "consent",
+            Action::Link => "link",
+        },
+        denied: access.decision == Decision::Denied,
+        times: 1,
+    }
+}
+
+/// What the data is called: whole classes by their names, other attributes by theirs, and when none is named the kind of data.
+fn what(lang: Lang, catalogue: &Catalogue, access: &Access) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut say = |text: &str| {
+        if !words.iter().any(|word| word == text) {
+            words.push(text.to_owned());
+        }
+    };
+    let named = |iri: &str| access.attributes.iter().any(|name| name == iri);
+    let of_type = |iri: &str| access.types.iter().any(|name| name == iri);
+    let mut said: Vec<&str> = Vec::new();
+    for class in &catalogue.data_classes {
+        let covered = class
+            .covers
+            .iter()
+            .filter(|covered| of_type(&covered.r#type));
+        for covered in covered {
+            let shown = covered.attributes.iter().filter(|a| named(&a.iri));
+            said.extend(shown.clone().map(|a| a.iri.as_str()));
+            if !covered.attributes.is_empty() && shown.clone().count() == covered.attributes.len() {
+                say(lang.pick(&class.label));
+            } else {
+                shown.for_each(|attribute| say(lang.pick(&attribute.label)));
+            }
+        }
+    }
+    if said.is_empty() {
+        for personal in catalogue.personal_types.iter().filter(|t| of_type(&t.iri)) {
+            say(lang.pick(&personal.label));
+        }
+        if of_type(COINS_TYPE) {
+            say(match lang {
+                Lang::Ja => "つのコインの記録",
+                Lang::En => "the record of Tsuno Coins",
+            });
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CATALOGUE: &str = include_str!("../../../../../schemas/catalogue.json");
+    const NOON: i64 = 1_795_402_800_000_000;
+
+    fn access(actor: &str, at: i64, attributes: &[&str]) -> Access {
+        Access {
+            at,
+            request: "r".to_owned(),
+            actor: actor.to_owned(),
+            subjects: vec![],
+            purpose: Some("health-coaching".to_owned()),
+            grant: None,
+            grant_version: None,
+            action: Action::Read,
+            types: vec!["x:Person".to_owned()],
+            attributes: attributes.iter().map(|a| format!("x:{a}")).collect(),
+            decision: Decision::Allowed,
+            reason: "consent".to_owned(),
+            count: 1,
+        }
+    }
+
+    fn told(accesses: &[Access]) -> Vec<LogDay> {
+        let catalogue = Catalogue::read(CATALOGUE.as_bytes(), |term| format!("x:{term}")).unwrap();
+        let service = Who::Service {
+            name: "つのヘルスケア".to_owned(),
+        };
+        let names = HashMap::from([
+            ("client:health".to_owned(), service),
+            (OWN.to_owned(), Who::You),
+        ]);
+        days(Lang::Ja, &catalogue, &names, accesses)
+    }
+
+    #[test]
+    fn equal_looks_in_a_row_are_counted_and_days_begin_in_japan() {
+        let reads = |at| access("client:health", at, &["name", "address"]);
+        let day = 86_400_000_000;
+        let mut refused = reads(NOON - 2);
+        refused.decision = Decision::Denied;
+        let told = told(&[
+            reads(NOON),
+            reads(NOON - 1),
+            refused,
+            reads(NOON - 3),
+            reads(NOON - day),
+        ]);
+        let times: Vec<Vec<u32>> = told
+            .iter()
+            .map(|day| day.entries.iter().map(|line| line.times).collect())
+            .collect();
+        assert_eq!(times, [vec![2, 1, 1], vec![1]]);
+        assert!(told[0].entries[1].denied && !told[0].entries[0].denied);
+        assert_eq!(told[0].entries[0].what, ["氏名", "住所"]);
+    }
+
+    #[test]
+    fn a_whole_class_has_one_name_and_no_name_is_lost() {
+        let all = access(
+            "client:health",
+            NOON,
+            &["name", "familyName", "givenName", "address", "gender"],
+        );
+        assert_eq!(told(&[all])[0].entries[0].what, ["お名前とご住所", "性別"]);
+        let none = access("client:health", NOON, &[]);
+        assert_eq!(told(&[none])[0].entries[0].what, ["住民"]);
+        let unknown = access("platform:identify", NOON, &[]);
+        assert_eq!(told(&[unknown])[0].entries[0].who, Who::Town);
+    }
+}

@@ -1,0 +1,150 @@
+//! The handler: which part of the record is shown.
+
+use std::collections::HashMap;
+
+use actix_web::HttpResponse;
+use tsunagu_audit::Period;
+use tsunagu_domain::{Problem, Timestamp, TsunoId};
+use tsunagu_store::access::Access;
+
+use super::sentences::{self, OWN};
+use super::{AccessLogPage, Who};
+use crate::dates;
+use crate::security;
+use crate::visit::{Shown, Visit};
+
+/// So many accesses make a page.
+const PAGE: usize = 50;
+/// So many are read at once, looking for others' among one's own.
+const BATCH: usize = 200;
+/// So often at most for one page.
+const BATCHES: usize = 10;
+
+/// `GET /access-log`: `own=1` shows one's own looks, too; `until` and `skip` go on from an earlier page.
+pub(crate) async fn show(visit: Visit) -> HttpResponse {
+    let shown = page(&visit).await;
+    visit.answer(shown)
+}
+
+/// A part of the record and how to go on after it.
+struct Found {
+    accesses: Vec<Access>,
+    /// So many of the newest lie before what comes next; `None` at the end.
+    next: Option<usize>,
+}
+
+async fn page(visit: &Visit) -> Shown {
+    let session = visit.resident()?;
+    let parts = &visit.site.parts;
+    let number = |name| {
+        visit
+            .parameter(name)
+            .and_then(|value| value.parse::<i64>().ok())
+    };
+    let own = number("own") == Some(1);
+    let now = parts.clock.micros();
+    // Later pages look at the record as it was when the first was shown: what is added meanwhile moves nothing.
+    let until = number("until")
+        .filter(|until| (0..=now).contains(until))
+        .unwrap_or(now + 1);
+    let skip = number("skip")
+        .and_then(|skip| usize::try_from(skip).ok())
+        .unwrap_or(0);
+
+    let found = find(visit, session.tsuno_id, own, until, skip).await?;
+    let names = names(visit, &found.accesses).await?;
+    let days = sentences::days(visit.lang, &parts.catalogue, &names, &found.accesses);
+    let since = parts
+        .audit
+        .since(&parts.tenant)
+        .await
+        .map_err(Problem::from)?;
+    let address = |parameters: &[(&str, &str)]| {
+        let own = own.then_some(("own", "1"));
+        let parameters: Vec<_> = own.into_iter().chain(parameters.iter().copied()).collect();
+        if parameters.is_empty() {
+            "/access-log".to_owned()
+        } else {
+            format!("/access-log?{}", security::query(&parameters))
+        }
+    };
+    visit.page(&AccessLogPage {
+        since: since.map(|at| dates::day(visit.lang, at)),
+        own,
+        days,
+        newer: (skip > 0).then(|| address(&[])),
+        older: found
+            .next
+            .map(|next| address(&[("until", &until.to_string()), ("skip", &next.to_string())])),
+    })
+}
+
+async fn find(
+    visit: &Visit,
+    subject: TsunoId,
+    own: bool,
+    until: Timestamp,
+    skip: usize,
+) -> Result<Found, Problem> {
+    let parts = &visit.site.parts;
+    let mut found = Found {
+        accesses: Vec::new(),
+        next: None,
+    };
+    let mut offset = skip;
+    for _ in 0..BATCHES {
+        let period = Period {
+            from: 0,
+            until,
+            offset,
+            limit: BATCH,
+        };
+        let about = parts
+            .audit
+            .accesses_about(&parts.tenant, subject, period)
+            .await?;
+        let read = about.accesses.len();
+        for access in about.accesses {
+            if found.accesses.len() == PAGE {
+                found.next = Some(offset);
+                return Ok(found);
+            }
+            offset += 1;
+            if own || access.actor != OWN {
+                found.accesses.push(access);
+            }
+        }
+        if read < BATCH {
+            return Ok(found);
+        }
+    }
+    found.next = Some(offset);
+    Ok(found)
+}
+
+/// Who the actors are.
+async fn names(visit: &Visit, accesses: &[Access]) -> Result<HashMap<String, Who>, Problem> {
+    let parts = &visit.site.parts;
+    let mut names = HashMap::new();
+    for access in accesses {
+        if names.contains_key(&access.actor) {
+            continue;
+        }
+        let who = if access.actor == OWN {
+            Who::You
+        } else if let Some(id) = access.actor.strip_prefix("client:") {
+            let client = match id.parse() {
+                Ok(id) => parts.clients.get(&parts.tenant, &id).await?,
+                Err(_) => None,
+            };
+            // A service that is registered no more is still named, by its id.
+            let name =
+                client.map_or_else(|| id.to_owned(), |c| visit.lang.pick(&c.name).to_owned());
+            Who::Service { name }
+        } else {
+            Who::Town
+        };
+        names.insert(access.actor.clone(), who);
+    }
+    Ok(names)
+}

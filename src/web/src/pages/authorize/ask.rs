@@ -1,0 +1,175 @@
+//! `GET /oauth/authorize`: straight back to the service when nothing is to be asked, else the question.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use serde_json::Value;
+use tsunagu_domain::{Catalogue, DataClass, Problem, SubjectPath, Timestamp};
+use tsunagu_identity::{AuthorizationRequest, ResidentData, Session};
+
+use super::wording::{self, Wording};
+use super::{AuthorizePage, OwnValue};
+use crate::locale::Lang;
+use crate::pages::error::Kind;
+use crate::pages::own;
+use crate::security;
+use crate::visit::{Shown, Stop, Visit};
+
+/// Deciding needs a login no older than this, seconds.
+const FRESH_SECONDS: i64 = 300;
+
+/// `GET /oauth/authorize?client_id&request_uri`.
+pub(crate) async fn ask(visit: Visit) -> HttpResponse {
+    let shown = authorize(&visit).await;
+    visit.answer(shown)
+}
+
+async fn authorize(visit: &Visit) -> Shown {
+    let parts = &visit.site.parts;
+    let wrong = || Stop::Message(StatusCode::BAD_REQUEST, Kind::AuthorizeError);
+    let client_id = visit.parameter("client_id").ok_or_else(wrong)?;
+    let request_uri = visit.parameter("request_uri").ok_or_else(wrong)?;
+    // Looked at before anything else: who brings no good request is sent nowhere.
+    let request = parts
+        .authorization
+        .authorization_request(&client_id, &request_uri)
+        .await?;
+    if visit.session()?.is_none() {
+        return Ok(Visit::see_other(&visit.login(&visit.here())).finish());
+    }
+    let session = visit.resident()?;
+    if !parts.authorization.is_fresh_enough(&request, session) {
+        return Err(Stop::LoginAgain(visit.here()));
+    }
+    let Some(details) = &request.details else {
+        let back = parts.authorization.approve(&request, session, None).await?;
+        return Ok(Visit::see_other(back.as_str()).finish());
+    };
+    let requested = wording::requested(details);
+    let covering = parts.ledger.covering(
+        &parts.tenant,
+        session.tsuno_id,
+        &request.client.id,
+        &requested.purpose,
+        &requested.data_classes,
+        &requested.actions,
+    );
+    if let Some(consent) = covering.await? {
+        let back = parts
+            .authorization
+            .approve(&request, session, Some(&consent.id))
+            .await?;
+        return Ok(Visit::see_other(back.as_str()).finish());
+    }
+    let now = parts.clock.micros();
+    if !session.assurance.fresh(now, FRESH_SECONDS) {
+        return Err(Stop::LoginAgain(visit.here()));
+    }
+    question(visit, session, &request, details, now, false).await
+}
+
+/// The page with the question.
+pub(super) async fn question(
+    visit: &Visit,
+    session: &Session,
+    request: &AuthorizationRequest,
+    details: &ResidentData,
+    now: Timestamp,
+    changed: bool,
+) -> Shown {
+    let catalogue = &visit.site.parts.catalogue;
+    let Wording { html, .. } = wording::of(visit, visit.lang, request, details, now)?;
+    let page = AuthorizePage {
+        client: visit.lang.pick(&request.client.name).to_owned(),
+        client_id: request.client.id.to_string(),
+        request_uri: request.request_uri.clone(),
+        notice_digest: security::sha256(html.as_bytes()),
+        notice: html,
+        shown_at: now,
+        changed,
+        values: own_values(visit, session, catalogue, details).await?,
+    };
+    let mut targets: Vec<String> = request
+        .client
+        .redirect_uris
+        .iter()
+        .filter_map(|uri| security::origin(uri))
+        .collect();
+    targets.sort_unstable();
+    targets.dedup();
+    visit.page_with(StatusCode::OK, &page, &targets)
+}
+
+/// What the asked classes hold about the resident now: the values of the person, and how many records there are of other kinds.
+async fn own_values(
+    visit: &Visit,
+    session: &Session,
+    catalogue: &Catalogue,
+    details: &ResidentData,
+) -> Result<Vec<OwnValue>, Problem> {
+    let classes: Vec<&DataClass> = details
+        .data_classes
+        .iter()
+        .filter_map(|code| catalogue.data_class(code))
+        .collect();
+    let of_person = |entity_type: &str| {
+        catalogue
+            .personal_type(entity_type)
+            .is_some_and(|t| t.subject == SubjectPath::Id)
+    };
+    let mut values = Vec::new();
+    let covered = classes.iter().flat_map(|class| &class.covers);
+    let wanted: Vec<_> = covered
+        .filter(|c| of_person(&c.r#type))
+        .flat_map(|c| &c.attributes)
+        .collect();
+    if !wanted.is_empty() {
+        let names = wanted
+            .iter()
+            .map(|attribute| attribute.iri.clone())
+            .collect();
+        let person = own::person(visit, session, names).await?;
+        let context = tsunagu_ngsi_ld::Context::core();
+        for attribute in wanted {
+            let value = person.get(context.compact(&attribute.iri).as_ref());
+            values.push(value_line(visit.lang.pick(&attribute.label), value));
+        }
+    }
+    for class in classes {
+        for covered in class.covers.iter().filter(|c| !of_person(&c.r#type)) {
+            let count = own::count(visit, session, &covered.r#type).await?;
+            values.push(OwnValue {
+                label: visit.lang.pick(&class.label).to_owned(),
+                text: None,
+                coded: None,
+                count: Some(count).filter(|count| *count > 0),
+            });
+        }
+    }
+    Ok(values)
+}
+
+fn value_line(label: &str, value: Option<&Value>) -> OwnValue {
+    let coded = match value.and_then(Value::as_str) {
+        Some("male") => Some("value-male"),
+        Some("female") => Some("value-female"),
+        Some("other") => Some("value-other"),
+        _ => None,
+    };
+    OwnValue {
+        label: label.to_owned(),
+        text: value.and_then(own::words),
+        coded,
+        count: None,
+    }
+}
+
+/// The address of the question, for coming back after a login.
+pub(super) fn address(client_id: &str, request_uri: &str) -> String {
+    let query = security::query(&[("client_id", client_id), ("request_uri", request_uri)]);
+    format!("/oauth/authorize?{query}")
+}
+
+/// The language that a form names.
+pub(super) fn language(code: &str) -> Result<Lang, Stop> {
+    Lang::of(code).ok_or_else(Stop::bad_form)
+}

@@ -1,0 +1,90 @@
+//! `POST /oauth/authorize/decision`: the answer goes to the ledger, and its outcome back to the service.
+
+use actix_web::HttpResponse;
+use serde::Deserialize;
+use tsunagu_domain::{Problem, ProblemCode};
+
+use super::{ask, wording};
+use crate::security;
+use crate::site::Site;
+use crate::visit::{Posted, Shown, Stop, Visit};
+
+/// A notice may be answered this long after it was shown, microseconds: 15 minutes.
+const TO_ANSWER: i64 = 15 * 60 * 1_000_000;
+
+/// The form of the consent page.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Decision {
+    csrf: String,
+    client_id: String,
+    request_uri: String,
+    /// Language of the notice.
+    lang: String,
+    /// When the notice was shown.
+    shown_at: i64,
+    /// Digest of the notice.
+    notice: String,
+    #[serde(rename = "decision")]
+    answer: Answer,
+}
+
+/// Which button was pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Answer {
+    Give,
+    Refuse,
+}
+
+/// `POST /oauth/authorize/decision`.
+pub(crate) async fn decide(visit: Visit, form: Posted<Decision>) -> HttpResponse {
+    let shown = match form {
+        Ok(form) => record(&visit, &form).await,
+        Err(_) => Err(Stop::bad_form()),
+    };
+    visit.answer(shown)
+}
+
+async fn record(visit: &Visit, form: &Decision) -> Shown {
+    let parts = &visit.site.parts;
+    let page = ask::address(&form.client_id, &form.request_uri);
+    if visit.session()?.is_none() {
+        return Err(Stop::LoginAgain(page));
+    }
+    let session = visit.posted(&form.csrf)?;
+    let lang = ask::language(&form.lang)?;
+    let request = parts
+        .authorization
+        .authorization_request(&form.client_id, &form.request_uri)
+        .await?;
+    let details = request.details.as_ref().ok_or_else(Stop::bad_form)?;
+    let now = parts.clock.micros();
+    let wording = wording::of(visit, lang, &request, details, form.shown_at)?;
+    let in_time = (0..=TO_ANSWER).contains(&now.saturating_sub(form.shown_at));
+    // What is recorded as shown must be what was shown, to the byte.
+    if !in_time || security::sha256(wording.html.as_bytes()) != form.notice {
+        return ask::question(visit, session, &request, details, now, true).await;
+    }
+    let answered = wording::answered(lang, &request, details, wording, form.shown_at);
+    let by = Site::resident(session, &visit.id);
+    let back = match form.answer {
+        Answer::Refuse => {
+            parts.ledger.refuse(&parts.tenant, &by, &answered).await?;
+            parts.authorization.deny(&request).await?
+        }
+        Answer::Give => {
+            let given = parts.ledger.give(&parts.tenant, &by, &answered).await;
+            let stale = |problem: &Problem| problem.code == ProblemCode::StepUpRequired;
+            let given = match given {
+                Err(problem) if stale(&problem) => return Err(Stop::LoginAgain(page)),
+                given => given?,
+            };
+            parts
+                .authorization
+                .approve(&request, session, Some(&given.consent.id))
+                .await?
+        }
+    };
+    Ok(Visit::see_other(back.as_str()).finish())
+}

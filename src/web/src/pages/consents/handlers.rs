@@ -1,0 +1,239 @@
+//! The handlers of the connected services.
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use tsunagu_consent::{Consent, ConsentedData, DataAction, Event, Part, State};
+use tsunagu_domain::{Problem, Sensitivity, Timestamp};
+use tsunagu_identity::Session;
+
+use super::{ConsentLine, ConsentPage, ConsentsPage, EventLine, WithdrawPage};
+use crate::dates;
+use crate::locale::Lang;
+use crate::pages::authorize::ClassView;
+use crate::security;
+use crate::site::Site;
+use crate::visit::{Posted, Shown, Stop, Visit};
+
+/// At most so many consents are listed. Nobody answers more services than that.
+const MOST: usize = 200;
+
+/// `GET /consents`.
+pub(crate) async fn list(visit: Visit) -> HttpResponse {
+    let shown = all(&visit).await;
+    visit.answer(shown)
+}
+
+async fn all(visit: &Visit) -> Shown {
+    let session = visit.resident()?;
+    let parts = &visit.site.parts;
+    let part = Part {
+        offset: 0,
+        limit: MOST,
+    };
+    let listed = parts
+        .ledger
+        .of_subject(&parts.tenant, session.tsuno_id, part)
+        .await?;
+    let now = parts.clock.micros();
+    let lines = |live: bool| {
+        let consents = listed
+            .consents
+            .iter()
+            .filter(move |consent| consent.live_at(now) == live);
+        consents
+            .map(|consent| line(visit.lang, consent, now))
+            .collect()
+    };
+    visit.page(&ConsentsPage {
+        live: lines(true),
+        ended: lines(false),
+    })
+}
+
+fn line(lang: Lang, consent: &Consent, now: Timestamp) -> ConsentLine {
+    let state = consent.state_at(now);
+    let expired = state == State::Expired;
+    ConsentLine {
+        href: address(consent),
+        client: lang.pick(&consent.client_name).to_owned(),
+        state: state.as_str(),
+        purpose: lang.pick(&consent.purpose.text).to_owned(),
+        classes: classes(lang, &consent.data)
+            .into_iter()
+            .map(|class| class.label)
+            .collect(),
+        until: last_day(lang, consent),
+        changed: if expired {
+            last_day(lang, consent)
+        } else {
+            dates::day(lang, consent.changed_at)
+        },
+    }
+}
+
+fn address(consent: &Consent) -> String {
+    format!("/consents/{}", consent.id)
+}
+
+/// The day on which a consent is in force for the last time.
+fn last_day(lang: Lang, consent: &Consent) -> dates::Day {
+    dates::day(lang, consent.valid_until.saturating_sub(1))
+}
+
+/// The data by class, each class once.
+fn classes(lang: Lang, data: &[ConsentedData]) -> Vec<ClassView> {
+    let mut views: Vec<(&str, ClassView)> = Vec::new();
+    for part in data {
+        let attributes = part
+            .attributes
+            .iter()
+            .map(|a| lang.pick(&a.label).to_owned());
+        if let Some((_, view)) = views.iter_mut().find(|(code, _)| *code == part.class) {
+            view.attributes.extend(attributes);
+            continue;
+        }
+        let view = ClassView {
+            label: lang.pick(&part.label).to_owned(),
+            sensitive: part.sensitivity == Sensitivity::Sensitive,
+            attributes: attributes.collect(),
+        };
+        views.push((&part.class, view));
+    }
+    views.into_iter().map(|(_, view)| view).collect()
+}
+
+/// The consent of this id, if it is the resident's own.
+async fn own(visit: &Visit, session: &Session, id: &str) -> Result<Consent, Stop> {
+    let parts = &visit.site.parts;
+    let consent = parts.ledger.get(&parts.tenant, id).await?;
+    let own = consent.filter(|consent| consent.subject == session.tsuno_id);
+    Ok(own.ok_or_else(Problem::not_found)?)
+}
+
+/// `GET /consents/{id}`.
+pub(crate) async fn show(visit: Visit, id: web::Path<String>) -> HttpResponse {
+    let shown = one(&visit, &id).await;
+    visit.answer(shown)
+}
+
+async fn one(visit: &Visit, id: &str) -> Shown {
+    let session = visit.resident()?;
+    let consent = own(visit, session, id).await?;
+    let parts = &visit.site.parts;
+    let events = parts.ledger.events(&parts.tenant, id).await?;
+    let (lang, now) = (visit.lang, parts.clock.micros());
+    let state = consent.state_at(now);
+    let may = |action| {
+        consent
+            .data
+            .iter()
+            .any(|data| data.actions.contains(&action))
+    };
+    let actions = [(DataAction::Read, "read"), (DataAction::Write, "write")];
+    visit.page(&ConsentPage {
+        href: address(&consent),
+        client: lang.pick(&consent.client_name).to_owned(),
+        state: state.as_str(),
+        live: consent.live_at(now),
+        just_withdrawn: state == State::Withdrawn && visit.parameter("done").is_some(),
+        classes: classes(lang, &consent.data),
+        actions: actions
+            .into_iter()
+            .filter(|(action, _)| may(*action))
+            .map(|(_, name)| name)
+            .collect(),
+        purpose: lang.pick(&consent.purpose.text).to_owned(),
+        from: dates::day(lang, consent.valid_from),
+        until: last_day(lang, &consent),
+        retention_days: consent.data_life_days,
+        history: events
+            .iter()
+            .rev()
+            .map(|event| event_line(lang, event))
+            .collect(),
+        receipt_id: consent.receipt_id,
+    })
+}
+
+fn event_line(lang: Lang, event: &Event) -> EventLine {
+    EventLine {
+        day: dates::day(lang, event.at),
+        time: dates::time(event.at),
+        state: event.state.as_str(),
+    }
+}
+
+/// `GET /consents/{id}/receipt`: the signed receipt, as a file.
+pub(crate) async fn receipt(visit: Visit, id: web::Path<String>) -> HttpResponse {
+    let shown = signed(&visit, &id).await;
+    visit.answer(shown)
+}
+
+async fn signed(visit: &Visit, id: &str) -> Shown {
+    let session = visit.resident()?;
+    let consent = own(visit, session, id).await?;
+    let parts = &visit.site.parts;
+    let jws = parts
+        .ledger
+        .receipt(&parts.tenant, &consent.id, session.tsuno_id)
+        .await?;
+    let name = format!(
+        "attachment; filename=\"consent-receipt-{}.jwt\"",
+        consent.receipt_id
+    );
+    Ok(security::headers(HttpResponse::Ok(), &[])
+        .content_type("application/jwt")
+        .insert_header((header::CONTENT_DISPOSITION, name))
+        .body(jws))
+}
+
+/// `GET /consents/{id}/withdraw`.
+pub(crate) async fn ask_to_withdraw(visit: Visit, id: web::Path<String>) -> HttpResponse {
+    let shown = question(&visit, &id).await;
+    visit.answer(shown)
+}
+
+async fn question(visit: &Visit, id: &str) -> Shown {
+    let session = visit.resident()?;
+    let consent = own(visit, session, id).await?;
+    if !(consent.state.is_live() || consent.state == State::Paused) {
+        return Ok(Visit::see_other(&address(&consent)).finish());
+    }
+    visit.page(&WithdrawPage {
+        href: address(&consent),
+        client: visit.lang.pick(&consent.client_name).to_owned(),
+        classes: classes(visit.lang, &consent.data)
+            .into_iter()
+            .map(|class| class.label)
+            .collect(),
+    })
+}
+
+/// The form of the button "withdraw".
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Withdraw {
+    csrf: String,
+}
+
+/// `POST /consents/{id}/withdraw`. Needs no fresh login: taking back must be as easy as giving, and harms nobody.
+pub(crate) async fn withdraw(
+    visit: Visit,
+    id: web::Path<String>,
+    form: Posted<Withdraw>,
+) -> HttpResponse {
+    let shown = match form {
+        Ok(form) => take_back(&visit, &id, &form.csrf).await,
+        Err(_) => Err(Stop::bad_form()),
+    };
+    visit.answer(shown)
+}
+
+async fn take_back(visit: &Visit, id: &str, csrf: &str) -> Shown {
+    let session = visit.posted(csrf)?;
+    let parts = &visit.site.parts;
+    let by = Site::resident(session, &visit.id);
+    let changed = parts.ledger.withdraw(&parts.tenant, &by, id).await?;
+    Ok(Visit::see_other(&format!("{}?done=1", address(&changed.consent))).finish())
+}

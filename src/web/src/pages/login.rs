@@ -1,0 +1,119 @@
+//! `/login/{provider}`, its callback, and `/logout`.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use tsunagu_identity::{
+    CallbackQuery, LOGIN_SECONDS, LoginOutcome, RefusalReason, Verdict, login_cookie_name,
+    session_cookie_name,
+};
+
+use crate::pages::error::Kind;
+use crate::visit::{Posted, Shown, Stop, Visit};
+
+/// `GET /login/{provider}`.
+pub(crate) async fn begin(visit: Visit, provider: web::Path<String>) -> HttpResponse {
+    let return_to = visit.parameter("return_to");
+    let shown = start(&visit, &provider, return_to.as_deref().unwrap_or("/")).await;
+    visit.answer(shown)
+}
+
+async fn start(visit: &Visit, provider: &str, return_to: &str) -> Shown {
+    let parts = &visit.site.parts;
+    let begun = parts
+        .logins
+        .begin(&parts.tenant, provider, return_to)
+        .await?;
+    let name = login_cookie_name(visit.site.https());
+    Ok(Visit::see_other(begun.redirect.as_str())
+        .cookie(visit.cookie(name, &begun.cookie, Some(LOGIN_SECONDS)))
+        .finish())
+}
+
+/// `GET /login/{provider}/callback`.
+pub(crate) async fn callback(
+    visit: Visit,
+    provider: web::Path<String>,
+    query: Result<web::Query<CallbackQuery>, actix_web::Error>,
+) -> HttpResponse {
+    let shown = match query {
+        Ok(query) => finish(&visit, &provider, &query).await,
+        Err(_) => Err(Stop::Message(StatusCode::BAD_REQUEST, Kind::LoginRefused)),
+    };
+    let mut answer = visit.answer(shown);
+    // Whatever came out, this login is over.
+    let spent = visit.cookie(login_cookie_name(visit.site.https()), "", Some(0));
+    if let Err(error) = answer.add_cookie(&spent) {
+        tracing::error!(request = visit.id, %error, "a cookie cannot be set");
+    }
+    answer
+}
+
+async fn finish(visit: &Visit, provider: &str, query: &CallbackQuery) -> Shown {
+    let parts = &visit.site.parts;
+    let cookie = visit.login_cookie.as_deref();
+    let message = |status, kind| Err(Stop::Message(status, kind));
+    match parts
+        .logins
+        .callback(&parts.tenant, provider, query, cookie)
+        .await?
+    {
+        LoginOutcome::SignedIn {
+            session, return_to, ..
+        } => {
+            // A session that this browser had before is not left behind.
+            visit.end_session().await?;
+            let name = session_cookie_name(visit.site.https());
+            Ok(Visit::see_other(&return_to)
+                .cookie(visit.cookie(name, &session.cookie, None))
+                .finish())
+        }
+        LoginOutcome::NotResident { residency } => match residency.verdict {
+            Verdict::NeedsCounter => message(StatusCode::FORBIDDEN, Kind::LoginCounter),
+            Verdict::NonResident | Verdict::Resident => {
+                message(StatusCode::FORBIDDEN, Kind::LoginNotResident)
+            }
+        },
+        LoginOutcome::Cancelled { .. } => message(StatusCode::OK, Kind::LoginCancelled),
+        LoginOutcome::Refused(reason) => match reason {
+            RefusalReason::State => message(StatusCode::BAD_REQUEST, Kind::LoginExpired),
+            RefusalReason::ProviderError | RefusalReason::ProviderUnavailable => {
+                message(StatusCode::BAD_GATEWAY, Kind::LoginUnavailable)
+            }
+            RefusalReason::Issuer
+            | RefusalReason::Code
+            | RefusalReason::IdToken(_)
+            | RefusalReason::UserinfoSubject
+            | RefusalReason::UserData => message(StatusCode::BAD_REQUEST, Kind::LoginRefused),
+        },
+    }
+}
+
+/// The form of the button "log out".
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Logout {
+    csrf: String,
+}
+
+/// `POST /logout`.
+pub(crate) async fn logout(visit: Visit, form: Posted<Logout>) -> HttpResponse {
+    let shown = match form {
+        Ok(form) => leave(&visit, &form.csrf).await,
+        Err(_) => Err(Stop::bad_form()),
+    };
+    visit.answer(shown)
+}
+
+async fn leave(visit: &Visit, csrf: &str) -> Shown {
+    let name = session_cookie_name(visit.site.https());
+    if let Some(session) = visit.session()? {
+        if !session.csrf_matches(csrf) {
+            return Err(Stop::Message(StatusCode::FORBIDDEN, Kind::FormExpired));
+        }
+        visit.end_session().await?;
+    }
+    Ok(Visit::see_other("/")
+        .cookie(visit.cookie(name, "", Some(0)))
+        .finish())
+}

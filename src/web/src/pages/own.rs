@@ -1,0 +1,117 @@
+//! A resident's own values, read through the broker, which writes the look down.
+
+use serde_json::{Map, Value};
+use tsunagu_broker::{Asked, Request};
+use tsunagu_domain::{Problem, ProblemCode};
+use tsunagu_identity::Session;
+use tsunagu_ngsi_ld::{Context, Format, Query, RenderOptions, TypeSelection};
+
+use crate::visit::Visit;
+
+/// The attributes (expanded names) of the resident's own Person entity, by their short names. Empty when there is no such entity.
+pub(crate) async fn person(
+    visit: &Visit,
+    session: &Session,
+    attributes: Vec<String>,
+) -> Result<Map<String, Value>, Problem> {
+    let view = visit.site.own_view(session)?;
+    let request = Request {
+        view: &view,
+        id: &visit.id,
+    };
+    let options = RenderOptions {
+        format: Format::Simplified,
+        attrs: attributes,
+        ..RenderOptions::default()
+    };
+    let urn = session.tsuno_id.urn();
+    let context = Context::core();
+    let read = visit
+        .site
+        .parts
+        .broker
+        .retrieve(&request, &urn, &context, &options);
+    match read.await {
+        Ok(answer) => serde_json::from_slice(&answer.body).map_err(|_| {
+            Problem::new(ProblemCode::InternalError, "an entity is not a json object")
+        }),
+        Err(problem) if problem.code == ProblemCode::ResourceNotFound => Ok(Map::new()),
+        Err(problem) => Err(problem),
+    }
+}
+
+/// How many entities of this (expanded) type are about the resident.
+pub(crate) async fn count(
+    visit: &Visit,
+    session: &Session,
+    entity_type: &str,
+) -> Result<u64, Problem> {
+    let view = visit.site.own_view(session)?;
+    let request = Request {
+        view: &view,
+        id: &visit.id,
+    };
+    let filter = Query {
+        types: Some(TypeSelection::Type(entity_type.to_owned())),
+        ..Query::default()
+    };
+    let asked = Asked {
+        filter,
+        limit: 0,
+        offset: 0,
+        count: true,
+    };
+    let options = RenderOptions::default();
+    let found = visit
+        .site
+        .parts
+        .broker
+        .query(&request, asked, &Context::core(), &options)
+        .await?;
+    Ok(found.count.unwrap_or(0))
+}
+
+/// A value in words: a text, a number, a date, or the texts of an address in their order.
+pub(crate) fn words(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if text.is_empty() => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Object(members) => match members.get("@value") {
+            Some(value) => words(value),
+            None => joined(members.values()),
+        },
+        Value::Array(items) => joined(items.iter()),
+        Value::Null | Value::Bool(_) => None,
+    }
+}
+
+fn joined<'a>(values: impl Iterator<Item = &'a Value>) -> Option<String> {
+    let texts: Vec<String> = values.filter_map(words).collect();
+    if texts.is_empty() {
+        None
+    } else {
+        Some(texts.join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::words;
+
+    #[test]
+    fn values_are_put_into_words() {
+        let address =
+            json!({"prefecture": "宮崎県", "city": "児湯郡都農町", "streetAddress": "大字川北1"});
+        assert_eq!(words(&address).unwrap(), "宮崎県 児湯郡都農町 大字川北1");
+        assert_eq!(
+            words(&json!({"@type": "Date", "@value": "1950-04-01"})).unwrap(),
+            "1950-04-01"
+        );
+        assert_eq!(words(&json!(6200)).unwrap(), "6200");
+        assert_eq!(words(&json!("")), None);
+        assert_eq!(words(&json!({})), None);
+    }
+}

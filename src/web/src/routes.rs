@@ -1,0 +1,35 @@
+//! Which address leads to which page.
+
+use actix_web::web::{self, ServiceConfig};
+
+use crate::assets;
+use crate::pages::{access_log, authorize, coins, consents, developers, home, login};
+
+/// Adds every page. The application holds a `web::Data<Site>`.
+pub fn configure(cfg: &mut ServiceConfig) {
+    cfg.route("/", web::get().to(home::show))
+        .route("/login/{provider}", web::get().to(login::begin))
+        .route("/login/{provider}/callback", web::get().to(login::callback))
+        .route("/logout", web::post().to(login::logout))
+        .route("/oauth/authorize", web::get().to(authorize::ask))
+        .route(
+            "/oauth/authorize/decision",
+            web::post().to(authorize::decide),
+        )
+        .route("/consents", web::get().to(consents::list))
+        .route("/consents/{id}", web::get().to(consents::show))
+        .route("/consents/{id}/receipt", web::get().to(consents::receipt))
+        .route(
+            "/consents/{id}/withdraw",
+            web::get().to(consents::ask_to_withdraw),
+        )
+        .route(
+            "/consents/{id}/withdraw",
+            web::post().to(consents::withdraw),
+        )
+        .route("/access-log", web::get().to(access_log::show))
+        .route("/coins", web::get().to(coins::show))
+        .route("/developers", web::get().to(developers::show))
+        .route("/docs", web::get().to(developers::docs))
+        .route("/assets/{path:.*}", web::get().to(assets::serve));
+}

@@ -1,0 +1,368 @@
+//! One request for a page: who comes, in which language, and how they are answered.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::dev::Payload;
+use actix_web::error::ErrorInternalServerError;
+use actix_web::http::{StatusCode, header};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use tsunagu_domain::{Level, Problem, ProblemCode};
+use tsunagu_identity::{OAuthError, Session, login_cookie_name, session_cookie_name};
+
+use crate::locale::Lang;
+use crate::pages::error::{Action, Kind, MessagePage};
+use crate::render::{Frame, Page};
+use crate::security::{self, LANG_COOKIE, is_local};
+use crate::site::Site;
+
+/// A visit.
+pub(crate) struct Visit {
+    pub(crate) site: web::Data<Site>,
+    pub(crate) lang: Lang,
+    /// The language was chosen by this very request and is to be remembered.
+    chosen: bool,
+    path: String,
+    query: String,
+    session: Result<Option<Session>, Problem>,
+    session_cookie: Option<String>,
+    pub(crate) login_cookie: Option<String>,
+    /// Id of the request.
+    pub(crate) id: String,
+}
+
+/// Why a page is not shown.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Something is wrong.
+    Problem(Problem),
+    /// The visitor must log in, and comes back here.
+    Login,
+    /// The visitor must log in again before deciding, and then goes there.
+    LoginAgain(String),
+    /// Something else is to be said.
+    Message(StatusCode, Kind),
+}
+
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<OAuthError> for Stop {
+    fn from(error: OAuthError) -> Self {
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        if status.is_server_error() {
+            Self::Problem(Problem::new(
+                ProblemCode::Unavailable,
+                error.error_description,
+            ))
+        } else {
+            Self::Message(StatusCode::BAD_REQUEST, Kind::AuthorizeError)
+        }
+    }
+}
+
+impl Stop {
+    /// A form that no page of ours sends.
+    pub(crate) fn bad_form() -> Self {
+        Self::Message(StatusCode::BAD_REQUEST, Kind::BadRequest)
+    }
+}
+
+/// A posted form, or that it was none.
+pub(crate) type Posted<T> = Result<web::Form<T>, actix_web::Error>;
+
+/// What a handler makes.
+pub(crate) type Shown = Result<HttpResponse, Stop>;
+
+impl FromRequest for Visit {
+    type Error = actix_web::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Self::Error>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let site = request.app_data::<web::Data<Site>>().cloned();
+        let request = request.clone();
+        Box::pin(async move {
+            let site = site.ok_or_else(|| ErrorInternalServerError("the site is not wired"))?;
+            Ok(Self::of(site, &request).await)
+        })
+    }
+}
+
+impl Visit {
+    async fn of(site: web::Data<Site>, request: &HttpRequest) -> Self {
+        let cookie = |name: &str| request.cookie(name).map(|c| c.value().to_owned());
+        let session_cookie = cookie(session_cookie_name(site.https()));
+        let session = match &session_cookie {
+            Some(value) => site.parts.sessions.find(&site.parts.tenant, value).await,
+            None => Ok(None),
+        };
+        let asked =
+            security::parameter(request.query_string(), "lang").and_then(|code| Lang::of(&code));
+        let remembered = || cookie(LANG_COOKIE).and_then(|code| Lang::of(&code));
+        let accepted = || {
+            let header = request.headers().get(header::ACCEPT_LANGUAGE)?;
+            Lang::accepted(header.to_str().ok()?)
+        };
+        Self {
+            lang: asked
+                .or_else(remembered)
+                .or_else(accepted)
+                .unwrap_or_default(),
+            chosen: asked.is_some(),
+            path: request.path().to_owned(),
+            query: request.query_string().to_owned(),
+            session,
+            session_cookie,
+            login_cookie: cookie(login_cookie_name(site.https())),
+            id: (site.parts.config.request_id)(request),
+            site,
+        }
+    }
+
+    /// Who is logged in, if anyone is.
+    pub(crate) fn session(&self) -> Result<Option<&Session>, Stop> {
+        self.session
+            .as_ref()
+            .map(Option::as_ref)
+            .map_err(|problem| problem.clone().into())
+    }
+
+    /// The resident who is logged in, surely enough for personal data.
+    pub(crate) fn resident(&self) -> Result<&Session, Stop> {
+        let session = self.session()?.ok_or(Stop::Login)?;
+        if session.assurance.reaches(Level::Substantial) {
+            Ok(session)
+        } else {
+            Err(Stop::Message(StatusCode::FORBIDDEN, Kind::LoginWeak))
+        }
+    }
+
+    /// The resident who is logged in and posted a form from one of their own pages.
+    pub(crate) fn posted(&self, csrf: &str) -> Result<&Session, Stop> {
+        let session = self.resident()?;
+        if session.csrf_matches(csrf) {
+            Ok(session)
+        } else {
+            Err(Stop::Message(StatusCode::FORBIDDEN, Kind::FormExpired))
+        }
+    }
+
+    /// The value of a parameter of the address.
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+        security::parameter(&self.query, name)
+    }
+
+    /// Ends the session of this browser.
+    pub(crate) async fn end_session(&self) -> Result<(), Problem> {
+        match &self.session_cookie {
+            Some(cookie) => {
+                self.site
+                    .parts
+                    .sessions
+                    .end(&self.site.parts.tenant, cookie)
+                    .await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The address of this page, for coming back.
+    pub(crate) fn here(&self) -> String {
+        let here = if self.query.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{}?{}", self.path, self.query)
+        };
+        if is_local(&here) {
+            here
+        } else {
+            "/".to_owned()
+        }
+    }
+
+    /// Where logging in begins, when it shall end at `return_to`.
+    pub(crate) fn login(&self, return_to: &str) -> String {
+        let provider = self
+            .site
+            .parts
+            .logins
+            .providers()
+            .next()
+            .unwrap_or("none")
+            .to_owned();
+        match return_to {
+            "/" => format!("/login/{provider}"),
+            _ => format!(
+                "/login/{provider}?{}",
+                security::query(&[("return_to", return_to)])
+            ),
+        }
+    }
+
+    fn frame(&self) -> Frame {
+        let config = &self.site.parts.config;
+        let session = self.session.as_ref().ok().and_then(Option::as_ref);
+        let in_language = |lang: Lang| {
+            format!(
+                "{}?{}",
+                self.path,
+                security::with_parameter(&self.query, "lang", lang.code())
+            )
+        };
+        Frame {
+            lang: self.lang,
+            town: self.lang.pick(&config.town).to_owned(),
+            phone: config.help_desk.phone.clone(),
+            hours: self.lang.pick(&config.help_desk.hours).to_owned(),
+            in_ja: in_language(Lang::Ja),
+            in_en: in_language(Lang::En),
+            path: self.path.clone(),
+            csrf: session.map(|session| session.csrf.clone()),
+        }
+    }
+
+    /// A page.
+    pub(crate) fn page<P: Page>(&self, page: &P) -> Shown {
+        self.page_with(StatusCode::OK, page, &[])
+    }
+
+    /// A page whose forms may end at other origins.
+    pub(crate) fn page_with<P: Page>(
+        &self,
+        status: StatusCode,
+        page: &P,
+        form_targets: &[String],
+    ) -> Shown {
+        let html = self.site.renderer.page(&self.frame(), page).map_err(|error| {
+            tracing::error!(request = self.id, template = P::TEMPLATE, %error, "a page cannot be shown");
+            Problem::new(ProblemCode::InternalError, "the page cannot be shown")
+        })?;
+        let mut answer = security::headers(HttpResponse::build(status), form_targets);
+        if self.chosen {
+            answer.cookie(security::lang_cookie(self.lang.code(), self.site.https()));
+        }
+        Ok(answer.content_type("text/html; charset=utf-8").body(html))
+    }
+
+    /// Another page to go to: an address of this site, or one that a room vouches for.
+    pub(crate) fn see_other(target: &str) -> HttpResponseBuilder {
+        let mut answer = security::headers(HttpResponse::SeeOther(), &[]);
+        answer.insert_header((header::LOCATION, target));
+        answer
+    }
+
+    /// A cookie of ours: for this site and http alone.
+    pub(crate) fn cookie(
+        &self,
+        name: &'static str,
+        value: &str,
+        seconds: Option<i64>,
+    ) -> Cookie<'static> {
+        let mut cookie = Cookie::build(name, value.to_owned())
+            .path("/")
+            .http_only(true)
+            .secure(self.site.https())
+            .same_site(SameSite::Lax)
+            .finish();
+        cookie.set_max_age(seconds.map(Duration::seconds));
+        cookie
+    }
+
+    /// The answer to the visitor, whatever happened.
+    pub(crate) fn answer(&self, shown: Shown) -> HttpResponse {
+        let stop = match shown {
+            Ok(answer) => return answer,
+            Err(stop) => stop,
+        };
+        let (status, page) = self.message(stop);
+        self.page_with(status, &page, &[]).unwrap_or_else(|_| {
+            security::headers(HttpResponse::InternalServerError(), &[])
+                .content_type("text/plain; charset=utf-8")
+                .body("うまくいきませんでした。 / Something went wrong.")
+        })
+    }
+
+    fn message(&self, stop: Stop) -> (StatusCode, MessagePage) {
+        let request = || Some(self.id.clone()).filter(|id| !id.is_empty());
+        let again = |to: &str| {
+            Some(Action {
+                href: self.login(to),
+                text: "action-login",
+            })
+        };
+        let login_needed = (
+            StatusCode::FORBIDDEN,
+            MessagePage {
+                kind: Kind::LoginNeeded,
+                action: again(&self.here()),
+                request: None,
+            },
+        );
+        match stop {
+            Stop::Login => login_needed,
+            Stop::LoginAgain(to) => (
+                StatusCode::FORBIDDEN,
+                MessagePage {
+                    kind: Kind::LoginAgain,
+                    action: again(&to),
+                    request: None,
+                },
+            ),
+            Stop::Message(status, kind) => {
+                let action = if kind.asks_for_login() {
+                    again("/")
+                } else {
+                    None
+                };
+                (
+                    status,
+                    MessagePage {
+                        kind,
+                        action,
+                        request: request(),
+                    },
+                )
+            }
+            Stop::Problem(problem) => {
+                let status = StatusCode::from_u16(problem.code.status())
+                    .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                if status.is_server_error() {
+                    tracing::error!(request = self.id, %problem, "a page met a problem");
+                }
+                let kind = match problem.code {
+                    ProblemCode::Unauthorized => return login_needed,
+                    ProblemCode::StepUpRequired => {
+                        let action = again(&self.here());
+                        let page = MessagePage {
+                            kind: Kind::LoginAgain,
+                            action,
+                            request: None,
+                        };
+                        return (StatusCode::FORBIDDEN, page);
+                    }
+                    ProblemCode::ResourceNotFound => Kind::NotFound,
+                    ProblemCode::Forbidden | ProblemCode::ConsentRequired => Kind::Forbidden,
+                    ProblemCode::Unavailable
+                    | ProblemCode::BadGateway
+                    | ProblemCode::TooManyRequests
+                    | ProblemCode::Conflict => Kind::Unavailable,
+                    _ if status.is_client_error() => Kind::BadRequest,
+                    _ => Kind::Failed,
+                };
+                (
+                    status,
+                    MessagePage {
+                        kind,
+                        action: None,
+                        request: request(),
+                    },
+                )
+            }
+        }
+    }
+}
