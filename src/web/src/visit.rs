@@ -7,7 +7,7 @@ use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::Payload;
 use actix_web::error::ErrorInternalServerError;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use tsunagu_domain::{Level, Problem, ProblemCode};
 use tsunagu_identity::{OAuthError, Session, login_cookie_name, session_cookie_name};
@@ -24,6 +24,8 @@ pub(crate) struct Visit {
     pub(crate) lang: Lang,
     /// The language was chosen by this very request and is to be remembered.
     chosen: bool,
+    /// Whether the address can be asked for again, in another language or after a login.
+    repeatable: bool,
     path: String,
     query: String,
     session: Result<Option<Session>, Problem>,
@@ -114,6 +116,8 @@ impl Visit {
                 .or_else(accepted)
                 .unwrap_or_default(),
             chosen: asked.is_some(),
+            // A form's address is for posting, and what a provider sent back is good for once.
+            repeatable: request.method() == Method::GET && !request.path().ends_with("/callback"),
             path: request.path().to_owned(),
             query: request.query_string().to_owned(),
             session,
@@ -173,6 +177,9 @@ impl Visit {
 
     /// The address of this page, for coming back.
     pub(crate) fn here(&self) -> String {
+        if !self.repeatable {
+            return "/".to_owned();
+        }
         let here = if self.query.is_empty() {
             self.path.clone()
         } else {
@@ -208,10 +215,14 @@ impl Visit {
         let config = &self.site.parts.config;
         let session = self.session.as_ref().ok().and_then(Option::as_ref);
         let in_language = |lang: Lang| {
+            let (path, query) = if self.repeatable {
+                (self.path.as_str(), self.query.as_str())
+            } else {
+                ("/", "")
+            };
             format!(
-                "{}?{}",
-                self.path,
-                security::with_parameter(&self.query, "lang", lang.code())
+                "{path}?{}",
+                security::with_parameter(query, "lang", lang.code())
             )
         };
         Frame {

@@ -1,0 +1,239 @@
+//! The consent page: asked, answered, taken back.
+
+use tsunagu_consent::State;
+
+use super::town::{CALLBACK, Seen, Town};
+
+/// The fields of the consent page, with an answer.
+fn answer<'a>(fields: &'a [(&'static str, String)], decision: &'a str) -> Vec<(&'a str, &'a str)> {
+    let fields = fields.iter().map(|(name, value)| (*name, value.as_str()));
+    fields.chain([("decision", decision)]).collect()
+}
+
+fn fields(page: &Seen) -> Vec<(&'static str, String)> {
+    let names = [
+        "csrf",
+        "client_id",
+        "request_uri",
+        "lang",
+        "shown_at",
+        "notice",
+    ];
+    // The first form of the page is the log-out button: its csrf is the same session's.
+    names
+        .into_iter()
+        .map(|name| (name, page.field(name)))
+        .collect()
+}
+
+const DECISION: &str = "/oauth/authorize/decision";
+
+#[actix_web::test]
+async fn a_stranger_is_sent_to_log_in_and_comes_back_to_the_question() {
+    let town = Town::new().await;
+    let mut browser = town.browser().await;
+    let page = town.pushed().await;
+    let sent = browser.get(&page).await;
+    assert_eq!(sent.status, 303);
+    let login = sent.location.unwrap();
+    assert!(
+        login.starts_with("/login/xid?return_to=%2Foauth%2Fauthorize"),
+        "{login}"
+    );
+    let back = browser.log_in("hanako", &page).await;
+    assert_eq!(back.location.as_deref(), Some(page.as_str()));
+    let question = browser.get(&page).await;
+    for words in [
+        "つのヘルスケア",
+        "help@health.example",
+        "お名前とご住所",
+        "歩数",
+        "2027年11月23日",
+        "同意しません",
+    ] {
+        assert!(question.says(words), "{words}: {}", question.body);
+    }
+    // One's own values, on one's own page.
+    assert!(question.says("都農 花子") && question.says("大字川北4874番地2"));
+    assert!(
+        question
+            .policy
+            .contains("form-action 'self' https://health.example")
+    );
+    assert!(!question.says("checked"));
+}
+
+#[actix_web::test]
+async fn agreeing_is_recorded_with_the_very_notice_and_leads_back_with_a_code() {
+    let town = Town::new().await;
+    let mut browser = town.browser().await;
+    browser.log_in("hanako", "/").await;
+    let page = town.pushed().await;
+    let question = browser.get(&page).await;
+    let fields = fields(&question);
+    let notice = question.body.split_once("<dl class=\"terms\">").unwrap().1;
+    let notice = format!(
+        "<dl class=\"terms\">{}</dl>",
+        notice.split_once("</dl>").unwrap().0
+    );
+    let back = browser.post(DECISION, &answer(&fields, "give")).await;
+    assert_eq!(back.status, 303, "{}", back.body);
+    let location = back.location.unwrap();
+    assert!(
+        location.starts_with(&format!("{CALLBACK}?code=")) && location.contains("state=the-state")
+    );
+    let subject = browser.tsuno_id().await;
+    let consent = town.consent(subject).await.unwrap();
+    assert_eq!(consent.state, State::Given);
+    assert_eq!(consent.notice.lang, "ja");
+    assert_eq!(consent.notice.sha256, fields[5].1);
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, notice.as_bytes());
+    let hex: String = digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(hex, consent.notice.sha256);
+    // Asked again, the service gets its code at once.
+    let again = browser.get(&town.pushed().await).await;
+    assert_eq!(again.status, 303);
+    assert!(again.location.unwrap().starts_with(CALLBACK));
+}
+
+#[actix_web::test]
+async fn refusing_leads_back_and_gives_nothing() {
+    let town = Town::new().await;
+    let mut browser = town.browser().await;
+    browser.log_in("hanako", "/").await;
+    let question = browser.get(&town.pushed().await).await;
+    let back = browser
+        .post(DECISION, &answer(&fields(&question), "refuse"))
+        .await;
+    assert!(back.location.unwrap().contains("error=access_denied"));
+    let subject = browser.tsuno_id().await;
+    assert_eq!(town.consent(subject).await.unwrap().state, State::Refused);
+    assert!(browser.get("/consents").await.says("同意していません"));
+}
+
+#[actix_web::test]
+async fn an_answer_counts_only_from_this_session_to_this_notice_after_a_fresh_login() {
+    let town = Town::new().await;
+    let mut browser = town.browser().await;
+    browser.log_in("hanako", "/").await;
+    let subject = browser.tsuno_id().await;
+    let page = town.pushed().await;
+    let question = browser.get(&page).await;
+    let right = fields(&question);
+    let with = |name: &str, value: &str| {
+        let mut fields = right.clone();
+        fields.iter_mut().find(|(n, _)| *n == name).unwrap().1 = value.to_owned();
+        fields
+    };
+    let forged = browser
+        .post(DECISION, &answer(&with("csrf", "guessed"), "give"))
+        .await;
+    assert_eq!(forged.status, 403);
+    for (name, value) in [("notice", "00"), ("lang", "en"), ("shown_at", "0")] {
+        let seen = browser
+            .post(DECISION, &answer(&with(name, value), "give"))
+            .await;
+        assert_eq!(seen.status, 200, "{name}");
+        assert!(seen.says("内容が新しくなりました"), "{name}: {}", seen.body);
+    }
+    let odd = browser.post(DECISION, &answer(&right, "maybe")).await;
+    assert_eq!(odd.status, 400);
+    let unknown = browser
+        .post(DECISION, &answer(&with("request_uri", "urn:x"), "give"))
+        .await;
+    assert_eq!(unknown.status, 400);
+    assert_eq!(unknown.location, None);
+    town.pass(301);
+    let stale = browser.post(DECISION, &answer(&right, "give")).await;
+    assert_eq!(stale.status, 403);
+    assert!(stale.says("もう一度ログインしてください"));
+    let asked_stale = browser.get(&page).await;
+    assert!(asked_stale.says("もう一度ログインしてください") && !asked_stale.says("同意します"));
+    assert_eq!(town.consent(subject).await, None);
+}
+
+#[actix_web::test]
+async fn a_bad_request_is_shown_and_sent_nowhere() {
+    let town = Town::new().await;
+    let mut browser = town.browser().await;
+    let page = town.pushed().await;
+    let other = page.replace("client_id=health", "client_id=somebody");
+    for address in [
+        "/oauth/authorize",
+        "/oauth/authorize?client_id=health",
+        &other,
+    ] {
+        let seen = browser.get(address).await;
+        assert_eq!(
+            (seen.status, seen.location.as_deref()),
+            (400, None),
+            "{address}"
+        );
+        assert!(seen.says("このサービスとつなげませんでした"), "{address}");
+    }
+}
+
+#[actix_web::test]
+async fn withdrawing_takes_two_taps_and_holds_at_once() {
+    let town = Town::new().await;
+    let mut browser = town.browser().await;
+    browser.log_in("hanako", "/").await;
+    let question = browser.get(&town.pushed().await).await;
+    browser
+        .post(DECISION, &answer(&fields(&question), "give"))
+        .await;
+    let subject = browser.tsuno_id().await;
+    let consent = town.consent(subject).await.unwrap();
+    let address = format!("/consents/{}", consent.id);
+    assert!(browser.get("/consents").await.says("同意しています"));
+    let detail = browser.get(&address).await;
+    assert!(detail.says(&consent.receipt_id) && detail.says("withdraw"));
+    let receipt = browser.get(&format!("{address}/receipt")).await;
+    assert_eq!(receipt.body.split('.').count(), 3);
+    // Long after the login: taking back needs no step-up.
+    town.pass(1_000);
+    let sure = browser.get(&format!("{address}/withdraw")).await;
+    let csrf = sure.field("csrf");
+    assert_eq!(
+        browser
+            .post(&format!("{address}/withdraw"), &[("csrf", "x")])
+            .await
+            .status,
+        403
+    );
+    assert!(town.vendor(&consent.id, None).await.is_ok());
+    let done = browser
+        .post(&format!("{address}/withdraw"), &[("csrf", &csrf)])
+        .await;
+    assert_eq!(done.status, 303);
+    assert!(town.vendor(&consent.id, None).await.is_err());
+    let after = browser.get(&done.location.unwrap()).await;
+    assert!(after.says("同意をやめました") && !after.says(&format!("{address}/withdraw")));
+}
+
+#[actix_web::test]
+async fn a_consent_of_somebody_else_is_not_there() {
+    let town = Town::new().await;
+    let mut hanako = town.browser().await;
+    hanako.log_in("hanako", "/").await;
+    let question = hanako.get(&town.pushed().await).await;
+    hanako
+        .post(DECISION, &answer(&fields(&question), "give"))
+        .await;
+    let subject = hanako.tsuno_id().await;
+    let consent = town.consent(subject).await.unwrap();
+    let mut other = town.browser().await;
+    other.log_in("taro", "/").await;
+    let csrf = other.get("/").await.field("csrf");
+    for page in ["", "/receipt", "/withdraw"] {
+        let seen = other.get(&format!("/consents/{}{page}", consent.id)).await;
+        assert_eq!(seen.status, 404, "{page}");
+    }
+    let address = format!("/consents/{}/withdraw", consent.id);
+    assert_eq!(other.post(&address, &[("csrf", &csrf)]).await.status, 404);
+    assert_eq!(town.consent(subject).await.unwrap().state, State::Given);
+}

@@ -1,0 +1,6 @@
+//! The pages through HTTP, over the real rooms and a store in memory.
+
+mod consent;
+mod login;
+mod looking;
+mod town;
