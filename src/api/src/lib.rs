@@ -37,6 +37,7 @@ pub use caller::{PURPOSE_HEADER, TENANT_HEADER};
 pub use error::Failure;
 pub use gateway::{Gateway, Limits, RequestIds};
 pub use openapi::document;
+pub use resource::no_such_path;
 
 /// Adds every path of the API. The application holds a `web::Data<Gateway>`.
 pub fn configure(cfg: &mut ServiceConfig) {
@@ -52,9 +53,4 @@ pub fn configure(cfg: &mut ServiceConfig) {
         "/openapi.json",
         [(Method::GET, web::get().to(openapi::serve))],
     ));
-}
-
-/// Adds the answer for paths that do not exist. Comes last.
-pub fn configure_fallback(cfg: &mut ServiceConfig) {
-    resource::fallback(cfg);
 }

@@ -1,8 +1,7 @@
 //! Paths with their methods: another method is a 405 that names them, another path a 404, both as problem details.
 
 use actix_web::http::Method;
-use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, Resource, Route};
+use actix_web::{Resource, Route, web};
 use tsunagu_domain::{Problem, ProblemCode};
 
 use crate::Failure;
@@ -24,13 +23,8 @@ pub(crate) fn resource<const N: usize>(path: &str, routes: [(Method, Route); N])
         .fold(resource, |resource, (_, route)| resource.route(route))
 }
 
-/// What answers on paths that do not exist.
-pub(crate) async fn no_such_path(_: HttpRequest) -> Result<&'static str, Failure> {
+/// The answer on paths that do not exist.
+pub fn no_such_path() -> Failure {
     let detail = "there is nothing at this path; see /openapi.json for what there is";
-    Err(Problem::new(ProblemCode::ResourceNotFound, detail).into())
-}
-
-/// Puts [`no_such_path`] under everything.
-pub(crate) fn fallback(cfg: &mut ServiceConfig) {
-    cfg.default_service(web::to(no_such_path));
+    Problem::new(ProblemCode::ResourceNotFound, detail).into()
 }

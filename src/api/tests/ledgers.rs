@@ -14,9 +14,10 @@ use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::DateTime;
 use serde_json::{Value, json};
-use tsunagu_api::{Gateway, Limits, RequestIds, configure, configure_fallback, request_id};
+use tsunagu_api::{Gateway, Limits, RequestIds, configure, request_id};
 use tsunagu_audit::{AuditLog, Checkpoint, Hash, Signer, verify_inclusion};
 use tsunagu_broker::{Broker, Contexts, NoLoader};
+use tsunagu_connect::Connectors;
 use tsunagu_consent::{
     Consent, DataAction, Ledger, NewConsent, Notice, Party, Platform, RESIDENT_DATA, ReceiptSigner,
     Requested, Resident, verify_receipt,
@@ -30,7 +31,6 @@ use tsunagu_identity::{
     SigningKeys,
 };
 use tsunagu_outbound::{Outbound, Policy};
-use tsunagu_connect::Connectors;
 use tsunagu_rewards::{Rewards, Rules};
 use tsunagu_store::access::AccessLog;
 use tsunagu_store::testing::MemoryStore;
@@ -302,8 +302,7 @@ impl World {
         let app = App::new()
             .app_data(self.gateway.clone())
             .wrap(middleware::from_fn(request_id::assign))
-            .configure(configure)
-            .configure(configure_fallback);
+            .configure(configure);
         let app = init_service(app).await;
         let response = call_service(&app, request.to_request()).await;
         let status = response.status();

@@ -83,10 +83,20 @@ pub(crate) struct Town {
     pub(crate) tenant: TenantId,
     /// What people call it.
     pub(crate) name: Text,
-    /// Telephone number of the help desk.
-    pub(crate) help_desk: String,
+    /// How residents reach a person.
+    pub(crate) help_desk: HelpDesk,
     /// Whose residents are meant.
     pub(crate) municipality: Municipality,
+}
+
+/// The help desk.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HelpDesk {
+    /// Telephone number as people write it.
+    pub(crate) phone: String,
+    /// When someone answers.
+    pub(crate) hours: Text,
 }
 
 /// How xID is reached.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use actix_web::http::header;
 use actix_web::middleware::{NormalizePath, TrailingSlash, from_fn};
-use actix_web::{App as Application, HttpServer, rt};
+use actix_web::{App as Application, Error, HttpRequest, HttpResponse, HttpServer, rt, web};
 use anyhow::{Context as _, bail};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +21,7 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<()> {
         let App {
             base,
             gateway,
+            site,
             flows,
         } = wire::assemble(config).await?;
         let shutdown = CancellationToken::new();
@@ -29,8 +31,10 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<()> {
         let server = HttpServer::new(move || {
             Application::new()
                 .app_data(gateway.clone())
+                .app_data(site.clone())
                 .configure(tsunagu_api::configure)
-                .configure(tsunagu_api::configure_fallback)
+                .configure(tsunagu_web::configure)
+                .default_service(web::to(fallback))
                 .wrap(from_fn(tsunagu_api::request_id::assign))
                 // Clients in the wild end paths with a slash.
                 .wrap(NormalizePath::new(TrailingSlash::Trim))
@@ -52,6 +56,18 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<()> {
         base.store.close().await;
         served.context("the server stopped")
     })
+}
+
+/// What answers where there is nothing: a page to browsers, a problem to everybody else.
+async fn fallback(request: HttpRequest) -> Result<HttpResponse, Error> {
+    let accepts = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok());
+    if accepts.is_some_and(|accept| accept.contains("text/html")) {
+        return tsunagu_web::not_found(request).await;
+    }
+    Err(tsunagu_api::no_such_path().into())
 }
 
 /// Reads everything that the configuration names, without opening the store.

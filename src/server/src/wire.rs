@@ -16,6 +16,7 @@ use tsunagu_identity::MatchKeys;
 use tsunagu_outbound::Outbound;
 use tsunagu_rewards::{Rewards, Rules};
 use tsunagu_store::Consequence;
+use tsunagu_web::{HelpDesk, Site, SiteConfig, SiteParts};
 
 use crate::config::Config;
 use adapters::FetchDocuments;
@@ -29,6 +30,8 @@ pub(crate) struct App {
     pub(crate) base: Foundation,
     /// What the JSON API works with.
     pub(crate) gateway: Data<Gateway>,
+    /// What the pages work with.
+    pub(crate) site: Data<Site>,
     /// What runs beside requests.
     pub(crate) flows: Flows,
 }
@@ -83,11 +86,45 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         },
         request_ids: RequestIds::new(&*base.ids),
     });
+    let site = Data::new(site(config, &base, people, rewards, broker)?);
     Ok(App {
         base,
         gateway,
+        site,
         flows,
     })
+}
+
+fn site(
+    config: &Config,
+    base: &Foundation,
+    people: People,
+    rewards: Arc<Rewards>,
+    broker: Arc<Broker>,
+) -> anyhow::Result<Site> {
+    let help_desk = HelpDesk {
+        phone: config.town.help_desk.phone.clone(),
+        hours: config.town.help_desk.hours.clone(),
+    };
+    Ok(Site::new(SiteParts {
+        config: SiteConfig {
+            town: config.town.name.clone(),
+            help_desk,
+            base_url: config.issuer(),
+            request_id: tsunagu_api::request_id::of,
+        },
+        tenant: base.tenant.clone(),
+        clock: Arc::clone(&base.clock),
+        catalogue: Arc::clone(&base.catalogue),
+        logins: people.logins,
+        sessions: (*people.sessions).clone(),
+        clients: people.clients,
+        authorization: people.authorization,
+        ledger: people.ledger,
+        audit: Arc::clone(&base.audit),
+        rewards,
+        broker,
+    })?)
 }
 
 /// Reads everything that the configuration names.

@@ -57,7 +57,7 @@ rewards = {rules:?}
 [town]
 tenant = "tsuno"
 name = {{ ja = "都農町", en = "Tsuno Town" }}
-help_desk = "0983-00-0000"
+help_desk = {{ phone = "0983-00-0000", hours = {{ ja = "平日 9時から17時", en = "weekdays 9:00 to 17:00" }} }}
 municipality = {{ prefecture = "宮崎県", county = "児湯郡", name = "都農町" }}
 
 [xid]

@@ -21,7 +21,6 @@ pub(crate) struct People {
     pub(crate) digests: DigestKey,
     pub(crate) clients: Arc<Clients>,
     pub(crate) sessions: Arc<Sessions>,
-    pub(crate) residents: Arc<Residents>,
     pub(crate) logins: Logins,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) authorization: Arc<AuthorizationServer>,
@@ -57,7 +56,7 @@ impl People {
         );
         let logins = Logins::new(
             services.clone(),
-            Arc::clone(&residents),
+            residents,
             (*sessions).clone(),
             providers(config, base, outbound)?,
             config.base_url.clone(),
@@ -81,7 +80,6 @@ impl People {
             digests,
             clients,
             sessions,
-            residents,
             logins,
             ledger,
             authorization,
@@ -127,7 +125,7 @@ fn ledger(config: &Config, base: &Foundation) -> anyhow::Result<Ledger> {
             party_name: config.town.name.clone(),
             party_type: "controller".to_owned(),
             party_address: None,
-            party_contact: Some(config.town.help_desk.clone()),
+            party_contact: Some(config.town.help_desk.phone.clone()),
         },
         issuer,
         storage_location: "JP".to_owned(),
