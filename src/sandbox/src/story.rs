@@ -34,6 +34,8 @@ pub struct World {
     pub coin_admin_key: String,
     /// The municipal system as a client of the gateway.
     pub municipal: Machine,
+    /// A tool of the town hall as a client of the gateway.
+    pub staff: Machine,
 }
 
 /// A client that acts on its own behalf.

@@ -9,6 +9,7 @@ mod serve;
 mod wire;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -68,9 +69,19 @@ struct ServeArgs {
     store: Option<String>,
 }
 
-fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
-    match cli.command {
+#[expect(clippy::print_stderr, reason = "the last word of the command line")]
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tsunagu: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Serve(args) => serve::serve(&config::read(&args.config, args.store)?),
         #[cfg(feature = "sandbox")]
         Command::Sandbox { role } => {

@@ -11,7 +11,7 @@ use super::{Told, World, ensure};
 const ACTIVITY: &str = "6f6d6b52-7c1e-4d0a-9f7b-0c8f3a5e2d11";
 
 /// What the coins page says of a grant that the issuer confirmed.
-const CONFIRMED: &str = "付与済み";
+const CONFIRMED: &str = "もらいました";
 
 fn at(world: &World, path: &str) -> Result<Url, String> {
     world

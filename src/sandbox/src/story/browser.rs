@@ -184,6 +184,21 @@ fn unreachable(url: &Url, error: &reqwest::Error) -> String {
 }
 
 impl Page {
+    /// What a person reads: the page without its tags.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::with_capacity(self.body.len());
+        let mut inside = false;
+        for c in self.body.chars() {
+            match c {
+                '<' => inside = true,
+                '>' => inside = false,
+                c if !inside => text.push(c),
+                _ => {}
+            }
+        }
+        unescape(&text)
+    }
+
     /// The forms of the page.
     pub(crate) fn forms(&self) -> Vec<Form> {
         let mut forms: Vec<Form> = Vec::new();

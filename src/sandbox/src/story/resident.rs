@@ -34,9 +34,8 @@ async fn login(
 
 /// The Tsuno ID that the home page shows: seven groups with hyphens.
 fn tsuno_id(page: &Page) -> Result<String, String> {
-    let words = page
-        .body
-        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+    let text = page.text();
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
     let mut ids = words.filter(|word| {
         let groups: Vec<&str> = word.split('-').collect();
         groups.len() == 7
@@ -132,7 +131,7 @@ pub(super) async fn connect(world: &World, browser: &mut Browser) -> Told {
 pub(super) async fn sees(world: &World, browser: &mut Browser) -> Told {
     for (path, texts) in [
         ("/consents", ["つのヘルスケア", "健康"]),
-        ("/access-log", ["つのヘルスケア", "氏名"]),
+        ("/access-log", ["つのヘルスケア", "お名前"]),
         ("/coins", ["10", "コイン"]),
     ] {
         let page = browser.open(at(&world.gateway, path)?).await?;

@@ -47,7 +47,8 @@ impl World {
         };
         let drop = folder.join("juki");
         std::fs::create_dir_all(&drop)?;
-        let (user_data, vendor, municipal, auditor) = (
+        let (user_data, vendor, municipal, auditor, staff) = (
+            KeyPair::generate()?,
             KeyPair::generate()?,
             KeyPair::generate()?,
             KeyPair::generate()?,
@@ -123,6 +124,7 @@ impl World {
             vendor_jwk: &vendor.public,
             municipal_jwk: &municipal.public,
             auditor_jwk: &auditor.public,
+            staff_jwk: &staff.public,
         })?;
         let config = written.to_string_lossy().into_owned();
         let gateway = start(&["serve", "--config", &config], &[]).await?;
@@ -144,6 +146,7 @@ impl World {
             coin_key: secrets.coin.clone(),
             coin_admin_key: secrets.coin_admin.clone(),
             municipal: machine(settings::MUNICIPAL, &municipal),
+            staff: machine(settings::STAFF, &staff),
         };
         let auditor = machine(settings::AUDITOR, &auditor);
         Ok(Self {

@@ -10,6 +10,7 @@ use super::processes::Secrets;
 pub(super) const XID_CLIENT: &str = "tsuno-gateway";
 pub(super) const VENDOR: &str = "tsuno-healthcare";
 pub(super) const MUNICIPAL: &str = "juki";
+pub(super) const STAFF: &str = "town-hall";
 pub(super) const AUDITOR: &str = "auditor";
 
 const RULES: &str = include_str!("../../../../config/rewards.json");
@@ -28,6 +29,7 @@ pub(super) struct Demo<'a> {
     pub(super) vendor_jwk: &'a Value,
     pub(super) municipal_jwk: &'a Value,
     pub(super) auditor_jwk: &'a Value,
+    pub(super) staff_jwk: &'a Value,
 }
 
 /// Writes the files and tells where the configuration is.
@@ -96,7 +98,17 @@ name = {{ ja = "監査委員", en = "Auditor" }}
 sector = "audit.tsuno.example"
 kind = "operator"
 jwks = {{ keys = [{auditor_jwk}] }}
-scopes = ["audit", "staff"]
+scopes = ["audit"]
+bearer = true
+contact = "0983-00-0000"
+
+[[clients]]
+id = "{STAFF}"
+name = {{ ja = "まちづくり課", en = "Town hall" }}
+sector = "staff.tsuno.example"
+kind = "operator"
+jwks = {{ keys = [{staff_jwk}] }}
+scopes = ["staff"]
 bearer = true
 contact = "0983-00-0000"
 
@@ -112,7 +124,7 @@ min_rows = 10
 
 [csv_drop.columns]
 "住民番号" = {{ attribute = "municipalNumber", kind = "text" }}
-"氏名" = {{ attribute = "name", kind = "text" }}
+"氏名" = {{ attribute = "name", kind = "text", required = true }}
 "氏名カナ" = {{ attribute = "nameKana", kind = "text" }}
 "生年月日" = {{ attribute = "birthDate", kind = "date" }}
 "性別" = {{ attribute = "gender", kind = "gender" }}
@@ -139,6 +151,7 @@ allow_private = [{xid_host:?}, {coin_host:?}]
         vendor_jwk = inline(demo.vendor_jwk),
         municipal_jwk = inline(demo.municipal_jwk),
         auditor_jwk = inline(demo.auditor_jwk),
+        staff_jwk = inline(demo.staff_jwk),
         drop = demo.drop.to_string_lossy(),
         record_ids = demo.secrets.record_ids,
         coin_issuer = demo.coin_issuer.as_str(),
