@@ -132,3 +132,60 @@ fn form(request: &HttpRequest, body: &Capped) -> Result<Form, OAuthFailure> {
     }
     Ok(Form::read(&body.0)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::body::to_bytes;
+    use actix_web::test::TestRequest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(media_type: Option<&str>, uri: &str, body: &str) -> Result<Form, OAuthFailure> {
+        let mut request = TestRequest::post().uri(uri);
+        if let Some(media_type) = media_type {
+            request = request.insert_header((header::CONTENT_TYPE, media_type));
+        }
+        form(&request.to_http_request(), &Capped(web::BytesMut::from(body)))
+    }
+
+    #[test]
+    fn parameters_come_as_a_form_in_the_body_and_once() {
+        for media_type in [FORM, "Application/X-WWW-Form-Urlencoded; charset=UTF-8"] {
+            let form = read(Some(media_type), "/oauth/token?code=b", "code=a").unwrap();
+            assert_eq!(form.get("code"), Some("a"));
+        }
+        for media_type in [None, Some("application/json"), Some("multipart/form-data; boundary=x")] {
+            let refused = read(media_type, "/oauth/token", "code=a").unwrap_err();
+            assert_eq!(refused.status_code(), StatusCode::BAD_REQUEST);
+        }
+        assert!(read(Some(FORM), "/oauth/token", "code=a&code=b").is_err());
+        let form = read(Some(FORM), "/oauth/token?code=b", "").unwrap();
+        assert_eq!(form.get("code"), None);
+    }
+
+    #[actix_web::test]
+    async fn errors_are_those_of_oauth_and_never_kept() {
+        for (code, name, status, challenge) in [
+            (ErrorCode::InvalidGrant, "invalid_grant", 400, None),
+            (ErrorCode::InvalidClient, "invalid_client", 401, None),
+            (ErrorCode::InvalidToken, "invalid_token", 401, Some("Bearer error=\"invalid_token\"")),
+            (
+                ErrorCode::InvalidAuthorizationDetails,
+                "invalid_authorization_details",
+                400,
+                None,
+            ),
+            (ErrorCode::TemporarilyUnavailable, "temporarily_unavailable", 503, None),
+        ] {
+            let response = OAuthFailure::from(OAuthError::new(code, "why")).error_response();
+            assert_eq!(response.status().as_u16(), status);
+            let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+            assert_eq!(header(header::CACHE_CONTROL).as_deref(), Some("no-store"));
+            assert_eq!(header(header::WWW_AUTHENTICATE).as_deref(), challenge);
+            let body = to_bytes(response.into_body()).await.ok().unwrap();
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body, json!({"error": name, "error_description": "why"}));
+        }
+    }
+}

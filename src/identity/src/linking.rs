@@ -25,8 +25,10 @@ use crate::text;
 
 /// Two keys must agree.
 const ENOUGH: usize = 2;
-/// More records than this under one key are no key: not all are read.
+/// So many records under one key are no key: nothing is certain then.
 const MOST: usize = 50;
+/// 異動区分 after which somebody is no resident any more.
+const ENDED: [&str; 5] = ["死亡", "転出", "消除", "deceased", "moved-out"];
 
 /// Why a person must decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +160,14 @@ fn text_of(entity: &Entity, term: &str) -> Option<String> {
     }
 }
 
+/// Whether the register says that the person died or left: such a record is never linked without a person looking.
+fn has_ended(record: &Entity) -> bool {
+    let status = text_of(record, "status")
+        .map(|status| text::width(&status))
+        .unwrap_or_default();
+    ENDED.iter().any(|ended| status.contains(ended))
+}
+
 /// The record of a key for one municipal record: adding and removing one does not touch another's.
 fn record_key(digest: &[u8], entity_id: &str) -> Vec<u8> {
     [digest, entity_id.as_bytes()].concat()
@@ -249,7 +259,9 @@ impl Residents {
     }
 
     async fn search(&self, tenant: &TenantId, resident: &Resident) -> Result<Match, Problem> {
+        let store = &*self.services.store;
         let mut agreeing: BTreeMap<String, usize> = BTreeMap::new();
+        let mut crowded = false;
         for key in &resident.match_keys {
             let prefix = unhex(key);
             let page = Scan {
@@ -257,32 +269,33 @@ impl Residents {
                 limit: MOST,
                 ..Scan::default()
             };
-            for (key, _) in self
-                .services
-                .store
-                .records(tenant, MATCH_KEYS, &page)
-                .await?
-            {
+            let found = store.records(tenant, MATCH_KEYS, &page).await?;
+            crowded |= found.len() == MOST;
+            for (key, _) in found {
                 if let Some(Ok(id)) = key.strip_prefix(prefix.as_slice()).map(std::str::from_utf8) {
                     *agreeing.entry(id.to_owned()).or_default() += 1;
                 }
             }
         }
         let view = self.services.view(tenant, "link")?;
-        let person = iri("person");
         let (mut enough, mut some) = (Vec::new(), Vec::new());
         for (id, keys) in agreeing {
-            let found = self.services.store.entity(&view, &id).await?;
-            let free =
-                found.is_some_and(|found| found.doc.attributes().all(|a| a.name() != person));
-            if free && keys >= ENOUGH {
+            let Some(found) = store.entity(&view, &id).await? else {
+                continue;
+            };
+            let record = found
+                .doc
+                .decode()
+                .map_err(|_| person::internal("a stored record is damaged"))?;
+            if record.attribute(&iri("person")).is_some() {
+                continue;
+            }
+            if keys >= ENOUGH && !has_ended(&record) {
                 enough.push(id.clone());
             }
-            if free {
-                some.push(id);
-            }
+            some.push(id);
         }
-        Ok(match (enough.pop(), enough.is_empty()) {
+        Ok(match (enough.pop(), enough.is_empty() && !crowded) {
             (Some(one), true) => Match::One(one),
             (Some(_), false) => Match::Unclear(ReviewReason::Several, some),
             (None, _) => Match::Unclear(ReviewReason::None, some),

@@ -12,15 +12,23 @@ use super::{Jwk, JwkSet};
 
 /// Keys older than this are fetched again before use, so that a withdrawn key stops counting.
 const MAX_AGE: i64 = 600_000_000;
-/// An unknown `kid` fetches again at most this often, or a stranger's tokens would make us hammer the publisher.
+/// An unknown `kid` or a failure fetches again at most this often, or a stranger's tokens would make us hammer the publisher.
 const MIN_PAUSE: i64 = 30_000_000;
+
+#[derive(Default)]
+struct Cached {
+    /// What was fetched, and when.
+    keys: Option<(Timestamp, JwkSet)>,
+    /// When fetching last failed.
+    failed: Option<Timestamp>,
+}
 
 /// A JWK set at a URL, cached.
 pub(crate) struct RemoteKeys {
     url: Url,
     outbound: Arc<Outbound>,
     clock: Arc<dyn Clock>,
-    cached: Mutex<Option<(Timestamp, JwkSet)>>,
+    cached: Mutex<Cached>,
 }
 
 impl fmt::Debug for RemoteKeys {
@@ -43,22 +51,42 @@ impl RemoteKeys {
     pub(crate) async fn find(&self, kid: Option<&str>) -> Result<Option<Jwk>, OutboundError> {
         let now = self.clock.micros();
         let mut cached = self.cached.lock().await;
-        if let Some((at, keys)) = &*cached {
+        if let Some((at, keys)) = &cached.keys {
             let age = now.saturating_sub(*at);
             let found = keys.find(kid);
             if age < MAX_AGE && (found.is_some() || age < MIN_PAUSE) {
                 return Ok(found.cloned());
             }
         }
+        if cached
+            .failed
+            .is_some_and(|at| now.saturating_sub(at) < MIN_PAUSE)
+        {
+            return Err(OutboundError::Connection);
+        }
+        match self.fetch().await {
+            Ok(keys) => {
+                let found = keys.find(kid).cloned();
+                *cached = Cached {
+                    keys: Some((now, keys)),
+                    failed: None,
+                };
+                Ok(found)
+            }
+            Err(error) => {
+                cached.failed = Some(now);
+                Err(error)
+            }
+        }
+    }
+
+    async fn fetch(&self) -> Result<JwkSet, OutboundError> {
         let answer = self.outbound.get(&self.url).await?;
         if !answer.is_success() {
             return Err(OutboundError::Malformed("the jwk set could not be fetched"));
         }
-        let keys: JwkSet = answer
+        answer
             .json()
-            .map_err(|_| OutboundError::Malformed("what was fetched is no jwk set"))?;
-        let found = keys.find(kid).cloned();
-        *cached = Some((now, keys));
-        Ok(found)
+            .map_err(|_| OutboundError::Malformed("what was fetched is no jwk set"))
     }
 }

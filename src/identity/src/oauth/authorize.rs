@@ -79,36 +79,38 @@ impl AuthorizationServer {
     ) -> Result<AuthorizationRequest, OAuthError> {
         let key = par::key(request_uri).ok_or_else(unusable)?;
         let store = &*self.services.store;
-        let now = self.services.clock.micros();
-        let read = records::read::<Request>(store, &self.tenant, AUTHORIZATION_REQUESTS, &key);
-        let kept = read
-            .await?
-            .filter(|kept| kept.live(now) && kept.data.client.as_str() == client_id);
-        let Kept {
-            mut version,
-            data: mut request,
-            ..
-        } = kept.ok_or_else(unusable)?;
-        let known = self.clients.known(&self.tenant, &request.client).await?;
-        let known = known.filter(|known| known.active()).ok_or_else(unusable)?;
-        if request.opened.is_none() {
-            request.opened = Some(now);
+        // The same page loaded twice at once: the second finds the request opened.
+        for _ in 0..3 {
+            let now = self.services.clock.micros();
+            let read = records::read::<Request>(store, &self.tenant, AUTHORIZATION_REQUESTS, &key);
+            let mine =
+                |kept: &Kept<Request>| kept.live(now) && kept.data.client.as_str() == client_id;
+            let kept = read.await?.filter(mine).ok_or_else(unusable)?;
+            let known = self.clients.known(&self.tenant, &kept.data.client).await?;
+            let known = known.filter(|known| known.active()).ok_or_else(unusable)?;
+            if kept.data.opened.is_some() {
+                return Ok(AuthorizationRequest {
+                    request_uri: request_uri.to_owned(),
+                    client: Arc::clone(&known.client),
+                    details: kept.data.details.clone(),
+                    max_age: kept.data.max_age,
+                    request: kept.data,
+                    version: kept.version,
+                });
+            }
+            let request = Request {
+                opened: Some(now),
+                ..kept.data
+            };
             let until = Some(now + seconds(TO_DECIDE));
-            let expect = Expect::Version(version);
+            let expect = Expect::Version(kept.version);
             let op = records::put(AUTHORIZATION_REQUESTS, &key, until, &request, expect)?;
-            let receipt = store
-                .commit(WriteSet::new(self.tenant.clone()).with(op))
-                .await?;
-            version = receipt.version;
+            records::try_commit(store, WriteSet::new(self.tenant.clone()).with(op)).await?;
         }
-        Ok(AuthorizationRequest {
-            request_uri: request_uri.to_owned(),
-            client: Arc::clone(&known.client),
-            details: request.details.clone(),
-            max_age: request.max_age,
-            request,
-            version,
-        })
+        Err(OAuthError::new(
+            ErrorCode::TemporarilyUnavailable,
+            "too much happened at once; try again",
+        ))
     }
 
     /// Whether the session is fresh enough for what the client asked (`max_age`); if not, the resident must log in again first.

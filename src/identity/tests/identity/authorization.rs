@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tsunagu_identity::{ClientStatus, ErrorCode, Form};
 
+use super::provider::Provider;
 use super::world::{CALLBACK, ISSUER, World, b64, consumer, details, form_with, key};
 
 fn code_of<T: std::fmt::Debug>(result: Result<T, tsunagu_identity::OAuthError>) -> ErrorCode {
@@ -479,4 +480,70 @@ async fn metadata_tell_what_there_is_and_no_more() {
     let keys = serde_json::to_value(world.server.jwks()).unwrap();
     assert_eq!(keys["keys"][0]["alg"], "ES256");
     assert!(keys["keys"][0].get("d").is_none());
+}
+
+#[tokio::test]
+async fn the_page_may_be_loaded_twice_at_once_and_decided_on_once() {
+    let world = std::sync::Arc::new(World::new().await);
+    let request_uri = world.push(&[]).await.unwrap();
+    let loads = (0..4).map(|_| {
+        let (world, request_uri) = (std::sync::Arc::clone(&world), request_uri.clone());
+        tokio::spawn(async move {
+            world
+                .server
+                .authorization_request("app", &request_uri)
+                .await
+        })
+    });
+    let session = world.session().await.session;
+    let mut approved = 0;
+    for load in loads.collect::<Vec<_>>() {
+        let request = load.await.unwrap().unwrap();
+        approved += usize::from(
+            world
+                .server
+                .approve(&request, &session, Some("grant-1"))
+                .await
+                .is_ok(),
+        );
+    }
+    assert_eq!(approved, 1);
+}
+
+#[tokio::test]
+async fn keys_that_a_client_publishes_are_fetched_with_care() {
+    let world = World::new().await;
+    let publisher = Provider::start(world.now()).await;
+    let register = async |url: String| {
+        let mut client = consumer("app", CALLBACK, &world.app);
+        client.jwks = None;
+        client.jwks_uri = Some(url.parse().unwrap());
+        world.clients.put(&world.tenant, &client).await.unwrap();
+    };
+    let ask = async |key: &tsunagu_identity::SigningKey| {
+        let assertion = key.sign("JWT", &world.assertion_claims("app")).unwrap();
+        code_of(
+            world
+                .server
+                .token(&form_with(&assertion, &[("grant_type", "x")]))
+                .await,
+        )
+    };
+    register(format!("{}/jwks", publisher.issuer)).await;
+    assert_eq!(ask(&publisher.key()).await, ErrorCode::UnsupportedGrantType);
+    for _ in 0..3 {
+        assert_eq!(ask(&key()).await, ErrorCode::InvalidClient);
+    }
+    assert_eq!(publisher.jwks_calls(), 1);
+    // A place that has no keys, and one where nobody may call: no proof, so no answer.
+    register(format!("{}/nothing", publisher.issuer)).await;
+    assert_eq!(
+        ask(&publisher.key()).await,
+        ErrorCode::TemporarilyUnavailable
+    );
+    register("http://10.0.0.1/jwks".to_owned()).await;
+    assert_eq!(
+        ask(&publisher.key()).await,
+        ErrorCode::TemporarilyUnavailable
+    );
 }

@@ -262,3 +262,25 @@ async fn a_record_linked_to_somebody_else_is_never_linked_again() {
         [(second.tsuno_id, ReviewReason::None, 0)]
     );
 }
+
+#[tokio::test]
+async fn a_record_of_somebody_who_died_or_left_is_for_a_person_to_decide() {
+    for status in ["死亡", "転出", "職権消除"] {
+        let town = Town::new().await;
+        publish(&town, &record(&town, "a", &[("status", json!(status))])).await;
+        let resident = log_in(&town, "sub-hanako", hanako()).await;
+        assert_eq!(resident.linked_record, None);
+        assert_eq!(
+            reviews(&town).await,
+            [(resident.tsuno_id, ReviewReason::None, 1)]
+        );
+    }
+    let town = Town::new().await;
+    publish(&town, &record(&town, "a", &[("status", json!("転入"))])).await;
+    assert!(
+        log_in(&town, "sub-hanako", hanako())
+            .await
+            .linked_record
+            .is_some()
+    );
+}

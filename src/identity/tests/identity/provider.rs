@@ -103,6 +103,10 @@ impl Provider {
         self.state.lock().unwrap().key = key();
     }
 
+    pub(crate) fn key(&self) -> SigningKey {
+        self.state.lock().unwrap().key.clone()
+    }
+
     pub(crate) fn jwks_calls(&self) -> usize {
         self.state.lock().unwrap().jwks_calls
     }
