@@ -1,10 +1,11 @@
 //! From a page model to HTML.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use fluent_bundle::{FluentArgs, FluentValue};
 use minijinja::value::{Kwargs, Value, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, context};
+use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, context};
 use serde::Serialize;
 
 use crate::assets;
@@ -87,6 +88,7 @@ impl Renderer {
     ) -> Result<Self, RenderError> {
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
+        templates.set_formatter(escape);
         templates.set_trim_blocks(true);
         templates.set_lstrip_blocks(true);
         let texts = Arc::new(texts);
@@ -121,6 +123,28 @@ impl Renderer {
         let template = self.templates.get_template(P::TEMPLATE)?;
         Ok(template.render(context! { lang => lang.code(), page })?)
     }
+}
+
+/// Writes a value as HTML text or attribute value. Unlike the built-in formatter it leaves slashes alone, so that addresses stay readable.
+fn escape(out: &mut Output<'_>, _: &State<'_, '_>, value: &Value) -> Result<(), Error> {
+    if value.is_undefined() {
+        return Err(Error::from(ErrorKind::UndefinedError));
+    }
+    let text = value.to_string();
+    if value.is_safe() {
+        return Ok(out.write_str(&text)?);
+    }
+    for c in text.chars() {
+        match c {
+            '&' => out.write_str("&amp;")?,
+            '<' => out.write_str("&lt;")?,
+            '>' => out.write_str("&gt;")?,
+            '"' => out.write_str("&quot;")?,
+            '\'' => out.write_str("&#39;")?,
+            other => out.write_char(other)?,
+        }
+    }
+    Ok(())
 }
 
 /// The function `t` of the templates: `t("key", name=value)`.

@@ -22,8 +22,8 @@ pub(crate) struct HomePage {
 pub(crate) struct ResidentView {
     /// Full name; `None` when it is not on record.
     pub(crate) name: Option<String>,
-    /// The Tsuno ID in groups of four.
-    pub(crate) id_groups: Vec<String>,
+    /// The Tsuno ID in groups of four with hyphens.
+    pub(crate) tsuno_id: String,
 }
 
 /// A way to log in.
@@ -66,12 +66,7 @@ async fn home(visit: &Visit) -> Shown {
     let person = own::person(visit, session, vec![name]).await?;
     let resident = ResidentView {
         name: person.get("name").and_then(own::words),
-        id_groups: session
-            .tsuno_id
-            .grouped()
-            .split('-')
-            .map(str::to_owned)
-            .collect(),
+        tsuno_id: session.tsuno_id.grouped(),
     };
     visit.page(&HomePage {
         resident: Some(resident),
@@ -96,10 +91,7 @@ impl HomePage {
         };
         let resident = |name: Option<&str>| ResidentView {
             name: name.map(str::to_owned),
-            id_groups: "7K3M-9PQX-0A1B-2C3D-4E5F-6G7H-8J9"
-                .split('-')
-                .map(str::to_owned)
-                .collect(),
+            tsuno_id: "7K3M-9PQX-0A1B-2C3D-4E5F-6G7H-8J9".to_owned(),
         };
         vec![
             (

@@ -88,12 +88,12 @@ async fn agreeing_is_recorded_with_the_very_notice_and_leads_back_with_a_code() 
     assert_eq!(consent.notice.lang, "ja");
     assert_eq!(consent.notice.sha256, fields[5].1);
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, notice.as_bytes());
-    let hex: String = digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    assert_eq!(hex, consent.notice.sha256);
+    let hex = |digest: &[u8]| {
+        digest
+            .iter()
+            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    };
+    assert_eq!(hex(digest.as_ref()), consent.notice.sha256);
     // Asked again, the service gets its code at once.
     let again = browser.get(&town.pushed().await).await;
     assert_eq!(again.status, 303);

@@ -1,4 +1,5 @@
 //! The pages through HTTP, over the real rooms and a store in memory.
+#![cfg(test)]
 
 mod consent;
 mod login;
