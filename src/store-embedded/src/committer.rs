@@ -38,6 +38,11 @@ impl Committer {
         while let Some(group) = groups.blocking_next() {
             self.group(group);
         }
+        if !self.broken
+            && let Err(error) = self.engine.settle()
+        {
+            tracing::warn!(%error, "the store could not be settled on closing; the next opening reads its journal");
+        }
     }
 
     fn group(&mut self, group: Group) {

@@ -1,6 +1,7 @@
 //! The keyspaces, and reading them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use fjall::{Database, Guard, Keyspace, Readable, Snapshot};
 use tokio::sync::oneshot;
@@ -15,6 +16,13 @@ use crate::keys;
 pub(crate) const VERSION: &[u8] = b"version";
 /// Key of the declared attributes in `meta`, one a line.
 pub(crate) const DECLARED: &[u8] = b"declared";
+
+/// So many bytes are read again from the journal in no time.
+const LITTLE: u64 = 1 << 20;
+
+/// How long closing waits for the disk at most: so many times so long.
+const SETTLE_STEPS: u32 = 1_000;
+const SETTLE_STEP: Duration = Duration::from_millis(10);
 
 /// An open database. Whoever reads or writes holds it by `Arc`; dropping the last one releases the folder.
 pub(crate) struct Engine {
@@ -48,6 +56,34 @@ impl Engine {
             snapshot: self.db.snapshot(),
             seen,
         }
+    }
+
+    /// Writes out what only the journal holds, if that is much, so that the next opening has little to read again. It is no part of any promise,
+    /// so a disk that is slow or fails is not waited for.
+    pub(crate) fn settle(&self) -> Result<(), StoreError> {
+        if self.db.write_buffer_size() < LITTLE {
+            return Ok(());
+        }
+        let all = [
+            &self.entities,
+            &self.index,
+            &self.records,
+            &self.logs,
+            &self.meta,
+        ];
+        for keyspace in all {
+            keyspace.rotate_memtable().map_err(failed)?;
+        }
+        for _ in 0..SETTLE_STEPS {
+            if all
+                .iter()
+                .all(|keyspace| keyspace.sealed_memtable_count() == 0)
+            {
+                break;
+            }
+            std::thread::sleep(SETTLE_STEP);
+        }
+        Ok(())
     }
 
     /// The present version of an entity.

@@ -61,6 +61,8 @@ impl Durability {
 /// Memory of newly written data per keyspace, bytes. It is written out when this is reached.
 const BIG: u64 = 32 << 20;
 const SMALL: u64 = 8 << 20;
+/// The journal may grow so far, bytes, before what only it holds is written out: after a crash, opening reads all of it.
+const JOURNAL: u64 = 128 << 20;
 
 /// Opens the engine; the receiver ends when it has been closed and the folder is free.
 pub(crate) fn open(
@@ -71,6 +73,7 @@ pub(crate) fn open(
     let db = Database::builder(path)
         .cache_size(options.block_cache_bytes)
         .worker_threads(2)
+        .max_journaling_size(JOURNAL)
         .open()
         .map_err(failed)?;
     let keyspace = |name: &str, memory: u64| {

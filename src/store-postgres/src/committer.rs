@@ -39,12 +39,12 @@ pub(crate) struct Committer {
     session: Option<Session>,
 }
 
-/// How a group ended that was not written.
+/// Where a group failed.
 enum Failure {
-    /// Something could not be read; the sets may do better one by one.
+    /// Before anything was written.
     Load(StoreError),
-    /// Nothing was written, or nobody knows; the text says which.
-    Whole(StoreError),
+    /// While writing; the text says whether the outcome is known.
+    Write(StoreError),
 }
 
 impl Committer {
@@ -63,17 +63,23 @@ impl Committer {
     }
 
     async fn group(&mut self, group: Group) {
-        match self.attempt(&group.sets).await {
+        let mut outcome = self.attempt(&group.sets).await;
+        // A connection that broke while it only read has done nothing: once more, on a new one.
+        if let Err(Failure::Load(StoreError::Unavailable(_))) = outcome {
+            outcome = self.attempt(&group.sets).await;
+        }
+        match outcome {
             Ok(outcomes) => group.answer(outcomes),
-            Err(Failure::Load(_)) if group.sets.len() > 1 => {
+            // What cannot be read concerns only those that need it.
+            Err(Failure::Load(StoreError::Corrupt(_))) if group.sets.len() > 1 => {
                 for single in group.singly() {
                     match self.attempt(&single.sets).await {
                         Ok(outcomes) => single.answer(outcomes),
-                        Err(Failure::Load(error) | Failure::Whole(error)) => single.fail(&error),
+                        Err(Failure::Load(error) | Failure::Write(error)) => single.fail(&error),
                     }
                 }
             }
-            Err(Failure::Load(error) | Failure::Whole(error)) => {
+            Err(Failure::Load(error) | Failure::Write(error)) => {
                 tracing::error!(%error, "a group of writes failed");
                 group.fail(&error);
             }
@@ -87,7 +93,7 @@ impl Committer {
     ) -> Result<Vec<Result<tsunagu_store::Receipt, StoreError>>, Failure> {
         let session = match self.session.take() {
             Some(session) if !session.client.is_closed() => session,
-            _ => Session::open(&self.config).await.map_err(Failure::Whole)?,
+            _ => Session::open(&self.config).await.map_err(Failure::Load)?,
         };
         let state = session
             .load(sets, &self.declared)
@@ -101,22 +107,15 @@ impl Committer {
                 .client
                 .batch_execute("ROLLBACK")
                 .await
-                .map_err(|e| Failure::Whole(failed(&e)))?;
+                .map_err(|e| Failure::Write(failed(&e)))?;
         } else {
             let written = session
                 .write
                 .run(&session.client, &resolution, &self.declared)
                 .await;
-            written.map_err(Failure::Whole)?;
-            session.client.batch_execute("COMMIT").await.map_err(|error| {
-                Failure::Whole(StoreError::Unavailable(match error.as_db_error() {
-                    Some(_) => format!("committing failed ({}); nothing was written", reason(&error)),
-                    None => format!(
-                        "the connection was lost while committing ({}); the outcome of this write is unknown",
-                        reason(&error)
-                    ),
-                }))
-            })?;
+            written.map_err(Failure::Write)?;
+            let committed = session.client.batch_execute("COMMIT").await;
+            committed.map_err(|error| Failure::Write(uncommitted(&error)))?;
         }
         self.session = Some(session);
         Ok(outcomes)
@@ -228,6 +227,18 @@ impl Session {
         }
         Ok(state)
     }
+}
+
+/// What a failed `COMMIT` means. Only a refusal by the transaction itself is sure to have written nothing.
+fn uncommitted(error: &tokio_postgres::Error) -> StoreError {
+    let code = error.as_db_error().map(|error| error.code().code());
+    let refused = code.is_some_and(|code| code.starts_with("40") || code.starts_with("23"));
+    let outcome = if refused {
+        "nothing was written"
+    } else {
+        "the outcome of this write is unknown"
+    };
+    StoreError::Unavailable(format!("committing failed ({}); {outcome}", reason(error)))
 }
 
 /// The element at a place that the database counts from 1.

@@ -1,6 +1,7 @@
 //! How a store is opened.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use tokio_postgres::Config;
 use tsunagu_store::StoreError;
@@ -62,6 +63,9 @@ impl Options {
             settings = format!("{settings} -c search_path={schema}");
         }
         config.options(settings.trim());
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(Duration::from_secs(10));
+        }
         config.application_name(&name);
         Ok(config)
     }
