@@ -27,10 +27,7 @@ impl Config {
         Manifest {
             name: "coin-issuer".to_owned(),
             kind: "coin-issuer".to_owned(),
-            title: Text {
-                ja: "つのコイン発行者".to_owned(),
-                en: "Coin issuer".to_owned(),
-            },
+            title: Text { ja: "つのコイン発行者".to_owned(), en: "Coin issuer".to_owned() },
             direction: Direction::Outbound,
             entity_types: Vec::new(),
         }

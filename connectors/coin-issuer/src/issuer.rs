@@ -17,9 +17,7 @@ pub struct CoinIssuer {
 
 impl std::fmt::Debug for CoinIssuer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CoinIssuer")
-            .field("config", &self.config)
-            .finish_non_exhaustive()
+        f.debug_struct("CoinIssuer").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
@@ -48,16 +46,9 @@ impl CoinIssuer {
     }
 
     fn call(&self, key: Option<&str>) -> Result<Call, IssuerError> {
-        let url = self
-            .config
-            .grants(key)
-            .map_err(|error| IssuerError::Unavailable(error.to_string()))?;
-        Ok(Call {
-            url,
-            bearer: self.config.key.clone(),
-            idempotency_key: None,
-            json: None,
-        })
+        let url =
+            self.config.grants(key).map_err(|error| IssuerError::Unavailable(error.to_string()))?;
+        Ok(Call { url, bearer: self.config.key.clone(), idempotency_key: None, json: None })
     }
 }
 
@@ -71,16 +62,8 @@ fn read(reply: &Reply, key: AwardUid) -> Result<IssuerGrant, IssuerError> {
         return Err(unreadable("it is about another key"));
     }
     // A cancelled grant has given nothing: the amounts will not match, and staff look at it.
-    let amount = if granted.cancelled_at.is_some() {
-        0
-    } else {
-        granted.order.amount
-    };
-    Ok(IssuerGrant {
-        account: Some(granted.order.account),
-        amount,
-        reference: granted.grant_id,
-    })
+    let amount = if granted.cancelled_at.is_some() { 0 } else { granted.order.amount };
+    Ok(IssuerGrant { account: Some(granted.order.account), amount, reference: granted.grant_id })
 }
 
 #[async_trait]
@@ -159,25 +142,15 @@ mod tests {
         let http = Arc::new(Canned(answer, Mutex::new(None)));
         let config = json!({ "base": "http://127.0.0.1:9/api/", "key": "k" });
         let config = serde_json::from_value(config).unwrap();
-        (
-            CoinIssuer::new(config, Arc::<Canned>::clone(&http)).unwrap(),
-            http,
-        )
+        (CoinIssuer::new(config, Arc::<Canned>::clone(&http)).unwrap(), http)
     }
 
     fn status(status: u16, body: &str) -> Reply {
-        Reply {
-            status,
-            body: body.as_bytes().to_vec(),
-        }
+        Reply { status, body: body.as_bytes().to_vec() }
     }
 
     fn order(answer: Answer) -> Result<IssuerGrant, IssuerError> {
-        issuer(answer)
-            .0
-            .grant(KEY.parse().unwrap(), "acc", 10, "walk")
-            .now_or_never()
-            .unwrap()
+        issuer(answer).0.grant(KEY.parse().unwrap(), "acc", 10, "walk").now_or_never().unwrap()
     }
 
     fn granted() -> String {
@@ -187,11 +160,8 @@ mod tests {
     #[test]
     fn the_order_is_what_the_issuer_expects() {
         let (issuer, http) = issuer(Ok(status(201, &granted())));
-        let grant = issuer
-            .grant(KEY.parse().unwrap(), "acc", 10, "walk")
-            .now_or_never()
-            .unwrap()
-            .unwrap();
+        let grant =
+            issuer.grant(KEY.parse().unwrap(), "acc", 10, "walk").now_or_never().unwrap().unwrap();
         assert_eq!(
             grant,
             IssuerGrant {
@@ -204,53 +174,35 @@ mod tests {
         assert_eq!(call.url.as_str(), "http://127.0.0.1:9/api/grants");
         assert_eq!(call.idempotency_key, Some(format!("\"{KEY}\"")));
         let body: serde_json::Value = serde_json::from_slice(&call.json.unwrap()).unwrap();
-        assert_eq!(
-            body,
-            json!({ "account": "acc", "amount": 10, "reason": "walk" })
-        );
+        assert_eq!(body, json!({ "account": "acc", "amount": 10, "reason": "walk" }));
     }
 
     #[test]
     fn only_a_refusal_of_the_order_itself_is_one() {
         for code in [400, 422] {
-            assert!(
-                matches!(order(Ok(status(code, ""))), Err(IssuerError::Refused(_))),
-                "{code}"
-            );
+            assert!(matches!(order(Ok(status(code, ""))), Err(IssuerError::Refused(_))), "{code}");
         }
         for code in [401, 403, 404, 429] {
             assert!(
-                matches!(
-                    order(Ok(status(code, ""))),
-                    Err(IssuerError::Unavailable(_))
-                ),
+                matches!(order(Ok(status(code, ""))), Err(IssuerError::Unavailable(_))),
                 "{code}"
             );
         }
         for code in [202, 302, 408, 409, 500, 502, 503, 504] {
-            assert!(
-                matches!(order(Ok(status(code, ""))), Err(IssuerError::Unknown(_))),
-                "{code}"
-            );
+            assert!(matches!(order(Ok(status(code, ""))), Err(IssuerError::Unknown(_))), "{code}");
         }
         assert!(matches!(
             order(Err(HttpError::NotSent(String::new()))),
             Err(IssuerError::Unavailable(_))
         ));
-        assert!(matches!(
-            order(Err(HttpError::Lost(String::new()))),
-            Err(IssuerError::Unknown(_))
-        ));
+        assert!(matches!(order(Err(HttpError::Lost(String::new()))), Err(IssuerError::Unknown(_))));
     }
 
     #[test]
     fn an_answer_about_something_else_confirms_nothing() {
         let other = granted().replace("00aa", "00ab");
         for body in ["", "{}", "null", other.as_str()] {
-            assert!(
-                matches!(order(Ok(status(200, body))), Err(IssuerError::Unknown(_))),
-                "{body}"
-            );
+            assert!(matches!(order(Ok(status(200, body))), Err(IssuerError::Unknown(_))), "{body}");
         }
     }
 
@@ -263,28 +215,19 @@ mod tests {
             assert_eq!(url.as_str(), format!("http://127.0.0.1:9/api/grants/{KEY}"));
             found
         };
-        assert_eq!(
-            find(Ok(status(200, &granted()))).unwrap().unwrap().amount,
-            10
-        );
+        assert_eq!(find(Ok(status(200, &granted()))).unwrap().unwrap().amount, 10);
         assert_eq!(find(Ok(status(404, ""))), Ok(None));
         assert!(find(Ok(status(500, ""))).is_err());
         assert!(find(Err(HttpError::Lost(String::new()))).is_err());
         let cancelled = granted().replacen('{', r#"{"cancelled_at":"2026-11-23T00:00:00Z","#, 1);
-        assert_eq!(
-            find(Ok(status(200, &cancelled))).unwrap().unwrap().amount,
-            0
-        );
+        assert_eq!(find(Ok(status(200, &cancelled))).unwrap().unwrap().amount, 0);
     }
 
     #[test]
     fn a_base_without_paths_is_refused() {
         for base in ["mailto:a@b", "http://127.0.0.1/?x=1", "ftp://127.0.0.1/"] {
             let config = serde_json::from_value(json!({ "base": base, "key": "k" })).unwrap();
-            assert!(
-                CoinIssuer::new(config, issuer(Ok(status(200, ""))).1).is_err(),
-                "{base}"
-            );
+            assert!(CoinIssuer::new(config, issuer(Ok(status(200, ""))).1).is_err(), "{base}");
         }
     }
 }

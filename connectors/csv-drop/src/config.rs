@@ -118,18 +118,12 @@ impl Config {
             return wrong("batch_rows is 0".to_owned());
         }
         if !self.columns.contains_key(&self.key) {
-            return wrong(format!(
-                "the key column '{}' is not among the columns",
-                self.key
-            ));
+            return wrong(format!("the key column '{}' is not among the columns", self.key));
         }
         let mut attributes = Vec::new();
         for (header, column) in &self.columns {
             if individual_number::is_field_name(header)
-                || column
-                    .attribute
-                    .as_deref()
-                    .is_some_and(individual_number::is_field_name)
+                || column.attribute.as_deref().is_some_and(individual_number::is_field_name)
             {
                 return wrong(format!(
                     "column '{header}' is named for the individual number, which is never taken over"
@@ -151,10 +145,7 @@ impl Config {
             }
         }
         attributes.sort_unstable();
-        if attributes
-            .windows(2)
-            .any(|pair| pair.first() == pair.last())
-        {
+        if attributes.windows(2).any(|pair| pair.first() == pair.last()) {
             return wrong("two columns have the same attribute".to_owned());
         }
         Ok(())
@@ -199,10 +190,7 @@ mod tests {
     #[test]
     fn patterns() {
         let fits = |pattern: &str, name: &str| {
-            super::fits(
-                &pattern.chars().collect::<Vec<_>>(),
-                &name.chars().collect::<Vec<_>>(),
-            )
+            super::fits(&pattern.chars().collect::<Vec<_>>(), &name.chars().collect::<Vec<_>>())
         };
         for (pattern, name) in [
             ("juki*.csv", "juki.csv"),

@@ -39,11 +39,7 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn read(cursor: Option<&Cursor>) -> Result<Self, ConnectError> {
         let Some(Cursor(text)) = cursor else {
-            return Ok(Self {
-                v: 1,
-                done: BTreeMap::new(),
-                current: None,
-            });
+            return Ok(Self { v: 1, done: BTreeMap::new(), current: None });
         };
         let damaged = || {
             ConnectError::Config(

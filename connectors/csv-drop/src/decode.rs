@@ -80,9 +80,7 @@ mod tests {
 
     fn decode(bytes: &[u8], encoding: Encoding) -> String {
         let mut text = String::new();
-        Decoding::new(bytes, encoding)
-            .read_to_string(&mut text)
-            .unwrap();
+        Decoding::new(bytes, encoding).read_to_string(&mut text).unwrap();
         text
     }
 
@@ -90,20 +88,14 @@ mod tests {
     fn all_encodings_over_many_chunks() {
         let text = "住民番号,氏名\r\n0001,髙橋　花子\r\n".repeat(3_000);
         assert_eq!(decode(text.as_bytes(), Encoding::Utf8), text);
-        assert_eq!(
-            decode(format!("\u{FEFF}{text}").as_bytes(), Encoding::Utf8),
-            text
-        );
+        assert_eq!(decode(format!("\u{FEFF}{text}").as_bytes(), Encoding::Utf8), text);
         let (cp932, _, lossy) = SHIFT_JIS.encode(&text);
         assert!(!lossy);
         assert_eq!(decode(&cp932, Encoding::Cp932), text);
         let le: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(decode(&le, Encoding::Utf16Le), text);
         let be: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
-        assert_eq!(
-            decode(&[&[0xFE, 0xFF], &be[..]].concat(), Encoding::Utf16Be),
-            text
-        );
+        assert_eq!(decode(&[&[0xFE, 0xFF], &be[..]].concat(), Encoding::Utf16Be), text);
     }
 
     #[test]

@@ -17,16 +17,9 @@ pub(crate) struct Entities {
 
 impl Entities {
     pub(crate) fn new(config: &Config) -> Self {
-        let term = config
-            .entity_type
-            .rsplit(['/', '#', ':'])
-            .next()
-            .unwrap_or(&config.entity_type);
+        let term = config.entity_type.rsplit(['/', '#', ':']).next().unwrap_or(&config.entity_type);
         Self {
-            key: hmac::Key::new(
-                hmac::HMAC_SHA256,
-                config.id_secret.expose_secret().as_bytes(),
-            ),
+            key: hmac::Key::new(hmac::HMAC_SHA256, config.id_secret.expose_secret().as_bytes()),
             connector: config.name.clone(),
             urn: format!("urn:ngsi-ld:{term}:"),
             iri: Context::core().expand(&config.entity_type).into_owned(),

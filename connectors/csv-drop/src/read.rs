@@ -61,10 +61,7 @@ fn advance(
 
 fn reader(path: &Path, encoding: Encoding) -> io::Result<Reader<Decoding<File>>> {
     let file = Decoding::new(File::open(path)?, encoding);
-    Ok(ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(file))
+    Ok(ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file))
 }
 
 impl Open {
@@ -108,8 +105,7 @@ impl Open {
     pub(crate) fn skip(&mut self, rows: u64, entities: &Entities) -> io::Result<()> {
         while self.rows < rows && self.next()? {
             if self.layout.row(&self.record, 0).is_ok() {
-                self.seen
-                    .insert(entities.name(self.layout.key(&self.record)));
+                self.seen.insert(entities.name(self.layout.key(&self.record)));
             }
         }
         Ok(())
@@ -155,14 +151,8 @@ impl Open {
             let entity = entities
                 .entity(name, &values, now)
                 .map_err(|error| io::Error::other(error.detail))?;
-            row.warnings
-                .into_iter()
-                .for_each(|warning| report.warn(warning));
-            items.push(Item {
-                entity,
-                input: self.name.clone(),
-                line,
-            });
+            row.warnings.into_iter().for_each(|warning| report.warn(warning));
+            items.push(Item { entity, input: self.name.clone(), line });
         }
         Ok(true)
     }

@@ -45,20 +45,14 @@ impl Layout {
     ) -> Result<Self, Box<Refusal>> {
         let headers: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
         let refuse = |rule, column: &str| Box::new(refusal(input, 1, Some(column), rule));
-        if let Some(name) = headers
-            .iter()
-            .find(|name| individual_number::is_field_name(name))
-        {
+        if let Some(name) = headers.iter().find(|name| individual_number::is_field_name(name)) {
             return Err(refuse("individual-number-column", name));
         }
         let context = Context::core();
         let mut fields = Vec::new();
         let mut key_at = None;
         for (name, column) in &config.columns {
-            let mut found = headers
-                .iter()
-                .enumerate()
-                .filter(|(_, header)| *header == name);
+            let mut found = headers.iter().enumerate().filter(|(_, header)| *header == name);
             let Some((at, _)) = found.next() else {
                 if column.kind == Kind::Ignore {
                     continue;
@@ -83,12 +77,7 @@ impl Layout {
             }
         }
         let key_at = key_at.ok_or_else(|| refuse("column-missing", &config.key))?;
-        Ok(Self {
-            input: input.to_owned(),
-            headers,
-            key_at,
-            fields,
-        })
+        Ok(Self { input: input.to_owned(), headers, key_at, fields })
     }
 
     /// The attribute behind [`Row::values`].
@@ -102,12 +91,7 @@ impl Layout {
     }
 
     pub(crate) fn refuse_key(&self, line: u64, rule: &str) -> Refusal {
-        refusal(
-            &self.input,
-            line,
-            self.headers.get(self.key_at).map(String::as_str),
-            rule,
-        )
+        refusal(&self.input, line, self.headers.get(self.key_at).map(String::as_str), rule)
     }
 
     /// Reads a row, or says everything that is wrong with it.
@@ -119,12 +103,7 @@ impl Layout {
         // Wherever it stands, in a column that is taken over or not: such a row is not touched further.
         for (value, header) in record.iter().zip(&self.headers) {
             if individual_number::is_in(value) {
-                wrong.push(refusal(
-                    &self.input,
-                    line,
-                    Some(header),
-                    "individual-number",
-                ));
+                wrong.push(refusal(&self.input, line, Some(header), "individual-number"));
             }
         }
         let key = self.key(record).to_owned();
@@ -149,15 +128,7 @@ impl Layout {
                 warnings.push(note("character-replaced"));
             }
         }
-        if wrong.is_empty() {
-            Ok(Row {
-                key,
-                values,
-                warnings,
-            })
-        } else {
-            Err(wrong)
-        }
+        if wrong.is_empty() { Ok(Row { key, values, warnings }) } else { Err(wrong) }
     }
 }
 
@@ -173,12 +144,10 @@ impl Field {
         }
         match self.kind {
             Kind::Text => Ok(Some(raw.to_owned())),
-            Kind::Date => parse_date(trimmed)
-                .map(|date| Some(date.to_string()))
-                .map_err(DateRefusal::rule),
-            Kind::Gender => gender(trimmed)
-                .map(|word| Some(word.to_owned()))
-                .ok_or("gender"),
+            Kind::Date => {
+                parse_date(trimmed).map(|date| Some(date.to_string())).map_err(DateRefusal::rule)
+            }
+            Kind::Gender => gender(trimmed).map(|word| Some(word.to_owned())).ok_or("gender"),
             Kind::Code => self.codes.get(trimmed).cloned().map(Some).ok_or("code"),
             Kind::Ignore => Ok(None),
         }
@@ -216,10 +185,7 @@ pub(crate) fn refusal(input: &str, line: u64, column: Option<&str>, rule: &str) 
         line,
         column: column.map(str::to_owned),
         rule: rule.to_owned(),
-        remedy: Text {
-            ja: ja.to_owned(),
-            en: en.to_owned(),
-        },
+        remedy: Text { ja: ja.to_owned(), en: en.to_owned() },
     }
 }
 
@@ -237,18 +203,16 @@ fn remedy(rule: &str) -> (&'static str, &'static str) {
             "必要な列がありません。見出し行を確認してください",
             "a needed column is missing; check the header line",
         ),
-        "column-twice" => (
-            "同じ見出しの列が2つあります",
-            "two columns have this header; remove one",
-        ),
+        "column-twice" => {
+            ("同じ見出しの列が2つあります", "two columns have this header; remove one")
+        }
         "columns" => (
             "列の数が見出しと違います。区切りと引用符を確認してください",
             "the row has not as many fields as the header; check commas and quotes",
         ),
-        "key-missing" => (
-            "記録を特定する番号がありません",
-            "the number that names the record is missing",
-        ),
+        "key-missing" => {
+            ("記録を特定する番号がありません", "the number that names the record is missing")
+        }
         "key-twice" => (
             "同じ番号の行がすでにあります。最初の行だけを取り込みました",
             "an earlier row has the same number; only the first was taken over",
@@ -262,10 +226,9 @@ fn remedy(rule: &str) -> (&'static str, &'static str) {
             "読み取れない文字があります。文字コードを確認してください",
             "a character cannot be decoded; check the file's encoding",
         ),
-        "character-control" => (
-            "制御文字が含まれています",
-            "a control character is in it; remove it",
-        ),
+        "character-control" => {
+            ("制御文字が含まれています", "a control character is in it; remove it")
+        }
         "character-replaced" => (
             "「〓」があります。元の文字を確認してください",
             "a replacement mark is in it; look up the right character",
@@ -274,14 +237,10 @@ fn remedy(rule: &str) -> (&'static str, &'static str) {
             "日付の書き方が読み取れません。例: 昭和60年3月15日、1985-03-15",
             "the date cannot be read; write it like 昭和60年3月15日 or 1985-03-15",
         ),
-        "date-impossible" => (
-            "存在しない日付です",
-            "there is no such day; correct the date",
-        ),
-        "date-outside-era" => (
-            "元号と年が合いません",
-            "the era does not have this day; correct era or year",
-        ),
+        "date-impossible" => ("存在しない日付です", "there is no such day; correct the date"),
+        "date-outside-era" => {
+            ("元号と年が合いません", "the era does not have this day; correct era or year")
+        }
         "date-old-calendar" => (
             "明治5年以前の日付は西暦で入力してください",
             "write dates before 1873 in the common calendar",

@@ -51,11 +51,9 @@ pub(crate) fn scan(mut file: impl Read, wanted: Encoding) -> io::Result<Scanned>
         ([0xFF, 0xFE, _], _) => Some(Encoding::Utf16Le),
         ([0xFE, 0xFF, _], _) => Some(Encoding::Utf16Be),
         // The commas and line ends of UTF-16 have one zero byte each; other text has none.
-        (_, [even, odd]) if even + odd > 0 => Some(if odd > even {
-            Encoding::Utf16Le
-        } else {
-            Encoding::Utf16Be
-        }),
+        (_, [even, odd]) if even + odd > 0 => {
+            Some(if odd > even { Encoding::Utf16Le } else { Encoding::Utf16Be })
+        }
         _ => {
             let (encoding, errors) = if utf8.count <= cp932.count {
                 (Encoding::Utf8, utf8.count)
@@ -70,10 +68,7 @@ pub(crate) fn scan(mut file: impl Read, wanted: Encoding) -> io::Result<Scanned>
         .as_ref()
         .iter()
         .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    Ok(Scanned {
-        digest,
-        encoding: found,
-    })
+    Ok(Scanned { digest, encoding: found })
 }
 
 /// Counts what a decoder cannot decode.
@@ -85,18 +80,13 @@ struct Errors {
 
 impl Errors {
     fn new(decoder: Decoder) -> Self {
-        Self {
-            decoder,
-            text: vec![0; 16 * 1024],
-            count: 0,
-        }
+        Self { decoder, text: vec![0; 16 * 1024], count: 0 }
     }
 
     fn feed(&mut self, mut bytes: &[u8], last: bool) {
         loop {
             let (result, read, _) =
-                self.decoder
-                    .decode_to_utf8_without_replacement(bytes, &mut self.text, last);
+                self.decoder.decode_to_utf8_without_replacement(bytes, &mut self.text, last);
             bytes = bytes.get(read..).unwrap_or_default();
             match result {
                 DecoderResult::InputEmpty => return,
@@ -120,20 +110,14 @@ mod tests {
         let text = "住民番号,氏名\r\n0001,髙橋　花子\r\n0002,都農　太郎\r\n";
         let cp932 = SHIFT_JIS.encode(text).0.into_owned();
         assert_eq!(found(text.as_bytes()), Some(Encoding::Utf8));
-        assert_eq!(
-            found(format!("\u{FEFF}{text}").as_bytes()),
-            Some(Encoding::Utf8)
-        );
+        assert_eq!(found(format!("\u{FEFF}{text}").as_bytes()), Some(Encoding::Utf8));
         assert_eq!(found(b"a,b\r\n1,2\r\n"), Some(Encoding::Utf8));
         assert_eq!(found(&cp932), Some(Encoding::Cp932));
         let le: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let be: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
         assert_eq!(found(&le), Some(Encoding::Utf16Le));
         assert_eq!(found(&be), Some(Encoding::Utf16Be));
-        assert_eq!(
-            found(&[&[0xFF, 0xFE], &le[..]].concat()),
-            Some(Encoding::Utf16Le)
-        );
+        assert_eq!(found(&[&[0xFF, 0xFE], &le[..]].concat()), Some(Encoding::Utf16Le));
     }
 
     #[test]

@@ -24,9 +24,7 @@ pub struct CsvDrop {
 
 impl std::fmt::Debug for CsvDrop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CsvDrop")
-            .field("manifest", &self.manifest)
-            .finish_non_exhaustive()
+        f.debug_struct("CsvDrop").field("manifest", &self.manifest).finish_non_exhaustive()
     }
 }
 
@@ -49,16 +47,8 @@ impl CsvDrop {
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
         config.check()?;
         let (manifest, entities) = (config.manifest(), Entities::new(&config));
-        let folder = Folder {
-            config,
-            entities,
-            clock,
-            open: None,
-        };
-        Ok(Self {
-            manifest,
-            folder: Arc::new(Mutex::new(folder)),
-        })
+        let folder = Folder { config, entities, clock, open: None };
+        Ok(Self { manifest, folder: Arc::new(Mutex::new(folder)) })
     }
 }
 
@@ -71,12 +61,7 @@ impl Source for CsvDrop {
     async fn poll(&mut self, cursor: Option<&Cursor>) -> Result<Batch, ConnectError> {
         let progress = Progress::read(cursor)?;
         let folder = Arc::clone(&self.folder);
-        let work = move || {
-            folder
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .poll(progress)
-        };
+        let work = move || folder.lock().unwrap_or_else(PoisonError::into_inner).poll(progress);
         let lost = |_| ConnectError::Unavailable("reading the folder was cut off".to_owned());
         tokio::task::spawn_blocking(work).await.map_err(lost)?
     }
@@ -88,10 +73,7 @@ impl Source for CsvDrop {
 }
 
 fn unreadable(error: &io::Error) -> ConnectError {
-    ConnectError::Unavailable(format!(
-        "a file or the folder cannot be read: {}",
-        error.kind()
-    ))
+    ConnectError::Unavailable(format!("a file or the folder cannot be read: {}", error.kind()))
 }
 
 impl Folder {
@@ -104,12 +86,7 @@ impl Folder {
             self.open = None;
         }
         let more = worked.map_err(|error| unreadable(&error))?;
-        Ok(Batch {
-            items,
-            report,
-            cursor: progress.write()?,
-            more,
-        })
+        Ok(Batch { items, report, cursor: progress.write()?, more })
     }
 
     /// Reads one batch of the file under way, or of the next one; `false` when there is none.
@@ -137,9 +114,7 @@ impl Folder {
             });
         } else {
             progress.done.insert(open.name.clone(), open.stamp.clone());
-            progress
-                .done
-                .retain(|name, _| listed.iter().any(|file| file.name == *name));
+            progress.done.retain(|name, _| listed.iter().any(|file| file.name == *name));
             progress.current = None;
             self.open = None;
         }
@@ -163,9 +138,7 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             other => other?,
         };
-        let Some(encoding) = scanned
-            .encoding
-            .filter(|_| scanned.digest == current.stamp.digest)
+        let Some(encoding) = scanned.encoding.filter(|_| scanned.digest == current.stamp.digest)
         else {
             return Ok(false);
         };
@@ -194,11 +167,7 @@ impl Folder {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 other => other?,
             };
-            let stamp = Stamp {
-                modified: file.modified,
-                size: file.size,
-                digest: scanned.digest,
-            };
+            let stamp = Stamp { modified: file.modified, size: file.size, digest: scanned.digest };
             if done.is_some_and(|done| done.digest == stamp.digest) {
                 // Touched, not changed.
                 progress.done.insert(file.name.clone(), stamp);
@@ -221,10 +190,7 @@ impl Folder {
     }
 
     fn scan(&self, name: &str) -> io::Result<Scanned> {
-        scan(
-            File::open(self.config.folder.join(name))?,
-            self.config.encoding,
-        )
+        scan(File::open(self.config.folder.join(name))?, self.config.encoding)
     }
 
     /// The files of the pattern, the oldest first. Links and folders are left alone.
@@ -242,16 +208,9 @@ impl Folder {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 other => other?,
             };
-            let since = metadata
-                .modified()?
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default();
+            let since = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
             let modified = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
-            files.push(Listed {
-                name,
-                modified,
-                size: metadata.len(),
-            });
+            files.push(Listed { name, modified, size: metadata.len() });
         }
         files.sort_unstable_by(|a, b| (a.modified, &a.name).cmp(&(b.modified, &b.name)));
         Ok(files)

@@ -84,11 +84,7 @@ pub fn parse_date(text: &str) -> Result<NaiveDate, DateRefusal> {
     if ["不詳", "不明"].iter().any(|word| text.contains(word)) {
         return Err(DateRefusal::Unknown);
     }
-    let plain: String = text
-        .chars()
-        .map(narrow)
-        .filter(|c| !c.is_whitespace())
-        .collect();
+    let plain: String = text.chars().map(narrow).filter(|c| !c.is_whitespace()).collect();
     let (era, rest) = split_era(&plain);
     let [year, month, day] = numbers(rest, era.is_some()).ok_or(DateRefusal::Form)?;
     let Some(era) = era else {
@@ -146,10 +142,7 @@ fn numbers(text: &str, era: bool) -> Option<[u32; 3]> {
     let (year, month, day) = if let Some((year, rest)) = text.split_once('年') {
         let (month, rest) = rest.split_once('月')?;
         (year, month, rest.strip_suffix('日')?)
-    } else if let Some(mark) = ['-', '/', '.']
-        .into_iter()
-        .find(|mark| text.contains(*mark))
-    {
+    } else if let Some(mark) = ['-', '/', '.'].into_iter().find(|mark| text.contains(*mark)) {
         let mut parts = text.split(mark);
         let found = (parts.next()?, parts.next()?, parts.next()?);
         if parts.next().is_some() {
@@ -169,11 +162,7 @@ fn numbers(text: &str, era: bool) -> Option<[u32; 3]> {
         fits.then(|| digits.parse().ok()).flatten()
     };
     // 元年 is the first year of an era.
-    let year = if era && year == "元" {
-        Some(1)
-    } else {
-        number(year, year_digits)
-    };
+    let year = if era && year == "元" { Some(1) } else { number(year, year_digits) };
     Some([year?, number(month, 1..=2)?, number(day, 1..=2)?])
 }
 
@@ -211,11 +200,7 @@ mod tests {
             (" 昭和 60年 3月 15日 ", "1985-03-15"),
             ("令和6年2月29日", "2024-02-29"),
         ] {
-            assert_eq!(
-                parse_date(text).map(|date| date.to_string()),
-                Ok(iso.to_owned()),
-                "{text}"
-            );
+            assert_eq!(parse_date(text).map(|date| date.to_string()), Ok(iso.to_owned()), "{text}");
         }
     }
 

@@ -57,11 +57,7 @@ impl Platform for Town {
             let value = |a: &tsunagu_ngsi_ld::Attribute| {
                 serde_json::from_str::<String>(a.instances[0].value.get()).unwrap()
             };
-            let attributes = entity
-                .attributes
-                .iter()
-                .map(|a| (term(&a.name), value(a)))
-                .collect();
+            let attributes = entity.attributes.iter().map(|a| (term(&a.name), value(a))).collect();
             self.writes.fetch_add(1, Ordering::SeqCst);
             let before = self.kept.lock().unwrap().insert(entity.id, attributes);
             out.push(Ok(if before.is_some() {
@@ -87,9 +83,7 @@ fn tenant() -> TenantId {
 
 impl World {
     fn new() -> Self {
-        let clock = Arc::new(ManualClock::at(
-            DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
-        ));
+        let clock = Arc::new(ManualClock::at(DateTime::from_timestamp(1_790_000_000, 0).unwrap()));
         Self {
             folder: tempfile::tempdir().unwrap(),
             store: Arc::default(),
@@ -114,10 +108,7 @@ impl World {
                 "異動区分": { "attribute": "status", "kind": "code", "codes": { "転入": "resident", "出生": "resident", "転出": "moved-out", "死亡": "deceased" } }
             }
         });
-        config
-            .as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         config
     }
 
@@ -161,12 +152,7 @@ fn good(n: usize) -> String {
 }
 
 fn findings(report: &RunReport) -> Vec<(u64, Option<&str>, &str)> {
-    report
-        .rows
-        .refused
-        .iter()
-        .map(|r| (r.line, r.column.as_deref(), r.rule.as_str()))
-        .collect()
+    report.rows.refused.iter().map(|r| (r.line, r.column.as_deref(), r.rule.as_str())).collect()
 }
 
 #[tokio::test]
@@ -174,37 +160,16 @@ async fn a_row_becomes_a_record_whose_id_tells_nothing() {
     let world = World::new();
     world.drop_file("juki.csv", format!("{HEADER}{}", good(7)).as_bytes());
     let report = world.run().await;
-    assert_eq!(
-        (
-            report.created,
-            report.rows.accepted,
-            report.rows.refused_count
-        ),
-        (1, 1, 0)
-    );
-    let id = world
-        .town
-        .kept
-        .lock()
-        .unwrap()
-        .keys()
-        .next()
-        .unwrap()
-        .clone();
+    assert_eq!((report.created, report.rows.accepted, report.rows.refused_count), (1, 1, 0));
+    let id = world.town.kept.lock().unwrap().keys().next().unwrap().clone();
     let uuid = id.strip_prefix("urn:ngsi-ld:ResidentRecord:").unwrap();
     assert_eq!(uuid.len(), 36);
     assert!(!id.contains("0000000007"));
     let record = world.one();
-    assert_eq!(
-        record["municipalNumber"], "0000000007",
-        "leading zeros stay"
-    );
+    assert_eq!(record["municipalNumber"], "0000000007", "leading zeros stay");
     assert_eq!(record["name"], "都農　花子7");
     assert_eq!(record["birthDate"], "1985-03-15");
-    assert_eq!(
-        (record["gender"].as_str(), record["status"].as_str()),
-        ("female", "resident")
-    );
+    assert_eq!((record["gender"].as_str(), record["status"].as_str()), ("female", "resident"));
     assert!(!record.contains_key("備考"));
 
     // Another secret, another id.
@@ -268,11 +233,7 @@ async fn names_are_stored_as_written() {
 #[tokio::test]
 async fn bad_rows_are_refused_with_their_place_and_never_their_value() {
     let world = World::new();
-    let bad = |from: &str, to: &str| {
-        good(9)
-            .replace("0000000009", "0000009999")
-            .replace(from, to)
-    };
+    let bad = |from: &str, to: &str| good(9).replace("0000000009", "0000009999").replace(from, to);
     let text = [
         HEADER.to_owned(),
         good(1),
@@ -309,31 +270,15 @@ async fn bad_rows_are_refused_with_their_place_and_never_their_value() {
     );
     assert_eq!((report.rows.accepted, report.rows.refused_count), (2, 10));
     let told = serde_json::to_string(&report).unwrap();
-    for value in [
-        "123456789018",
-        "平成3年2月30日",
-        "昭和70年",
-        "転籍",
-        "0000009999",
-        "花枝",
-    ] {
+    for value in ["123456789018", "平成3年2月30日", "昭和70年", "転籍", "0000009999", "花枝"]
+    {
         assert!(!told.contains(value), "{value}");
     }
     for refusal in &report.rows.refused {
-        assert!(
-            refusal.remedy.ja.len() > 6 && refusal.remedy.en.len() > 10,
-            "{}",
-            refusal.rule
-        );
+        assert!(refusal.remedy.ja.len() > 6 && refusal.remedy.en.len() > 10, "{}", refusal.rule);
     }
-    let names: Vec<String> = world
-        .town
-        .kept
-        .lock()
-        .unwrap()
-        .values()
-        .map(|record| record["name"].clone())
-        .collect();
+    let names: Vec<String> =
+        world.town.kept.lock().unwrap().values().map(|record| record["name"].clone()).collect();
     assert!(names.contains(&"都農　花子1".to_owned()) && names.contains(&"都農　花子2".to_owned()));
 }
 
@@ -342,10 +287,7 @@ async fn a_private_use_byte_of_cp932_is_found() {
     let world = World::new();
     let mut file = SHIFT_JIS.encode(HEADER).0.into_owned();
     file.extend(SHIFT_JIS.encode(&good(1)).0.iter());
-    let row = SHIFT_JIS
-        .encode(&good(2).replace("花子2", "!"))
-        .0
-        .into_owned();
+    let row = SHIFT_JIS.encode(&good(2).replace("花子2", "!")).0.into_owned();
     let at = row.iter().position(|byte| *byte == b'!').unwrap();
     file.extend([&row[..at], &[0xF0, 0x40], &row[at + 1..]].concat());
     world.drop_file("juki.csv", &file);
@@ -370,20 +312,14 @@ async fn lines_are_those_of_an_editor() {
     for text in [text.clone(), text.replace("\r\n", "\n")] {
         let world = World::new();
         world.drop_file("juki.csv", text.as_bytes());
-        assert_eq!(
-            findings(&world.run().await),
-            [(5, Some("生年月日"), "date-form")]
-        );
+        assert_eq!(findings(&world.run().await), [(5, Some("生年月日"), "date-form")]);
     }
 }
 
 #[tokio::test]
 async fn warnings_do_not_stop_a_row() {
     let world = World::new();
-    world.drop_file(
-        "juki.csv",
-        format!("{HEADER}{}", good(1).replace("花子1", "〓子")).as_bytes(),
-    );
+    world.drop_file("juki.csv", format!("{HEADER}{}", good(1).replace("花子1", "〓子")).as_bytes());
     let report = world.run().await;
     assert_eq!((report.rows.accepted, report.rows.warning_count), (1, 1));
     assert_eq!(report.rows.warnings[0].rule, "character-replaced");
@@ -404,47 +340,26 @@ async fn files_that_cannot_be_right_are_refused_whole() {
             format!("{HEADER}{}", good(1)).replace("生年月日", "誕生日"),
             (1, Some("生年月日"), "column-missing"),
         ),
-        (
-            format!("{HEADER}{}", good(1)).replace("備考", "氏名"),
-            (1, Some("氏名"), "column-twice"),
-        ),
+        (format!("{HEADER}{}", good(1)).replace("備考", "氏名"), (1, Some("氏名"), "column-twice")),
         (String::new(), (0, None, "empty")),
-        (
-            "\u{0}\u{FFFD}".repeat(9),
-            (1, Some("住民番号"), "column-missing"),
-        ),
+        ("\u{0}\u{FFFD}".repeat(9), (1, Some("住民番号"), "column-missing")),
     ] {
         let world = World::new();
         world.drop_file("juki.csv", text.as_bytes());
         let report = world.run().await;
-        assert_eq!(
-            findings(&report).first().map(|f| f.2),
-            Some(finding.2),
-            "{text}"
-        );
+        assert_eq!(findings(&report).first().map(|f| f.2), Some(finding.2), "{text}");
         if finding.2 != "column-missing" || text.contains('誕') {
             assert_eq!(findings(&report), [finding]);
         }
         assert!(world.town.kept.lock().unwrap().is_empty());
-        assert!(
-            world.runner().run_once().await.unwrap().is_none(),
-            "told once"
-        );
+        assert!(world.runner().run_once().await.unwrap().is_none(), "told once");
     }
     let world = World::new();
     world.drop_file("juki.csv", &[0xFF; 500]);
     assert_eq!(findings(&world.run().await), [(0, None, "encoding")]);
     let world = World::new();
-    world.drop_file(
-        "juki.csv",
-        format!("{HEADER}{}{}", good(1), good(2)).as_bytes(),
-    );
-    let report = world
-        .runner_with(&json!({ "min_rows": 3 }))
-        .run_once()
-        .await
-        .unwrap()
-        .unwrap();
+    world.drop_file("juki.csv", format!("{HEADER}{}{}", good(1), good(2)).as_bytes());
+    let report = world.runner_with(&json!({ "min_rows": 3 })).run_once().await.unwrap().unwrap();
     assert_eq!(findings(&report), [(0, None, "rows-too-few")]);
 }
 
@@ -452,10 +367,7 @@ async fn files_that_cannot_be_right_are_refused_whole() {
 async fn what_has_not_changed_is_not_written_again() {
     let world = World::new();
     let rows: Vec<String> = (1..=10).map(good).collect();
-    world.drop_file(
-        "juki-1.csv",
-        format!("{HEADER}{}", rows.concat()).as_bytes(),
-    );
+    world.drop_file("juki-1.csv", format!("{HEADER}{}", rows.concat()).as_bytes());
     let mut runner = world.runner();
     assert_eq!(runner.run_once().await.unwrap().unwrap().created, 10);
     assert!(runner.run_once().await.unwrap().is_none(), "nothing new");
@@ -465,12 +377,7 @@ async fn what_has_not_changed_is_not_written_again() {
     world.drop_file("juki-2.csv", format!("{HEADER}{later}").as_bytes());
     let report = runner.run_once().await.unwrap().unwrap();
     assert_eq!(
-        (
-            report.created,
-            report.updated,
-            report.unchanged,
-            report.rows.accepted
-        ),
+        (report.created, report.updated, report.unchanged, report.rows.accepted),
         (1, 1, 9, 11)
     );
     assert_eq!(world.town.writes.load(Ordering::SeqCst), 12);
@@ -502,11 +409,7 @@ async fn cut_off_anywhere_and_begun_again_it_ends_the_same() {
         *world.town.up_for.lock().unwrap() = None;
         // A new process: a new connector and runner over what is on disk.
         while world.runner().run_once().await.unwrap().is_some() {}
-        assert_eq!(
-            *world.town.kept.lock().unwrap(),
-            *whole.town.kept.lock().unwrap(),
-            "{cut}"
-        );
+        assert_eq!(*world.town.kept.lock().unwrap(), *whole.town.kept.lock().unwrap(), "{cut}");
         assert!(world.runner().run_once().await.unwrap().is_none());
         let connectors = Connectors::new(
             Arc::<MemoryStore>::clone(&world.store),
@@ -517,12 +420,7 @@ async fn cut_off_anywhere_and_begun_again_it_ends_the_same() {
         let refused: u64 = runs.iter().map(|run| run.rows.refused_count).sum();
         assert_eq!(refused, 1, "the refusal is told once, {cut}");
         assert_eq!(connectors.runs(&tenant(), "other").await.unwrap(), None);
-        assert_eq!(
-            connectors.list(&tenant()).await.unwrap()[0]
-                .last_run
-                .as_ref(),
-            runs.first()
-        );
+        assert_eq!(connectors.list(&tenant()).await.unwrap()[0].last_run.as_ref(), runs.first());
     }
 }
 
@@ -530,11 +428,7 @@ async fn cut_off_anywhere_and_begun_again_it_ends_the_same() {
 async fn other_files_links_and_folders_are_left_alone() {
     let world = World::new();
     let outside = tempfile::tempdir().unwrap();
-    fs::write(
-        outside.path().join("secret.csv"),
-        format!("{HEADER}{}", good(1)),
-    )
-    .unwrap();
+    fs::write(outside.path().join("secret.csv"), format!("{HEADER}{}", good(1))).unwrap();
     std::os::unix::fs::symlink(
         outside.path().join("secret.csv"),
         world.folder.path().join("juki-link.csv"),
@@ -552,11 +446,9 @@ async fn a_missing_folder_is_an_error_that_says_so() {
     let mut runner = world.runner_with(&json!({ "folder": gone }));
     let error = runner.run_once().await.unwrap_err();
     assert!(error.to_string().contains("cannot be read"));
-    let list = Connectors::new(
-        Arc::<MemoryStore>::clone(&world.store),
-        vec![runner.manifest().clone()],
-    )
-    .unwrap();
+    let list =
+        Connectors::new(Arc::<MemoryStore>::clone(&world.store), vec![runner.manifest().clone()])
+            .unwrap();
     let runs = list.runs(&tenant(), "juki").await.unwrap().unwrap();
     assert!(runs[0].error.as_deref().unwrap().contains("cannot be read"));
 }

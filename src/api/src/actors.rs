@@ -60,11 +60,7 @@ impl SessionCaller {
             let detail = "your own data is shown at assurance level 2 or higher; log in again";
             return Err(Failure::new(ProblemCode::StepUpRequired, detail));
         }
-        Ok(Self {
-            tenant,
-            session,
-            request_id: request_id::of(request),
-        })
+        Ok(Self { tenant, session, request_id: request_id::of(request) })
     }
 
     /// Refuses a change that another site's page made the browser send: it needs our own `Origin`, or the session's secret.
@@ -119,11 +115,7 @@ impl ClientCaller {
         let token = verified(gateway, token).await?;
         let client = gateway.clients.policy(&token.tenant, &token.client).await?;
         let client = client.ok_or_else(|| {
-            unauthorized(
-                gateway,
-                "invalid_token",
-                "the client of this token is suspended or gone",
-            )
+            unauthorized(gateway, "invalid_token", "the client of this token is suspended or gone")
         })?;
         Ok(Self {
             tenant: token.tenant.clone(),
@@ -135,25 +127,14 @@ impl ClientCaller {
 
     /// The person as this client knows them.
     pub(crate) fn outward(&self, subject: TsunoId) -> TsunoId {
-        self.client
-            .sector
-            .as_ref()
-            .map_or(subject, |cipher| cipher.outward(subject))
+        self.client.sector.as_ref().map_or(subject, |cipher| cipher.outward(subject))
     }
 
     /// The record of the client reading records about these people.
     pub(crate) fn reads(&self, gateway: &Gateway, what: &str, subjects: Vec<TsunoId>) -> Access {
         let actor = format!("client:{}", self.client.id);
         let count = subjects.len();
-        read(
-            gateway,
-            &self.request_id,
-            actor,
-            subjects,
-            what,
-            "own-consents",
-            count,
-        )
+        read(gateway, &self.request_id, actor, subjects, what, "own-consents", count)
     }
 }
 
@@ -167,9 +148,7 @@ impl Party {
     /// A token decides when there is one, else the session.
     pub(crate) async fn of(gateway: &Gateway, request: &HttpRequest) -> Result<Self, Failure> {
         match bearer(gateway, request)? {
-            Some(token) => Ok(Self::Client(
-                ClientCaller::of(gateway, request, token).await?,
-            )),
+            Some(token) => Ok(Self::Client(ClientCaller::of(gateway, request, token).await?)),
             None => Ok(Self::Resident(SessionCaller::of(gateway, request).await?)),
         }
     }
@@ -187,9 +166,7 @@ impl Party {
             Self::Resident(caller) => consent.subject == caller.subject(),
             Self::Client(caller) => {
                 consent.client == caller.client.id
-                    && caller
-                        .subject
-                        .is_none_or(|subject| subject == consent.subject)
+                    && caller.subject.is_none_or(|subject| subject == consent.subject)
             }
         }
     }
@@ -258,10 +235,7 @@ pub(crate) struct Staff {
 /// Staff of the town hall: a client whose token has the scope [`STAFF_SCOPE`].
 pub(crate) async fn staff(gateway: &Gateway, request: &HttpRequest) -> Result<Staff, Failure> {
     let token = scoped(gateway, request, STAFF_SCOPE).await?;
-    Ok(Staff {
-        tenant: token.tenant.clone(),
-        client: token.client.clone(),
-    })
+    Ok(Staff { tenant: token.tenant.clone(), client: token.client.clone() })
 }
 
 /// A live token of an active client on its own behalf with this scope; another is a 403, none a 401.
@@ -271,19 +245,11 @@ async fn scoped(
     scope: &str,
 ) -> Result<Arc<AccessToken>, Failure> {
     let token = bearer(gateway, request)?.ok_or_else(|| {
-        unauthorized(
-            gateway,
-            "",
-            &format!("this needs an access token with the scope '{scope}'"),
-        )
+        unauthorized(gateway, "", &format!("this needs an access token with the scope '{scope}'"))
     })?;
     let token = verified(gateway, token).await?;
     // A suspended client has no policy; its token may still be alive.
-    let active = gateway
-        .clients
-        .policy(&token.tenant, &token.client)
-        .await?
-        .is_some();
+    let active = gateway.clients.policy(&token.tenant, &token.client).await?.is_some();
     if !(active && token.subject.is_none() && token.has_scope(scope)) {
         let detail = format!("this needs a client's own token with the scope '{scope}'");
         return Err(Failure::new(ProblemCode::Forbidden, detail));

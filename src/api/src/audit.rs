@@ -20,19 +20,10 @@ use crate::resource::resource;
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
     cfg.service(
         web::scope("/audit/v1")
-            .service(resource(
-                "/checkpoint",
-                [(Method::GET, web::get().to(checkpoint))],
-            ))
-            .service(resource(
-                "/entries",
-                [(Method::GET, web::get().to(entries))],
-            ))
+            .service(resource("/checkpoint", [(Method::GET, web::get().to(checkpoint))]))
+            .service(resource("/entries", [(Method::GET, web::get().to(entries))]))
             .service(resource("/proof", [(Method::GET, web::get().to(proof))]))
-            .service(resource(
-                "/tile/{path:.*}",
-                [(Method::GET, web::get().to(tile))],
-            )),
+            .service(resource("/tile/{path:.*}", [(Method::GET, web::get().to(tile))])),
     );
 }
 

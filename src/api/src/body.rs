@@ -44,10 +44,7 @@ impl FromRequest for Capped {
             let mut body = web::BytesMut::with_capacity(declared.unwrap_or(0));
             while let Some(chunk) = payload.next().await {
                 let chunk = chunk.map_err(|_| {
-                    Failure::new(
-                        ProblemCode::InvalidRequest,
-                        "the body ended before it was whole",
-                    )
+                    Failure::new(ProblemCode::InvalidRequest, "the body ended before it was whole")
                 })?;
                 if body.len() + chunk.len() > limit {
                     return Err(too_large(limit));
@@ -69,10 +66,7 @@ fn too_large(limit: usize) -> Failure {
 impl Capped {
     /// The body as one strict JSON document: UTF-8, no duplicate names, bounded depth.
     pub(crate) fn json(&self, max_depth: usize) -> Result<&str, Failure> {
-        let limits = Limits {
-            max_depth,
-            max_bytes: usize::MAX,
-        };
+        let limits = Limits { max_depth, max_bytes: usize::MAX };
         Ok(check(&self.0, &limits)?)
     }
 }

@@ -30,20 +30,14 @@ pub(crate) struct Caller {
 impl Caller {
     /// The request, for the broker.
     pub(crate) fn request(&self) -> Request<'_> {
-        Request {
-            view: &self.view,
-            id: &self.request_id,
-        }
+        Request { view: &self.view, id: &self.request_id }
     }
 
     /// Decides what an HTTP request may see and do.
     pub(crate) async fn of(gateway: &Gateway, request: &HttpRequest) -> Result<Self, Failure> {
         let tenant_header = header_text(request, TENANT_HEADER)?;
         let purpose = header_text(request, PURPOSE_HEADER)?;
-        let named = tenant_header
-            .as_deref()
-            .map(|name| tenant(gateway, name))
-            .transpose()?;
+        let named = tenant_header.as_deref().map(|name| tenant(gateway, name)).transpose()?;
         let view = match bearer(gateway, request)? {
             None => anonymous(gateway, request, named)?,
             Some(token) => {
@@ -57,11 +51,7 @@ impl Caller {
                 view_of(gateway, &token, purpose.as_deref()).await?
             }
         };
-        Ok(Self {
-            view,
-            request_id: request_id::of(request),
-            tenant_header,
-        })
+        Ok(Self { view, request_id: request_id::of(request), tenant_header })
     }
 }
 
@@ -74,23 +64,16 @@ pub(crate) fn header_text(request: &HttpRequest, name: &str) -> Result<Option<St
     let text = value.to_str().ok().filter(|_| values.next().is_none());
     text.map(|text| Some(text.to_owned())).ok_or_else(|| {
         let detail = "this header must come once and be plain text";
-        Problem::new(ProblemCode::InvalidRequest, detail)
-            .at(name)
-            .into()
+        Problem::new(ProblemCode::InvalidRequest, detail).at(name).into()
     })
 }
 
 /// The tenant of this name, if it is served here.
 pub(crate) fn tenant(gateway: &Gateway, name: &str) -> Result<TenantId, Failure> {
-    let known = name
-        .parse()
-        .ok()
-        .filter(|tenant| gateway.tenants.contains(tenant));
+    let known = name.parse().ok().filter(|tenant| gateway.tenants.contains(tenant));
     known.ok_or_else(|| {
         let detail = "there is no such tenant here; leave the header out to use the token's";
-        Problem::new(ProblemCode::NonexistentTenant, detail)
-            .at(TENANT_HEADER)
-            .into()
+        Problem::new(ProblemCode::NonexistentTenant, detail).at(TENANT_HEADER).into()
     })
 }
 
@@ -101,9 +84,7 @@ pub(crate) fn bearer<'r>(
 ) -> Result<Option<&'r str>, Failure> {
     if request.query_string().contains("access_token=") {
         let detail = "a token in the address ends up in logs; send it in the Authorization header";
-        return Err(Problem::new(ProblemCode::InvalidRequest, detail)
-            .at("access_token")
-            .into());
+        return Err(Problem::new(ProblemCode::InvalidRequest, detail).at("access_token").into());
     }
     let mut values = request.headers().get_all(header::AUTHORIZATION);
     let Some(value) = values.next() else {
@@ -112,27 +93,17 @@ pub(crate) fn bearer<'r>(
     let credentials = value.to_str().ok().filter(|_| values.next().is_none());
     let token = credentials.and_then(|text| {
         let (scheme, token) = text.split_once(' ')?;
-        scheme
-            .eq_ignore_ascii_case("bearer")
-            .then_some(token.trim())
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
     });
     token.map(Some).ok_or_else(|| {
-        unauthorized(
-            gateway,
-            "invalid_request",
-            "send one header 'Authorization: Bearer <token>'",
-        )
+        unauthorized(gateway, "invalid_request", "send one header 'Authorization: Bearer <token>'")
     })
 }
 
 /// A 401 with its challenge (RFC 6750 3, RFC 9728 5.1).
 pub(crate) fn unauthorized(gateway: &Gateway, error: &str, detail: &str) -> Failure {
     let metadata = format!("{}/.well-known/oauth-protected-resource", gateway.base_url);
-    let error = if error.is_empty() {
-        String::new()
-    } else {
-        format!(", error=\"{error}\"")
-    };
+    let error = if error.is_empty() { String::new() } else { format!(", error=\"{error}\"") };
     let challenge = format!("Bearer resource_metadata=\"{metadata}\"{error}");
     Failure::new(ProblemCode::Unauthorized, detail).challenged(challenge)
 }
@@ -151,14 +122,9 @@ fn anonymous(
     }
     let tenant = named.or_else(|| gateway.tenants.first().cloned());
     let Some(tenant) = tenant else {
-        return Err(Failure::new(
-            ProblemCode::NonexistentTenant,
-            "no tenant is configured",
-        ));
+        return Err(Failure::new(ProblemCode::NonexistentTenant, "no tenant is configured"));
     };
-    let principal = Principal::Anonymous {
-        reads_open_data: true,
-    };
+    let principal = Principal::Anonymous { reads_open_data: true };
     Ok(decided(gateway, &tenant, principal)?)
 }
 
@@ -183,32 +149,15 @@ async fn view_of(
     token: &AccessToken,
     purpose: Option<&str>,
 ) -> Result<View, Failure> {
-    let client = gateway
-        .clients
-        .policy(&token.tenant, &token.client)
-        .await?
-        .ok_or_else(|| {
-            unauthorized(
-                gateway,
-                "invalid_token",
-                "the client of this token is suspended or gone",
-            )
-        })?;
+    let client = gateway.clients.policy(&token.tenant, &token.client).await?.ok_or_else(|| {
+        unauthorized(gateway, "invalid_token", "the client of this token is suspended or gone")
+    })?;
     let Some(subject) = token.subject else {
-        return Ok(decided(
-            gateway,
-            &token.tenant,
-            Principal::Machine { client: &client },
-        )?);
+        return Ok(decided(gateway, &token.tenant, Principal::Machine { client: &client })?);
     };
     // Loaded anew for every request: a withdrawal counts from the next one on.
     let grant = match &token.grant_id {
-        Some(id) => {
-            gateway
-                .ledger
-                .live_grant(&token.tenant, id, gateway.clock.micros())
-                .await?
-        }
+        Some(id) => gateway.ledger.live_grant(&token.tenant, id, gateway.clock.micros()).await?,
         None => None,
     };
     let principal = Principal::Consumer {
@@ -232,11 +181,7 @@ fn decided(
     tenant: &TenantId,
     principal: Principal<'_>,
 ) -> Result<View, Problem> {
-    let asked = Asked {
-        tenant,
-        catalogue: &gateway.catalogue,
-        now: gateway.clock.micros(),
-        principal,
-    };
+    let asked =
+        Asked { tenant, catalogue: &gateway.catalogue, now: gateway.clock.micros(), principal };
     decide(&asked).map_err(Problem::from)
 }

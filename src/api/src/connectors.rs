@@ -15,14 +15,8 @@ pub(crate) use list::{__path_list, list};
 pub(crate) use runs::{__path_runs, runs};
 
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
-    cfg.service(resource(
-        "/connectors/v1",
-        [(Method::GET, web::get().to(list))],
-    ))
-    .service(resource(
-        "/connectors/v1/{name}/runs",
-        [(Method::GET, web::get().to(runs))],
-    ));
+    cfg.service(resource("/connectors/v1", [(Method::GET, web::get().to(list))]))
+        .service(resource("/connectors/v1/{name}/runs", [(Method::GET, web::get().to(runs))]));
 }
 
 fn failure(error: &ConnectError) -> Failure {

@@ -32,14 +32,8 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
         web::scope("/consents/v1")
             .service(resource("", [(Method::GET, web::get().to(list))]))
             .service(resource("/{id}", [(Method::GET, web::get().to(retrieve))]))
-            .service(resource(
-                "/{id}/withdraw",
-                [(Method::POST, web::post().to(withdraw))],
-            ))
-            .service(resource(
-                "/{id}/receipt",
-                [(Method::GET, web::get().to(receipt))],
-            )),
+            .service(resource("/{id}/withdraw", [(Method::POST, web::post().to(withdraw))]))
+            .service(resource("/{id}/receipt", [(Method::GET, web::get().to(receipt))])),
     );
 }
 
@@ -51,9 +45,7 @@ fn id(request: &HttpRequest) -> &str {
 /// The consent of the path, if it is one of theirs; absent and another's look the same.
 async fn own(gateway: &Gateway, party: &Party, id: &str) -> Result<Consent, Failure> {
     let found = gateway.ledger.get(party.tenant(), id).await?;
-    Ok(found
-        .filter(|consent| party.owns(consent))
-        .ok_or_else(Problem::not_found)?)
+    Ok(found.filter(|consent| party.owns(consent)).ok_or_else(Problem::not_found)?)
 }
 
 /// A JSON answer with personal data.

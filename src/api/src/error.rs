@@ -34,11 +34,7 @@ impl Failure {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self {
-            problem,
-            challenge: None,
-            allow: None,
-        }
+        Self { problem, challenge: None, allow: None }
     }
 }
 

@@ -26,11 +26,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            max_body_bytes: 1 << 20,
-            max_depth: 64,
-            max_page: 1_000,
-        }
+        Self { max_body_bytes: 1 << 20, max_depth: 64, max_page: 1_000 }
     }
 }
 
@@ -81,10 +77,7 @@ impl RequestIds {
     /// A fresh sequence.
     pub fn new(ids: &dyn IdGen) -> Self {
         let prefix = ids.uuid().chars().take(8).collect();
-        Self {
-            prefix,
-            next: AtomicU64::new(1),
-        }
+        Self { prefix, next: AtomicU64::new(1) }
     }
 
     /// The next id as a header value.

@@ -29,26 +29,11 @@ const ACCESS_LOG_TYPE: &str = "AccessLog";
 const JAPAN_SECONDS: i32 = 9 * 3600;
 
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
-    cfg.service(resource(
-        "/me/access-log",
-        [(Method::GET, web::get().to(access_log))],
-    ))
-    .service(resource(
-        "/me/consents",
-        [(Method::GET, web::get().to(consents))],
-    ))
-    .service(resource(
-        "/v2/findUsage",
-        [(Method::GET, web::get().to(find_usage))],
-    ))
-    .service(resource(
-        "/v2/usagePeriod",
-        [(Method::GET, web::get().to(usage_period))],
-    ))
-    .service(resource(
-        "/v2/heartbeat",
-        [(Method::GET, web::get().to(heartbeat))],
-    ));
+    cfg.service(resource("/me/access-log", [(Method::GET, web::get().to(access_log))]))
+        .service(resource("/me/consents", [(Method::GET, web::get().to(consents))]))
+        .service(resource("/v2/findUsage", [(Method::GET, web::get().to(find_usage))]))
+        .service(resource("/v2/usagePeriod", [(Method::GET, web::get().to(usage_period))]))
+        .service(resource("/v2/heartbeat", [(Method::GET, web::get().to(heartbeat))]));
 }
 
 /// The period that a request names; a time without a zone is Japan's.
@@ -71,14 +56,9 @@ fn moment(text: &str) -> Option<Timestamp> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time.timestamp_micros());
     }
-    let day = || {
-        NaiveDate::parse_from_str(text, "%Y-%m-%d")
-            .ok()
-            .map(|day| day.and_time(NaiveTime::MIN))
-    };
-    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")
-        .ok()
-        .or_else(day)?;
+    let day =
+        || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(|day| day.and_time(NaiveTime::MIN));
+    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok().or_else(day)?;
     let japan = FixedOffset::east_opt(JAPAN_SECONDS)?;
     Some(local.and_local_timezone(japan).single()?.timestamp_micros())
 }
@@ -90,11 +70,8 @@ mod tests {
     #[test]
     fn times_with_and_without_a_zone() {
         let noon = moment("2026-11-23T03:00:00Z").unwrap();
-        for same in [
-            "2026-11-23T12:00:00+09:00",
-            "2026-11-23T12:00:00",
-            "2026-11-23T12:00:00.000",
-        ] {
+        for same in ["2026-11-23T12:00:00+09:00", "2026-11-23T12:00:00", "2026-11-23T12:00:00.000"]
+        {
             assert_eq!(moment(same), Some(noon), "{same}");
         }
         assert_eq!(moment("2026-11-23"), Some(noon - 12 * 3_600_000_000));

@@ -19,48 +19,26 @@ const FORM: &str = "application/x-www-form-urlencoded";
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
     let get = || Method::GET;
     let post = || Method::POST;
-    cfg.service(resource(
-        "/oauth/par",
-        [(post(), web::post().to(endpoints::par))],
-    ))
-    .service(resource(
-        "/oauth/token",
-        [(post(), web::post().to(endpoints::token))],
-    ))
-    .service(resource(
-        "/oauth/introspect",
-        [(post(), web::post().to(endpoints::introspect))],
-    ))
-    .service(resource(
-        "/oauth/revoke",
-        [(post(), web::post().to(endpoints::revoke))],
-    ))
-    .service(resource(
-        "/oauth/userinfo",
-        [
-            (get(), web::get().to(endpoints::userinfo)),
-            (post(), web::post().to(endpoints::userinfo)),
-        ],
-    ))
-    .service(resource(
-        "/oauth/jwks",
-        [(get(), web::get().to(metadata::jwks))],
-    ));
-    for path in [
-        "/.well-known/openid-configuration",
-        "/.well-known/oauth-authorization-server",
-    ] {
+    cfg.service(resource("/oauth/par", [(post(), web::post().to(endpoints::par))]))
+        .service(resource("/oauth/token", [(post(), web::post().to(endpoints::token))]))
+        .service(resource("/oauth/introspect", [(post(), web::post().to(endpoints::introspect))]))
+        .service(resource("/oauth/revoke", [(post(), web::post().to(endpoints::revoke))]))
+        .service(resource(
+            "/oauth/userinfo",
+            [
+                (get(), web::get().to(endpoints::userinfo)),
+                (post(), web::post().to(endpoints::userinfo)),
+            ],
+        ))
+        .service(resource("/oauth/jwks", [(get(), web::get().to(metadata::jwks))]));
+    for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {
         cfg.service(resource(path, [(get(), web::get().to(metadata::server))]));
     }
     // RFC 9728 puts the path of the resource behind the well-known name; the short one is what our challenges name.
-    for path in [
-        "/.well-known/oauth-protected-resource",
-        "/.well-known/oauth-protected-resource/ngsi-ld",
-    ] {
-        cfg.service(resource(
-            path,
-            [(get(), web::get().to(metadata::resource_server))],
-        ));
+    for path in
+        ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/ngsi-ld"]
+    {
+        cfg.service(resource(path, [(get(), web::get().to(metadata::resource_server))]));
     }
 }
 
@@ -118,14 +96,9 @@ fn answer(status: StatusCode, body: &impl Serialize) -> HttpResponse {
 
 /// The posted form. Parameters in the address are not looked at (RFC 6749 section 2.3.1).
 fn form(request: &HttpRequest, body: &Capped) -> Result<Form, OAuthFailure> {
-    let media_type = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let essence = media_type
-        .and_then(|value| value.split(';').next())
-        .unwrap_or_default()
-        .trim();
+    let media_type =
+        request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = media_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case(FORM) {
         let why = format!("send the parameters as {FORM} in the body");
         return Err(OAuthError::new(ErrorCode::InvalidRequest, why).into());
@@ -155,7 +128,8 @@ mod tests {
             let form = read(Some(media_type), "/oauth/token?code=b", "code=a").unwrap();
             assert_eq!(form.get("code"), Some("a"));
         }
-        for media_type in [None, Some("application/json"), Some("multipart/form-data; boundary=x")] {
+        for media_type in [None, Some("application/json"), Some("multipart/form-data; boundary=x")]
+        {
             let refused = read(media_type, "/oauth/token", "code=a").unwrap_err();
             assert_eq!(refused.status_code(), StatusCode::BAD_REQUEST);
         }
@@ -170,17 +144,13 @@ mod tests {
             (ErrorCode::InvalidGrant, "invalid_grant", 400, None),
             (ErrorCode::InvalidClient, "invalid_client", 401, None),
             (ErrorCode::InvalidToken, "invalid_token", 401, Some("Bearer error=\"invalid_token\"")),
-            (
-                ErrorCode::InvalidAuthorizationDetails,
-                "invalid_authorization_details",
-                400,
-                None,
-            ),
+            (ErrorCode::InvalidAuthorizationDetails, "invalid_authorization_details", 400, None),
             (ErrorCode::TemporarilyUnavailable, "temporarily_unavailable", 503, None),
         ] {
             let response = OAuthFailure::from(OAuthError::new(code, "why")).error_response();
             assert_eq!(response.status().as_u16(), status);
-            let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+            let header =
+                |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
             assert_eq!(header(header::CACHE_CONTROL).as_deref(), Some("no-store"));
             assert_eq!(header(header::WWW_AUTHENTICATE).as_deref(), challenge);
             let body = to_bytes(response.into_body()).await.ok().unwrap();

@@ -91,9 +91,7 @@ impl Modify for Security {
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("at+jwt")
-            .description(Some(
-                "An access token from /oauth/token (RFC 9068), five minutes long",
-            ))
+            .description(Some("An access token from /oauth/token (RFC 9068), five minutes long"))
             .build();
         let components = openapi.components.get_or_insert_with(Default::default);
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));

@@ -13,10 +13,7 @@ use crate::resource::resource;
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
     cfg.service(resource("/livez", [(Method::GET, web::get().to(livez))]))
         .service(resource("/readyz", [(Method::GET, web::get().to(readyz))]))
-        .service(resource(
-            "/version",
-            [(Method::GET, web::get().to(version))],
-        ));
+        .service(resource("/version", [(Method::GET, web::get().to(version))]));
 }
 
 /// Whether the process lives
@@ -42,11 +39,7 @@ pub(crate) async fn readyz(gateway: web::Data<Gateway>) -> HttpResponse {
         Some(tenant) => gateway.store.log_size(tenant, Log("audit")).await.is_ok(),
         None => false,
     };
-    let mut response = if store {
-        HttpResponse::Ok()
-    } else {
-        HttpResponse::ServiceUnavailable()
-    };
+    let mut response = if store { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     response.json(Ready { store })
 }
 
@@ -65,9 +58,5 @@ pub(crate) struct Version {
 /// What runs here
 #[utoipa::path(get, path = "/version", tag = "Operations", responses((status = 200, description = "Name and version", body = Version)))]
 pub(crate) async fn version() -> impl Responder {
-    web::Json(Version {
-        name: "tsunagu",
-        release: env!("CARGO_PKG_VERSION"),
-        ngsi_ld: "1.9.1",
-    })
+    web::Json(Version { name: "tsunagu", release: env!("CARGO_PKG_VERSION"), ngsi_ld: "1.9.1" })
 }

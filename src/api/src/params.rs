@@ -17,19 +17,13 @@ impl Params {
             if !known.contains(&name.as_ref()) {
                 let detail = format!(
                     "a query parameter is not known here; known are: {}",
-                    if known.is_empty() {
-                        "none".to_owned()
-                    } else {
-                        known.join(", ")
-                    }
+                    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
                 );
                 return Err(Problem::new(ProblemCode::InvalidRequest, detail).into());
             }
             if params.iter().any(|(seen, _)| *seen == name) {
                 let detail = "this query parameter may come only once; join its values with commas";
-                return Err(Problem::new(ProblemCode::InvalidRequest, detail)
-                    .at(name)
-                    .into());
+                return Err(Problem::new(ProblemCode::InvalidRequest, detail).at(name).into());
             }
             params.push((name.into_owned(), value.into_owned()));
         }
@@ -38,10 +32,7 @@ impl Params {
 
     /// The value of a parameter.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
     /// A comma-separated list; an empty item is refused.
@@ -90,10 +81,7 @@ impl Params {
 
 /// A parameter with a wrong value.
 pub(crate) fn wrong(name: &str, rule: &str) -> Failure {
-    Problem::new(
-        ProblemCode::InvalidRequest,
-        format!("the parameter {name} {rule}"),
-    )
-    .at(name)
-    .into()
+    Problem::new(ProblemCode::InvalidRequest, format!("the parameter {name} {rule}"))
+        .at(name)
+        .into()
 }

@@ -17,9 +17,7 @@ struct RequestId(HeaderValue);
 /// The id of the request, as text.
 pub fn of(request: &HttpRequest) -> String {
     let extensions = request.extensions();
-    let id = extensions
-        .get::<RequestId>()
-        .and_then(|id| id.0.to_str().ok());
+    let id = extensions.get::<RequestId>().and_then(|id| id.0.to_str().ok());
     id.unwrap_or_default().to_owned()
 }
 

@@ -18,9 +18,7 @@ pub(crate) fn resource<const N: usize>(path: &str, routes: [(Method, Route); N])
         failure.allow = Some(allow.clone());
         std::future::ready(Err::<&'static str, _>(failure))
     }));
-    routes
-        .into_iter()
-        .fold(resource, |resource, (_, route)| resource.route(route))
+    routes.into_iter().fold(resource, |resource, (_, route)| resource.route(route))
 }
 
 /// The answer on paths that do not exist.

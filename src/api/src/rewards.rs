@@ -17,15 +17,9 @@ pub(crate) use grants::{__path_grants, grants};
 pub(crate) use rules::{__path_rules, rules};
 
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
-    cfg.service(resource(
-        "/rewards/v1/rules",
-        [(Method::GET, web::get().to(rules))],
-    ))
-    .service(resource(
-        "/rewards/v1/grants",
-        [(Method::GET, web::get().to(grants))],
-    ))
-    .service(resource("/me/coins", [(Method::GET, web::get().to(coins))]));
+    cfg.service(resource("/rewards/v1/rules", [(Method::GET, web::get().to(rules))]))
+        .service(resource("/rewards/v1/grants", [(Method::GET, web::get().to(grants))]))
+        .service(resource("/me/coins", [(Method::GET, web::get().to(coins))]));
 }
 
 /// The record of a look at coins: whose, by whom, how many.
@@ -49,10 +43,7 @@ fn access(
         grant_version: None,
         action: Action::Query,
         types: vec![expand(&"CoinGrant")],
-        attributes: ["amount", "activityDate", "state"]
-            .iter()
-            .map(expand)
-            .collect(),
+        attributes: ["amount", "activityDate", "state"].iter().map(expand).collect(),
         decision: Decision::Allowed,
         reason: reason.to_owned(),
         count: count as u64,

@@ -45,21 +45,11 @@ pub(crate) fn index_record(
     key.extend_from_slice(&inverted(access.at));
     key.extend_from_slice(&ids.bytes16()[..8]);
     // One resident is not told whom else a search found.
-    let access = Access {
-        subjects: vec![subject],
-        ..access.clone()
-    };
-    let value = serde_json::to_vec(&Indexed {
-        v: 1,
-        leaf: STANDARD.encode(leaf),
-        access,
-    })
-    .map_err(|_| {
-        Problem::new(
-            ProblemCode::InternalError,
-            "the record of access could not be encoded",
-        )
-    })?;
+    let access = Access { subjects: vec![subject], ..access.clone() };
+    let value = serde_json::to_vec(&Indexed { v: 1, leaf: STANDARD.encode(leaf), access })
+        .map_err(|_| {
+            Problem::new(ProblemCode::InternalError, "the record of access could not be encoded")
+        })?;
     Ok((key, value))
 }
 
@@ -79,12 +69,7 @@ pub struct Period {
 impl Period {
     /// The newest `limit` of all.
     pub fn newest(limit: usize) -> Self {
-        Self {
-            from: 0,
-            until: Timestamp::MAX,
-            offset: 0,
-            limit,
-        }
+        Self { from: 0, until: Timestamp::MAX, offset: 0, limit }
     }
 }
 
@@ -109,12 +94,8 @@ impl AuditLog {
         let mut after = prefix(subject);
         // Nothing has this very key: it has no random part.
         after.extend_from_slice(&inverted(period.until.saturating_sub(1)));
-        let mut scan = Scan {
-            prefix: prefix(subject),
-            after: Some(after),
-            limit: BATCH,
-            reverse: false,
-        };
+        let mut scan =
+            Scan { prefix: prefix(subject), after: Some(after), limit: BATCH, reverse: false };
         loop {
             let page = self.store().records(tenant, ABOUT, &scan).await?;
             let Some((last, _)) = page.last() else {
@@ -151,9 +132,5 @@ fn decode(value: &[u8]) -> Result<Access, StoreError> {
     let damaged =
         || StoreError::Corrupt("a record of access of a person is not readable".to_owned());
     let indexed: Indexed<Access> = serde_json::from_slice(value).map_err(|_| damaged())?;
-    if indexed.v == 1 {
-        Ok(indexed.access)
-    } else {
-        Err(damaged())
-    }
+    if indexed.v == 1 { Ok(indexed.access) } else { Err(damaged()) }
 }

@@ -26,10 +26,7 @@ impl Checkpoint {
     /// The checkpoint as a signed note.
     pub fn sign(&self, signer: &Signer) -> String {
         let root = STANDARD.encode(self.root);
-        signer.sign(
-            &self.origin,
-            &format!("{}\n{}\n{root}\n", self.origin, self.size),
-        )
+        signer.sign(&self.origin, &format!("{}\n{}\n{root}\n", self.origin, self.size))
     }
 
     /// The checkpoint of a note that `key` signed; its origin must be the key's name. Extension lines are ignored.
@@ -47,11 +44,7 @@ impl Checkpoint {
         if number.to_string() != size || origin != key.name() {
             return Err(InvalidNote::Malformed);
         }
-        Ok(Self {
-            origin: origin.to_owned(),
-            size: number,
-            root,
-        })
+        Ok(Self { origin: origin.to_owned(), size: number, root })
     }
 }
 
@@ -62,26 +55,16 @@ mod tests {
     #[test]
     fn what_was_signed_is_read_and_nothing_else() {
         let signer = Signer::from_seed(&[3; 32]).unwrap();
-        let point = Checkpoint {
-            origin: "tsunagu/tsuno".to_owned(),
-            size: 7,
-            root: [9; 32],
-        };
+        let point = Checkpoint { origin: "tsunagu/tsuno".to_owned(), size: 7, root: [9; 32] };
         let note = point.sign(&signer);
         let key = signer.verifying_key("tsunagu/tsuno");
         assert_eq!(Checkpoint::open(&note, &key).unwrap(), point);
         assert!(Checkpoint::open(&note.replace("\n7\n", "\n8\n"), &key).is_err());
-        for text in [
-            "tsunagu/tsuno\n07\nAAAA\n",
-            "tsunagu/other\n7\nAAAA\n",
-            "tsunagu/tsuno\n7\nAAAA\n",
-        ] {
+        for text in
+            ["tsunagu/tsuno\n07\nAAAA\n", "tsunagu/other\n7\nAAAA\n", "tsunagu/tsuno\n7\nAAAA\n"]
+        {
             let note = signer.sign("tsunagu/tsuno", text);
-            assert_eq!(
-                Checkpoint::open(&note, &key),
-                Err(InvalidNote::Malformed),
-                "{text}"
-            );
+            assert_eq!(Checkpoint::open(&note, &key), Err(InvalidNote::Malformed), "{text}");
         }
     }
 }

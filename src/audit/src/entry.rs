@@ -24,10 +24,7 @@ struct Written<A> {
 pub(crate) fn encode(access: &Access, ids: &dyn IdGen) -> Result<Vec<u8>, Problem> {
     let mut entry = ids.bytes().to_vec();
     serde_json::to_writer(&mut entry, &Written { v: VERSION, access }).map_err(|_| {
-        Problem::new(
-            ProblemCode::InternalError,
-            "the record of access could not be encoded",
-        )
+        Problem::new(ProblemCode::InternalError, "the record of access could not be encoded")
     })?;
     if entry.len() > MAX_ENTRY {
         return Err(Problem::new(

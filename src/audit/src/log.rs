@@ -66,13 +66,7 @@ impl AuditLog {
         ids: Arc<dyn IdGen>,
         signer: Signer,
     ) -> Self {
-        Self {
-            store,
-            clock,
-            ids,
-            signer,
-            kept: Mutex::default(),
-        }
+        Self { store, clock, ids, signer, kept: Mutex::default() }
     }
 
     /// The public key that checks this tenant's checkpoints.
@@ -118,10 +112,8 @@ impl AuditLog {
         limit: usize,
     ) -> Result<Vec<LoggedEntry>, AuditError> {
         let found = self.entries(tenant, from, limit.min(PAGE)).await?;
-        let subjects: BTreeSet<_> = found
-            .iter()
-            .flat_map(|entry| entry.access.subjects.iter().copied())
-            .collect();
+        let subjects: BTreeSet<_> =
+            found.iter().flat_map(|entry| entry.access.subjects.iter().copied()).collect();
         let access = Access {
             at: self.clock.micros(),
             request: reader.request.clone(),
@@ -150,11 +142,7 @@ impl AuditLog {
         let stored = self.store.log_entries(tenant, LOG, from, limit).await?;
         let decoded = (from..).zip(stored).map(|(index, bytes)| {
             let access = entry::decode(&bytes).ok_or(AuditError::Unreadable(index))?;
-            Ok(LoggedEntry {
-                index,
-                bytes,
-                access,
-            })
+            Ok(LoggedEntry { index, bytes, access })
         });
         decoded.collect()
     }
@@ -169,21 +157,13 @@ impl AccessLog for AuditLog {
         let subjects: BTreeSet<_> = access.subjects.iter().copied().collect();
         for subject in subjects {
             let (key, value) = about::index_record(access, subject, &leaf, &*self.ids)?;
-            ops.push(Op::PutRecord {
-                collection: about::ABOUT,
-                key,
-                value,
-                expect: Expect::Any,
-            });
+            ops.push(Op::PutRecord { collection: about::ABOUT, key, value, expect: Expect::Any });
         }
         Ok(ops)
     }
 
     async fn record(&self, tenant: &TenantId, access: &Access) -> Result<Ticket, Problem> {
-        let set = WriteSet {
-            tenant: tenant.clone(),
-            ops: self.ops(access)?,
-        };
+        let set = WriteSet { tenant: tenant.clone(), ops: self.ops(access)? };
         let refused = || {
             Problem::new(
                 ProblemCode::Unavailable,

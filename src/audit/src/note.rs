@@ -54,9 +54,7 @@ impl fmt::Debug for Signer {
 impl Signer {
     /// From the 32 secret bytes of RFC 8032.
     pub fn from_seed(seed: &[u8; 32]) -> Result<Self, InvalidKey> {
-        Ed25519KeyPair::from_seed_unchecked(seed)
-            .map(Self)
-            .map_err(|_| InvalidKey)
+        Ed25519KeyPair::from_seed_unchecked(seed).map(Self).map_err(|_| InvalidKey)
     }
 
     /// A fresh key; the secret bytes are returned with it, for keeping.
@@ -69,20 +67,14 @@ impl Signer {
     pub fn verifying_key(&self, name: &str) -> VerifyingKey {
         let mut public = [0; 32];
         public.copy_from_slice(self.0.public_key().as_ref());
-        VerifyingKey {
-            name: name.to_owned(),
-            public,
-        }
+        VerifyingKey { name: name.to_owned(), public }
     }
 
     /// `text`, which ends with a line feed, with the signature of `name` under it.
     pub fn sign(&self, name: &str, text: &str) -> String {
         let mut signature = key_id(name, self.0.public_key().as_ref()).to_vec();
         signature.extend_from_slice(self.0.sign(text.as_bytes()).as_ref());
-        format!(
-            "{text}\n{SIGNATURE_BEGIN}{name} {}\n",
-            STANDARD.encode(signature)
-        )
+        format!("{text}\n{SIGNATURE_BEGIN}{name} {}\n", STANDARD.encode(signature))
     }
 }
 
@@ -103,18 +95,12 @@ impl VerifyingKey {
     pub fn open<'a>(&self, note: &'a str) -> Result<&'a str, InvalidNote> {
         let (text, signatures) = note.rsplit_once("\n\n").ok_or(InvalidNote::Malformed)?;
         let text = note.get(..=text.len()).ok_or(InvalidNote::Malformed)?;
-        let signatures = signatures
-            .strip_suffix('\n')
-            .ok_or(InvalidNote::Malformed)?;
+        let signatures = signatures.strip_suffix('\n').ok_or(InvalidNote::Malformed)?;
         let mut result = Err(InvalidNote::Unsigned);
         for line in signatures.split('\n') {
-            let line = line
-                .strip_prefix(SIGNATURE_BEGIN)
-                .ok_or(InvalidNote::Malformed)?;
+            let line = line.strip_prefix(SIGNATURE_BEGIN).ok_or(InvalidNote::Malformed)?;
             let (name, encoded) = line.split_once(' ').ok_or(InvalidNote::Malformed)?;
-            let bytes = STANDARD
-                .decode(encoded)
-                .map_err(|_| InvalidNote::Malformed)?;
+            let bytes = STANDARD.decode(encoded).map_err(|_| InvalidNote::Malformed)?;
             let (id, signature) = bytes.split_first_chunk().ok_or(InvalidNote::Malformed)?;
             if name != self.name || *id != key_id(name, &self.public) {
                 continue;
@@ -153,10 +139,7 @@ impl FromStr for VerifyingKey {
         if name.is_empty() || *kind != ED25519_TYPE || id != expected {
             return Err(InvalidKey);
         }
-        Ok(Self {
-            name: name.to_owned(),
-            public,
-        })
+        Ok(Self { name: name.to_owned(), public })
     }
 }
 
@@ -178,14 +161,8 @@ mod tests {
                     \n\
                     \u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
         assert!(key.open(note).unwrap().ends_with("problem is.\n"));
-        assert_eq!(
-            key.open(&note.replace("answer", "anwser")),
-            Err(InvalidNote::WrongSignature)
-        );
-        assert!(
-            VKEY.parse::<VerifyingKey>().is_err(),
-            "an id that does not match is refused"
-        );
+        assert_eq!(key.open(&note.replace("answer", "anwser")), Err(InvalidNote::WrongSignature));
+        assert!(VKEY.parse::<VerifyingKey>().is_err(), "an id that does not match is refused");
     }
 
     #[test]
@@ -193,13 +170,8 @@ mod tests {
         let signer = Signer::from_seed(&[1; 32]).unwrap();
         let note = signer.sign("tsunagu/a", "text\n");
         assert_eq!(signer.verifying_key("tsunagu/a").open(&note), Ok("text\n"));
-        assert_eq!(
-            signer.verifying_key("tsunagu/b").open(&note),
-            Err(InvalidNote::Unsigned)
-        );
-        let other = Signer::from_seed(&[2; 32])
-            .unwrap()
-            .verifying_key("tsunagu/a");
+        assert_eq!(signer.verifying_key("tsunagu/b").open(&note), Err(InvalidNote::Unsigned));
+        let other = Signer::from_seed(&[2; 32]).unwrap().verifying_key("tsunagu/a");
         assert_eq!(other.open(&note), Err(InvalidNote::Unsigned));
         let text = signer.verifying_key("tsunagu/a").to_string();
         assert_eq!(text.parse(), Ok(signer.verifying_key("tsunagu/a")));

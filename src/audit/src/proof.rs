@@ -17,10 +17,7 @@ pub(crate) fn perfect(range: &Range<u64>) -> Vec<Node> {
     let mut at = range.start;
     while at < range.end {
         let height = (range.end - at).ilog2();
-        nodes.push(Node {
-            height,
-            index: at >> height,
-        });
+        nodes.push(Node { height, index: at >> height });
         at += 1 << height;
     }
     nodes
@@ -125,11 +122,7 @@ pub fn verify_consistency(first: u64, second: u64, old: &Hash, new: &Hash, path:
         last >>= 1;
     }
     // A perfect old tree is its own starting point.
-    let start = if first.is_power_of_two() {
-        Some(old)
-    } else {
-        path.next()
-    };
+    let start = if first.is_power_of_two() { Some(old) } else { path.next() };
     let Some(start) = start else { return false };
     let (mut left, mut whole) = (*start, *start);
     for sibling in path {
@@ -173,9 +166,7 @@ mod tests {
     }
 
     fn leaves(n: usize) -> Vec<Hash> {
-        (0..n)
-            .map(|i| leaf_hash(&(i as u64).to_be_bytes()))
-            .collect()
+        (0..n).map(|i| leaf_hash(&(i as u64).to_be_bytes())).collect()
     }
 
     fn hashes(leaves: &[Hash], path: &[Range<u64>]) -> Vec<Hash> {
@@ -187,10 +178,7 @@ mod tests {
                 let part = &leaves[at(from)..at(from + (1 << node.height))];
                 compact.push(node.height, defined(part));
             }
-            assert_eq!(
-                compact.root(),
-                defined(&leaves[at(range.start)..at(range.end)])
-            );
+            assert_eq!(compact.root(), defined(&leaves[at(range.start)..at(range.end)]));
             compact.root()
         };
         path.iter().map(root).collect()
@@ -204,13 +192,7 @@ mod tests {
             assert_eq!(root, defined(&all));
             for index in 0..size {
                 let path = hashes(&all, &inclusion_path(index as u64, size as u64).unwrap());
-                assert!(verify_inclusion(
-                    index as u64,
-                    size as u64,
-                    &all[index],
-                    &path,
-                    &root
-                ));
+                assert!(verify_inclusion(index as u64, size as u64, &all[index], &path, &root));
             }
             for first in 0..=size {
                 let path = hashes(&all, &consistency_path(first as u64, size as u64).unwrap());

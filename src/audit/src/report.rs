@@ -97,10 +97,7 @@ impl fmt::Display for Finding {
             }
             Self::Unreadable { index } => write!(f, "entry {index} is not readable"),
             Self::Tile { path, index } => {
-                write!(
-                    f,
-                    "{path} does not follow from the tiles below it (from entry {index})"
-                )
+                write!(f, "{path} does not follow from the tiles below it (from entry {index})")
             }
             Self::Size { signed, found } => {
                 write!(f, "{signed} entries were signed, {found} were found")
@@ -159,11 +156,7 @@ impl fmt::Display for Report {
                 self.origin, self.size, self.root
             );
         }
-        writeln!(
-            f,
-            "the log does not hold: {} entries were read",
-            self.entries
-        )?;
+        writeln!(f, "the log does not hold: {} entries were read", self.entries)?;
         for finding in &self.findings {
             writeln!(f, "- {finding}")?;
         }

@@ -30,17 +30,9 @@ impl TilePath {
         let height = u32::from(level.unwrap_or(0)) * TILE_HEIGHT;
         let hashes = size.checked_shr(height).unwrap_or(0);
         let (full, rest) = (hashes / TILE_WIDTH as u64, hashes % TILE_WIDTH as u64);
-        let whole = (0..full).map(move |index| Self {
-            level,
-            index,
-            width: FULL,
-        });
+        let whole = (0..full).map(move |index| Self { level, index, width: FULL });
         let rest = u16::try_from(rest).ok().filter(|width| *width > 0);
-        whole.chain(rest.map(|width| Self {
-            level,
-            index: full,
-            width,
-        }))
+        whole.chain(rest.map(|width| Self { level, index: full, width }))
     }
 
     /// Every file of a log of `size` entries.
@@ -91,20 +83,13 @@ impl FromStr for TilePath {
         };
         let mut number = 0u64;
         for group in index.split('/') {
-            let group: u64 = group
-                .trim_start_matches('x')
-                .parse()
-                .map_err(|_| InvalidTilePath)?;
+            let group: u64 = group.trim_start_matches('x').parse().map_err(|_| InvalidTilePath)?;
             number = number
                 .checked_mul(1000)
                 .and_then(|n| n.checked_add(group))
                 .ok_or(InvalidTilePath)?;
         }
-        let path = Self {
-            level,
-            index: number,
-            width,
-        };
+        let path = Self { level, index: number, width };
         // One tile has one spelling.
         if path.to_string() == text && level.unwrap_or(0) < 8 && width > 0 {
             Ok(path)
@@ -153,27 +138,11 @@ mod tests {
 
     #[test]
     fn paths_are_those_of_the_specification() {
-        let path = TilePath {
-            level: Some(0),
-            index: 1_234_067,
-            width: 256,
-        };
+        let path = TilePath { level: Some(0), index: 1_234_067, width: 256 };
         assert_eq!(path.to_string(), "0/x001/x234/067");
-        let partial = TilePath {
-            level: None,
-            index: 5,
-            width: 8,
-        };
+        let partial = TilePath { level: None, index: 5, width: 8 };
         assert_eq!(partial.to_string(), "entries/005.p/8");
-        for path in [
-            path,
-            partial,
-            TilePath {
-                level: Some(2),
-                index: 1000,
-                width: 1,
-            },
-        ] {
+        for path in [path, partial, TilePath { level: Some(2), index: 1000, width: 1 }] {
             assert_eq!(path.to_string().parse(), Ok(path));
         }
     }

@@ -83,9 +83,7 @@ impl Tree {
     /// The tree of this size with these partial tiles; `None` when they do not belong to that size.
     pub(crate) fn from_parts(size: u64, levels: Vec<Vec<Hash>>) -> Option<Self> {
         let width = |level: usize| {
-            let shift = u32::try_from(level)
-                .unwrap_or(u32::MAX)
-                .saturating_mul(TILE_HEIGHT);
+            let shift = u32::try_from(level).unwrap_or(u32::MAX).saturating_mul(TILE_HEIGHT);
             size.checked_shr(shift).unwrap_or(0)
         };
         let fits = levels
@@ -121,11 +119,7 @@ impl Tree {
             rest >>= TILE_HEIGHT;
             let hashes = std::mem::take(pending);
             carry = root_of(&hashes);
-            full.push(FullTile {
-                level,
-                index: rest,
-                hashes,
-            });
+            full.push(FullTile { level, index: rest, hashes });
         }
         self.size += 1;
     }
@@ -133,9 +127,7 @@ impl Tree {
     pub(crate) fn root(&self) -> Hash {
         let mut range = CompactRange::default();
         for (level, hashes) in self.levels.iter().enumerate().rev() {
-            let height = u32::try_from(level)
-                .unwrap_or(u32::MAX)
-                .saturating_mul(TILE_HEIGHT);
+            let height = u32::try_from(level).unwrap_or(u32::MAX).saturating_mul(TILE_HEIGHT);
             for hash in hashes {
                 range.push(height, *hash);
             }
@@ -160,10 +152,7 @@ mod tests {
                     Tree::from_parts(tree.size(), tree.levels().to_vec()),
                     Some(tree.clone())
                 );
-                assert_eq!(
-                    Tree::from_parts(tree.size() + 1, tree.levels().to_vec()),
-                    None
-                );
+                assert_eq!(Tree::from_parts(tree.size() + 1, tree.levels().to_vec()), None);
             }
             let leaf = leaf_hash(&n.to_be_bytes());
             leaves.push(leaf);
@@ -173,11 +162,7 @@ mod tests {
         assert_eq!(level_1.len(), 1);
         assert_eq!(level_1[0].index, 0);
         assert_eq!(level_1[0].hashes[3], root_of(&leaves[768..1024]));
-        let lowest: Vec<u64> = full
-            .iter()
-            .filter(|t| t.level == 0)
-            .map(|t| t.index)
-            .collect();
+        let lowest: Vec<u64> = full.iter().filter(|t| t.level == 0).map(|t| t.index).collect();
         assert_eq!(lowest, (0..273).collect::<Vec<u64>>());
     }
 }

@@ -34,12 +34,8 @@ pub fn verify(dir: &Path, key: &str) -> Result<Report, InvalidKey> {
     report.root = STANDARD.encode(checkpoint.root);
     let tiles = dir.join("tile");
     unexpected(&tiles, checkpoint.size, &mut report);
-    let mut walk = Walk {
-        tiles,
-        report,
-        from_entries: Tree::default(),
-        from_tiles: Tree::default(),
-    };
+    let mut walk =
+        Walk { tiles, report, from_entries: Tree::default(), from_tiles: Tree::default() };
     for path in TilePath::of_level(None, checkpoint.size) {
         walk.bundle(path);
     }
@@ -49,9 +45,8 @@ pub fn verify(dir: &Path, key: &str) -> Result<Report, InvalidKey> {
 
 /// Every file below `tile/` that a log of this size does not have, such as entries after its end.
 fn unexpected(tiles: &Path, size: u64, report: &mut Report) {
-    let known: BTreeSet<PathBuf> = TilePath::all(size)
-        .map(|path| tiles.join(path.to_string()))
-        .collect();
+    let known: BTreeSet<PathBuf> =
+        TilePath::all(size).map(|path| tiles.join(path.to_string())).collect();
     let mut folders = vec![tiles.to_path_buf()];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
@@ -69,9 +64,7 @@ fn unexpected(tiles: &Path, size: u64, report: &mut Report) {
     files.sort();
     for file in files.iter().filter(|file| !known.contains(*file)) {
         let path = file.strip_prefix(tiles).unwrap_or(file);
-        report.found(Finding::Unexpected {
-            path: format!("tile/{}", path.display()),
-        });
+        report.found(Finding::Unexpected { path: format!("tile/{}", path.display()) });
     }
 }
 
@@ -91,10 +84,7 @@ impl Walk {
         match fs::read(self.tiles.join(path.to_string())) {
             Ok(bytes) => Some(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.report.found(Finding::Missing {
-                    path: format!("tile/{path}"),
-                    index,
-                });
+                self.report.found(Finding::Missing { path: format!("tile/{path}"), index });
                 None
             }
             Err(_) => {
@@ -105,10 +95,7 @@ impl Walk {
     }
 
     fn malformed(&mut self, path: TilePath, index: u64) {
-        self.report.found(Finding::Malformed {
-            path: format!("tile/{path}"),
-            index,
-        });
+        self.report.found(Finding::Malformed { path: format!("tile/{path}"), index });
     }
 
     /// The hashes of a tile, with its length checked.
@@ -124,10 +111,7 @@ impl Walk {
 
     fn bundle(&mut self, path: TilePath) {
         let first = path.index * TILE_WIDTH as u64;
-        let expected = self.tile(TilePath {
-            level: Some(0),
-            ..path
-        });
+        let expected = self.tile(TilePath { level: Some(0), ..path });
         let mut full = Vec::new();
         for hash in expected.iter().flatten() {
             self.from_tiles.push(*hash, &mut full);
@@ -162,21 +146,14 @@ impl Walk {
     /// Compares a tile above the lowest level with what the entries give.
     fn upper(&mut self, tile: &FullTile) {
         let width = u16::try_from(tile.hashes.len()).unwrap_or(u16::MAX);
-        let path = TilePath {
-            level: Some(tile.level),
-            index: tile.index,
-            width,
-        };
+        let path = TilePath { level: Some(tile.level), index: tile.index, width };
         let Some(hashes) = self.tile(path) else {
             return;
         };
         if let Some(at) = hashes.iter().zip(&tile.hashes).position(|(a, b)| a != b) {
             let hash = tile.index * TILE_WIDTH as u64 + at as u64;
             let index = hash << (u32::from(tile.level) * TILE_HEIGHT);
-            self.report.found(Finding::Tile {
-                path: format!("tile/{path}"),
-                index,
-            });
+            self.report.found(Finding::Tile { path: format!("tile/{path}"), index });
         }
     }
 
@@ -190,11 +167,7 @@ impl Walk {
             };
             match computed.get(&level) {
                 Some(hashes) if hashes.len() == usize::from(path.width) => {
-                    self.upper(&FullTile {
-                        level,
-                        index: path.index,
-                        hashes: hashes.clone(),
-                    });
+                    self.upper(&FullTile { level, index: path.index, hashes: hashes.clone() });
                 }
                 // Entries are missing, which is told already; the tile is read all the same.
                 _ => drop(self.tile(path)),
@@ -205,10 +178,7 @@ impl Walk {
     fn finish(mut self, checkpoint: &Checkpoint) -> Report {
         let found = self.from_entries.size();
         if found != checkpoint.size {
-            self.report.found(Finding::Size {
-                signed: checkpoint.size,
-                found,
-            });
+            self.report.found(Finding::Size { signed: checkpoint.size, found });
         }
         if self.from_entries.root() != checkpoint.root {
             let tiles_match = self.from_tiles.root() == checkpoint.root;
@@ -220,30 +190,18 @@ impl Walk {
 
 /// Says how the hashes of a bundle's entries differ from those of its tile.
 fn compare(first: u64, expected: &[Hash], found: &[Hash]) -> Vec<Finding> {
-    let same = expected
-        .iter()
-        .zip(found)
-        .take_while(|(a, b)| a == b)
-        .count();
+    let same = expected.iter().zip(found).take_while(|(a, b)| a == b).count();
     if same == expected.len() && same == found.len() {
         return Vec::new();
     }
     let index = first + same as u64;
-    let (missing, extra) = (
-        expected.len().saturating_sub(found.len()),
-        found.len().saturating_sub(expected.len()),
-    );
+    let (missing, extra) =
+        (expected.len().saturating_sub(found.len()), found.len().saturating_sub(expected.len()));
     if missing > 0 && expected.get(same + missing..) == found.get(same..) {
-        return vec![Finding::Dropped {
-            index,
-            count: missing as u64,
-        }];
+        return vec![Finding::Dropped { index, count: missing as u64 }];
     }
     if extra > 0 && found.get(same + extra..) == expected.get(same..) {
-        return vec![Finding::Inserted {
-            index,
-            count: extra as u64,
-        }];
+        return vec![Finding::Inserted { index, count: extra as u64 }];
     }
     let wrong: Vec<u64> = (first..)
         .zip(expected.iter().zip(found))
@@ -259,22 +217,14 @@ fn compare(first: u64, expected: &[Hash], found: &[Hash]) -> Vec<Finding> {
         let last = wrong.last().copied().unwrap_or(index);
         return vec![Finding::Reordered { index, last }];
     }
-    let mut findings: Vec<Finding> = wrong
-        .into_iter()
-        .map(|index| Finding::Changed { index })
-        .collect();
+    let mut findings: Vec<Finding> =
+        wrong.into_iter().map(|index| Finding::Changed { index }).collect();
     let end = first + expected.len().min(found.len()) as u64;
     if missing > 0 {
-        findings.push(Finding::Dropped {
-            index: end,
-            count: missing as u64,
-        });
+        findings.push(Finding::Dropped { index: end, count: missing as u64 });
     }
     if extra > 0 {
-        findings.push(Finding::Inserted {
-            index: end,
-            count: extra as u64,
-        });
+        findings.push(Finding::Inserted { index: end, count: extra as u64 });
     }
     findings
 }

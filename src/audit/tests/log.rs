@@ -33,16 +33,9 @@ fn audit_log(store: &Arc<MemoryStore>, clock: &Arc<ManualClock>, seed: u8) -> Au
 
 fn world() -> World {
     let store = Arc::new(MemoryStore::new());
-    let clock = Arc::new(ManualClock::at(
-        DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
-    ));
+    let clock = Arc::new(ManualClock::at(DateTime::from_timestamp(1_800_000_000, 0).unwrap()));
     let log = audit_log(&store, &clock, 5);
-    World {
-        store,
-        clock,
-        log,
-        tenant: "tsuno".parse().unwrap(),
-    }
+    World { store, clock, log, tenant: "tsuno".parse().unwrap() }
 }
 
 fn person(n: u8) -> TsunoId {
@@ -71,10 +64,7 @@ impl World {
     async fn fill(&self, count: u64) {
         for n in 0..count {
             let n = u8::try_from(n % 7).unwrap();
-            self.log
-                .record(&self.tenant, &self.access(&[person(n)]))
-                .await
-                .unwrap();
+            self.log.record(&self.tenant, &self.access(&[person(n)])).await.unwrap();
         }
     }
 
@@ -92,54 +82,23 @@ async fn every_entry_is_proven_under_every_checkpoint() {
         world.fill(added).await;
         let point = world.checkpoint().await;
         for index in (0..point.size).step_by(37).chain(point.size.checked_sub(1)) {
-            let proof = world
-                .log
-                .inclusion(&world.tenant, index, None)
-                .await
-                .unwrap();
-            let entry = world
-                .store
-                .log_entries(&world.tenant, Log("audit"), index, 1)
-                .await
-                .unwrap();
+            let proof = world.log.inclusion(&world.tenant, index, None).await.unwrap();
+            let entry =
+                world.store.log_entries(&world.tenant, Log("audit"), index, 1).await.unwrap();
             assert_eq!(proof.leaf, leaf_hash(&entry[0]));
-            assert!(verify_inclusion(
-                index,
-                point.size,
-                &proof.leaf,
-                &proof.path,
-                &point.root
-            ));
+            assert!(verify_inclusion(index, point.size, &proof.leaf, &proof.path, &point.root));
         }
         for old in &older {
-            let proof = world
-                .log
-                .consistency(&world.tenant, old.size, None)
-                .await
-                .unwrap();
+            let proof = world.log.consistency(&world.tenant, old.size, None).await.unwrap();
             let (a, b) = (&old.root, &point.root);
-            assert!(
-                verify_consistency(old.size, point.size, a, b, &proof.path),
-                "{}",
-                old.size
-            );
+            assert!(verify_consistency(old.size, point.size, a, b, &proof.path), "{}", old.size);
         }
         older.push(point);
     }
     // Proofs for trees of the past are given too.
     let old = &older[3];
-    let proof = world
-        .log
-        .inclusion(&world.tenant, 200, Some(old.size))
-        .await
-        .unwrap();
-    assert!(verify_inclusion(
-        200,
-        old.size,
-        &proof.leaf,
-        &proof.path,
-        &old.root
-    ));
+    let proof = world.log.inclusion(&world.tenant, 200, Some(old.size)).await.unwrap();
+    assert!(verify_inclusion(200, old.size, &proof.leaf, &proof.path, &old.root));
     let beyond = world.log.inclusion(&world.tenant, 557, None).await;
     assert!(matches!(beyond, Err(AuditError::OutOfRange(557))));
 }
@@ -155,17 +114,8 @@ async fn a_checkpoint_after_a_restart_goes_on_from_the_last() {
     let note = restarted.checkpoint(&world.tenant).await.unwrap();
     let after = Checkpoint::open(&note, &restarted.verifying_key(&world.tenant)).unwrap();
     assert_eq!(after.size, 610);
-    let proof = restarted
-        .consistency(&world.tenant, 600, None)
-        .await
-        .unwrap();
-    assert!(verify_consistency(
-        600,
-        610,
-        &before.root,
-        &after.root,
-        &proof.path
-    ));
+    let proof = restarted.consistency(&world.tenant, 600, None).await.unwrap();
+    assert!(verify_consistency(600, 610, &before.root, &after.root, &proof.path));
     // The first replica, which still holds the older state, continues from the newer one.
     assert_eq!(world.checkpoint().await.size, 610);
     world.fill(1).await;
@@ -184,16 +134,8 @@ async fn another_key_or_a_changed_state_is_noticed_at_start() {
     ));
 
     let state = Collection("audit-state");
-    let scan = tsunagu_store::Scan {
-        limit: 1,
-        ..tsunagu_store::Scan::default()
-    };
-    let (key, record) = world
-        .store
-        .records(&world.tenant, state, &scan)
-        .await
-        .unwrap()
-        .remove(0);
+    let scan = tsunagu_store::Scan { limit: 1, ..tsunagu_store::Scan::default() };
+    let (key, record) = world.store.records(&world.tenant, state, &scan).await.unwrap().remove(0);
     let text = String::from_utf8(record.value).unwrap();
     let put = |value: String| {
         WriteSet::new(world.tenant.clone()).with(Op::PutRecord {
@@ -209,11 +151,7 @@ async fn another_key_or_a_changed_state_is_noticed_at_start() {
         ("\\n20\\n", "\\n19\\n"),
     ] {
         assert!(text.contains(from), "{from}");
-        world
-            .store
-            .commit(put(text.replacen(from, to, 1)))
-            .await
-            .unwrap();
+        world.store.commit(put(text.replacen(from, to, 1))).await.unwrap();
         let restarted = audit_log(&world.store, &world.clock, 5);
         assert!(restarted.check(&world.tenant).await.is_err(), "{to}");
         assert!(restarted.checkpoint(&world.tenant).await.is_err(), "{to}");
@@ -229,16 +167,7 @@ async fn another_key_or_a_changed_state_is_noticed_at_start() {
     });
     world.store.commit(gone).await.unwrap();
     let found = world.log.check(&world.tenant).await;
-    assert!(
-        matches!(
-            found,
-            Err(AuditError::Shrunk {
-                signed: 21,
-                found: 0
-            })
-        ),
-        "{found:?}"
-    );
+    assert!(matches!(found, Err(AuditError::Shrunk { signed: 21, found: 0 })), "{found:?}");
 }
 
 #[tokio::test]
@@ -248,17 +177,9 @@ async fn a_log_that_lost_its_entries_is_not_signed() {
     full.checkpoint().await;
     // The same signed state over a log with fewer and other entries.
     let poor = world();
-    let scan = tsunagu_store::Scan {
-        limit: 1,
-        ..tsunagu_store::Scan::default()
-    };
+    let scan = tsunagu_store::Scan { limit: 1, ..tsunagu_store::Scan::default() };
     let state = Collection("audit-state");
-    let (key, record) = full
-        .store
-        .records(&full.tenant, state, &scan)
-        .await
-        .unwrap()
-        .remove(0);
+    let (key, record) = full.store.records(&full.tenant, state, &scan).await.unwrap().remove(0);
     let set = WriteSet::new(poor.tenant.clone()).with(Op::PutRecord {
         collection: state,
         key,
@@ -268,20 +189,11 @@ async fn a_log_that_lost_its_entries_is_not_signed() {
     poor.store.commit(set).await.unwrap();
     poor.fill(29).await;
     let shrunk = poor.log.checkpoint(&poor.tenant).await;
-    assert!(matches!(
-        shrunk,
-        Err(AuditError::Shrunk {
-            signed: 30,
-            found: 29
-        })
-    ));
+    assert!(matches!(shrunk, Err(AuditError::Shrunk { signed: 30, found: 29 })));
     poor.clock.advance(TimeDelta::seconds(1));
     poor.fill(1).await;
     let altered = poor.log.checkpoint(&poor.tenant).await;
-    assert!(
-        matches!(altered, Err(AuditError::Altered { signed: 30, .. })),
-        "{altered:?}"
-    );
+    assert!(matches!(altered, Err(AuditError::Altered { signed: 30, .. })), "{altered:?}");
 }
 
 #[tokio::test]
@@ -292,46 +204,25 @@ async fn residents_see_their_accesses_newest_first_and_no_one_else() {
         let mut access = world.access(&[person(1), person(2), person(1)]);
         access.count = n;
         world.log.record(&world.tenant, &access).await.unwrap();
-        world
-            .log
-            .record(&world.tenant, &world.access(&[person(2)]))
-            .await
-            .unwrap();
+        world.log.record(&world.tenant, &world.access(&[person(2)])).await.unwrap();
     }
     let about = |period| world.log.accesses_about(&world.tenant, person(1), period);
     let newest = about(Period::newest(3)).await.unwrap();
     assert_eq!(newest.total, 1_203);
     let counts: Vec<u64> = newest.accesses.iter().map(|access| access.count).collect();
     assert_eq!(counts, [1_202, 1_201, 1_200]);
-    assert!(
-        newest
-            .accesses
-            .iter()
-            .all(|access| access.subjects == [person(1)])
-    );
+    assert!(newest.accesses.iter().all(|access| access.subjects == [person(1)]));
     let last = world.clock.micros();
-    let period = Period {
-        from: last - 9_000_000,
-        until: last,
-        offset: 2,
-        limit: 100,
-    };
+    let period = Period { from: last - 9_000_000, until: last, offset: 2, limit: 100 };
     let some = about(period).await.unwrap();
     assert_eq!(some.total, 9);
     let counts: Vec<u64> = some.accesses.iter().map(|access| access.count).collect();
     assert_eq!(counts, [1_199, 1_198, 1_197, 1_196, 1_195, 1_194, 1_193]);
-    let nobody = world
-        .log
-        .accesses_about(&world.tenant, person(9), Period::newest(5))
-        .await
-        .unwrap();
+    let nobody =
+        world.log.accesses_about(&world.tenant, person(9), Period::newest(5)).await.unwrap();
     assert_eq!(nobody.total, 0);
     let other: TenantId = "other".parse().unwrap();
-    let elsewhere = world
-        .log
-        .accesses_about(&other, person(1), Period::newest(5))
-        .await
-        .unwrap();
+    let elsewhere = world.log.accesses_about(&other, person(1), Period::newest(5)).await.unwrap();
     assert_eq!(elsewhere.total, 0);
 }
 
@@ -339,68 +230,29 @@ async fn residents_see_their_accesses_newest_first_and_no_one_else() {
 async fn reading_the_log_is_an_entry_that_the_resident_sees() {
     let world = world();
     world.fill(3).await;
-    let reader = Reader {
-        actor: "client:auditor".to_owned(),
-        request: "r-9".to_owned(),
-    };
-    let read = world
-        .log
-        .read_entries(&world.tenant, &reader, 1, 10)
-        .await
-        .unwrap();
-    assert_eq!(
-        read.iter().map(|entry| entry.index).collect::<Vec<_>>(),
-        [1, 2]
-    );
-    assert_eq!(
-        world
-            .store
-            .log_size(&world.tenant, Log("audit"))
-            .await
-            .unwrap(),
-        4
-    );
+    let reader = Reader { actor: "client:auditor".to_owned(), request: "r-9".to_owned() };
+    let read = world.log.read_entries(&world.tenant, &reader, 1, 10).await.unwrap();
+    assert_eq!(read.iter().map(|entry| entry.index).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(world.store.log_size(&world.tenant, Log("audit")).await.unwrap(), 4);
     let about = |n| {
         world.log.accesses_about(
             &world.tenant,
             person(n),
-            Period {
-                from: 0,
-                until: i64::MAX,
-                offset: 0,
-                limit: 9,
-            },
+            Period { from: 0, until: i64::MAX, offset: 0, limit: 9 },
         )
     };
     assert_eq!(about(0).await.unwrap().total, 1);
     let mine = about(1).await.unwrap();
-    assert!(
-        mine.accesses
-            .iter()
-            .any(|access| access.actor == "client:auditor")
-    );
+    assert!(mine.accesses.iter().any(|access| access.actor == "client:auditor"));
 }
 
 #[tokio::test]
 async fn a_log_that_cannot_take_an_entry_refuses() {
     let world = world();
-    let crowd: Vec<TsunoId> = (0..4000u128)
-        .map(|n| TsunoId::from_bytes(n.to_be_bytes()))
-        .collect();
-    let refused = world
-        .log
-        .record(&world.tenant, &world.access(&crowd))
-        .await
-        .unwrap_err();
+    let crowd: Vec<TsunoId> = (0..4000u128).map(|n| TsunoId::from_bytes(n.to_be_bytes())).collect();
+    let refused = world.log.record(&world.tenant, &world.access(&crowd)).await.unwrap_err();
     assert_eq!(refused.code, ProblemCode::TooManyResults);
-    assert_eq!(
-        world
-            .store
-            .log_size(&world.tenant, Log("audit"))
-            .await
-            .unwrap(),
-        0
-    );
+    assert_eq!(world.store.log_size(&world.tenant, Log("audit")).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -412,14 +264,7 @@ async fn tiles_are_served_only_as_far_as_signed() {
     let tile = |text: &str| {
         let path: TilePath = text.parse().unwrap();
         let world = &world;
-        async move {
-            world
-                .log
-                .tile(&world.tenant, &path)
-                .await
-                .unwrap()
-                .map(|bytes| bytes.len())
-        }
+        async move { world.log.tile(&world.tenant, &path).await.unwrap().map(|bytes| bytes.len()) }
     };
     assert_eq!(tile("0/000").await, Some(8192));
     assert_eq!(tile("0/000.p/3").await, Some(96));
@@ -436,15 +281,9 @@ async fn exported(entries: u64) -> (tempfile::TempDir, String) {
     let world = world();
     world.fill(entries).await;
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(
-        world.log.export(&world.tenant, dir.path()).await.unwrap(),
-        entries
-    );
+    assert_eq!(world.log.export(&world.tenant, dir.path()).await.unwrap(), entries);
     let again = world.log.export(&world.tenant, dir.path()).await;
-    assert!(
-        matches!(again, Err(AuditError::Export(_))),
-        "a used folder is refused"
-    );
+    assert!(matches!(again, Err(AuditError::Export(_))), "a used folder is refused");
     (dir, world.log.verifying_key(&world.tenant).to_string())
 }
 
@@ -495,51 +334,24 @@ async fn the_verifier_says_what_was_done_and_where() {
     let mut entries = good.clone();
     entries.remove(10);
     let found = with(entries);
-    assert_eq!(
-        found[0],
-        Finding::Dropped {
-            index: 266,
-            count: 1
-        }
-    );
-    assert!(found.contains(&Finding::Size {
-        signed: 600,
-        found: 599
-    }));
+    assert_eq!(found[0], Finding::Dropped { index: 266, count: 1 });
+    assert!(found.contains(&Finding::Size { signed: 600, found: 599 }));
 
     let mut entries = good.clone();
     entries.swap(3, 7);
-    assert_eq!(
-        with(entries)[0],
-        Finding::Reordered {
-            index: 259,
-            last: 263
-        }
-    );
+    assert_eq!(with(entries)[0], Finding::Reordered { index: 259, last: 263 });
 
     let mut entries = good.clone();
     entries.insert(20, good[0].clone());
-    assert_eq!(
-        with(entries)[0],
-        Finding::Inserted {
-            index: 276,
-            count: 1
-        }
-    );
+    assert_eq!(with(entries)[0], Finding::Inserted { index: 276, count: 1 });
 
     let last = dir.path().join("tile/entries/002.p/88");
     fs::rename(&last, dir.path().join("kept")).unwrap();
     let report = verify(dir.path(), &key).unwrap();
-    assert!(report.findings.contains(&Finding::Size {
-        signed: 600,
-        found: 512
-    }));
+    assert!(report.findings.contains(&Finding::Size { signed: 600, found: 512 }));
     assert_eq!(
         report.findings[0],
-        Finding::Missing {
-            path: "tile/entries/002.p/88".to_owned(),
-            index: 512
-        }
+        Finding::Missing { path: "tile/entries/002.p/88".to_owned(), index: 512 }
     );
     fs::rename(dir.path().join("kept"), &last).unwrap();
 
@@ -550,15 +362,9 @@ async fn the_verifier_says_what_was_done_and_where() {
     assert_eq!(report.findings, [Finding::Unexpected { path }]);
     fs::remove_file(dir.path().join("tile/entries/003.p/88")).unwrap();
 
-    let other = Signer::from_seed(&[99; 32])
-        .unwrap()
-        .verifying_key("tsunagu/tsuno")
-        .to_string();
+    let other = Signer::from_seed(&[99; 32]).unwrap().verifying_key("tsunagu/tsuno").to_string();
     let report = verify(dir.path(), &other).unwrap();
-    assert!(
-        matches!(&report.findings[..], [Finding::Checkpoint(_)]),
-        "{report}"
-    );
+    assert!(matches!(&report.findings[..], [Finding::Checkpoint(_)]), "{report}");
     assert!(verify(dir.path(), "tsunagu/tsuno+00000000+AAAA").is_err());
     assert!(verify(dir.path(), &key).unwrap().holds());
 }
@@ -579,22 +385,12 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn no_change_of_any_file_goes_unnoticed() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (dir, key) = runtime.block_on(exported(290));
     let files = files(dir.path());
     assert!(files.len() >= 6);
-    let config = ProptestConfig {
-        cases: 300,
-        ..ProptestConfig::default()
-    };
-    let strategy = (
-        any::<prop::sample::Index>(),
-        any::<prop::sample::Index>(),
-        0u8..5,
-        0u8..8,
-    );
+    let config = ProptestConfig { cases: 300, ..ProptestConfig::default() };
+    let strategy = (any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0u8..5, 0u8..8);
     proptest!(config, |((file, at, kind, bit) in strategy)| {
         let path = &files[file.index(files.len())];
         let good = fs::read(path).unwrap();
@@ -641,17 +437,9 @@ async fn replicas_that_sign_at_the_same_time_sign_one_log() {
     assert_eq!(last.size, 160);
     assert!(!points.is_empty());
     for point in points {
-        let proof = world
-            .log
-            .consistency(&world.tenant, point.size, None)
-            .await
-            .unwrap();
+        let proof = world.log.consistency(&world.tenant, point.size, None).await.unwrap();
         let (old, new) = (&point.root, &last.root);
-        assert!(
-            verify_consistency(point.size, 160, old, new, &proof.path),
-            "{}",
-            point.size
-        );
+        assert!(verify_consistency(point.size, 160, old, new, &proof.path), "{}", point.size);
     }
     let dir = tempfile::tempdir().unwrap();
     world.log.export(&world.tenant, dir.path()).await.unwrap();

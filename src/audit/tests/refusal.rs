@@ -33,9 +33,7 @@ impl Store for Full {
     }
 
     async fn commit(&self, _: WriteSet) -> Result<Receipt, StoreError> {
-        Err(StoreError::Unavailable(
-            "no space left on device".to_owned(),
-        ))
+        Err(StoreError::Unavailable("no space left on device".to_owned()))
     }
 
     async fn record(
@@ -106,9 +104,6 @@ async fn a_full_disk_gives_no_ticket() {
     let refused = log.record(&tenant, &access).await.unwrap_err();
     assert_eq!(refused.code, ProblemCode::Unavailable);
     assert_eq!(refused.code.status(), 503);
-    assert!(
-        !refused.detail.contains("device"),
-        "nothing of the inside is told"
-    );
+    assert!(!refused.detail.contains("device"), "nothing of the inside is told");
     assert!(log.checkpoint(&tenant).await.is_err());
 }

@@ -74,11 +74,7 @@ fn the_published_inclusion_proofs() {
                 "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
             ],
         ),
-        (
-            2,
-            3,
-            &["fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"],
-        ),
+        (2, 3, &["fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"]),
         (
             1,
             5,
@@ -93,10 +89,7 @@ fn the_published_inclusion_proofs() {
         let path: Vec<Hash> = path.iter().map(|text| hex(text)).collect();
         let root = hex(ROOTS[usize::try_from(size).unwrap() - 1]);
         let leaf = leaves[usize::try_from(index).unwrap()];
-        assert!(
-            verify_inclusion(index, size, &leaf, &path, &root),
-            "{index} of {size}"
-        );
+        assert!(verify_inclusion(index, size, &leaf, &path, &root), "{index} of {size}");
         assert!(!verify_inclusion(index, size + 8, &leaf, &path, &root));
     }
 }
@@ -136,10 +129,7 @@ fn the_published_consistency_proofs() {
         let path: Vec<Hash> = path.iter().map(|text| hex(text)).collect();
         let root = |size: u64| hex(ROOTS[usize::try_from(size).unwrap() - 1]);
         let (old, new) = (root(first), root(second));
-        assert!(
-            verify_consistency(first, second, &old, &new, &path),
-            "{first} to {second}"
-        );
+        assert!(verify_consistency(first, second, &old, &new, &path), "{first} to {second}");
         if first != second {
             assert!(!verify_consistency(first, second, &new, &old, &path));
         }

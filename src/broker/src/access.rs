@@ -27,13 +27,8 @@ impl Shown {
         selected: &dyn Fn(&str) -> bool,
     ) {
         self.count += 1;
-        self.subjects
-            .extend(doc.subject().and_then(|s| s.parse::<TsunoId>().ok()));
-        self.types.extend(
-            doc.types()
-                .filter(|t| cut.entity_type(t))
-                .map(str::to_owned),
-        );
+        self.subjects.extend(doc.subject().and_then(|s| s.parse::<TsunoId>().ok()));
+        self.types.extend(doc.types().filter(|t| cut.entity_type(t)).map(str::to_owned));
         self.attributes.extend(
             doc.attributes()
                 .filter(|a| cut.attribute(a.name(), a.publisher()) && selected(a.name()))

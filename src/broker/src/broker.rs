@@ -50,11 +50,7 @@ impl Broker {
     /// A broker of these parts.
     pub fn new(parts: Parts) -> Self {
         let stripes = (0..STRIPES).map(|_| Mutex::new(())).collect();
-        Self {
-            parts,
-            stripes,
-            hasher: std::hash::RandomState::new(),
-        }
+        Self { parts, stripes, hasher: std::hash::RandomState::new() }
     }
 
     /// The @contexts.
@@ -84,10 +80,7 @@ impl Broker {
             principal: Principal::Platform { task: "update" },
         };
         decide(&asked).map_err(|_| {
-            Problem::new(
-                ProblemCode::InternalError,
-                "the policy refuses the platform",
-            )
+            Problem::new(ProblemCode::InternalError, "the policy refuses the platform")
         })
     }
 }

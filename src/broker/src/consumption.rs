@@ -45,10 +45,6 @@ impl Broker {
         }
         let now = self.parts.clock.micros();
         let entry = access::denied(request, now, action, subject, Vec::new(), problem);
-        self.parts
-            .access
-            .record(request.view.tenant(), &entry)
-            .await
-            .map(|_| ())
+        self.parts.access.record(request.view.tenant(), &entry).await.map(|_| ())
     }
 }

@@ -56,10 +56,8 @@ pub struct Contexts {
 impl Contexts {
     /// With documents by URL that are never fetched, and a loader for the others.
     pub fn new(pinned: HashMap<String, String>, loader: Arc<dyn DocumentLoader>) -> Self {
-        let documents: HashMap<String, Arc<str>> = pinned
-            .into_iter()
-            .map(|(url, text)| (url, text.into()))
-            .collect();
+        let documents: HashMap<String, Arc<str>> =
+            pinned.into_iter().map(|(url, text)| (url, text.into())).collect();
         Self {
             pinned: documents.len(),
             documents: RwLock::new(documents),
@@ -75,19 +73,14 @@ impl Contexts {
         }
         for _ in 0..MAX_ROUNDS {
             let known = |url: &str| {
-                self.documents
-                    .read()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .get(url)
-                    .cloned()
+                self.documents.read().unwrap_or_else(PoisonError::into_inner).get(url).cloned()
             };
             let outcome =
                 resolve(local, &known).map_err(|error| ngsi_problem(error.at("@context")))?;
             match outcome {
                 Resolved::Ready(context) => {
                     if local.get().len() <= MAX_CACHED_KEY {
-                        self.resolved
-                            .insert(local.get().to_owned(), Arc::clone(&context));
+                        self.resolved.insert(local.get().to_owned(), Arc::clone(&context));
                     }
                     return Ok(context);
                 }
@@ -115,10 +108,7 @@ impl Contexts {
     }
 
     fn keep(&self, url: String, text: String) {
-        let mut documents = self
-            .documents
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut documents = self.documents.write().unwrap_or_else(PoisonError::into_inner);
         if documents.len() < self.pinned + MAX_FETCHED {
             documents.insert(url, text.into());
         }

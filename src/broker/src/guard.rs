@@ -22,15 +22,8 @@ fn check_attributes(attributes: &[Attribute], personal: bool, path: &str) -> Res
         }
         let here = format!("{path}/{}", local_name(&attribute.name));
         for instance in &attribute.instances {
-            let texts = [
-                &instance.dataset_id,
-                &instance.unit_code,
-                &instance.observed_at,
-            ];
-            let in_texts = texts
-                .into_iter()
-                .flatten()
-                .any(|text| individual_number::is_in(text));
+            let texts = [&instance.dataset_id, &instance.unit_code, &instance.observed_at];
+            let in_texts = texts.into_iter().flatten().any(|text| individual_number::is_in(text));
             if personal && (in_texts || value_holds_one(instance.value.get())) {
                 return Err(refused(&here));
             }

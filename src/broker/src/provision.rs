@@ -52,25 +52,16 @@ impl Broker {
         let refused = if names.is_empty() {
             request.view.may_write(&entity.types, subject, "").err()
         } else {
-            names
-                .iter()
-                .find_map(|name| request.view.may_write(&entity.types, subject, name).err())
+            names.iter().find_map(|name| request.view.may_write(&entity.types, subject, name).err())
         };
         let Some(problem) = refused else {
             return Ok(());
         };
-        if self
-            .parts
-            .catalogue
-            .is_personal(entity.types.iter().map(String::as_str))
-        {
+        if self.parts.catalogue.is_personal(entity.types.iter().map(String::as_str)) {
             let now = self.parts.clock.micros();
             let types = entity.types.clone();
             let entry = access::denied(request, now, Action::Write, subject, types, &problem);
-            self.parts
-                .access
-                .record(request.view.tenant(), &entry)
-                .await?;
+            self.parts.access.record(request.view.tenant(), &entry).await?;
         }
         Err(problem)
     }

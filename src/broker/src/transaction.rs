@@ -39,23 +39,14 @@ impl Broker {
         let mut ops = Vec::with_capacity(4);
         match (&after, intent.before) {
             (Some(doc), None) => {
-                ops.push(Op::PutEntity {
-                    doc: doc.clone(),
-                    expect: Expect::Absent,
-                });
+                ops.push(Op::PutEntity { doc: doc.clone(), expect: Expect::Absent });
             }
             (Some(doc), Some((version, _))) => {
-                ops.push(Op::PutEntity {
-                    doc: doc.clone(),
-                    expect: Expect::Version(version),
-                });
+                ops.push(Op::PutEntity { doc: doc.clone(), expect: Expect::Version(version) });
             }
             (None, Some((version, doc))) => {
                 let id = doc.id().to_owned();
-                ops.push(Op::DeleteEntity {
-                    id,
-                    expect: Expect::Version(version),
-                });
+                ops.push(Op::DeleteEntity { id, expect: Expect::Version(version) });
             }
             (None, None) => return Ok(Attempt::Done),
         }
@@ -73,15 +64,7 @@ impl Broker {
         if let Some(access) = &intent.access {
             ops.extend(self.parts.access.ops(access)?);
         }
-        match self
-            .parts
-            .store
-            .commit(WriteSet {
-                tenant: tenant.clone(),
-                ops,
-            })
-            .await
-        {
+        match self.parts.store.commit(WriteSet { tenant: tenant.clone(), ops }).await {
             Ok(_) => Ok(Attempt::Done),
             Err(lost @ StoreError::Conflict { .. }) => Ok(Attempt::Lost(lost)),
             Err(error) => {

@@ -28,9 +28,7 @@ pub struct Connectors {
 
 impl fmt::Debug for Connectors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connectors")
-            .field("manifests", &self.manifests)
-            .finish_non_exhaustive()
+        f.debug_struct("Connectors").field("manifests", &self.manifests).finish_non_exhaustive()
     }
 }
 
@@ -43,11 +41,7 @@ impl Connectors {
                     "a connector's name must be 1 to 64 of a-z, 0-9, '-' and '_'".to_owned(),
                 ));
             }
-            if manifests
-                .iter()
-                .skip(i + 1)
-                .any(|other| other.name == manifest.name)
-            {
+            if manifests.iter().skip(i + 1).any(|other| other.name == manifest.name) {
                 return Err(ConnectError::Config(format!(
                     "two connectors are named '{}'",
                     manifest.name
@@ -68,15 +62,8 @@ impl Connectors {
     pub async fn list(&self, tenant: &TenantId) -> Result<Vec<RunView>, ConnectError> {
         let mut out = Vec::new();
         for manifest in &self.manifests {
-            let last_run = self
-                .reports(tenant, &manifest.name, 1)
-                .await?
-                .into_iter()
-                .next();
-            out.push(RunView {
-                manifest: manifest.clone(),
-                last_run,
-            });
+            let last_run = self.reports(tenant, &manifest.name, 1).await?.into_iter().next();
+            out.push(RunView { manifest: manifest.clone(), last_run });
         }
         Ok(out)
     }
@@ -99,20 +86,9 @@ impl Connectors {
         name: &str,
         limit: usize,
     ) -> Result<Vec<RunReport>, ConnectError> {
-        let scan = Scan {
-            prefix: run_prefix(name),
-            limit,
-            reverse: true,
-            ..Scan::default()
-        };
-        let found = self
-            .store
-            .records(tenant, RUNS, &scan)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        found
-            .into_iter()
-            .map(|(_, record)| decode(&record.value))
-            .collect()
+        let scan = Scan { prefix: run_prefix(name), limit, reverse: true, ..Scan::default() };
+        let found =
+            self.store.records(tenant, RUNS, &scan).await.map_err(|error| unavailable(&error))?;
+        found.into_iter().map(|(_, record)| decode(&record.value)).collect()
     }
 }

@@ -39,10 +39,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self {
-            interval: Duration::from_secs(10),
-            longest_wait: Duration::from_mins(15),
-        }
+        Self { interval: Duration::from_secs(10), longest_wait: Duration::from_mins(15) }
     }
 }
 
@@ -123,9 +120,7 @@ pub struct Runner {
 
 impl fmt::Debug for Runner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runner")
-            .field("connector", &self.manifest().name)
-            .finish_non_exhaustive()
+        f.debug_struct("Runner").field("connector", &self.manifest().name).finish_non_exhaustive()
     }
 }
 
@@ -140,15 +135,7 @@ impl Runner {
         source: Box<dyn Source>,
         pace: Pace,
     ) -> Self {
-        Self {
-            store,
-            platform,
-            clock,
-            ids,
-            tenant,
-            source,
-            pace,
-        }
+        Self { store, platform, clock, ids, tenant, source, pace }
     }
 
     /// What the source says of itself.
@@ -182,14 +169,9 @@ impl Runner {
         if failures == 0 {
             return self.pace.interval;
         }
-        let doubled = self
-            .pace
-            .interval
-            .saturating_mul(1 << failures.saturating_sub(1).min(20));
+        let doubled = self.pace.interval.saturating_mul(1 << failures.saturating_sub(1).min(20));
         let [chance, ..] = self.ids.bytes();
-        doubled
-            .min(self.pace.longest_wait)
-            .mul_f64(0.5 + f64::from(chance) / 512.0)
+        doubled.min(self.pace.longest_wait).mul_f64(0.5 + f64::from(chance) / 512.0)
     }
 
     /// Reads everything that is there now. `None`: there was nothing new.
@@ -260,10 +242,7 @@ impl Runner {
         next.rows.extend(batch.report);
         let mut set = WriteSet::new(self.tenant.clone());
         if !changed.is_empty() {
-            let entities = changed
-                .iter()
-                .map(|(item, ..)| item.entity.clone())
-                .collect();
+            let entities = changed.iter().map(|(item, ..)| item.entity.clone()).collect();
             let outcomes = self.platform.upsert(name, entities).await;
             if outcomes.len() != changed.len() {
                 return Err(ConnectError::Unavailable(
@@ -295,18 +274,12 @@ impl Runner {
         set.ops.push(put(
             CURSORS,
             name.as_bytes().to_vec(),
-            &Remembered {
-                v: 1,
-                cursor: batch.cursor.clone(),
-            },
+            &Remembered { v: 1, cursor: batch.cursor.clone() },
         )?);
         if !next.rows.is_empty() {
             set.ops.push(put(OPEN, name.as_bytes().to_vec(), &next)?);
         }
-        self.store
-            .commit(set)
-            .await
-            .map_err(|error| unavailable(&error))?;
+        self.store.commit(set).await.map_err(|error| unavailable(&error))?;
         *report = next;
         self.source.acknowledge(&batch.cursor).await?;
         Ok(batch.cursor)
@@ -315,12 +288,8 @@ impl Runner {
     /// Keeps the report of a run that is over, and of those before only the latest. A failure that repeats is one run that lasts.
     async fn keep_run(&self, name: &str, report: &RunReport) -> Result<(), ConnectError> {
         let prefix = run_prefix(name);
-        let scan = Scan {
-            prefix: prefix.clone(),
-            limit: KEPT_RUNS * 2,
-            reverse: true,
-            ..Scan::default()
-        };
+        let scan =
+            Scan { prefix: prefix.clone(), limit: KEPT_RUNS * 2, reverse: true, ..Scan::default() };
         let kept = self.store.records(&self.tenant, RUNS, &scan).await;
         let kept = kept.map_err(|error| unavailable(&error))?;
         let mut report = report.clone();
@@ -379,20 +348,11 @@ fn put(collection: Collection, key: Vec<u8>, value: &impl Serialize) -> Result<O
     let value = serde_json::to_vec(value).map_err(|error| {
         ConnectError::Unavailable(format!("a connector's record cannot be written: {error}"))
     })?;
-    Ok(Op::PutRecord {
-        collection,
-        key,
-        value,
-        expect: Expect::Any,
-    })
+    Ok(Op::PutRecord { collection, key, value, expect: Expect::Any })
 }
 
 fn delete(collection: Collection, key: Vec<u8>) -> Op {
-    Op::DeleteRecord {
-        collection,
-        key,
-        expect: Expect::Any,
-    }
+    Op::DeleteRecord { collection, key, expect: Expect::Any }
 }
 
 fn taken_key(name: &str, id: &str) -> Vec<u8> {
@@ -401,10 +361,8 @@ fn taken_key(name: &str, id: &str) -> Vec<u8> {
 
 fn refusal(item: Item, problem: &Problem) -> Refusal {
     // The problem table's words only: details may name what the sender wrote.
-    let remedy = Text {
-        ja: problem.code.title_ja().to_owned(),
-        en: problem.code.title().to_owned(),
-    };
+    let remedy =
+        Text { ja: problem.code.title_ja().to_owned(), en: problem.code.title().to_owned() };
     Refusal {
         input: item.input,
         line: item.line,
@@ -435,9 +393,7 @@ fn digest_of(entity: &Entity) -> String {
         .finish()
         .as_ref()
         .iter()
-        .fold(String::with_capacity(64), |text, byte| {
-            text + &format!("{byte:02x}")
-        })
+        .fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn attributes(list: &[Attribute], part: &mut dyn FnMut(&str)) {

@@ -22,10 +22,7 @@ fn manifest(name: &str) -> Manifest {
     Manifest {
         name: name.to_owned(),
         kind: "script".to_owned(),
-        title: Text {
-            ja: "台本".to_owned(),
-            en: "Script".to_owned(),
-        },
+        title: Text { ja: "台本".to_owned(), en: "Script".to_owned() },
         direction: Direction::Inbound,
         entity_types: vec!["Thing".to_owned()],
     }
@@ -56,11 +53,7 @@ impl Source for Script {
         let item = |(at, (id, value)): (usize, &(u32, u32))| {
             let mut entity = Entity::new(format!("urn:x:{id}"), "https://x/Thing", 0);
             entity.set("https://x/value", Instance::property(value, 0).unwrap());
-            Item {
-                entity,
-                input: "script".to_owned(),
-                line: (from + at + 1) as u64,
-            }
+            Item { entity, input: "script".to_owned(), line: (from + at + 1) as u64 }
         };
         Ok(Batch {
             items: part.iter().enumerate().map(item).collect(),
@@ -118,9 +111,7 @@ impl World {
         Self {
             store: Arc::default(),
             desk: Arc::default(),
-            clock: Arc::new(ManualClock::at(
-                DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
-            )),
+            clock: Arc::new(ManualClock::at(DateTime::from_timestamp(1_790_000_000, 0).unwrap())),
             things: Arc::new(Mutex::new(things.to_vec())),
             down: Arc::default(),
             polled: Arc::default(),
@@ -155,50 +146,25 @@ impl World {
 #[tokio::test]
 async fn what_the_platform_refuses_is_told_and_the_rest_goes_on() {
     let world = World::new(&[(1, 1), (2, 1), (3, 1)]);
-    world
-        .desk
-        .answers
-        .lock()
-        .unwrap()
-        .push_back(ProblemCode::BadRequestData);
+    world.desk.answers.lock().unwrap().push_back(ProblemCode::BadRequestData);
     let report = world.runner().run_once().await.unwrap().unwrap();
+    assert_eq!((report.created, report.rows.accepted, report.rows.refused_count), (2, 2, 1));
     assert_eq!(
-        (
-            report.created,
-            report.rows.accepted,
-            report.rows.refused_count
-        ),
-        (2, 2, 1)
-    );
-    assert_eq!(
-        (
-            report.rows.refused[0].line,
-            report.rows.refused[0].rule.as_str()
-        ),
+        (report.rows.refused[0].line, report.rows.refused[0].rule.as_str()),
         (1, "platform")
     );
     assert_eq!(*world.desk.given.lock().unwrap(), ["urn:x:2", "urn:x:3"]);
     // What was refused is not remembered as taken: it is offered again when the source gives it again.
-    world
-        .things
-        .lock()
-        .unwrap()
-        .extend([(1, 1), (2, 1), (3, 2)]);
+    world.things.lock().unwrap().extend([(1, 1), (2, 1), (3, 2)]);
     let report = world.runner().run_once().await.unwrap().unwrap();
     assert_eq!((report.created, report.unchanged), (2, 1));
-    assert_eq!(
-        world.desk.given.lock().unwrap()[2..],
-        ["urn:x:1", "urn:x:3"]
-    );
+    assert_eq!(world.desk.given.lock().unwrap()[2..], ["urn:x:1", "urn:x:3"]);
 }
 
 #[tokio::test]
 async fn a_platform_that_cannot_now_is_asked_again_from_the_same_place() {
-    for code in [
-        ProblemCode::Unavailable,
-        ProblemCode::InternalError,
-        ProblemCode::TooManyRequests,
-    ] {
+    for code in [ProblemCode::Unavailable, ProblemCode::InternalError, ProblemCode::TooManyRequests]
+    {
         let world = World::new(&[(1, 1), (2, 1), (3, 1), (4, 1)]);
         let mut runner = world.runner();
         world.desk.answers.lock().unwrap().extend([code, code]);
@@ -206,10 +172,7 @@ async fn a_platform_that_cannot_now_is_asked_again_from_the_same_place() {
         assert!(world.desk.given.lock().unwrap().is_empty());
         world.clock.advance(TimeDelta::seconds(1));
         let report = runner.run_once().await.unwrap().unwrap();
-        assert_eq!(
-            (report.created, report.rows.refused_count, report.error),
-            (4, 0, None)
-        );
+        assert_eq!((report.created, report.rows.refused_count, report.error), (4, 0, None));
         assert_eq!(world.desk.given.lock().unwrap().len(), 4);
     }
 }
@@ -226,10 +189,7 @@ async fn a_failure_that_repeats_is_one_run_that_lasts() {
     let runs = world.runs().await;
     assert_eq!(runs.len(), 1);
     assert_eq!(runs[0].finished - runs[0].started, 99 * 60 * 1_000_000);
-    assert_eq!(
-        runs[0].error.as_deref(),
-        Some("not available: the script is away")
-    );
+    assert_eq!(runs[0].error.as_deref(), Some("not available: the script is away"));
 }
 
 #[tokio::test]

@@ -148,11 +148,7 @@ impl Consent {
     /// The state at a moment: one that is in force by its last event is expired after its period.
     pub fn state_at(&self, now: Timestamp) -> State {
         let open = self.state.is_live() || self.state == State::Paused;
-        if open && now >= self.valid_until {
-            State::Expired
-        } else {
-            self.state
-        }
+        if open && now >= self.valid_until { State::Expired } else { self.state }
     }
 
     /// Whether it is in force at a moment.
@@ -163,10 +159,7 @@ impl Consent {
     /// What the policy decides on.
     pub fn grant(&self, now: Timestamp) -> Grant {
         let of = |action: DataAction| {
-            let covered = self
-                .data
-                .iter()
-                .filter(move |data| data.actions.contains(&action));
+            let covered = self.data.iter().filter(move |data| data.actions.contains(&action));
             covered
                 .map(|data| GrantedType {
                     entity_type: data.entity_type.clone(),
@@ -194,9 +187,7 @@ impl Consent {
         let ours: std::collections::BTreeSet<_> =
             self.data.iter().flat_map(|data| &data.actions).collect();
         asked.is_subset(&ours)
-            && classes
-                .iter()
-                .all(|class| self.data.iter().any(|data| data.class == *class))
+            && classes.iter().all(|class| self.data.iter().any(|data| data.class == *class))
     }
 }
 
@@ -209,10 +200,7 @@ pub(crate) fn resolve(
     let mut resolved = Vec::new();
     for code in chosen {
         let class = catalogue.data_class(code).ok_or_else(|| {
-            Problem::new(
-                ProblemCode::BadRequestData,
-                "a data class is not in the catalogue",
-            )
+            Problem::new(ProblemCode::BadRequestData, "a data class is not in the catalogue")
         })?;
         for covered in &class.covers {
             let person = catalogue
@@ -223,13 +211,10 @@ pub(crate) fn resolve(
             if actions.is_empty() {
                 continue;
             }
-            let attributes = covered
-                .attributes
-                .iter()
-                .map(|attribute| ConsentedAttribute {
-                    iri: attribute.iri.clone(),
-                    label: attribute.label.clone(),
-                });
+            let attributes = covered.attributes.iter().map(|attribute| ConsentedAttribute {
+                iri: attribute.iri.clone(),
+                label: attribute.label.clone(),
+            });
             resolved.push(ConsentedData {
                 class: class.code.clone(),
                 label: class.label.clone(),

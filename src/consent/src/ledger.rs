@@ -75,15 +75,7 @@ impl Ledger {
         platform: Platform,
         signer: ReceiptSigner,
     ) -> Self {
-        Self {
-            store,
-            clock,
-            ids,
-            log,
-            catalogue,
-            platform,
-            signer,
-        }
+        Self { store, clock, ids, log, catalogue, platform, signer }
     }
 
     /// Records that `by` gave this consent. Needs assurance level 2 proven in the last 5 minutes, else the problem is
@@ -111,15 +103,7 @@ impl Ledger {
                 && (old.state.is_live() || old.state == State::Paused)
             {
                 superseded = Some(old.id.clone());
-                self.change(
-                    old,
-                    version,
-                    State::Superseded,
-                    by,
-                    "replaced",
-                    now,
-                    &mut ops,
-                )?;
+                self.change(old, version, State::Superseded, by, "replaced", now, &mut ops)?;
             }
             self.create(&consent, by, "asked", now, &mut ops)?;
             ops.push(Op::PutRecord {
@@ -129,11 +113,7 @@ impl Ledger {
                 expect: current.map_or(Expect::Absent, |record| Expect::Version(record.version)),
             });
             if self.commit(tenant, ops).await? {
-                return Ok(Changed {
-                    consent,
-                    happened: true,
-                    superseded,
-                });
+                return Ok(Changed { consent, happened: true, superseded });
             }
         }
         Err(raced())
@@ -148,18 +128,11 @@ impl Ledger {
     ) -> Result<Consent, Problem> {
         let now = self.clock.micros();
         // Refused is what was asked for, whatever was ticked.
-        let asked = NewConsent {
-            chosen: new.requested.data_classes.clone(),
-            ..new.clone()
-        };
+        let asked = NewConsent { chosen: new.requested.data_classes.clone(), ..new.clone() };
         let consent = self.draft(by.subject, &asked, State::Refused, now, now)?;
         let mut ops = Vec::new();
         self.create(&consent, by, "asked", now, &mut ops)?;
-        if self.commit(tenant, ops).await? {
-            Ok(consent)
-        } else {
-            Err(raced())
-        }
+        if self.commit(tenant, ops).await? { Ok(consent) } else { Err(raced()) }
     }
 
     /// Takes a consent back. It is out of force for every request that begins after this returns. Repeating it changes nothing; a
@@ -171,8 +144,7 @@ impl Ledger {
         id: &str,
     ) -> Result<Changed, Problem> {
         let open = |state: State| state.is_live() || state == State::Paused;
-        self.transition(tenant, by, id, State::Withdrawn, open)
-            .await
+        self.transition(tenant, by, id, State::Withdrawn, open).await
     }
 
     /// Puts a consent out of force until it is resumed.
@@ -182,8 +154,7 @@ impl Ledger {
         by: &Resident<'_>,
         id: &str,
     ) -> Result<Changed, Problem> {
-        self.transition(tenant, by, id, State::Paused, State::is_live)
-            .await
+        self.transition(tenant, by, id, State::Paused, State::is_live).await
     }
 
     /// Puts a paused consent in force again; needs the same fresh login as giving it.
@@ -194,10 +165,7 @@ impl Ledger {
         id: &str,
     ) -> Result<Changed, Problem> {
         strong_and_fresh(by.assurance, self.clock.micros())?;
-        self.transition(tenant, by, id, State::Resumed, |state| {
-            state == State::Paused
-        })
-        .await
+        self.transition(tenant, by, id, State::Resumed, |state| state == State::Paused).await
     }
 
     async fn transition(
@@ -215,21 +183,13 @@ impl Ledger {
                 .filter(|(_, consent)| consent.subject == by.subject)
                 .ok_or_else(Problem::not_found)?;
             if !from(consent.state) {
-                return Ok(Changed {
-                    consent,
-                    happened: false,
-                    superseded: None,
-                });
+                return Ok(Changed { consent, happened: false, superseded: None });
             }
             let now = self.clock.micros();
             let mut ops = Vec::new();
             let consent = self.change(consent, version, to, by, "own-wish", now, &mut ops)?;
             if self.commit(tenant, ops).await? {
-                return Ok(Changed {
-                    consent,
-                    happened: true,
-                    superseded: None,
-                });
+                return Ok(Changed { consent, happened: true, superseded: None });
             }
         }
         Err(raced())

@@ -172,10 +172,7 @@ impl ReceiptSigner {
             ..Header::new(Algorithm::ES256)
         };
         encode(&header, receipt, &self.key).map_err(|_| {
-            Problem::new(
-                ProblemCode::InternalError,
-                "the receipt could not be signed",
-            )
+            Problem::new(ProblemCode::InternalError, "the receipt could not be signed")
         })
     }
 }
@@ -193,11 +190,7 @@ pub fn verify_receipt(jws: &str, key: &Jwk) -> Result<Receipt, InvalidReceipt> {
     validation.required_spec_claims.clear();
     validation.validate_exp = false;
     let token = decode::<Receipt>(jws, &key, &validation).map_err(|_| InvalidReceipt)?;
-    if token.header.typ.as_deref() == Some(TYPE) {
-        Ok(token.claims)
-    } else {
-        Err(InvalidReceipt)
-    }
+    if token.header.typ.as_deref() == Some(TYPE) { Ok(token.claims) } else { Err(InvalidReceipt) }
 }
 
 impl Ledger {
@@ -218,8 +211,7 @@ impl Ledger {
         let mut events = self.events(tenant, id).await?;
         // An event after the consent was read belongs to the next receipt.
         events.retain(|event| event.seq <= consent.version);
-        self.signer
-            .sign(&self.describe(&consent, &events, principal))
+        self.signer.sign(&self.describe(&consent, &events, principal))
     }
 
     fn describe(&self, consent: &Consent, events: &[Event], principal: TsunoId) -> Receipt {
@@ -242,11 +234,7 @@ impl Ledger {
             party_address: None,
             party_contact: None,
         };
-        let validity = format!(
-            "{}/{}",
-            to_iso(consent.valid_from),
-            to_iso(consent.valid_until)
-        );
+        let validity = format!("{}/{}", to_iso(consent.valid_from), to_iso(consent.valid_until));
         let events = events.iter().map(|event| ReceiptEvent {
             event_time: to_iso(event.at),
             validity_duration: validity.clone(),

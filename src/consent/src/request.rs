@@ -68,10 +68,7 @@ impl Requested {
         if !distinct(classes.len(), self.data_classes.len()) {
             return Err(refused("name one data class at least, each once").at("/data_classes"));
         }
-        if classes
-            .iter()
-            .any(|code| !purpose.data_classes.contains(code))
-        {
+        if classes.iter().any(|code| !purpose.data_classes.contains(code)) {
             let detail = "a data class may not be asked for under this purpose";
             return Err(refused(detail).at("/data_classes"));
         }
@@ -81,12 +78,9 @@ impl Requested {
         if !distinct(actions.len(), self.actions.len()) {
             return Err(refused("name one action at least, each once: read, write").at("/actions"));
         }
-        if self
-            .frequency
-            .is_some_and(|f| f.max == 0 || f.per_seconds == 0)
-        {
+        if self.frequency.is_some_and(|f| f.max == 0 || f.per_seconds == 0) {
             return Err(
-                refused("a frequency is one or more times in one or more seconds").at("/frequency"),
+                refused("a frequency is one or more times in one or more seconds").at("/frequency")
             );
         }
         Ok(())

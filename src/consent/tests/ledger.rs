@@ -22,10 +22,7 @@ use tsunagu_store::testing::MemoryStore;
 use tsunagu_store::{Log, Op, Store, WriteSet};
 
 const LOG: Log = Log("audit");
-const ALL: Part = Part {
-    offset: 0,
-    limit: 100,
-};
+const ALL: Part = Part { offset: 0, limit: 100 };
 
 /// Writes accesses down as they are.
 struct PlainLog(Arc<MemoryStore>);
@@ -33,17 +30,11 @@ struct PlainLog(Arc<MemoryStore>);
 #[async_trait]
 impl AccessLog for PlainLog {
     fn ops(&self, access: &Access) -> Result<Vec<Op>, Problem> {
-        Ok(vec![Op::Append {
-            log: LOG,
-            entry: serde_json::to_vec(access).unwrap(),
-        }])
+        Ok(vec![Op::Append { log: LOG, entry: serde_json::to_vec(access).unwrap() }])
     }
 
     async fn record(&self, tenant: &TenantId, access: &Access) -> Result<Ticket, Problem> {
-        let set = WriteSet {
-            tenant: tenant.clone(),
-            ops: self.ops(access)?,
-        };
+        let set = WriteSet { tenant: tenant.clone(), ops: self.ops(access)? };
         let receipt = self.0.commit(set).await?;
         Ok(self.ticket(&receipt, 0).unwrap())
     }
@@ -90,10 +81,7 @@ fn ledger(
         issuer: "https://gateway.example".to_owned(),
         controller: Party {
             party_id: "https://town.example".to_owned(),
-            party_name: Text {
-                ja: "町".to_owned(),
-                en: "Town".to_owned(),
-            },
+            party_name: Text { ja: "町".to_owned(), en: "Town".to_owned() },
             party_type: "controller".to_owned(),
             party_address: None,
             party_contact: None,
@@ -115,27 +103,16 @@ fn ledger(
 
 fn world() -> World {
     let store = Arc::new(MemoryStore::new());
-    let clock = Arc::new(ManualClock::at(
-        DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
-    ));
+    let clock = Arc::new(ManualClock::at(DateTime::from_timestamp(1_800_000_000, 0).unwrap()));
     let ledger = Arc::new(ledger(&store, &clock, CATALOGUE, 1));
-    World {
-        store,
-        clock,
-        ledger,
-        tenant: "tsuno".parse().unwrap(),
-    }
+    World { store, clock, ledger, tenant: "tsuno".parse().unwrap() }
 }
 
 const ALICE: TsunoId = TsunoId::from_bytes([1; 16]);
 const BOB: TsunoId = TsunoId::from_bytes([2; 16]);
 
 fn resident(subject: TsunoId, assurance: &Assurance) -> Resident<'_> {
-    Resident {
-        subject,
-        assurance,
-        request: "r-1",
-    }
+    Resident { subject, assurance, request: "r-1" }
 }
 
 impl World {
@@ -152,10 +129,7 @@ impl World {
     fn new_consent(&self) -> NewConsent {
         NewConsent {
             client: "health".parse().unwrap(),
-            client_name: Text {
-                ja: "健康アプリ".to_owned(),
-                en: "Health app".to_owned(),
-            },
+            client_name: Text { ja: "健康アプリ".to_owned(), en: "Health app".to_owned() },
             requested: Requested {
                 r#type: RESIDENT_DATA.to_owned(),
                 purpose: "coach".to_owned(),
@@ -178,32 +152,17 @@ impl World {
     async fn given(&self) -> Consent {
         let assurance = self.fresh();
         let by = resident(ALICE, &assurance);
-        self.ledger
-            .give(&self.tenant, &by, &self.new_consent())
-            .await
-            .unwrap()
-            .consent
+        self.ledger.give(&self.tenant, &by, &self.new_consent()).await.unwrap().consent
     }
 
     async fn live(&self, id: &str) -> bool {
         let now = self.clock.micros();
-        self.ledger
-            .live_grant(&self.tenant, id, now)
-            .await
-            .unwrap()
-            .is_some()
+        self.ledger.live_grant(&self.tenant, id, now).await.unwrap().is_some()
     }
 
     async fn accesses(&self) -> Vec<Access> {
-        let entries = self
-            .store
-            .log_entries(&self.tenant, LOG, 0, 1000)
-            .await
-            .unwrap();
-        entries
-            .iter()
-            .map(|entry| serde_json::from_slice(entry).unwrap())
-            .collect()
+        let entries = self.store.log_entries(&self.tenant, LOG, 0, 1000).await.unwrap();
+        entries.iter().map(|entry| serde_json::from_slice(entry).unwrap()).collect()
     }
 }
 
@@ -212,12 +171,7 @@ async fn what_is_given_is_what_the_policy_sees() {
     let world = world();
     let consent = world.given().await;
     let now = world.clock.micros();
-    let grant = world
-        .ledger
-        .live_grant(&world.tenant, &consent.id, now)
-        .await
-        .unwrap()
-        .unwrap();
+    let grant = world.ledger.live_grant(&world.tenant, &consent.id, now).await.unwrap().unwrap();
     let of = |entity: &str, attribute: &str| GrantedType {
         entity_type: iri(entity),
         attributes: vec![iri(attribute)],
@@ -238,47 +192,24 @@ async fn what_is_given_is_what_the_policy_sees() {
 async fn a_stale_or_weak_login_gives_nothing() {
     let world = world();
     let fresh = world.fresh();
-    let weak = Assurance {
-        aal: Level::Low,
-        ..fresh.clone()
-    };
-    let unidentified = Assurance {
-        ial: Level::Low,
-        ..fresh.clone()
-    };
+    let weak = Assurance { aal: Level::Low, ..fresh.clone() };
+    let unidentified = Assurance { ial: Level::Low, ..fresh.clone() };
     world.clock.advance(TimeDelta::seconds(301));
-    let recent = Assurance {
-        auth_time: world.clock.micros(),
-        ..weak
-    };
-    let vague = Assurance {
-        auth_time: world.clock.micros(),
-        ..unidentified
-    };
+    let recent = Assurance { auth_time: world.clock.micros(), ..weak };
+    let vague = Assurance { auth_time: world.clock.micros(), ..unidentified };
     for assurance in [&fresh, &recent, &vague] {
         let by = resident(ALICE, assurance);
-        let refused = world
-            .ledger
-            .give(&world.tenant, &by, &world.new_consent())
-            .await
-            .unwrap_err();
+        let refused =
+            world.ledger.give(&world.tenant, &by, &world.new_consent()).await.unwrap_err();
         assert_eq!(refused.code, ProblemCode::StepUpRequired);
     }
-    let listed = world
-        .ledger
-        .of_subject(&world.tenant, ALICE, ALL)
-        .await
-        .unwrap();
+    let listed = world.ledger.of_subject(&world.tenant, ALICE, ALL).await.unwrap();
     assert_eq!(listed.total, 0);
     assert!(world.accesses().await.is_empty());
     // One second earlier it was fresh.
     world.clock.advance(TimeDelta::seconds(-1));
     let by = resident(ALICE, &fresh);
-    world
-        .ledger
-        .give(&world.tenant, &by, &world.new_consent())
-        .await
-        .unwrap();
+    world.ledger.give(&world.tenant, &by, &world.new_consent()).await.unwrap();
 }
 
 #[tokio::test]
@@ -288,76 +219,30 @@ async fn what_was_not_asked_or_is_not_allowed_is_refused() {
     let by = resident(ALICE, &assurance);
     let good = world.new_consent();
     let asked = good.requested.clone();
-    let with = |requested: Requested| NewConsent {
-        requested,
-        ..good.clone()
-    };
+    let with = |requested: Requested| NewConsent { requested, ..good.clone() };
     let wrong = [
+        NewConsent { days: 366, ..good.clone() },
+        NewConsent { days: 0, ..good.clone() },
+        NewConsent { chosen: vec![], ..good.clone() },
+        NewConsent { chosen: vec!["other".to_owned()], ..good.clone() },
+        NewConsent { notice: Notice { bytes: vec![], ..good.notice.clone() }, ..good.clone() },
         NewConsent {
-            days: 366,
+            notice: Notice { shown_at: world.clock.micros() + 1, ..good.notice.clone() },
             ..good.clone()
         },
-        NewConsent {
-            days: 0,
-            ..good.clone()
-        },
-        NewConsent {
-            chosen: vec![],
-            ..good.clone()
-        },
-        NewConsent {
-            chosen: vec!["other".to_owned()],
-            ..good.clone()
-        },
-        NewConsent {
-            notice: Notice {
-                bytes: vec![],
-                ..good.notice.clone()
-            },
-            ..good.clone()
-        },
-        NewConsent {
-            notice: Notice {
-                shown_at: world.clock.micros() + 1,
-                ..good.notice.clone()
-            },
-            ..good.clone()
-        },
-        with(Requested {
-            purpose: "spying".to_owned(),
-            ..asked.clone()
-        }),
+        with(Requested { purpose: "spying".to_owned(), ..asked.clone() }),
         // The purpose does not admit the class.
-        with(Requested {
-            purpose: "research".to_owned(),
-            ..asked.clone()
-        }),
-        with(Requested {
-            actions: vec![],
-            ..asked.clone()
-        }),
-        with(Requested {
-            actions: vec![DataAction::Read, DataAction::Read],
-            ..asked.clone()
-        }),
-        with(Requested {
-            r#type: "other".to_owned(),
-            ..asked.clone()
-        }),
+        with(Requested { purpose: "research".to_owned(), ..asked.clone() }),
+        with(Requested { actions: vec![], ..asked.clone() }),
+        with(Requested { actions: vec![DataAction::Read, DataAction::Read], ..asked.clone() }),
+        with(Requested { r#type: "other".to_owned(), ..asked.clone() }),
         NewConsent {
             chosen: vec!["contact".to_owned()],
-            ..with(Requested {
-                actions: vec![DataAction::Write],
-                ..asked
-            })
+            ..with(Requested { actions: vec![DataAction::Write], ..asked })
         },
     ];
     for (n, new) in wrong.iter().enumerate() {
-        let refused = world
-            .ledger
-            .give(&world.tenant, &by, new)
-            .await
-            .unwrap_err();
+        let refused = world.ledger.give(&world.tenant, &by, new).await.unwrap_err();
         assert_eq!(refused.code, ProblemCode::BadRequestData, "case {n}");
     }
     assert!(world.accesses().await.is_empty());
@@ -367,22 +252,10 @@ async fn what_was_not_asked_or_is_not_allowed_is_refused() {
 async fn an_optional_class_left_out_is_not_granted() {
     let world = world();
     let assurance = world.fresh();
-    let new = NewConsent {
-        chosen: vec!["walks".to_owned()],
-        ..world.new_consent()
-    };
-    let given = world
-        .ledger
-        .give(&world.tenant, &resident(ALICE, &assurance), &new)
-        .await
-        .unwrap();
+    let new = NewConsent { chosen: vec!["walks".to_owned()], ..world.new_consent() };
+    let given = world.ledger.give(&world.tenant, &resident(ALICE, &assurance), &new).await.unwrap();
     let grant = given.consent.grant(world.clock.micros());
-    assert!(
-        grant
-            .read
-            .iter()
-            .all(|granted| granted.entity_type == iri("Walk"))
-    );
+    assert!(grant.read.iter().all(|granted| granted.entity_type == iri("Walk")));
     let covering = |classes: &[&str]| {
         let classes: Vec<String> = classes.iter().map(|class| (*class).to_owned()).collect();
         let (world, client) = (&world, new.client.clone());
@@ -398,10 +271,7 @@ async fn an_optional_class_left_out_is_not_granted() {
     };
     assert!(covering(&["walks"]).await);
     assert!(!covering(&["walks", "contact"]).await);
-    let other = world
-        .ledger
-        .covering(&world.tenant, BOB, &new.client, "coach", &[], &[])
-        .await;
+    let other = world.ledger.covering(&world.tenant, BOB, &new.client, "coach", &[], &[]).await;
     assert!(other.unwrap().is_none());
 }
 
@@ -414,24 +284,14 @@ async fn withdrawal_holds_at_once_and_can_be_repeated() {
     world.clock.advance(TimeDelta::hours(5));
     let old = Assurance::default();
     let by = resident(ALICE, &old);
-    let first = world
-        .ledger
-        .withdraw(&world.tenant, &by, &consent.id)
-        .await
-        .unwrap();
+    let first = world.ledger.withdraw(&world.tenant, &by, &consent.id).await.unwrap();
     assert!(first.happened);
     assert!(!world.live(&consent.id).await);
-    let again = world
-        .ledger
-        .withdraw(&world.tenant, &by, &consent.id)
-        .await
-        .unwrap();
+    let again = world.ledger.withdraw(&world.tenant, &by, &consent.id).await.unwrap();
     assert!(!again.happened);
     assert_eq!(again.consent, first.consent);
-    let resumed = world
-        .ledger
-        .resume(&world.tenant, &resident(ALICE, &world.fresh()), &consent.id)
-        .await;
+    let resumed =
+        world.ledger.resume(&world.tenant, &resident(ALICE, &world.fresh()), &consent.id).await;
     assert!(!resumed.unwrap().happened, "withdrawn is for good");
     assert!(!world.live(&consent.id).await);
     let states: Vec<(u64, State)> = world
@@ -451,29 +311,15 @@ async fn nobody_else_can_change_or_find_it() {
     let consent = world.given().await;
     let assurance = world.fresh();
     let bob = resident(BOB, &assurance);
-    for id in [
-        consent.id.as_str(),
-        "00000000-0000-4000-8000-000000000000",
-        "",
-    ] {
-        let refused = world
-            .ledger
-            .withdraw(&world.tenant, &bob, id)
-            .await
-            .unwrap_err();
+    for id in [consent.id.as_str(), "00000000-0000-4000-8000-000000000000", ""] {
+        let refused = world.ledger.withdraw(&world.tenant, &bob, id).await.unwrap_err();
         assert_eq!(refused, Problem::not_found());
         assert!(world.ledger.pause(&world.tenant, &bob, id).await.is_err());
         assert!(world.ledger.resume(&world.tenant, &bob, id).await.is_err());
     }
     let other: TenantId = "other".parse().unwrap();
     let alice = resident(ALICE, &assurance);
-    assert!(
-        world
-            .ledger
-            .withdraw(&other, &alice, &consent.id)
-            .await
-            .is_err()
-    );
+    assert!(world.ledger.withdraw(&other, &alice, &consent.id).await.is_err());
     assert!(world.live(&consent.id).await);
 }
 
@@ -482,23 +328,13 @@ async fn pausing_is_not_withdrawing() {
     let world = world();
     let consent = world.given().await;
     let weak = Assurance::default();
-    world
-        .ledger
-        .pause(&world.tenant, &resident(ALICE, &weak), &consent.id)
-        .await
-        .unwrap();
+    world.ledger.pause(&world.tenant, &resident(ALICE, &weak), &consent.id).await.unwrap();
     assert!(!world.live(&consent.id).await);
-    let refused = world
-        .ledger
-        .resume(&world.tenant, &resident(ALICE, &weak), &consent.id)
-        .await;
+    let refused = world.ledger.resume(&world.tenant, &resident(ALICE, &weak), &consent.id).await;
     assert_eq!(refused.unwrap_err().code, ProblemCode::StepUpRequired);
     let fresh = world.fresh();
-    let resumed = world
-        .ledger
-        .resume(&world.tenant, &resident(ALICE, &fresh), &consent.id)
-        .await
-        .unwrap();
+    let resumed =
+        world.ledger.resume(&world.tenant, &resident(ALICE, &fresh), &consent.id).await.unwrap();
     assert_eq!(resumed.consent.version, 3);
     assert!(world.live(&consent.id).await);
 }
@@ -507,9 +343,7 @@ async fn pausing_is_not_withdrawing() {
 async fn it_ends_with_its_period_to_the_microsecond() {
     let world = world();
     let consent = world.given().await;
-    world
-        .clock
-        .advance(TimeDelta::days(365) - TimeDelta::microseconds(1));
+    world.clock.advance(TimeDelta::days(365) - TimeDelta::microseconds(1));
     assert!(world.live(&consent.id).await);
     world.clock.advance(TimeDelta::microseconds(1));
     assert!(!world.live(&consent.id).await);
@@ -517,10 +351,7 @@ async fn it_ends_with_its_period_to_the_microsecond() {
     assert_eq!(consent.state_at(now), State::Expired);
     assert!(!consent.grant(now).live);
     let client = consent.client.clone();
-    let covering = world
-        .ledger
-        .covering(&world.tenant, ALICE, &client, "coach", &[], &[])
-        .await;
+    let covering = world.ledger.covering(&world.tenant, ALICE, &client, "coach", &[], &[]).await;
     assert!(covering.unwrap().is_none());
 }
 
@@ -534,37 +365,14 @@ async fn a_wider_catalogue_does_not_widen_the_grant() {
     );
     let later = ledger(&world.store, &world.clock, &wider, 2);
     let now = world.clock.micros();
-    let grant = later
-        .live_grant(&world.tenant, &consent.id, now)
-        .await
-        .unwrap()
-        .unwrap();
-    assert!(
-        grant
-            .read
-            .iter()
-            .chain(&grant.write)
-            .all(|g| !g.attributes.contains(&iri("pulse")))
-    );
+    let grant = later.live_grant(&world.tenant, &consent.id, now).await.unwrap().unwrap();
+    assert!(grant.read.iter().chain(&grant.write).all(|g| !g.attributes.contains(&iri("pulse"))));
     // Asked again, the resident gives the new one.
     let assurance = world.fresh();
-    let again = later
-        .give(
-            &world.tenant,
-            &resident(ALICE, &assurance),
-            &world.new_consent(),
-        )
-        .await;
+    let again = later.give(&world.tenant, &resident(ALICE, &assurance), &world.new_consent()).await;
     let again = again.unwrap();
     assert_eq!(again.superseded, Some(consent.id.clone()));
-    assert!(
-        again
-            .consent
-            .grant(now)
-            .read
-            .iter()
-            .any(|g| g.attributes.contains(&iri("pulse")))
-    );
+    assert!(again.consent.grant(now).read.iter().any(|g| g.attributes.contains(&iri("pulse"))));
     assert!(!world.live(&consent.id).await);
 }
 
@@ -580,47 +388,25 @@ async fn a_newer_consent_replaces_the_older_for_the_same_purpose_only() {
     research.requested.data_classes = vec!["walks".to_owned()];
     research.chosen = vec!["walks".to_owned()];
     research.days = 90;
-    let research = world
-        .ledger
-        .give(&world.tenant, &by, &research)
-        .await
-        .unwrap();
+    let research = world.ledger.give(&world.tenant, &by, &research).await.unwrap();
     assert_eq!(research.superseded, None);
     assert!(world.live(&first.id).await);
     world.clock.advance(TimeDelta::seconds(1));
     let second = world.given().await;
     assert!(!world.live(&first.id).await);
     assert!(world.live(&second.id).await && world.live(&research.consent.id).await);
-    let listed = world
-        .ledger
-        .of_subject(&world.tenant, ALICE, ALL)
-        .await
-        .unwrap();
-    let ids: Vec<&str> = listed
-        .consents
-        .iter()
-        .map(|consent| consent.id.as_str())
-        .collect();
+    let listed = world.ledger.of_subject(&world.tenant, ALICE, ALL).await.unwrap();
+    let ids: Vec<&str> = listed.consents.iter().map(|consent| consent.id.as_str()).collect();
     assert_eq!(ids, [&second.id, &research.consent.id, &first.id]);
     assert_eq!(listed.consents[2].state, State::Superseded);
     let client = first.client.clone();
-    let part = Part {
-        offset: 1,
-        limit: 1,
-    };
-    let of_client = world
-        .ledger
-        .of_client(&world.tenant, &client, part)
-        .await
-        .unwrap();
+    let part = Part { offset: 1, limit: 1 };
+    let of_client = world.ledger.of_client(&world.tenant, &client, part).await.unwrap();
     assert_eq!((of_client.total, of_client.consents.len()), (3, 1));
     assert_eq!(of_client.consents[0].id, research.consent.id);
     // A client whose name begins alike has nothing.
-    let alike = world
-        .ledger
-        .of_client(&world.tenant, &"healt".parse().unwrap(), ALL)
-        .await
-        .unwrap();
+    let alike =
+        world.ledger.of_client(&world.tenant, &"healt".parse().unwrap(), ALL).await.unwrap();
     assert_eq!(alike.total, 0);
 }
 
@@ -634,23 +420,15 @@ async fn refusing_is_on_record_and_grants_nothing() {
         .refuse(
             &world.tenant,
             &resident(ALICE, &weak),
-            &NewConsent {
-                chosen: vec![],
-                ..world.new_consent()
-            },
+            &NewConsent { chosen: vec![], ..world.new_consent() },
         )
         .await
         .unwrap();
     assert_eq!(refused.state, State::Refused);
     assert!(!world.live(&refused.id).await);
-    assert!(
-        world.live(&given.id).await,
-        "the consent given before stays"
-    );
-    let withdrawn = world
-        .ledger
-        .withdraw(&world.tenant, &resident(ALICE, &weak), &refused.id)
-        .await;
+    assert!(world.live(&given.id).await, "the consent given before stays");
+    let withdrawn =
+        world.ledger.withdraw(&world.tenant, &resident(ALICE, &weak), &refused.id).await;
     assert!(!withdrawn.unwrap().happened);
 }
 
@@ -660,37 +438,13 @@ async fn every_event_has_exactly_one_record_of_access() {
     let first = world.given().await;
     let fresh = world.fresh();
     let by = resident(ALICE, &fresh);
-    world
-        .ledger
-        .pause(&world.tenant, &by, &first.id)
-        .await
-        .unwrap();
-    world
-        .ledger
-        .pause(&world.tenant, &by, &first.id)
-        .await
-        .unwrap();
-    world
-        .ledger
-        .resume(&world.tenant, &by, &first.id)
-        .await
-        .unwrap();
+    world.ledger.pause(&world.tenant, &by, &first.id).await.unwrap();
+    world.ledger.pause(&world.tenant, &by, &first.id).await.unwrap();
+    world.ledger.resume(&world.tenant, &by, &first.id).await.unwrap();
     let second = world.given().await;
-    let refused = world
-        .ledger
-        .refuse(&world.tenant, &by, &world.new_consent())
-        .await
-        .unwrap();
-    world
-        .ledger
-        .withdraw(&world.tenant, &by, &second.id)
-        .await
-        .unwrap();
-    world
-        .ledger
-        .withdraw(&world.tenant, &by, &second.id)
-        .await
-        .unwrap();
+    let refused = world.ledger.refuse(&world.tenant, &by, &world.new_consent()).await.unwrap();
+    world.ledger.withdraw(&world.tenant, &by, &second.id).await.unwrap();
+    world.ledger.withdraw(&world.tenant, &by, &second.id).await.unwrap();
     let mut expected = Vec::new();
     for id in [&first.id, &second.id, &refused.id] {
         for event in world.ledger.events(&world.tenant, id).await.unwrap() {
@@ -700,23 +454,13 @@ async fn every_event_has_exactly_one_record_of_access() {
     let accesses = world.accesses().await;
     let mut found: Vec<(String, u64, String)> = accesses
         .iter()
-        .map(|a| {
-            (
-                a.grant.clone().unwrap(),
-                a.grant_version.unwrap(),
-                a.reason.clone(),
-            )
-        })
+        .map(|a| (a.grant.clone().unwrap(), a.grant_version.unwrap(), a.reason.clone()))
         .collect();
     expected.sort();
     found.sort();
     assert_eq!(found, expected);
     assert_eq!(found.len(), 7);
-    assert!(
-        accesses
-            .iter()
-            .all(|a| a.action == Action::Consent && a.subjects == [ALICE])
-    );
+    assert!(accesses.iter().all(|a| a.action == Action::Consent && a.subjects == [ALICE]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -729,50 +473,26 @@ async fn consents_given_at_the_same_moment_leave_one_in_force() {
             let by = resident(ALICE, &assurance);
             if n % 3 == 2 {
                 // Withdraws whatever it finds.
-                for consent in world
-                    .ledger
-                    .of_subject(&world.tenant, ALICE, ALL)
-                    .await
-                    .unwrap()
-                    .consents
+                for consent in
+                    world.ledger.of_subject(&world.tenant, ALICE, ALL).await.unwrap().consents
                 {
-                    world
-                        .ledger
-                        .withdraw(&world.tenant, &by, &consent.id)
-                        .await
-                        .unwrap();
+                    world.ledger.withdraw(&world.tenant, &by, &consent.id).await.unwrap();
                 }
             } else {
-                world
-                    .ledger
-                    .give(&world.tenant, &by, &world.new_consent())
-                    .await
-                    .unwrap();
+                world.ledger.give(&world.tenant, &by, &world.new_consent()).await.unwrap();
             }
         })
     });
     for done in futures_util::future::join_all(tasks).await {
         done.unwrap();
     }
-    let listed = world
-        .ledger
-        .of_subject(&world.tenant, ALICE, ALL)
-        .await
-        .unwrap();
+    let listed = world.ledger.of_subject(&world.tenant, ALICE, ALL).await.unwrap();
     assert_eq!(listed.total, 4);
-    let live = listed
-        .consents
-        .iter()
-        .filter(|consent| consent.state.is_live())
-        .count();
+    let live = listed.consents.iter().filter(|consent| consent.state.is_live()).count();
     assert!(live <= 1, "{live} in force");
     let mut events = 0;
     for consent in &listed.consents {
-        let history = world
-            .ledger
-            .events(&world.tenant, &consent.id)
-            .await
-            .unwrap();
+        let history = world.ledger.events(&world.tenant, &consent.id).await.unwrap();
         assert_eq!(history.len() as u64, consent.version);
         assert_eq!(history.last().unwrap().state, consent.state);
         events += history.len();
@@ -782,11 +502,7 @@ async fn consents_given_at_the_same_moment_leave_one_in_force() {
     let assurance = world.fresh();
     for consent in &listed.consents {
         let by = resident(ALICE, &assurance);
-        world
-            .ledger
-            .withdraw(&world.tenant, &by, &consent.id)
-            .await
-            .unwrap();
+        world.ledger.withdraw(&world.tenant, &by, &consent.id).await.unwrap();
         assert!(!world.live(&consent.id).await);
     }
 }
@@ -796,11 +512,7 @@ async fn a_receipt_is_signed_and_names_only_the_given_principal() {
     let world = world();
     let consent = world.given().await;
     let pairwise = TsunoId::from_bytes([77; 16]);
-    let jws = world
-        .ledger
-        .receipt(&world.tenant, &consent.id, pairwise)
-        .await
-        .unwrap();
+    let jws = world.ledger.receipt(&world.tenant, &consent.id, pairwise).await.unwrap();
     let receipt = verify_receipt(&jws, world.ledger.receipt_key()).unwrap();
     assert_eq!(receipt.pii_principal_id, pairwise);
     assert_eq!(receipt.record_id, consent.id);
@@ -814,11 +526,7 @@ async fn a_receipt_is_signed_and_names_only_the_given_principal() {
         .map(|pii| pii.sensitive_pii_category)
         .collect();
     assert_eq!(sensitive, [false, true]);
-    assert!(
-        !serde_json::to_string(&receipt)
-            .unwrap()
-            .contains(&ALICE.to_string())
-    );
+    assert!(!serde_json::to_string(&receipt).unwrap().contains(&ALICE.to_string()));
 
     let stranger = ledger(&world.store, &world.clock, CATALOGUE, 3);
     assert!(verify_receipt(&jws, stranger.receipt_key()).is_err());
@@ -826,28 +534,13 @@ async fn a_receipt_is_signed_and_names_only_the_given_principal() {
         let mut forged = jws.clone().into_bytes();
         forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
         let forged = String::from_utf8(forged).unwrap();
-        assert!(
-            verify_receipt(&forged, world.ledger.receipt_key()).is_err(),
-            "at {at}"
-        );
+        assert!(verify_receipt(&forged, world.ledger.receipt_key()).is_err(), "at {at}");
     }
     let assurance = world.fresh();
-    world
-        .ledger
-        .withdraw(&world.tenant, &resident(ALICE, &assurance), &consent.id)
-        .await
-        .unwrap();
-    let jws = world
-        .ledger
-        .receipt(&world.tenant, &consent.id, ALICE)
-        .await
-        .unwrap();
+    world.ledger.withdraw(&world.tenant, &resident(ALICE, &assurance), &consent.id).await.unwrap();
+    let jws = world.ledger.receipt(&world.tenant, &consent.id, ALICE).await.unwrap();
     let receipt = verify_receipt(&jws, world.ledger.receipt_key()).unwrap();
-    let states: Vec<State> = receipt
-        .events
-        .iter()
-        .map(|event| event.event_state)
-        .collect();
+    let states: Vec<State> = receipt.events.iter().map(|event| event.event_state).collect();
     assert_eq!(states, [State::Given, State::Withdrawn]);
 }
 
@@ -866,10 +559,7 @@ fn authorization_details_are_read_strictly() {
         ("[\"walks\"]", "[\"everything\"]"),
         ("[\"read\"]", "[\"read\",\"delete\"]"),
         ("\"actions\"", "\"privileges\":[],\"actions\""),
-        (
-            "\"actions\"",
-            "\"frequency\":{\"max\":0,\"per_seconds\":60},\"actions\"",
-        ),
+        ("\"actions\"", "\"frequency\":{\"max\":0,\"per_seconds\":60},\"actions\""),
     ] {
         assert!(read(&good.replace(from, to)).is_err(), "{to}");
     }

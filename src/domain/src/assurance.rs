@@ -57,25 +57,15 @@ mod tests {
 
     #[test]
     fn the_weaker_of_the_two_decides() {
-        let weak = Assurance {
-            ial: Level::High,
-            aal: Level::Low,
-            ..Assurance::default()
-        };
+        let weak = Assurance { ial: Level::High, aal: Level::Low, ..Assurance::default() };
         assert!(!weak.reaches(Level::Substantial));
-        let good = Assurance {
-            aal: Level::Substantial,
-            ..weak
-        };
+        let good = Assurance { aal: Level::Substantial, ..weak };
         assert!(good.reaches(Level::Substantial));
     }
 
     #[test]
     fn a_login_in_the_future_is_not_fresh() {
-        let at = Assurance {
-            auth_time: 1_000_000,
-            ..Assurance::default()
-        };
+        let at = Assurance { auth_time: 1_000_000, ..Assurance::default() };
         assert!(at.fresh(2_000_000, 1));
         assert!(!at.fresh(2_000_001, 1));
         assert!(!at.fresh(0, 300));

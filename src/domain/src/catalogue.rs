@@ -135,11 +135,7 @@ impl Catalogue {
                 *name = expand(name);
             }
         }
-        for covered in catalogue
-            .data_classes
-            .iter_mut()
-            .flat_map(|class| &mut class.covers)
-        {
+        for covered in catalogue.data_classes.iter_mut().flat_map(|class| &mut class.covers) {
             covered.r#type = expand(&covered.r#type);
             for attribute in &mut covered.attributes {
                 attribute.iri = expand(&attribute.iri);
@@ -152,18 +148,9 @@ impl Catalogue {
     fn check(&self) -> Result<(), CatalogueError> {
         let wrong = |what: String| Err(CatalogueError::Inconsistent(what));
         let mut seen = HashSet::new();
-        let codes = self
-            .data_classes
-            .iter()
-            .map(|class| ("data class", class.code.as_str()));
-        let purposes = self
-            .purposes
-            .iter()
-            .map(|purpose| ("purpose", purpose.code.as_str()));
-        let types = self
-            .personal_types
-            .iter()
-            .map(|t| ("personal type", t.iri.as_str()));
+        let codes = self.data_classes.iter().map(|class| ("data class", class.code.as_str()));
+        let purposes = self.purposes.iter().map(|purpose| ("purpose", purpose.code.as_str()));
+        let types = self.personal_types.iter().map(|t| ("personal type", t.iri.as_str()));
         for name in codes.chain(purposes).chain(types) {
             if !seen.insert(name) {
                 return wrong(format!("{} '{}' is defined twice", name.0, name.1));
@@ -180,15 +167,8 @@ impl Catalogue {
             }
         }
         for purpose in &self.purposes {
-            if let Some(code) = purpose
-                .data_classes
-                .iter()
-                .find(|c| self.data_class(c).is_none())
-            {
-                return wrong(format!(
-                    "purpose '{}' names no data class '{code}'",
-                    purpose.code
-                ));
+            if let Some(code) = purpose.data_classes.iter().find(|c| self.data_class(c).is_none()) {
+                return wrong(format!("purpose '{}' names no data class '{code}'", purpose.code));
             }
         }
         Ok(())
@@ -201,9 +181,7 @@ impl Catalogue {
 
     /// Whether any of these expanded types is personal.
     pub fn is_personal<'a>(&self, types: impl IntoIterator<Item = &'a str>) -> bool {
-        types
-            .into_iter()
-            .any(|iri| self.personal_type(iri).is_some())
+        types.into_iter().any(|iri| self.personal_type(iri).is_some())
     }
 
     /// The data class of this code.
@@ -230,9 +208,7 @@ mod tests {
         "retention_days":30,"max_days":365,"data_classes":["walks"]}]}"#;
 
     fn read(json: &str) -> Result<Catalogue, CatalogueError> {
-        Catalogue::read(json.as_bytes(), |term| {
-            format!("https://example.org/{term}")
-        })
+        Catalogue::read(json.as_bytes(), |term| format!("https://example.org/{term}"))
     }
 
     #[test]
@@ -241,10 +217,7 @@ mod tests {
         assert!(catalogue.is_personal(["https://example.org/Walk"]));
         assert!(!catalogue.is_personal(["Walk"]));
         let class = catalogue.data_class("walks").unwrap();
-        assert_eq!(
-            class.covers[0].attributes[0].iri,
-            "https://example.org/steps"
-        );
+        assert_eq!(class.covers[0].attributes[0].iri, "https://example.org/steps");
     }
 
     #[test]

@@ -35,10 +35,7 @@ pub fn to_iso(at: Timestamp) -> String {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the wall clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
     }

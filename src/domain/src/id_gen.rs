@@ -24,9 +24,7 @@ pub trait IdGen: Send + Sync + 'static {
 
     /// A random UUID (version 4) in its usual text form.
     fn uuid(&self) -> String {
-        uuid::Builder::from_random_bytes(self.bytes16())
-            .into_uuid()
-            .to_string()
+        uuid::Builder::from_random_bytes(self.bytes16()).into_uuid().to_string()
     }
 }
 
@@ -53,10 +51,7 @@ pub struct SeededIds {
 impl SeededIds {
     /// The sequence that `seed` determines.
     pub fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            next: AtomicU64::new(0),
-        }
+        Self { seed, next: AtomicU64::new(0) }
     }
 }
 

@@ -7,20 +7,11 @@
 
 /// Whether a field of this name is meant for the individual number.
 pub fn is_field_name(name: &str) -> bool {
-    let plain: String = name
-        .chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect();
-    [
-        "個人番号",
-        "マイナンバー",
-        "mynumber",
-        "individualnumber",
-        "kojinbango",
-    ]
-    .iter()
-    .any(|word| plain.contains(word))
+    let plain: String =
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    ["個人番号", "マイナンバー", "mynumber", "individualnumber", "kojinbango"]
+        .iter()
+        .any(|word| plain.contains(word))
 }
 
 /// Whether the text holds what can be an individual number: twelve digits with a right check digit.
@@ -95,10 +86,7 @@ fn digit(c: char) -> Option<u8> {
 }
 
 fn is_separator(c: char) -> bool {
-    matches!(
-        c,
-        '-' | ' ' | '\u{3000}' | '‐' | '‑' | '–' | '－' | 'ー' | '・'
-    )
+    matches!(c, '-' | ' ' | '\u{3000}' | '‐' | '‑' | '–' | '－' | 'ー' | '・')
 }
 
 /// The check digit rule of the ordinance (総務省令第85号第5条): weights 2..7 over the eleven digits from the right.
@@ -158,13 +146,8 @@ mod tests {
 
     #[test]
     fn field_names() {
-        for name in [
-            "個人番号",
-            "myNumber",
-            "my_number",
-            "individual-number",
-            "マイナンバー",
-        ] {
+        for name in ["個人番号", "myNumber", "my_number", "individual-number", "マイナンバー"]
+        {
             assert!(is_field_name(name), "{name}");
         }
         for name in ["number", "phoneNumber", "住民番号", "name"] {

@@ -85,11 +85,7 @@ impl SectorCipher {
     /// The Tsuno ID behind a pairwise id of this sector. Any 128 bits give some id: one that was never issued names nobody.
     pub fn inward(&self, pairwise: TsunoId) -> TsunoId {
         let mut block = *pairwise.as_bytes();
-        if self
-            .decrypt
-            .decrypt(&mut block, DecryptionContext::None)
-            .is_err()
-        {
+        if self.decrypt.decrypt(&mut block, DecryptionContext::None).is_err() {
             block = [0; 16];
         }
         TsunoId::from_bytes(block)
@@ -120,10 +116,7 @@ mod tests {
     #[test]
     fn there_and_back_and_different_for_each_sector() {
         let keys = SectorKeys::new(&[7; 32]);
-        let (a, b) = (
-            keys.sector("a.example").unwrap(),
-            keys.sector("b.example").unwrap(),
-        );
+        let (a, b) = (keys.sector("a.example").unwrap(), keys.sector("b.example").unwrap());
         let ids = SeededIds::new(4);
         for _ in 0..100 {
             let id = TsunoId::generate(&ids);
@@ -145,14 +138,8 @@ mod tests {
     #[test]
     fn only_person_urns_are_rewritten() {
         let cipher = SectorKeys::new(&[1; 32]).sector("s").unwrap();
-        assert_eq!(
-            cipher.outward_urn("urn:ngsi-ld:Vehicle:A1"),
-            "urn:ngsi-ld:Vehicle:A1"
-        );
-        assert_eq!(
-            cipher.outward_urn("urn:ngsi-ld:Person:jane"),
-            "urn:ngsi-ld:Person:jane"
-        );
+        assert_eq!(cipher.outward_urn("urn:ngsi-ld:Vehicle:A1"), "urn:ngsi-ld:Vehicle:A1");
+        assert_eq!(cipher.outward_urn("urn:ngsi-ld:Person:jane"), "urn:ngsi-ld:Person:jane");
         let urn = TsunoId::from_bytes([3; 16]).urn();
         let out = cipher.outward_urn(&urn).into_owned();
         assert_ne!(out, urn);

@@ -96,12 +96,7 @@ pub struct Problem {
 impl Problem {
     /// A problem with its explanation.
     pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-            pointer: None,
-            consent_request_url: None,
-        }
+        Self { code, detail: detail.into(), pointer: None, consent_request_url: None }
     }
 
     /// Adds where it is.
@@ -113,10 +108,7 @@ impl Problem {
 
     /// The one answer for hidden and absent alike.
     pub fn not_found() -> Self {
-        Self::new(
-            ProblemCode::ResourceNotFound,
-            "no such resource is visible to this request",
-        )
+        Self::new(ProblemCode::ResourceNotFound, "no such resource is visible to this request")
     }
 
     /// The JSON body (RFC 9457). The id of the request, for support, is in the `X-Request-Id` header.
@@ -165,9 +157,7 @@ mod tests {
 
     #[test]
     fn the_body_is_rfc_9457() {
-        let body = Problem::new(ProblemCode::BadRequestData, "type is missing")
-            .at("/type")
-            .body();
+        let body = Problem::new(ProblemCode::BadRequestData, "type is missing").at("/type").body();
         let text = String::from_utf8(body).unwrap();
         assert!(text.starts_with(r#"{"type":"https://uri.etsi.org/ngsi-ld/errors/BadRequestData","title":"Bad request data","status":400"#));
         assert!(text.contains(r#""pointer":"/type""#) && !text.contains("consentRequestUrl"));

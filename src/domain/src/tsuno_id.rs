@@ -92,20 +92,14 @@ fn digit_of(c: u8) -> Option<u8> {
         b'O' => b'0',
         other => other,
     };
-    ALPHABET
-        .iter()
-        .position(|a| *a == c)
-        .and_then(|at| u8::try_from(at).ok())
+    ALPHABET.iter().position(|a| *a == c).and_then(|at| u8::try_from(at).ok())
 }
 
 impl fmt::Display for TsunoId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self.digits();
         let mut text = [0u8; DIGITS + 1];
-        for (at, digit) in text
-            .iter_mut()
-            .zip(digits.iter().chain([&check_digit(&digits)]))
-        {
+        for (at, digit) in text.iter_mut().zip(digits.iter().chain([&check_digit(&digits)])) {
             *at = ALPHABET[usize::from(*digit)];
         }
         f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
@@ -136,9 +130,7 @@ impl FromStr for TsunoId {
         if filled != DIGITS + 1 || value_digits[0] > 7 || check_digit(&value_digits) != check[0] {
             return Err(InvalidTsunoId);
         }
-        let value = value_digits
-            .iter()
-            .fold(0u128, |acc, d| (acc << 5) | u128::from(*d));
+        let value = value_digits.iter().fold(0u128, |acc, d| (acc << 5) | u128::from(*d));
         Ok(Self(value.to_be_bytes()))
     }
 }
@@ -190,14 +182,7 @@ mod tests {
 
     #[test]
     fn what_is_not_an_id_is_refused() {
-        for wrong in [
-            "",
-            "0",
-            "都農",
-            &"0".repeat(26),
-            &"0".repeat(28),
-            &"Z".repeat(27),
-        ] {
+        for wrong in ["", "0", "都農", &"0".repeat(26), &"0".repeat(28), &"Z".repeat(27)] {
             assert!(wrong.parse::<TsunoId>().is_err());
         }
         assert!(TsunoId::from_urn("urn:ngsi-ld:Person:jane").is_none());

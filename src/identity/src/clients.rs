@@ -153,21 +153,11 @@ impl Client {
         if self.kind.consumes() && self.redirect_uris.is_empty() {
             return Err(wrong("/redirect_uris", "a consumer needs a redirect uri"));
         }
-        if self
-            .scopes
-            .iter()
-            .any(|scope| !OPERATOR_SCOPES.contains(&scope.as_str()))
-        {
-            return Err(wrong(
-                "/scopes",
-                "the scopes of an operator are staff and audit",
-            ));
+        if self.scopes.iter().any(|scope| !OPERATOR_SCOPES.contains(&scope.as_str())) {
+            return Err(wrong("/scopes", "the scopes of an operator are staff and audit"));
         }
         if self.kind.consumes() && !self.scopes.is_empty() {
-            return Err(wrong(
-                "/scopes",
-                "a consumer is no operator; register another client",
-            ));
+            return Err(wrong("/scopes", "a consumer is no operator; register another client"));
         }
         if self.sector.is_empty() {
             return Err(wrong("/sector", "the sector of pairwise ids is missing"));
@@ -203,11 +193,7 @@ pub fn to_policy(client: &Client, keys: &SectorKeys) -> Result<policy::Client, P
     Ok(policy::Client {
         id: client.id.clone(),
         sector,
-        publishes: client
-            .publishes
-            .iter()
-            .map(|term| core.expand(term).into_owned())
-            .collect(),
+        publishes: client.publishes.iter().map(|term| core.expand(term).into_owned()).collect(),
         reads_open_data: client.reads_open_data,
         writes_open_data: client.writes_open_data,
     })
@@ -269,12 +255,7 @@ impl fmt::Debug for Clients {
 impl Clients {
     /// A register over the store.
     pub fn new(services: Services, sectors: Arc<SectorKeys>, outbound: Arc<Outbound>) -> Self {
-        Self {
-            services,
-            sectors,
-            outbound,
-            cache: RwLock::default(),
-        }
+        Self { services, sectors, outbound, cache: RwLock::default() }
     }
 
     /// The registration of a client, suspended or not.
@@ -283,10 +264,7 @@ impl Clients {
         tenant: &TenantId,
         id: &ClientId,
     ) -> Result<Option<Arc<Client>>, Problem> {
-        Ok(self
-            .known(tenant, id)
-            .await?
-            .map(|known| Arc::clone(&known.client)))
+        Ok(self.known(tenant, id).await?.map(|known| Arc::clone(&known.client)))
     }
 
     /// An active client as the policy sees it.
@@ -318,18 +296,8 @@ impl Clients {
                 ));
             }
         }
-        let op = records::put(
-            CLIENTS,
-            client.id.as_str().as_bytes(),
-            None,
-            client,
-            Expect::Any,
-        )?;
-        let receipt = self
-            .services
-            .store
-            .commit(WriteSet::new(tenant.clone()).with(op))
-            .await?;
+        let op = records::put(CLIENTS, client.id.as_str().as_bytes(), None, client, Expect::Any)?;
+        let receipt = self.services.store.commit(WriteSet::new(tenant.clone()).with(op)).await?;
         self.keep(tenant, self.know(client.clone(), receipt.version)?);
         Ok(())
     }
@@ -337,10 +305,7 @@ impl Clients {
     /// Every client, by id.
     pub async fn list(&self, tenant: &TenantId) -> Result<Vec<Client>, Problem> {
         let mut all = Vec::new();
-        let mut page = Scan {
-            limit: 200,
-            ..Scan::default()
-        };
+        let mut page = Scan { limit: 200, ..Scan::default() };
         loop {
             let found =
                 records::scan::<Client>(&*self.services.store, tenant, CLIENTS, &page).await?;
@@ -358,20 +323,11 @@ impl Clients {
         id: &ClientId,
     ) -> Result<Option<Arc<Known>>, Problem> {
         let key = (tenant.clone(), id.clone());
-        if let Some(known) = self
-            .cache
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&key)
-        {
+        if let Some(known) = self.cache.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(Some(Arc::clone(known)));
         }
-        let read = records::read::<Client>(
-            &*self.services.store,
-            tenant,
-            CLIENTS,
-            id.as_str().as_bytes(),
-        );
+        let read =
+            records::read::<Client>(&*self.services.store, tenant, CLIENTS, id.as_str().as_bytes());
         let Some(kept) = read.await? else {
             return Ok(None);
         };
@@ -388,12 +344,7 @@ impl Clients {
             .jwks_uri
             .clone()
             .map(|url| RemoteKeys::new(url, Arc::clone(&self.outbound), Arc::clone(self.clock())));
-        Ok(Known {
-            client: Arc::new(client),
-            policy,
-            remote,
-            version,
-        })
+        Ok(Known { client: Arc::new(client), policy, remote, version })
     }
 
     /// Keeps the newest of what is known: a slow reader must not put an old registration over a new one.

@@ -56,9 +56,7 @@ pub struct LinkReview {
 
 impl fmt::Debug for LinkReview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LinkReview")
-            .field("reason", &self.reason)
-            .finish_non_exhaustive()
+        f.debug_struct("LinkReview").field("reason", &self.reason).finish_non_exhaustive()
     }
 }
 
@@ -79,19 +77,11 @@ fn keys(digests: &DigestKey, town: &Municipality, traits: &Traits<'_>) -> Vec<[u
         let texts = [traits.birth_date, traits.gender.as_str(), &text];
         (!text.is_empty()).then(|| digests.digest(usage, &texts))
     };
-    let address = traits
-        .address
-        .map(|text| text::address(text, &town.prefecture, &town.county));
+    let address = traits.address.map(|text| text::address(text, &town.prefecture, &town.county));
     [
         address.and_then(|text| key("match address", text)),
-        traits
-            .name
-            .map(text::degraded_name)
-            .and_then(|text| key("match name", text)),
-        traits
-            .kana
-            .map(text::kana)
-            .and_then(|text| key("match kana", text)),
+        traits.name.map(text::degraded_name).and_then(|text| key("match name", text)),
+        traits.kana.map(text::kana).and_then(|text| key("match kana", text)),
     ]
     .into_iter()
     .flatten()
@@ -108,10 +98,7 @@ pub struct MatchKeys {
 impl MatchKeys {
     /// Keys under the same secret and for the same municipality as [`Residents`].
     pub fn new(digests: DigestKey, municipality: Municipality) -> Self {
-        Self {
-            digests,
-            municipality,
-        }
+        Self { digests, municipality }
     }
 
     fn of(&self, doc: Option<&EntityDoc>) -> Result<BTreeSet<[u8; 32]>, Problem> {
@@ -119,9 +106,7 @@ impl MatchKeys {
         let Some(doc) = doc.filter(|doc| doc.types().any(|t| t == record_type)) else {
             return Ok(BTreeSet::new());
         };
-        let entity = doc
-            .decode()
-            .map_err(|_| person::internal("a stored record is damaged"))?;
+        let entity = doc.decode().map_err(|_| person::internal("a stored record is damaged"))?;
         let (born, gender) = (text_of(&entity, "birthDate"), text_of(&entity, "gender"));
         let (name, kana) = (text_of(&entity, "name"), text_of(&entity, "nameKana"));
         let address = text_of(&entity, "address");
@@ -132,9 +117,7 @@ impl MatchKeys {
             name: name.as_deref(),
             kana: kana.as_deref(),
         };
-        Ok(keys(&self.digests, &self.municipality, &traits)
-            .into_iter()
-            .collect())
+        Ok(keys(&self.digests, &self.municipality, &traits).into_iter().collect())
     }
 }
 
@@ -145,16 +128,8 @@ fn text_of(entity: &Entity, term: &str) -> Option<String> {
         Value::String(text) => Some(text),
         Value::Object(parts) => {
             let part = |name: &str| parts.get(name).and_then(Value::as_str).unwrap_or_default();
-            let street = parts
-                .get("streetAddress")
-                .or(parts.get("street"))
-                .and_then(Value::as_str);
-            Some(format!(
-                "{}{}{}",
-                part("prefecture"),
-                part("city"),
-                street.unwrap_or_default()
-            ))
+            let street = parts.get("streetAddress").or(parts.get("street")).and_then(Value::as_str);
+            Some(format!("{}{}{}", part("prefecture"), part("city"), street.unwrap_or_default()))
         }
         _ => None,
     }
@@ -162,9 +137,7 @@ fn text_of(entity: &Entity, term: &str) -> Option<String> {
 
 /// Whether the register says that the person died or left: such a record is never linked without a person looking.
 fn has_ended(record: &Entity) -> bool {
-    let status = text_of(record, "status")
-        .map(|status| text::width(&status))
-        .unwrap_or_default();
+    let status = text_of(record, "status").map(|status| text::width(&status)).unwrap_or_default();
     ENDED.iter().any(|ended| status.contains(ended))
 }
 
@@ -201,10 +174,7 @@ enum Match {
 
 impl Residents {
     pub(crate) fn keys_of(&self, person: &VerifiedPerson) -> Vec<String> {
-        let address = format!(
-            "{}{}{}",
-            person.prefecture, person.city, person.street_address
-        );
+        let address = format!("{}{}{}", person.prefecture, person.city, person.street_address);
         let name = format!("{}{}", person.family_name, person.given_name);
         let traits = Traits {
             birth_date: &person.birth_date,
@@ -213,10 +183,7 @@ impl Residents {
             name: Some(&name),
             kana: None,
         };
-        keys(&self.digests, &self.municipality, &traits)
-            .iter()
-            .map(|key| crate::hex(key))
-            .collect()
+        keys(&self.digests, &self.municipality, &traits).iter().map(|key| crate::hex(key)).collect()
     }
 
     /// Links the resident's municipal record if that is certain, else puts the resident before a person at the counter. Linked
@@ -248,11 +215,7 @@ impl Residents {
         after: Option<TsunoId>,
         limit: usize,
     ) -> Result<Vec<LinkReview>, Problem> {
-        let page = Scan {
-            limit,
-            after: after.map(|id| id.as_bytes().to_vec()),
-            ..Scan::default()
-        };
+        let page = Scan { limit, after: after.map(|id| id.as_bytes().to_vec()), ..Scan::default() };
         let found =
             records::scan::<LinkReview>(&*self.services.store, tenant, LINK_REVIEWS, &page).await?;
         Ok(found.into_iter().map(|(_, kept)| kept.data).collect())
@@ -264,11 +227,7 @@ impl Residents {
         let mut crowded = false;
         for key in &resident.match_keys {
             let prefix = unhex(key);
-            let page = Scan {
-                prefix: prefix.clone(),
-                limit: MOST,
-                ..Scan::default()
-            };
+            let page = Scan { prefix: prefix.clone(), limit: MOST, ..Scan::default() };
             let found = store.records(tenant, MATCH_KEYS, &page).await?;
             crowded |= found.len() == MOST;
             for (key, _) in found {
@@ -283,10 +242,8 @@ impl Residents {
             let Some(found) = store.entity(&view, &id).await? else {
                 continue;
             };
-            let record = found
-                .doc
-                .decode()
-                .map_err(|_| person::internal("a stored record is damaged"))?;
+            let record =
+                found.doc.decode().map_err(|_| person::internal("a stored record is damaged"))?;
             if record.attribute(&iri("person")).is_some() {
                 continue;
             }
@@ -312,23 +269,17 @@ impl Residents {
         let store = &*self.services.store;
         let now = self.services.clock.micros();
         let (view, person) = (self.services.view(tenant, "link")?, iri("person"));
-        let (Some(found), Some(kept)) = (
-            store.entity(&view, record).await?,
-            self.kept(tenant, id).await?,
-        ) else {
+        let (Some(found), Some(kept)) =
+            (store.entity(&view, record).await?, self.kept(tenant, id).await?)
+        else {
             return Ok(None);
         };
         if let Some(linked) = &kept.data.linked_record {
-            tracing::debug!(
-                same = linked == record,
-                "a record was linked at the same moment"
-            );
+            tracing::debug!(same = linked == record, "a record was linked at the same moment");
             return Ok(Some(kept.data));
         }
-        let mut entity = found
-            .doc
-            .decode()
-            .map_err(|_| person::internal("a stored record is damaged"))?;
+        let mut entity =
+            found.doc.decode().map_err(|_| person::internal("a stored record is damaged"))?;
         if entity.attribute(&person).is_some() {
             return Ok(None);
         }
@@ -340,9 +291,7 @@ impl Residents {
         entity.modified_at = now;
         let mut resident = kept.data;
         resident.linked_record = Some(record.to_owned());
-        let mut access = self
-            .services
-            .access("platform:link".to_owned(), Some(id), Action::Link);
+        let mut access = self.services.access("platform:link".to_owned(), Some(id), Action::Link);
         access.types = vec![iri("ResidentRecord")];
         access.attributes = vec![person];
         "two-keys-agree".clone_into(&mut access.reason);
@@ -374,15 +323,8 @@ impl Residents {
         let id = resident.tsuno_id;
         let store = &*self.services.store;
         let known = records::read::<LinkReview>(store, tenant, LINK_REVIEWS, id.as_bytes()).await?;
-        let since = known
-            .as_ref()
-            .map_or(self.services.clock.micros(), |kept| kept.data.since);
-        let review = LinkReview {
-            tsuno_id: id,
-            reason,
-            candidates,
-            since,
-        };
+        let since = known.as_ref().map_or(self.services.clock.micros(), |kept| kept.data.since);
+        let review = LinkReview { tsuno_id: id, reason, candidates, since };
         if known.is_some_and(|kept| kept.data == review) {
             return Ok(());
         }
@@ -393,11 +335,8 @@ impl Residents {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text
-        .chars()
-        .filter_map(|c| c.to_digit(16))
-        .filter_map(|d| u8::try_from(d).ok())
-        .collect();
+    let digits: Vec<u8> =
+        text.chars().filter_map(|c| c.to_digit(16)).filter_map(|d| u8::try_from(d).ok()).collect();
     digits
         .chunks_exact(2)
         .map(|pair| pair.iter().fold(0, |byte, digit| (byte << 4) | digit))

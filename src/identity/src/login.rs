@@ -235,13 +235,7 @@ impl Logins {
         providers: Vec<Arc<dyn LoginProvider>>,
         base: Url,
     ) -> Self {
-        Self {
-            services,
-            residents,
-            sessions,
-            providers,
-            base,
-        }
+        Self { services, residents, sessions, providers, base }
     }
 
     /// The providers' names.
@@ -250,10 +244,7 @@ impl Logins {
     }
 
     fn provider(&self, name: &str) -> Result<&Arc<dyn LoginProvider>, Problem> {
-        self.providers
-            .iter()
-            .find(|p| p.name() == name)
-            .ok_or_else(Problem::not_found)
+        self.providers.iter().find(|p| p.name() == name).ok_or_else(Problem::not_found)
     }
 
     /// Begins a login. `return_to` is where the resident wanted to go; anything but a local path becomes `/`.
@@ -264,10 +255,8 @@ impl Logins {
         return_to: &str,
     ) -> Result<Begun, Problem> {
         let adapter = self.provider(provider)?;
-        let callback = format!(
-            "{}/login/{provider}/callback",
-            self.base.as_str().trim_end_matches('/')
-        );
+        let callback =
+            format!("{}/login/{provider}/callback", self.base.as_str().trim_end_matches('/'));
         let attempt = Attempt::new(&*self.services.ids, callback);
         let unavailable = |reason: RefusalReason| {
             tracing::warn!(%reason, provider, "a login could not be begun");
@@ -276,10 +265,7 @@ impl Logins {
                 "the identity provider does not answer; try again later",
             )
         };
-        let redirect = adapter
-            .authorization_url(&attempt)
-            .await
-            .map_err(unavailable)?;
+        let redirect = adapter.authorization_url(&attempt).await.map_err(unavailable)?;
         let cookie = self.services.ids.secret();
         let key = sha256(attempt.state.as_bytes());
         let pending = Pending {
@@ -290,10 +276,7 @@ impl Logins {
         };
         let until = self.services.clock.micros() + seconds(LOGIN_SECONDS);
         let op = records::put(LOGINS, &key, Some(until), &pending, Expect::Absent)?;
-        self.services
-            .store
-            .commit(WriteSet::new(tenant.clone()).with(op))
-            .await?;
+        self.services.store.commit(WriteSet::new(tenant.clone()).with(op)).await?;
         Ok(Begun { redirect, cookie })
     }
 
@@ -313,18 +296,12 @@ impl Logins {
         let Some(pending) = self.take(tenant, provider, query, cookie).await? else {
             return refused(RefusalReason::State);
         };
-        if query
-            .iss
-            .as_deref()
-            .is_some_and(|iss| iss != adapter.issuer())
-        {
+        if query.iss.as_deref().is_some_and(|iss| iss != adapter.issuer()) {
             return refused(RefusalReason::Issuer);
         }
         let code = match (&query.code, query.error.as_deref()) {
             (_, Some("access_denied")) => {
-                return Ok(LoginOutcome::Cancelled {
-                    return_to: pending.return_to,
-                });
+                return Ok(LoginOutcome::Cancelled { return_to: pending.return_to });
             }
             (_, Some(_)) => return refused(RefusalReason::ProviderError),
             (None, None) => return refused(RefusalReason::Code),
@@ -334,24 +311,11 @@ impl Logins {
             Ok(identified) => identified,
             Err(reason) => return refused(reason),
         };
-        match self
-            .residents
-            .sign_in(tenant, provider, &identified)
-            .await?
-        {
-            Signed::In {
-                resident,
-                first_time,
-            } => {
-                let begin = self
-                    .sessions
-                    .begin(tenant, resident.tsuno_id, identified.assurance);
+        match self.residents.sign_in(tenant, provider, &identified).await? {
+            Signed::In { resident, first_time } => {
+                let begin = self.sessions.begin(tenant, resident.tsuno_id, identified.assurance);
                 let session = begin.await?;
-                Ok(LoginOutcome::SignedIn {
-                    session,
-                    return_to: pending.return_to,
-                    first_time,
-                })
+                Ok(LoginOutcome::SignedIn { session, return_to: pending.return_to, first_time })
             }
             Signed::NotResident { residency } => Ok(LoginOutcome::NotResident { residency }),
         }

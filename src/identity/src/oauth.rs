@@ -66,9 +66,7 @@ pub struct Parts {
 
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts")
-            .field("issuer", &self.issuer)
-            .finish_non_exhaustive()
+        f.debug_struct("Parts").field("issuer", &self.issuer).finish_non_exhaustive()
     }
 }
 
@@ -88,9 +86,7 @@ pub struct AuthorizationServer {
 
 impl fmt::Debug for AuthorizationServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthorizationServer")
-            .field("issuer", &self.issuer)
-            .finish_non_exhaustive()
+        f.debug_struct("AuthorizationServer").field("issuer", &self.issuer).finish_non_exhaustive()
     }
 }
 
@@ -104,9 +100,7 @@ impl AuthorizationServer {
                 && url.fragment().is_none()
         });
         if !usable {
-            return Err(crate::person::internal(
-                "the issuer is not an absolute http(s) url",
-            ));
+            return Err(crate::person::internal("the issuer is not an absolute http(s) url"));
         }
         Ok(Self {
             resource: format!("{issuer}/ngsi-ld"),
@@ -144,9 +138,6 @@ impl AuthorizationServer {
     }
 
     fn knows_revoked(&self, jti: &str) -> bool {
-        self.revoked
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains_key(jti)
+        self.revoked.read().unwrap_or_else(PoisonError::into_inner).contains_key(jti)
     }
 }

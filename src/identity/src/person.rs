@@ -19,14 +19,7 @@ pub(crate) fn internal(what: &str) -> Problem {
 }
 
 /// The attributes that verified data become.
-const ATTRIBUTES: [&str; 6] = [
-    "name",
-    "familyName",
-    "givenName",
-    "birthDate",
-    "gender",
-    "address",
-];
+const ATTRIBUTES: [&str; 6] = ["name", "familyName", "givenName", "birthDate", "gender", "address"];
 
 /// Their expanded names.
 pub(crate) fn attribute_names() -> Vec<String> {
@@ -66,10 +59,7 @@ pub(crate) fn apply(
         address,
     ];
     for (term, value) in ATTRIBUTES.iter().zip(values) {
-        let texts = [
-            value.as_str(),
-            value.get("streetAddress").and_then(|v| v.as_str()),
-        ];
+        let texts = [value.as_str(), value.get("streetAddress").and_then(|v| v.as_str())];
         if texts.into_iter().flatten().any(individual_number::is_in) {
             return Err(Problem::new(
                 ProblemCode::IndividualNumber,

@@ -21,14 +21,8 @@ pub(crate) const ASSERTIONS: Collection = Collection("client-assertion");
 pub(crate) const REVOKED: Collection = Collection("revoked-token");
 
 /// Collections whose records may be deleted once their time is over.
-const PERISHABLE: [Collection; 6] = [
-    LOGINS,
-    SESSIONS,
-    AUTHORIZATION_REQUESTS,
-    CODES,
-    ASSERTIONS,
-    REVOKED,
-];
+const PERISHABLE: [Collection; 6] =
+    [LOGINS, SESSIONS, AUTHORIZATION_REQUESTS, CODES, ASSERTIONS, REVOKED];
 
 const VERSION: u8 = 1;
 
@@ -69,11 +63,7 @@ fn decode<T: DeserializeOwned>(
     if stored.v != VERSION {
         return Err(damaged(collection));
     }
-    Ok(Kept {
-        version,
-        until: stored.until,
-        data: stored.data,
-    })
+    Ok(Kept { version, until: stored.until, data: stored.data })
 }
 
 /// Reads one record, expired or not.
@@ -111,27 +101,14 @@ pub(crate) fn put<T: Serialize>(
     data: &T,
     expect: Expect,
 ) -> Result<Op, StoreError> {
-    let value = serde_json::to_vec(&Stored {
-        v: VERSION,
-        until,
-        data,
-    })
-    .map_err(|_| damaged(collection))?;
-    Ok(Op::PutRecord {
-        collection,
-        key: key.to_vec(),
-        value,
-        expect,
-    })
+    let value =
+        serde_json::to_vec(&Stored { v: VERSION, until, data }).map_err(|_| damaged(collection))?;
+    Ok(Op::PutRecord { collection, key: key.to_vec(), value, expect })
 }
 
 /// The operation that removes a record.
 pub(crate) fn delete(collection: Collection, key: &[u8], expect: Expect) -> Op {
-    Op::DeleteRecord {
-        collection,
-        key: key.to_vec(),
-        expect,
-    }
+    Op::DeleteRecord { collection, key: key.to_vec(), expect }
 }
 
 /// Commits; `false` when a precondition did not hold and nothing was done.
@@ -140,10 +117,7 @@ pub(crate) async fn try_commit(store: &dyn Store, set: WriteSet) -> Result<bool,
         Ok(_) => Ok(true),
         Err(StoreError::Conflict { conflict, .. }) => {
             tracing::debug!(?conflict, "a write lost a race or found a changed record");
-            debug_assert!(
-                conflict != Conflict::OutOfBounds,
-                "this room keeps no counters"
-            );
+            debug_assert!(conflict != Conflict::OutOfBounds, "this room keeps no counters");
             Ok(false)
         }
         Err(error) => Err(error),
@@ -155,10 +129,7 @@ pub async fn sweep(services: &Services, tenant: &TenantId) -> Result<u64, Proble
     let now = services.clock.micros();
     let mut swept = 0;
     for collection in PERISHABLE {
-        let mut page = Scan {
-            limit: 500,
-            ..Scan::default()
-        };
+        let mut page = Scan { limit: 500, ..Scan::default() };
         loop {
             let found = scan::<IgnoredAny>(&*services.store, tenant, collection, &page).await?;
             let Some((last, _)) = found.last() else { break };

@@ -120,22 +120,13 @@ impl Municipality {
             return Verdict::Resident;
         }
         // The town's own name without its kind, or an old one, is no form we know.
-        let stem: String = name
-            .chars()
-            .take(name.chars().count().saturating_sub(1))
-            .collect();
+        let stem: String = name.chars().take(name.chars().count().saturating_sub(1)).collect();
         if !stem.is_empty() && after.starts_with(stem.as_str()) {
             return Verdict::NeedsCounter;
         }
-        let names_another = after
-            .chars()
-            .position(|c| matches!(c, '市' | '町' | '村'))
-            .is_some_and(|at| at > 0);
-        if names_another {
-            Verdict::NonResident
-        } else {
-            Verdict::NeedsCounter
-        }
+        let names_another =
+            after.chars().position(|c| matches!(c, '市' | '町' | '村')).is_some_and(|at| at > 0);
+        if names_another { Verdict::NonResident } else { Verdict::NeedsCounter }
     }
 
     pub(crate) fn decide(
@@ -145,11 +136,7 @@ impl Municipality {
         now: Timestamp,
         provider: &str,
     ) -> Residency {
-        let texts = [
-            person.prefecture.as_str(),
-            &person.city,
-            &person.street_address,
-        ];
+        let texts = [person.prefecture.as_str(), &person.city, &person.street_address];
         Residency {
             verdict: self.judge(texts[0], texts[1], texts[2]),
             evidence: crate::hex(&key.digest("residency evidence", &texts)),
@@ -172,21 +159,11 @@ mod tests {
             name: "都農町".to_owned(),
         };
         for (prefecture, city, rest, verdict) in [
-            (
-                "宮崎県",
-                "児湯郡都農町",
-                "大字川北4874番地2",
-                Verdict::Resident,
-            ),
+            ("宮崎県", "児湯郡都農町", "大字川北4874番地2", Verdict::Resident),
             ("宮崎県", "都農町", "大字川北4874番地2", Verdict::Resident),
             ("宮崎県", "児湯郡　都農町", "", Verdict::Resident),
             ("", "", "宮崎県児湯郡都農町大字川北１", Verdict::Resident),
-            (
-                "宮崎県",
-                "宮崎県児湯郡都農町",
-                "大字川北",
-                Verdict::Resident,
-            ),
+            ("宮崎県", "宮崎県児湯郡都農町", "大字川北", Verdict::Resident),
             ("宮崎県", "日向市", "大字富高207番地3", Verdict::NonResident),
             ("宮崎県", "児湯郡川南町", "大字川南", Verdict::NonResident),
             ("宮崎県", "児湯郡西米良村", "大字村所", Verdict::NonResident),
@@ -200,11 +177,7 @@ mod tests {
             ("Miyazaki", "Tsuno-cho", "Kawakita", Verdict::NeedsCounter),
             ("", "", "", Verdict::NeedsCounter),
         ] {
-            assert_eq!(
-                tsuno.judge(prefecture, city, rest),
-                verdict,
-                "{prefecture}|{city}|{rest}"
-            );
+            assert_eq!(tsuno.judge(prefecture, city, rest), verdict, "{prefecture}|{city}|{rest}");
         }
     }
 }

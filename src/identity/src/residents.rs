@@ -43,10 +43,7 @@ impl fmt::Debug for Resident {
 /// How signing in ended.
 pub(crate) enum Signed {
     /// With a resident.
-    In {
-        resident: Resident,
-        first_time: bool,
-    },
+    In { resident: Resident, first_time: bool },
     /// No id was issued.
     NotResident { residency: Residency },
 }
@@ -68,14 +65,7 @@ impl fmt::Debug for Residents {
 }
 
 fn identity_key(identified: &Identified) -> [u8; 32] {
-    sha256(
-        &[
-            identified.issuer.as_bytes(),
-            &[0],
-            identified.subject.as_bytes(),
-        ]
-        .concat(),
-    )
+    sha256(&[identified.issuer.as_bytes(), &[0], identified.subject.as_bytes()].concat())
 }
 
 pub(crate) fn busy() -> Problem {
@@ -88,11 +78,7 @@ pub(crate) fn busy() -> Problem {
 impl Residents {
     /// The register of one municipality's residents.
     pub fn new(services: Services, municipality: Municipality, digests: DigestKey) -> Arc<Self> {
-        Arc::new(Self {
-            services,
-            municipality,
-            digests,
-        })
+        Arc::new(Self { services, municipality, digests })
     }
 
     /// The resident of this id.
@@ -119,18 +105,13 @@ impl Residents {
         who: &Identified,
     ) -> Result<Signed, Problem> {
         let now = self.services.clock.micros();
-        let residency = self
-            .municipality
-            .decide(&who.person, &self.digests, now, provider);
+        let residency = self.municipality.decide(&who.person, &self.digests, now, provider);
         for _ in 0..ATTEMPTS {
             let store = &*self.services.store;
             let known =
                 records::read::<TsunoId>(store, tenant, IDENTITIES, &identity_key(who)).await?;
             let signed = match known {
-                Some(known) => {
-                    self.refresh(tenant, provider, who, known.data, &residency)
-                        .await?
-                }
+                Some(known) => self.refresh(tenant, provider, who, known.data, &residency).await?,
                 None if residency.verdict == Verdict::Resident => {
                     self.register(tenant, provider, who, &residency).await?
                 }
@@ -141,10 +122,7 @@ impl Residents {
             };
             if let Some((resident, first_time)) = signed {
                 let resident = self.link(tenant, resident).await?;
-                return Ok(Signed::In {
-                    resident,
-                    first_time,
-                });
+                return Ok(Signed::In { resident, first_time });
             }
         }
         Err(busy())
@@ -170,26 +148,10 @@ impl Residents {
         };
         let entity = person::entity(id, &who.person, now)?;
         let mut set = WriteSet::new(tenant.clone())
-            .with(records::put(
-                IDENTITIES,
-                &identity_key(who),
-                None,
-                &id,
-                Expect::Absent,
-            )?)
-            .with(records::put(
-                RESIDENTS,
-                id.as_bytes(),
-                None,
-                &resident,
-                Expect::Absent,
-            )?)
-            .with(Op::PutEntity {
-                doc: EntityDoc::from(&entity),
-                expect: Expect::Absent,
-            });
-        set.ops
-            .extend(self.written(provider, id, Action::Identify, "tsuno-id-issued")?);
+            .with(records::put(IDENTITIES, &identity_key(who), None, &id, Expect::Absent)?)
+            .with(records::put(RESIDENTS, id.as_bytes(), None, &resident, Expect::Absent)?)
+            .with(Op::PutEntity { doc: EntityDoc::from(&entity), expect: Expect::Absent });
+        set.ops.extend(self.written(provider, id, Action::Identify, "tsuno-id-issued")?);
         let done = records::try_commit(&*self.services.store, set).await?;
         Ok(done.then_some((resident, true)))
     }
@@ -219,16 +181,12 @@ impl Residents {
                         .map_err(|_| person::internal("a stored person is damaged"))?;
                     (entity, Expect::Version(found.version))
                 }
-                None => (
-                    person::entity(id, &who.person, self.services.clock.micros())?,
-                    Expect::Absent,
-                ),
+                None => {
+                    (person::entity(id, &who.person, self.services.clock.micros())?, Expect::Absent)
+                }
             };
             person::apply(&mut entity, &who.person, self.services.clock.micros())?;
-            set.ops.push(Op::PutEntity {
-                doc: EntityDoc::from(&entity),
-                expect,
-            });
+            set.ops.push(Op::PutEntity { doc: EntityDoc::from(&entity), expect });
             resident.verified = verified;
             resident.match_keys = self.keys_of(&who.person);
         }
@@ -240,8 +198,7 @@ impl Residents {
             &resident,
             Expect::Version(kept.version),
         )?);
-        set.ops
-            .extend(self.written(provider, id, Action::Identify, "login")?);
+        set.ops.extend(self.written(provider, id, Action::Identify, "login")?);
         let done = records::try_commit(&*self.services.store, set).await?;
         Ok(done.then_some((resident, false)))
     }
@@ -254,8 +211,7 @@ impl Residents {
         residency: &Residency,
     ) -> Result<(), Problem> {
         let mut access =
-            self.services
-                .access(format!("platform:login-{provider}"), None, Action::Identify);
+            self.services.access(format!("platform:login-{provider}"), None, Action::Identify);
         access.types = vec![iri("Person")];
         access.attributes = person::attribute_names();
         access.decision = Decision::Denied;
@@ -276,8 +232,7 @@ impl Residents {
         reason: &str,
     ) -> Result<Vec<Op>, Problem> {
         let mut access =
-            self.services
-                .access(format!("platform:login-{provider}"), Some(id), action);
+            self.services.access(format!("platform:login-{provider}"), Some(id), action);
         access.types = vec![iri("Person")];
         access.attributes = person::attribute_names();
         reason.clone_into(&mut access.reason);

@@ -21,20 +21,12 @@ const NOTE_SECONDS: i64 = 60;
 /// The name of the session cookie. `https` tells how residents reach the platform: the `__Host-` prefix makes browsers insist on
 /// `Secure`, path `/` and no domain, which plain http to a loopback address cannot give.
 pub fn session_cookie_name(https: bool) -> &'static str {
-    if https {
-        "__Host-tsunagu-session"
-    } else {
-        "tsunagu-session"
-    }
+    if https { "__Host-tsunagu-session" } else { "tsunagu-session" }
 }
 
 /// The name of the cookie that binds a login under way to the browser that began it.
 pub fn login_cookie_name(https: bool) -> &'static str {
-    if https {
-        "__Host-tsunagu-login"
-    } else {
-        "tsunagu-login"
-    }
+    if https { "__Host-tsunagu-login" } else { "tsunagu-login" }
 }
 
 /// A resident who is logged in.
@@ -112,17 +104,9 @@ impl Sessions {
             csrf: self.services.ids.secret(),
         };
         let cookie = self.services.ids.secret();
-        let op = records::put(
-            SESSIONS,
-            &key(&cookie),
-            Some(session.expires),
-            &session,
-            Expect::Absent,
-        )?;
-        self.services
-            .store
-            .commit(WriteSet::new(tenant.clone()).with(op))
-            .await?;
+        let op =
+            records::put(SESSIONS, &key(&cookie), Some(session.expires), &session, Expect::Absent)?;
+        self.services.store.commit(WriteSet::new(tenant.clone()).with(op)).await?;
         Ok(NewSession { cookie, session })
     }
 
@@ -144,9 +128,7 @@ impl Sessions {
             let op = records::put(SESSIONS, &key, Some(session.expires), &session, expect)?;
             // Losing the race means somebody else noted it, or ended the session: then it is gone for this request too.
             if !records::try_commit(store, WriteSet::new(tenant.clone()).with(op)).await?
-                && records::read::<Session>(store, tenant, SESSIONS, &key)
-                    .await?
-                    .is_none()
+                && records::read::<Session>(store, tenant, SESSIONS, &key).await?.is_none()
             {
                 return Ok(None);
             }
@@ -157,10 +139,7 @@ impl Sessions {
     /// Ends the session of a cookie. Ending what is not there is fine.
     pub async fn end(&self, tenant: &TenantId, cookie: &str) -> Result<(), Problem> {
         let op = records::delete(SESSIONS, &key(cookie), Expect::Any);
-        self.services
-            .store
-            .commit(WriteSet::new(tenant.clone()).with(op))
-            .await?;
+        self.services.store.commit(WriteSet::new(tenant.clone()).with(op)).await?;
         Ok(())
     }
 }

@@ -44,10 +44,7 @@ const PLAIN: &str = "ウカキクケコサシスセソタチツテトハヒフ�
 const VOICED: &str = "ヴガギグゲゴザジズゼゾダヂヅデドバビブベボ";
 
 fn pair(from: &str, to: &str, c: char) -> Option<char> {
-    from.chars()
-        .zip(to.chars())
-        .find(|(f, _)| *f == c)
-        .map(|(_, t)| t)
+    from.chars().zip(to.chars()).find(|(f, _)| *f == c).map(|(_, t)| t)
 }
 
 fn is_variant_selector(c: char) -> bool {
@@ -81,12 +78,7 @@ pub(crate) fn degraded_name(text: &str) -> String {
     width(text)
         .chars()
         .filter(|c| !matches!(c, '・' | '･' | ',' | '.'))
-        .map(|c| {
-            VARIANTS
-                .iter()
-                .find(|(from, _)| *from == c)
-                .map_or(c, |(_, to)| *to)
-        })
+        .map(|c| VARIANTS.iter().find(|(from, _)| *from == c).map_or(c, |(_, to)| *to))
         .flat_map(char::to_uppercase)
         .collect()
 }
@@ -107,10 +99,7 @@ pub(crate) fn address(text: &str, prefecture: &str, county: &str) -> String {
     let mut rest = degraded_name(text);
     for lead in [prefecture, county] {
         let lead = degraded_name(lead);
-        if let Some(after) = rest
-            .strip_prefix(lead.as_str())
-            .filter(|_| !lead.is_empty())
-        {
+        if let Some(after) = rest.strip_prefix(lead.as_str()).filter(|_| !lead.is_empty()) {
             rest = after.to_owned();
         }
     }
@@ -176,9 +165,6 @@ mod tests {
         ] {
             assert_eq!(fold(same), "都農町川北4874-2", "{same}");
         }
-        assert_ne!(
-            fold("都農町大字川北4874番地2"),
-            fold("都農町大字川北4874番地3")
-        );
+        assert_ne!(fold("都農町大字川北4874番地2"), fold("都農町大字川北4874番地3"));
     }
 }

@@ -51,31 +51,17 @@ static CORE: LazyLock<HashMap<&'static str, Term>> = LazyLock::new(|| {
             Some((prefix, suffix)) if !suffix.starts_with("//") => core::PREFIXES
                 .iter()
                 .find(|(name, _)| *name == prefix)
-                .map_or_else(
-                    || compact.into(),
-                    |(_, space)| format!("{space}{suffix}").into(),
-                ),
+                .map_or_else(|| compact.into(), |(_, space)| format!("{space}{suffix}").into()),
             _ => compact.into(),
         }
     };
     let mut terms = HashMap::new();
     for (name, space) in core::PREFIXES {
-        let term = Term {
-            iri: (*space).into(),
-            coercion: Coercion::None,
-            prefix: true,
-        };
+        let term = Term { iri: (*space).into(), coercion: Coercion::None, prefix: true };
         terms.insert(*name, term);
     }
     for (name, compact, coercion) in core::TERMS {
-        terms.insert(
-            *name,
-            Term {
-                iri: full(compact),
-                coercion: *coercion,
-                prefix: false,
-            },
-        );
+        terms.insert(*name, Term { iri: full(compact), coercion: *coercion, prefix: false });
     }
     terms
 });
@@ -127,15 +113,11 @@ impl Context {
         given: &[ContextRef],
     ) -> Self {
         // The core context is processed last: what it defines, nobody else does.
-        let terms: HashMap<Box<str>, Term> = user
-            .into_iter()
-            .filter(|(name, _)| !Self::is_core_term(name))
-            .collect();
+        let terms: HashMap<Box<str>, Term> =
+            user.into_iter().filter(|(name, _)| !Self::is_core_term(name)).collect();
         let mut inverse: HashMap<Box<str>, Box<str>> = HashMap::new();
-        let mut prefixes: Vec<(Box<str>, Box<str>)> = core::PREFIXES
-            .iter()
-            .map(|(name, space)| ((*space).into(), (*name).into()))
-            .collect();
+        let mut prefixes: Vec<(Box<str>, Box<str>)> =
+            core::PREFIXES.iter().map(|(name, space)| ((*space).into(), (*name).into())).collect();
         for (name, term) in &terms {
             match inverse.get_mut(&term.iri) {
                 Some(best) if better(name, best) => best.clone_from(name),
@@ -156,15 +138,7 @@ impl Context {
             [ContextRef::Url(url)] => Some(url.clone()),
             _ => None,
         };
-        Self {
-            terms,
-            inverse,
-            prefixes,
-            vocab,
-            key,
-            json: resolve::embed(given),
-            url,
-        }
+        Self { terms, inverse, prefixes, vocab, key, json: resolve::embed(given), url }
     }
 
     /// The IRI of a term, a compact IRI or an absolute IRI. `id` and `type` give `@id` and `@type`.

@@ -61,12 +61,7 @@ pub struct Error {
 impl Error {
     /// An error of `kind` without a position.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
-        Self {
-            kind,
-            detail: detail.into(),
-            pointer: None,
-            remedy: None,
-        }
+        Self { kind, detail: detail.into(), pointer: None, remedy: None }
     }
 
     /// A breach of the information model.

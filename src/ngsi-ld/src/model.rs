@@ -177,15 +177,8 @@ impl Entity {
 
     /// Sets an attribute to a single default instance, in place of whatever was there.
     pub fn set(&mut self, name: impl Into<String>, instance: Instance) {
-        let attribute = Attribute {
-            name: name.into(),
-            instances: vec![instance],
-        };
-        match self
-            .attributes
-            .iter_mut()
-            .find(|a| a.name == attribute.name)
-        {
+        let attribute = Attribute { name: name.into(), instances: vec![instance] };
+        match self.attributes.iter_mut().find(|a| a.name == attribute.name) {
             Some(old) => *old = attribute,
             None => self.attributes.push(attribute),
         }
@@ -203,9 +196,7 @@ impl Attribute {
     /// The instance with that `datasetId`; `None` asks for the default instance.
     #[must_use]
     pub fn instance(&self, dataset_id: Option<&str>) -> Option<&Instance> {
-        self.instances
-            .iter()
-            .find(|i| i.dataset_id.as_deref() == dataset_id)
+        self.instances.iter().find(|i| i.dataset_id.as_deref() == dataset_id)
     }
 
     /// Notes who writes every instance of this attribute.

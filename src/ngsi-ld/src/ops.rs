@@ -129,10 +129,7 @@ pub fn partial_update(
                     .map(|i| merge::settled(i, now))
                     .collect();
                 if !instances.is_empty() {
-                    old.sub.push(Attribute {
-                        name: sub.name,
-                        instances,
-                    });
+                    old.sub.push(Attribute { name: sub.name, instances });
                 }
             }
             old.modified_at = now;
@@ -172,18 +169,10 @@ pub fn replace_attribute(
     attribute: Attribute,
     now: i64,
 ) -> Result<UpdateResult, Error> {
-    if attribute
-        .instances
-        .iter()
-        .any(|i| !i.has_value || i.is_null())
-    {
+    if attribute.instances.iter().any(|i| !i.has_value || i.is_null()) {
         return Err(Error::bad("the attribute has no value"));
     }
-    let Some(old) = entity
-        .attributes
-        .iter_mut()
-        .find(|a| a.name == attribute.name)
-    else {
+    let Some(old) = entity.attributes.iter_mut().find(|a| a.name == attribute.name) else {
         return Err(missing());
     };
     let mut result = UpdateResult::default();
@@ -197,9 +186,7 @@ pub fn replace_attribute(
     }
     for gone in &old.instances {
         if instances.iter().all(|i| i.dataset_id != gone.dataset_id) {
-            result
-                .deleted
-                .push((attribute.name.clone(), gone.dataset_id.clone()));
+            result.deleted.push((attribute.name.clone(), gone.dataset_id.clone()));
         }
     }
     old.instances = instances;
@@ -226,9 +213,7 @@ pub fn delete_attribute(
             .collect();
         entity.attributes.retain(|a| a.name != name);
     } else if take(entity, name, dataset_id) {
-        result
-            .deleted
-            .push((name.to_owned(), dataset_id.map(str::to_owned)));
+        result.deleted.push((name.to_owned(), dataset_id.map(str::to_owned)));
     }
     if result.deleted.is_empty() {
         return Err(missing());
@@ -238,10 +223,7 @@ pub fn delete_attribute(
 }
 
 fn missing() -> Error {
-    Error::new(
-        ErrorKind::ResourceNotFound,
-        "the entity has no such attribute instance",
-    )
+    Error::new(ErrorKind::ResourceNotFound, "the entity has no such attribute instance")
 }
 
 /// Types, scope and expiry of a fragment.
@@ -253,22 +235,14 @@ fn head(entity: &mut Entity, fragment: &Entity, overwrite: bool, result: &mut Up
         }
     }
     if !fragment.scopes.is_empty() {
-        let scopes: Vec<String> = fragment
-            .scopes
-            .iter()
-            .filter(|s| *s != NULL)
-            .cloned()
-            .collect();
+        let scopes: Vec<String> = fragment.scopes.iter().filter(|s| *s != NULL).cloned().collect();
         if overwrite || entity.scopes.is_empty() {
             if entity.scopes != scopes {
                 entity.scopes = scopes;
                 result.note("scope");
             }
         } else {
-            result.refuse(
-                "scope",
-                "it exists already and overwriting was not asked for",
-            );
+            result.refuse("scope", "it exists already and overwriting was not asked for");
         }
     }
     if fragment.expires_at.is_some() && (overwrite || entity.expires_at.is_none()) {
@@ -296,10 +270,7 @@ fn find_mut<'e>(
     dataset_id: Option<&str>,
 ) -> Option<&'e mut Instance> {
     let attribute = entity.attributes.iter_mut().find(|a| a.name == name)?;
-    attribute
-        .instances
-        .iter_mut()
-        .find(|i| i.dataset_id.as_deref() == dataset_id)
+    attribute.instances.iter_mut().find(|i| i.dataset_id.as_deref() == dataset_id)
 }
 
 /// Puts an instance in place of the one with the same `datasetId`, or adds it.

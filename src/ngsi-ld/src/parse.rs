@@ -43,14 +43,7 @@ pub fn split_context(body: &str) -> Result<Option<Box<RawValue>>, Error> {
 /// Reads a whole entity (create, replace, upsert). `now`, in µs since the epoch, becomes its
 /// `createdAt` and `modifiedAt`; such members in the document are ignored, as clause 5.2.2 says.
 pub fn parse_entity(body: &str, ctx: &Context, now: i64) -> Result<Entity, Error> {
-    let entity = entity(
-        body,
-        &Input {
-            ctx,
-            now,
-            fragment: false,
-        },
-    )?;
+    let entity = entity(body, &Input { ctx, now, fragment: false })?;
     if entity.id.is_empty() {
         return Err(Error::bad("the entity has no id")
             .at("/id")
@@ -72,14 +65,7 @@ pub fn parse_entity(body: &str, ctx: &Context, now: i64) -> Result<Entity, Error
 /// [`Instance::has_value`]: crate::model::Instance::has_value
 /// [`Instance::has_kind`]: crate::model::Instance::has_kind
 pub fn parse_fragment(body: &str, ctx: &Context, now: i64) -> Result<Entity, Error> {
-    entity(
-        body,
-        &Input {
-            ctx,
-            now,
-            fragment: true,
-        },
-    )
+    entity(body, &Input { ctx, now, fragment: true })
 }
 
 /// Reads an attribute fragment (partial update or replacement of one attribute): one instance or an
@@ -90,27 +76,16 @@ pub fn parse_attribute_fragment(
     ctx: &Context,
     now: i64,
 ) -> Result<Attribute, Error> {
-    let input = Input {
-        ctx,
-        now,
-        fragment: true,
-    };
+    let input = Input { ctx, now, fragment: true };
     let name = input.attribute_name(name)?;
-    Ok(Attribute {
-        name,
-        instances: input.attribute_fragment(body)?,
-    })
+    Ok(Attribute { name, instances: input.attribute_fragment(body)? })
 }
 
 fn entity(body: &str, input: &Input<'_>) -> Result<Entity, Error> {
     if !is_object(body) {
         return Err(Error::invalid("the body is not a JSON object"));
     }
-    let mut entity = Entity {
-        created_at: input.now,
-        modified_at: input.now,
-        ..Entity::default()
-    };
+    let mut entity = Entity { created_at: input.now, modified_at: input.now, ..Entity::default() };
     for member in members(body) {
         let (name, value) = member?;
         member_of(&mut entity, &name, value, input).map_err(|e| e.under(&name))?;
@@ -143,10 +118,7 @@ fn member_of(entity: &mut Entity, name: &str, value: &str, input: &Input<'_>) ->
                     .remedy("keep one, or make them instances with a datasetId each"));
             }
             let instances = input.attribute(value, 0)?;
-            entity.attributes.push(Attribute {
-                name: iri,
-                instances,
-            });
+            entity.attributes.push(Attribute { name: iri, instances });
         }
     }
     Ok(())

@@ -70,13 +70,7 @@ pub fn render(
     out: &mut Vec<u8>,
 ) -> bool {
     let start = out.len();
-    let mut writer = Writer {
-        p,
-        ctx,
-        o,
-        out,
-        first: true,
-    };
+    let mut writer = Writer { p, ctx, o, out, first: true };
     let shown = writer.entity(doc);
     if !shown {
         out.truncate(start);
@@ -93,19 +87,12 @@ pub(crate) fn visible_times(doc: &EntityDoc, p: &dyn Projection) -> Option<(i64,
         if p.attribute(slot.name(), slot.publisher()) {
             let (created, modified) =
                 times.unwrap_or_else(|| (slot.created_at(), slot.modified_at()));
-            times = Some((
-                created.min(slot.created_at()),
-                modified.max(slot.modified_at()),
-            ));
+            times = Some((created.min(slot.created_at()), modified.max(slot.modified_at())));
         } else {
             hidden = true;
         }
     }
-    if hidden {
-        times
-    } else {
-        Some((doc.created_at(), doc.modified_at()))
-    }
+    if hidden { times } else { Some((doc.created_at(), doc.modified_at())) }
 }
 
 struct Writer<'a> {
@@ -175,18 +162,13 @@ impl Writer<'_> {
             let selected = (o.attrs.is_empty() || o.attrs.iter().any(|a| a == slot.name()))
                 && o.shows(slot.name())
                 && (o.dataset_ids.is_empty()
-                    || o.dataset_ids
-                        .iter()
-                        .any(|d| d == slot.dataset_id().unwrap_or("@none")))
+                    || o.dataset_ids.iter().any(|d| d == slot.dataset_id().unwrap_or("@none")))
                 && self.p.attribute(slot.name(), slot.publisher());
             if !selected {
                 continue;
             }
             any = true;
-            if group
-                .first()
-                .is_some_and(|first| first.name() != slot.name())
-            {
+            if group.first().is_some_and(|first| first.name() != slot.name()) {
                 self.attribute(&group);
                 group.clear();
             }

@@ -74,10 +74,8 @@ pub fn write_date_time(micros: i64, out: &mut Vec<u8>) {
     let (seconds, fraction) = (rest / 1_000_000, rest % 1_000_000);
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     // Writing to a Vec cannot fail.
-    let _infallible = write!(
-        out,
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
-    );
+    let _infallible =
+        write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
     let _infallible = if fraction == 0 {
         write!(out, "Z")
     } else if fraction % 1000 == 0 {
@@ -96,9 +94,7 @@ pub fn format_date_time(micros: i64) -> String {
 }
 
 fn digits(bytes: &[u8]) -> Option<i64> {
-    bytes.iter().try_fold(0, |sum, b| {
-        b.is_ascii_digit().then(|| sum * 10 + i64::from(b - b'0'))
-    })
+    bytes.iter().try_fold(0, |sum, b| b.is_ascii_digit().then(|| sum * 10 + i64::from(b - b'0')))
 }
 
 /// Days since 1970-01-01 of a proleptic Gregorian date; March-based years make leap days last.
@@ -138,10 +134,7 @@ mod tests {
             let micros = parse_date_time(text).unwrap();
             assert_eq!(format_date_time(micros), text);
         }
-        assert_eq!(
-            parse_date_time("2000-03-01T00:00:00Z"),
-            Some(951_868_800_000_000)
-        );
+        assert_eq!(parse_date_time("2000-03-01T00:00:00Z"), Some(951_868_800_000_000));
     }
 
     #[test]

@@ -28,10 +28,7 @@ fn context_of(text: &str) -> std::sync::Arc<Context> {
 
 fn rendered(doc: &EntityDoc, ctx: &Context, format: Format) -> String {
     let mut out = Vec::new();
-    let options = RenderOptions {
-        format,
-        ..RenderOptions::default()
-    };
+    let options = RenderOptions { format, ..RenderOptions::default() };
     assert!(render(doc, &Everything, ctx, &options, &mut out));
     String::from_utf8(out).unwrap()
 }
@@ -56,12 +53,7 @@ fn round_trip(path: &Path) {
         _ => Format::Simplified,
     };
     let same = rendered(&doc, &ctx, format);
-    assert_eq!(
-        without_context(&same),
-        without_context(&text),
-        "{}",
-        path.display()
-    );
+    assert_eq!(without_context(&same), without_context(&text), "{}", path.display());
 
     // Normalized and concise say everything, so whatever they give reads as the same entity.
     for format in [Format::Normalized, Format::Concise] {
@@ -76,10 +68,7 @@ fn round_trip(path: &Path) {
     // Simplified loses only what it says it does: it is stable.
     let simplified = rendered(&doc, &ctx, Format::Simplified);
     let again = parse_entity(&simplified, &ctx, NOW).unwrap();
-    assert_eq!(
-        rendered(&EntityDoc::from(&again), &ctx, Format::Simplified),
-        simplified
-    );
+    assert_eq!(rendered(&EntityDoc::from(&again), &ctx, Format::Simplified), simplified);
 }
 
 #[test]

@@ -51,15 +51,11 @@ pub fn is_public(address: IpAddr) -> bool {
 pub(crate) fn within(address: IpAddr, net: IpAddr, bits: u8) -> bool {
     match (address.to_canonical(), net) {
         (IpAddr::V4(a), IpAddr::V4(n)) => {
-            let mask = u32::MAX
-                .checked_shl(32 - u32::from(bits.min(32)))
-                .unwrap_or(0);
+            let mask = u32::MAX.checked_shl(32 - u32::from(bits.min(32))).unwrap_or(0);
             (a.to_bits() ^ n.to_bits()) & mask == 0
         }
         (IpAddr::V6(a), IpAddr::V6(n)) => {
-            let mask = u128::MAX
-                .checked_shl(128 - u32::from(bits.min(128)))
-                .unwrap_or(0);
+            let mask = u128::MAX.checked_shl(128 - u32::from(bits.min(128))).unwrap_or(0);
             (a.to_bits() ^ n.to_bits()) & mask == 0
         }
         _ => false,
@@ -103,13 +99,7 @@ mod tests {
         ] {
             assert!(!is_public(text.parse().unwrap()), "{text}");
         }
-        for text in [
-            "1.1.1.1",
-            "172.32.0.1",
-            "100.128.0.1",
-            "2606:4700::1111",
-            "::ffff:1.1.1.1",
-        ] {
+        for text in ["1.1.1.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "::ffff:1.1.1.1"] {
             assert!(is_public(text.parse().unwrap()), "{text}");
         }
     }

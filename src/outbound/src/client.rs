@@ -25,9 +25,7 @@ pub struct Outbound {
 
 impl fmt::Debug for Outbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbound")
-            .field("policy", &self.policy)
-            .finish_non_exhaustive()
+        f.debug_struct("Outbound").field("policy", &self.policy).finish_non_exhaustive()
     }
 }
 
@@ -39,11 +37,7 @@ impl Outbound {
 
     /// With another resolver.
     pub fn with_resolver(policy: Policy, resolver: Arc<dyn Resolve>) -> Self {
-        Self {
-            policy,
-            resolver,
-            clients: Mutex::default(),
-        }
+        Self { policy, resolver, clients: Mutex::default() }
     }
 
     /// `GET` without further headers.
@@ -95,11 +89,7 @@ impl Outbound {
             body.extend_from_slice(&chunk);
         }
         let body: Bytes = body.freeze();
-        Ok(Response {
-            status: answer.status().as_u16(),
-            headers: answer.headers().clone(),
-            body,
-        })
+        Ok(Response { status: answer.status().as_u16(), headers: answer.headers().clone(), body })
     }
 
     /// The host and its checked addresses. One bad address refuses the whole name: which one a connection takes is chance.
@@ -107,11 +97,7 @@ impl Outbound {
         let (host, port) = self.policy.check_url(url)?;
         let mut ips: Vec<IpAddr> = match host.parse() {
             Ok(ip) => vec![ip],
-            Err(_) => self
-                .resolver
-                .resolve(&host)
-                .await
-                .map_err(|_| OutboundError::Unresolved)?,
+            Err(_) => self.resolver.resolve(&host).await.map_err(|_| OutboundError::Unresolved)?,
         };
         ips.sort_unstable();
         ips.dedup();
@@ -123,12 +109,7 @@ impl Outbound {
                 .check_address(&host, port, *ip)
                 .inspect_err(|refusal| tracing::warn!(%refusal, "outbound call refused"))?;
         }
-        Ok((
-            host,
-            ips.into_iter()
-                .map(|ip| SocketAddr::new(ip, port))
-                .collect(),
-        ))
+        Ok((host, ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()))
     }
 
     fn client(

@@ -21,21 +21,14 @@ pub struct Request {
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request")
-            .field("method", &self.method)
-            .finish_non_exhaustive()
+        f.debug_struct("Request").field("method", &self.method).finish_non_exhaustive()
     }
 }
 
 impl Request {
     /// A request without headers or body.
     pub fn new(method: Method, url: Url) -> Self {
-        Self {
-            method,
-            url,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-        }
+        Self { method, url, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
     /// `GET`.
@@ -45,9 +38,8 @@ impl Request {
 
     /// `POST` of a form (`application/x-www-form-urlencoded`).
     pub fn post_form(url: Url, fields: &[(&str, &str)]) -> Self {
-        let body = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(fields)
-            .finish();
+        let body =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         Self::new(Method::POST, url).body("application/x-www-form-urlencoded", body)
     }
 
@@ -59,8 +51,7 @@ impl Request {
     /// Sets the body and its media type.
     #[must_use]
     pub fn body(mut self, media_type: &'static str, body: impl Into<Bytes>) -> Self {
-        self.headers
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        self.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
         self.body = body.into();
         self
     }
@@ -95,9 +86,7 @@ pub struct Response {
 
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Response")
-            .field("status", &self.status)
-            .finish_non_exhaustive()
+        f.debug_struct("Response").field("status", &self.status).finish_non_exhaustive()
     }
 }
 

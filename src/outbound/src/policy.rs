@@ -44,24 +44,13 @@ impl FromStr for Allow {
             let net: IpAddr = net.parse().map_err(|_| InvalidAllow)?;
             let bits: u8 = bits.parse().map_err(|_| InvalidAllow)?;
             let longest = if net.is_ipv4() { 32 } else { 128 };
-            return if bits <= longest {
-                Ok(Self::Net { net, bits })
-            } else {
-                Err(InvalidAllow)
-            };
+            return if bits <= longest { Ok(Self::Net { net, bits }) } else { Err(InvalidAllow) };
         }
         let (host, port) = text.rsplit_once(':').ok_or(InvalidAllow)?;
         let port = port.parse().map_err(|_| InvalidAllow)?;
-        let host = host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_ascii_lowercase();
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
         let plain = host.parse::<IpAddr>().is_ok() || !host.contains([':', '@', '?', '#']);
-        if host.is_empty() || !plain {
-            Err(InvalidAllow)
-        } else {
-            Ok(Self::Host { host, port })
-        }
+        if host.is_empty() || !plain { Err(InvalidAllow) } else { Ok(Self::Host { host, port }) }
     }
 }
 
@@ -110,21 +99,11 @@ impl Policy {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Refusal::UserInfo);
         }
-        let host = url
-            .host_str()
-            .filter(|host| !host.is_empty())
-            .ok_or(Refusal::NoHost)?;
-        let host = host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_ascii_lowercase();
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(Refusal::NoHost)?;
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
         let port = url.port_or_known_default().ok_or(Refusal::Port)?;
         let known = self.ports.is_empty() || self.ports.contains(&port);
-        if known || self.names(&host, port) {
-            Ok((host, port))
-        } else {
-            Err(Refusal::Port)
-        }
+        if known || self.names(&host, port) { Ok((host, port)) } else { Err(Refusal::Port) }
     }
 
     /// Checks an address that the host stands for.
@@ -140,11 +119,7 @@ impl Policy {
         };
         let allowed =
             is_public(address) || self.names(host, port) || self.allow_private.iter().any(in_net);
-        if allowed {
-            Ok(())
-        } else {
-            Err(Refusal::Address)
-        }
+        if allowed { Ok(()) } else { Err(Refusal::Address) }
     }
 
     fn names(&self, host: &str, port: u16) -> bool {

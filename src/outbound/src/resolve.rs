@@ -19,9 +19,6 @@ pub struct SystemResolver;
 #[async_trait]
 impl Resolve for SystemResolver {
     async fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
-        Ok(tokio::net::lookup_host((host, 0))
-            .await?
-            .map(|at| at.ip())
-            .collect())
+        Ok(tokio::net::lookup_host((host, 0)).await?.map(|at| at.ip()).collect())
     }
 }

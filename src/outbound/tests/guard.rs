@@ -40,10 +40,7 @@ async fn serve(answer: Vec<u8>) -> u16 {
 }
 
 fn loopback(port: u16) -> Policy {
-    Policy {
-        allow_private: vec![format!("127.0.0.1:{port}").parse().unwrap()],
-        ..open()
-    }
+    Policy { allow_private: vec![format!("127.0.0.1:{port}").parse().unwrap()], ..open() }
 }
 
 #[tokio::test]
@@ -87,14 +84,8 @@ async fn schemes_ports_and_user_information_are_refused() {
         let refused = strict.check(&Url::parse(url).unwrap()).await.unwrap_err();
         assert_eq!(refused, OutboundError::Refused(refusal), "{url}");
     }
-    let loose = Outbound::new(Policy {
-        schemes: vec!["file".to_owned()],
-        ..open()
-    });
-    let refused = loose
-        .check(&Url::parse("file:///etc/passwd").unwrap())
-        .await
-        .unwrap_err();
+    let loose = Outbound::new(Policy { schemes: vec!["file".to_owned()], ..open() });
+    let refused = loose.check(&Url::parse("file:///etc/passwd").unwrap()).await.unwrap_err();
     assert_eq!(refused, OutboundError::Refused(Refusal::Scheme));
 }
 
@@ -109,39 +100,24 @@ impl Resolve for Fixed {
 
 #[tokio::test]
 async fn one_private_address_behind_a_name_refuses_the_name() {
-    let mixed = Fixed(vec![
-        "1.1.1.1".parse().unwrap(),
-        "10.0.0.5".parse().unwrap(),
-    ]);
+    let mixed = Fixed(vec!["1.1.1.1".parse().unwrap(), "10.0.0.5".parse().unwrap()]);
     let outbound = Outbound::with_resolver(open(), Arc::new(mixed));
-    let refused = outbound
-        .check(&Url::parse("http://keys.example/").unwrap())
-        .await
-        .unwrap_err();
+    let refused = outbound.check(&Url::parse("http://keys.example/").unwrap()).await.unwrap_err();
     assert_eq!(refused, OutboundError::Refused(Refusal::Address));
     let none = Outbound::with_resolver(open(), Arc::new(Fixed(vec![])));
-    let refused = none
-        .check(&Url::parse("http://keys.example/").unwrap())
-        .await
-        .unwrap_err();
+    let refused = none.check(&Url::parse("http://keys.example/").unwrap()).await.unwrap_err();
     assert_eq!(refused, OutboundError::Unresolved);
 }
 
 #[tokio::test]
 async fn the_connection_goes_to_the_checked_address() {
     let port = serve(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-a: b\r\n\r\nhi".to_vec()).await;
-    let policy = Policy {
-        allow_private: vec!["127.0.0.0/8".parse().unwrap()],
-        ..open()
-    };
+    let policy = Policy { allow_private: vec!["127.0.0.0/8".parse().unwrap()], ..open() };
     // The operating system knows no such name: only the pinned address can answer.
     let fixed = Arc::new(Fixed(vec!["127.0.0.1".parse().unwrap()]));
     let outbound = Outbound::with_resolver(policy, fixed);
     let url = Url::parse(&format!("http://keys.invalid:{port}/")).unwrap();
-    let answer = outbound
-        .send(Request::get(url).bearer("t").unwrap())
-        .await
-        .unwrap();
+    let answer = outbound.send(Request::get(url).bearer("t").unwrap()).await.unwrap();
     assert_eq!(
         (answer.status, &answer.body[..], answer.header("x-a")),
         (200, &b"hi"[..], Some("b"))
@@ -154,15 +130,10 @@ async fn an_allowed_host_is_allowed_at_its_port_only() {
     let other = serve(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()).await;
     let outbound = Outbound::new(loopback(port));
     let get = async |port: u16| {
-        outbound
-            .get(&Url::parse(&format!("http://127.0.0.1:{port}/")).unwrap())
-            .await
+        outbound.get(&Url::parse(&format!("http://127.0.0.1:{port}/")).unwrap()).await
     };
     assert_eq!(get(port).await.unwrap().status, 204);
-    assert_eq!(
-        get(other).await.unwrap_err(),
-        OutboundError::Refused(Refusal::Address)
-    );
+    assert_eq!(get(other).await.unwrap_err(), OutboundError::Refused(Refusal::Address));
 }
 
 #[tokio::test]
@@ -185,15 +156,9 @@ async fn long_answers_are_cut_off_whether_they_say_their_length_or_not() {
     unsaid.extend([b'x'; 2000]);
     for answer in [said, unsaid] {
         let port = serve(answer).await;
-        let outbound = Outbound::new(Policy {
-            max_bytes: 1000,
-            ..loopback(port)
-        });
+        let outbound = Outbound::new(Policy { max_bytes: 1000, ..loopback(port) });
         let url = Url::parse(&format!("http://127.0.0.1:{port}/")).unwrap();
-        assert_eq!(
-            outbound.get(&url).await.unwrap_err(),
-            OutboundError::TooLarge
-        );
+        assert_eq!(outbound.get(&url).await.unwrap_err(), OutboundError::TooLarge);
     }
 }
 
@@ -201,30 +166,15 @@ async fn long_answers_are_cut_off_whether_they_say_their_length_or_not() {
 async fn a_silent_server_is_given_up_on() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let outbound = Outbound::new(Policy {
-        timeout: Duration::from_millis(50),
-        ..loopback(port)
-    });
+    let outbound = Outbound::new(Policy { timeout: Duration::from_millis(50), ..loopback(port) });
     let url = Url::parse(&format!("http://127.0.0.1:{port}/")).unwrap();
-    assert_eq!(
-        outbound.get(&url).await.unwrap_err(),
-        OutboundError::Timeout
-    );
+    assert_eq!(outbound.get(&url).await.unwrap_err(), OutboundError::Timeout);
 }
 
 #[test]
 fn allowed_targets_are_read_strictly() {
     use tsunagu_outbound::Allow;
-    for wrong in [
-        "",
-        "localhost",
-        "10.0.0.0/33",
-        "x/8",
-        ":80",
-        "host:99999",
-        "u@h:80",
-        "::1/129",
-    ] {
+    for wrong in ["", "localhost", "10.0.0.0/33", "x/8", ":80", "host:99999", "u@h:80", "::1/129"] {
         assert!(wrong.parse::<Allow>().is_err(), "{wrong}");
     }
     for right in ["localhost:8080", "127.0.0.0/8", "[::1]:80", "fd00::/8"] {

@@ -161,29 +161,17 @@ pub fn decide(asked: &Asked<'_>) -> Result<View, Denied> {
     };
     match &asked.principal {
         Principal::Anonymous { reads_open_data } => {
-            let open = Open {
-                read: *reads_open_data,
-                write: false,
-            };
+            let open = Open { read: *reads_open_data, write: false };
             Ok(view(Actor::Anonymous, open, Personal::None, &[], None))
         }
         Principal::Machine { client } => Ok(view(
             Actor::Client(client.id.clone()),
-            Open {
-                read: client.reads_open_data,
-                write: client.writes_open_data,
-            },
+            Open { read: client.reads_open_data, write: client.writes_open_data },
             Personal::None,
             &client.publishes,
             client.sector.clone(),
         )),
-        Principal::Consumer {
-            client,
-            subject,
-            grant,
-            purpose,
-            assurance,
-        } => {
+        Principal::Consumer { client, subject, grant, purpose, assurance } => {
             let grant = grant.ok_or(Denied::NoConsent)?;
             let ours = grant.client == client.id && grant.subject == *subject;
             let in_period = (grant.valid_from..grant.valid_until).contains(&asked.now);
@@ -196,41 +184,20 @@ pub fn decide(asked: &Asked<'_>) -> Result<View, Denied> {
             if !assurance.reaches(Level::Substantial) {
                 return Err(Denied::LowAssurance);
             }
-            let open = Open {
-                read: client.reads_open_data,
-                write: false,
-            };
+            let open = Open { read: client.reads_open_data, write: false };
             let personal = Personal::Granted(Arc::new((*grant).clone()));
             // A consumer has no publisher's eyes: after withdrawal not even its own writes may be read back.
-            Ok(view(
-                Actor::Client(client.id.clone()),
-                open,
-                personal,
-                &[],
-                client.sector.clone(),
-            ))
+            Ok(view(Actor::Client(client.id.clone()), open, personal, &[], client.sector.clone()))
         }
         Principal::Resident { subject, assurance } => {
             if !assurance.reaches(Level::Substantial) {
                 return Err(Denied::LowAssurance);
             }
-            let open = Open {
-                read: true,
-                write: false,
-            };
-            Ok(view(
-                Actor::Resident(*subject),
-                open,
-                Personal::Own(*subject),
-                &[],
-                None,
-            ))
+            let open = Open { read: true, write: false };
+            Ok(view(Actor::Resident(*subject), open, Personal::Own(*subject), &[], None))
         }
         Principal::Platform { task } => {
-            let open = Open {
-                read: true,
-                write: true,
-            };
+            let open = Open { read: true, write: true };
             Ok(view(Actor::Platform(task), open, Personal::All, &[], None))
         }
     }

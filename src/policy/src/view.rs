@@ -72,15 +72,7 @@ impl View {
         mask: Option<Arc<SectorCipher>>,
     ) -> Self {
         let publishes = publishes.to_vec();
-        Self(Arc::new(Inner {
-            tenant,
-            catalogue,
-            actor,
-            open,
-            personal,
-            publishes,
-            mask,
-        }))
+        Self(Arc::new(Inner { tenant, catalogue, actor, open, personal, publishes, mask }))
     }
 
     /// The municipality whose data this is.
@@ -131,10 +123,7 @@ impl View {
     /// What of `doc` is in view; `None` when nothing is, which must look the same as a document that is not there.
     pub fn cut<'a>(&'a self, doc: &'a EntityDoc) -> Option<Cut<'a>> {
         let inner = &*self.0;
-        let whole = || Cut {
-            view: self,
-            seen: Seen::Whole,
-        };
+        let whole = || Cut { view: self, seen: Seen::Whole };
         if !inner.catalogue.is_personal(doc.types()) {
             return inner.open.read.then(whole);
         }
@@ -143,11 +132,8 @@ impl View {
             Personal::All => return Some(whole()),
             Personal::Own(subject) if about(*subject) => return Some(whole()),
             Personal::Granted(grant) if about(grant.subject) => {
-                let types: Vec<&GrantedType> = grant
-                    .read
-                    .iter()
-                    .filter(|g| doc.types().any(|t| t == g.entity_type))
-                    .collect();
+                let types: Vec<&GrantedType> =
+                    grant.read.iter().filter(|g| doc.types().any(|t| t == g.entity_type)).collect();
                 (!types.is_empty()).then_some(Seen::Granted(types))
             }
             _ => None,
@@ -159,10 +145,7 @@ impl View {
         let me = self.client()?;
         let mine = doc.types().any(|t| self.publishes(t))
             && doc.attributes().any(|a| a.publisher() == Some(me.as_str()));
-        mine.then_some(Cut {
-            view: self,
-            seen: Seen::Published(me),
-        })
+        mine.then_some(Cut { view: self, seen: Seen::Published(me) })
     }
 
     /// Whether an entity with these types about this person may be created, or changed in this attribute.
@@ -176,16 +159,10 @@ impl View {
         if matches!(inner.personal, Personal::All) {
             return Ok(());
         }
-        let personal: Vec<&String> = types
-            .iter()
-            .filter(|t| inner.catalogue.personal_type(t).is_some())
-            .collect();
+        let personal: Vec<&String> =
+            types.iter().filter(|t| inner.catalogue.personal_type(t).is_some()).collect();
         if personal.is_empty() {
-            return if inner.open.write {
-                Ok(())
-            } else {
-                Err(no_scope())
-            };
+            return if inner.open.write { Ok(()) } else { Err(no_scope()) };
         }
         // Every type of a personal entity must be one the actor may write, or types could be smuggled in.
         if types.iter().all(|t| self.publishes(t)) {
@@ -226,11 +203,7 @@ impl View {
         }
         // An entity without attributes is decided like one with an attribute of no name.
         self.may_write(&types, subject, "").or_else(|problem| {
-            if doc.attributes().next().is_some() {
-                Ok(())
-            } else {
-                Err(problem)
-            }
+            if doc.attributes().next().is_some() { Ok(()) } else { Err(problem) }
         })
     }
 

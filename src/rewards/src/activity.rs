@@ -89,11 +89,7 @@ impl Facts {
         let late = |moment: Timestamp| moment > at.saturating_add(CLOCK_SKEW);
         if self.steps.is_some_and(|steps| !plausible(steps)) {
             Some(Reason::ImplausibleSteps)
-        } else if self
-            .started
-            .zip(self.ended)
-            .is_some_and(|(started, ended)| ended < started)
-        {
+        } else if self.started.zip(self.ended).is_some_and(|(started, ended)| ended < started) {
             Some(Reason::ImplausiblePeriod)
         } else if self.started.is_some_and(late) || self.ended.is_some_and(late) {
             Some(Reason::FuturePeriod)
@@ -105,10 +101,6 @@ impl Facts {
 
 /// A moment written as a string, or as the JSON-LD typed value of a `DateTime` (clause 4.6.3).
 fn moment(value: &Value) -> Option<Timestamp> {
-    let text = value
-        .as_str()
-        .or_else(|| value.get("@value").and_then(Value::as_str))?;
-    DateTime::parse_from_rfc3339(text)
-        .ok()
-        .map(|moment| moment.timestamp_micros())
+    let text = value.as_str().or_else(|| value.get("@value").and_then(Value::as_str))?;
+    DateTime::parse_from_rfc3339(text).ok().map(|moment| moment.timestamp_micros())
 }

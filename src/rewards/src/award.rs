@@ -27,13 +27,8 @@ impl AwardUid {
         activity: &str,
     ) -> Self {
         let (version, day) = (version.to_be_bytes(), day.to_string());
-        let parts: [&[u8]; 5] = [
-            subject.as_bytes(),
-            rule.as_bytes(),
-            &version,
-            day.as_bytes(),
-            activity.as_bytes(),
-        ];
+        let parts: [&[u8]; 5] =
+            [subject.as_bytes(), rule.as_bytes(), &version, day.as_bytes(), activity.as_bytes()];
         Self(hash(b"tsunagu award v1", &parts))
     }
 
@@ -180,59 +175,38 @@ impl Reason {
     /// What the resident reads.
     pub fn text(self) -> Text {
         let (ja, en) = match self {
-            Self::NotMet => (
-                "ポイントの条件に届いていません",
-                "The activity does not reach what the rule asks",
-            ),
-            Self::SelfReported => (
-                "手入力の記録は対象外です",
-                "Records typed in by hand do not count",
-            ),
-            Self::ImplausibleSteps => (
-                "歩数の値が正しくありません",
-                "The number of steps is not plausible",
-            ),
-            Self::ImplausiblePeriod => (
-                "記録の時間が正しくありません",
-                "The period of the activity is not plausible",
-            ),
-            Self::FuturePeriod => (
-                "記録の日時が未来になっています",
-                "The activity lies in the future",
-            ),
-            Self::NoPeriod => (
-                "記録の日時がありません",
-                "The activity does not say when it happened",
-            ),
-            Self::TooLate => (
-                "記録の受付期間を過ぎています",
-                "The activity arrived too late",
-            ),
-            Self::NoConsent => (
-                "同意にもとづく記録ではありません",
-                "The activity was not written under a consent",
-            ),
-            Self::DayCap => (
-                "1日の上限に達しています",
-                "The limit for one day is reached",
-            ),
-            Self::Budget => (
-                "町の予算が終了しました",
-                "The town's budget for this is used up",
-            ),
-            Self::IssuerRefused => (
-                "コイン発行者が受け付けませんでした",
-                "The coin issuer refused",
-            ),
-            Self::IssuerMismatch => (
-                "コイン発行者に確認しています",
-                "The town is checking with the coin issuer",
-            ),
+            Self::NotMet => {
+                ("ポイントの条件に届いていません", "The activity does not reach what the rule asks")
+            }
+            Self::SelfReported => {
+                ("手入力の記録は対象外です", "Records typed in by hand do not count")
+            }
+            Self::ImplausibleSteps => {
+                ("歩数の値が正しくありません", "The number of steps is not plausible")
+            }
+            Self::ImplausiblePeriod => {
+                ("記録の時間が正しくありません", "The period of the activity is not plausible")
+            }
+            Self::FuturePeriod => {
+                ("記録の日時が未来になっています", "The activity lies in the future")
+            }
+            Self::NoPeriod => {
+                ("記録の日時がありません", "The activity does not say when it happened")
+            }
+            Self::TooLate => ("記録の受付期間を過ぎています", "The activity arrived too late"),
+            Self::NoConsent => {
+                ("同意にもとづく記録ではありません", "The activity was not written under a consent")
+            }
+            Self::DayCap => ("1日の上限に達しています", "The limit for one day is reached"),
+            Self::Budget => ("町の予算が終了しました", "The town's budget for this is used up"),
+            Self::IssuerRefused => {
+                ("コイン発行者が受け付けませんでした", "The coin issuer refused")
+            }
+            Self::IssuerMismatch => {
+                ("コイン発行者に確認しています", "The town is checking with the coin issuer")
+            }
         };
-        Text {
-            ja: ja.to_owned(),
-            en: en.to_owned(),
-        }
+        Text { ja: ja.to_owned(), en: en.to_owned() }
     }
 }
 

@@ -105,11 +105,7 @@ impl Rewards {
                 at: award.at,
             });
         }
-        Ok(CoinsView {
-            balance,
-            pending,
-            grants,
-        })
+        Ok(CoinsView { balance, pending, grants })
     }
 
     /// Decisions of the town, the latest first, at most `limit`; `before` goes on from the last one of the previous page.
@@ -120,22 +116,14 @@ impl Rewards {
         limit: usize,
     ) -> Result<Vec<StaffGrant>, StoreError> {
         let after = before.map(|(at, uid)| timed_key(at, uid));
-        let scan = Scan {
-            after,
-            limit,
-            reverse: true,
-            ..Scan::default()
-        };
+        let scan = Scan { after, limit, reverse: true, ..Scan::default() };
         let mut grants = Vec::new();
         for (key, _) in self.store.records(tenant, RECENT, &scan).await? {
             let damaged =
                 || StoreError::Corrupt("a recent award has no readable record".to_owned());
             let (_, uid) = read_timed_key(&key).ok_or_else(damaged)?;
-            let record = self
-                .store
-                .record(tenant, AWARDS, uid.as_bytes())
-                .await?
-                .ok_or_else(damaged)?;
+            let record =
+                self.store.record(tenant, AWARDS, uid.as_bytes()).await?.ok_or_else(damaged)?;
             let award: Award = decode(&record.value)?;
             let (state, reason) = self.standing(tenant, &award).await?;
             grants.push(StaffGrant {
@@ -162,10 +150,7 @@ impl Rewards {
         if award.reason.is_some() {
             return Ok((State::Rejected, award.reason));
         }
-        let latest = transitions(&*self.store, tenant, award.uid)
-            .await?
-            .into_iter()
-            .next();
+        let latest = transitions(&*self.store, tenant, award.uid).await?.into_iter().next();
         latest
             .map(|transition| (transition.state, transition.reason))
             .ok_or_else(|| StoreError::Corrupt("an award has no state".to_owned()))

@@ -123,15 +123,7 @@ impl Deliverer {
         tenants: Vec<TenantId>,
         pace: Pace,
     ) -> Self {
-        Self {
-            store,
-            issuer,
-            clock,
-            ids,
-            tenants,
-            pace,
-            wake: Wake::default(),
-        }
+        Self { store, issuer, clock, ids, tenants, pace, wake: Wake::default() }
     }
 
     /// The handle that wakes this deliverer.
@@ -168,11 +160,8 @@ impl Deliverer {
         for tenant in &self.tenants {
             let mut after = None;
             loop {
-                let scan = Scan {
-                    after: after.clone(),
-                    limit: self.pace.batch.max(1),
-                    ..Scan::default()
-                };
+                let scan =
+                    Scan { after: after.clone(), limit: self.pace.batch.max(1), ..Scan::default() };
                 let page = self.store.records(tenant, OUTBOX, &scan).await?;
                 let Some((last, _)) = page.last() else { break };
                 after = Some(last.clone());
@@ -185,13 +174,7 @@ impl Deliverer {
                     }
                     let order: Order = decode(&record.value)?;
                     let queued_at = order.queued_at;
-                    let held = Held {
-                        tenant,
-                        key,
-                        version: record.version,
-                        order,
-                        unknown: false,
-                    };
+                    let held = Held { tenant, key, version: record.version, order, unknown: false };
                     let done = match self.deliver(held, now).await {
                         // Somebody else was quicker; what they did is on disk.
                         Err(StoreError::Conflict { .. }) => Outcome::Skipped,
@@ -221,11 +204,8 @@ impl Deliverer {
     async fn deliver(&self, held: Held<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
         let may_be_there = held.order.sent;
         let held = self.take(held, now).await?;
-        let (uid, account, amount) = (
-            held.order.uid,
-            held.order.account.as_str(),
-            held.order.amount,
-        );
+        let (uid, account, amount) =
+            (held.order.uid, held.order.account.as_str(), held.order.amount);
         if may_be_there {
             match self.issuer.find(uid).await {
                 Ok(Some(grant)) => return self.settle(held, &grant, now).await,
@@ -233,11 +213,7 @@ impl Deliverer {
                 Err(error) => return self.put_off(held, &error, None, now).await,
             }
         }
-        match self
-            .issuer
-            .grant(uid, account, amount, &held.order.rule)
-            .await
-        {
+        match self.issuer.grant(uid, account, amount, &held.order.rule).await {
             Ok(grant) => self.settle(held, &grant, now).await,
             // A refusal can mean that the key is taken: only the issuer's own record tells.
             Err(IssuerError::Refused(_)) => match self.issuer.find(uid).await {
@@ -263,18 +239,11 @@ impl Deliverer {
             false
         } else {
             let states = transitions(&*self.store, held.tenant, order.uid).await?;
-            states
-                .iter()
-                .any(|transition| transition.state == State::Unknown)
+            states.iter().any(|transition| transition.state == State::Unknown)
         };
-        self.move_to(
-            held,
-            order,
-            now.saturating_add(micros(self.pace.lease)),
-            ops,
-        )
-        .await
-        .map(|held| Held { unknown, ..held })
+        self.move_to(held, order, now.saturating_add(micros(self.pace.lease)), ops)
+            .await
+            .map(|held| Held { unknown, ..held })
     }
 
     /// Puts the order back under a later due time.
@@ -287,16 +256,10 @@ impl Deliverer {
     ) -> Result<Held<'a>, StoreError> {
         let key = timed_key(due, order.uid);
         let mut set = WriteSet::new(held.tenant.clone()).with(remove(&held));
-        set.ops
-            .push(put(OUTBOX, key.clone(), &order, Expect::Absent)?);
+        set.ops.push(put(OUTBOX, key.clone(), &order, Expect::Absent)?);
         set.ops.extend(more);
         let receipt = self.store.commit(set).await?;
-        Ok(Held {
-            key,
-            version: receipt.version,
-            order,
-            ..held
-        })
+        Ok(Held { key, version: receipt.version, order, ..held })
     }
 
     /// The issuer holds a grant under this key: books it, if it is the one that was ordered.
@@ -307,33 +270,21 @@ impl Deliverer {
         now: Timestamp,
     ) -> Result<Outcome, StoreError> {
         let order = &held.order;
-        let same_account = grant
-            .account
-            .as_ref()
-            .is_none_or(|account| *account == order.account);
+        let same_account = grant.account.as_ref().is_none_or(|account| *account == order.account);
         if grant.amount != order.amount || !same_account {
             let error = IssuerError::Unknown(
                 "another grant is held under the key of this order".to_owned(),
             );
-            self.put_off(held, &error, Some(Reason::IssuerMismatch), now)
-                .await?;
+            self.put_off(held, &error, Some(Reason::IssuerMismatch), now).await?;
             return Ok(Outcome::Mismatched);
         }
-        self.close(held, State::Confirmed, None, Step::Confirm, now)
-            .await?;
+        self.close(held, State::Confirmed, None, Step::Confirm, now).await?;
         Ok(Outcome::Confirmed)
     }
 
     /// The issuer refused and holds nothing: the coins go back into the budget.
     async fn take_back(&self, held: Held<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
-        self.close(
-            held,
-            State::Reversed,
-            Some(Reason::IssuerRefused),
-            Step::Release,
-            now,
-        )
-        .await?;
+        self.close(held, State::Reversed, Some(Reason::IssuerRefused), Step::Release, now).await?;
         Ok(Outcome::Refused)
     }
 
@@ -346,11 +297,8 @@ impl Deliverer {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let uid = held.order.uid;
-        let award = self
-            .store
-            .record(held.tenant, AWARDS, uid.as_bytes())
-            .await?
-            .ok_or_else(damaged)?;
+        let award =
+            self.store.record(held.tenant, AWARDS, uid.as_bytes()).await?.ok_or_else(damaged)?;
         let award: Award = decode(&award.value)?;
         let mut set = WriteSet::new(held.tenant.clone())
             .with(remove(&held))
@@ -382,10 +330,8 @@ impl Deliverer {
     /// Half of a doubling wait is certain, half is chance, so that orders put off together do not come back together.
     fn wait(&self, attempts: u32) -> i64 {
         let (first, longest) = (micros(self.pace.first_wait), micros(self.pace.longest_wait));
-        let doubled = first
-            .saturating_mul(1 << attempts.saturating_sub(1).min(30))
-            .min(longest)
-            .max(2);
+        let doubled =
+            first.saturating_mul(1 << attempts.saturating_sub(1).min(30)).min(longest).max(2);
         let [a, b, c, d, ..] = self.ids.bytes();
         doubled / 2 + i64::from(u32::from_be_bytes([a, b, c, d])) % (doubled / 2)
     }

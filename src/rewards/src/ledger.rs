@@ -112,18 +112,8 @@ pub(crate) fn step(award: &Award, step: Step, at: Timestamp) -> Result<Vec<Op>, 
 
 fn add(key: Vec<u8>, delta: i64, name: &str) -> Op {
     // The budget's lower bound is the rule's and was decided by `affordable` in the same transaction.
-    let (min, max) = if name == "budget" {
-        (i64::MIN, 0)
-    } else {
-        (0, i64::MAX)
-    };
-    Op::Add {
-        collection: ACCOUNTS,
-        key,
-        delta,
-        min,
-        max,
-    }
+    let (min, max) = if name == "budget" { (i64::MIN, 0) } else { (0, i64::MAX) };
+    Op::Add { collection: ACCOUNTS, key, delta, min, max }
 }
 
 /// The money of a rule.

@@ -66,19 +66,12 @@ impl Rewards {
         let mut theirs: HashMap<AwardUid, &StatementLine> = HashMap::with_capacity(statement.len());
         for line in statement {
             if theirs.insert(line.key, line).is_some() {
-                out.push(Difference {
-                    award: line.key,
-                    difference: DifferenceKind::Repeated,
-                });
+                out.push(Difference { award: line.key, difference: DifferenceKind::Repeated });
             }
         }
         let mut after = None;
         loop {
-            let scan = Scan {
-                after: after.clone(),
-                limit: 512,
-                ..Scan::default()
-            };
+            let scan = Scan { after: after.clone(), limit: 512, ..Scan::default() };
             let page = self.store.records(tenant, ENTRIES, &scan).await?;
             let Some((last, _)) = page.last() else { break };
             after = Some(last.clone());
@@ -89,30 +82,21 @@ impl Rewards {
                 }
                 let difference = match theirs.remove(&entry.uid) {
                     None => DifferenceKind::MissingAtIssuer,
-                    Some(line) if line.amount != entry.amount => DifferenceKind::Amount {
-                        ours: entry.amount,
-                        theirs: line.amount,
-                    },
+                    Some(line) if line.amount != entry.amount => {
+                        DifferenceKind::Amount { ours: entry.amount, theirs: line.amount }
+                    }
                     Some(line) if line.account != entry.account => DifferenceKind::Account,
                     Some(_) => continue,
                 };
-                out.push(Difference {
-                    award: entry.uid,
-                    difference,
-                });
+                out.push(Difference { award: entry.uid, difference });
             }
         }
         let mut rest: Vec<AwardUid> = theirs.into_keys().collect();
         rest.sort_unstable();
         for award in rest {
-            let state = transitions(&*self.store, tenant, award)
-                .await?
-                .first()
-                .map(|latest| latest.state);
-            out.push(Difference {
-                award,
-                difference: DifferenceKind::MissingInLedger { state },
-            });
+            let state =
+                transitions(&*self.store, tenant, award).await?.first().map(|latest| latest.state);
+            out.push(Difference { award, difference: DifferenceKind::MissingInLedger { state } });
         }
         Ok(out)
     }

@@ -78,12 +78,7 @@ pub(crate) fn put(
     value: &impl Serialize,
     expect: Expect,
 ) -> Result<Op, StoreError> {
-    Ok(Op::PutRecord {
-        collection,
-        key,
-        value: encode(value)?,
-        expect,
-    })
+    Ok(Op::PutRecord { collection, key, value: encode(value)?, expect })
 }
 
 /// Times sort as their bytes do.
@@ -98,10 +93,7 @@ pub(crate) fn timed_key(at: Timestamp, uid: AwardUid) -> Vec<u8> {
 /// The time and award of a [`timed_key`].
 pub(crate) fn read_timed_key(key: &[u8]) -> Option<(Timestamp, AwardUid)> {
     let (time, uid) = key.split_first_chunk::<8>()?;
-    Some((
-        i64::try_from(u64::from_be_bytes(*time)).ok()?,
-        AwardUid::from_slice(uid)?,
-    ))
+    Some((i64::try_from(u64::from_be_bytes(*time)).ok()?, AwardUid::from_slice(uid)?))
 }
 
 pub(crate) fn person_key(subject: TsunoId, at: Timestamp, uid: AwardUid) -> Vec<u8> {
@@ -109,23 +101,12 @@ pub(crate) fn person_key(subject: TsunoId, at: Timestamp, uid: AwardUid) -> Vec<
 }
 
 pub(crate) fn source_key(rule: &str, activity: &str) -> Vec<u8> {
-    hash(
-        b"tsunagu award source v1",
-        &[rule.as_bytes(), activity.as_bytes()],
-    )
-    .to_vec()
+    hash(b"tsunagu award source v1", &[rule.as_bytes(), activity.as_bytes()]).to_vec()
 }
 
 pub(crate) fn day_cap_key(award: &Award) -> Vec<u8> {
     let day = award.day.to_string();
-    [
-        award.rule.as_bytes(),
-        b"\0",
-        day.as_bytes(),
-        b"\0",
-        award.subject.as_bytes(),
-    ]
-    .concat()
+    [award.rule.as_bytes(), b"\0", day.as_bytes(), b"\0", award.subject.as_bytes()].concat()
 }
 
 /// The appended record of a state; a state can be reached once, whoever races for it.
@@ -136,17 +117,7 @@ pub(crate) fn transition(
     at: Timestamp,
 ) -> Result<Op, StoreError> {
     let key = [&uid.as_bytes()[..], &[state.rank()]].concat();
-    put(
-        TRANSITIONS,
-        key,
-        &Transition {
-            v: 1,
-            state,
-            reason,
-            at,
-        },
-        Expect::Absent,
-    )
+    put(TRANSITIONS, key, &Transition { v: 1, state, reason, at }, Expect::Absent)
 }
 
 /// The states of an award so far, latest first.
@@ -166,9 +137,7 @@ pub(crate) async fn transitions(
         let transition: Transition = decode(&record.value)?;
         match key.last().copied().and_then(State::of_rank) {
             Some(state) if state == transition.state => Ok(transition),
-            _ => Err(StoreError::Corrupt(
-                "a reward transition does not match its key".to_owned(),
-            )),
+            _ => Err(StoreError::Corrupt("a reward transition does not match its key".to_owned())),
         }
     };
     found.into_iter().map(read).collect()

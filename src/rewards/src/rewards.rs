@@ -29,9 +29,7 @@ pub struct Rewards {
 
 impl fmt::Debug for Rewards {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rewards")
-            .field("rules", &self.rules)
-            .finish_non_exhaustive()
+        f.debug_struct("Rewards").field("rules", &self.rules).finish_non_exhaustive()
     }
 }
 
@@ -43,12 +41,7 @@ impl Rewards {
         rules: Rules,
         cipher: SectorCipher,
     ) -> Self {
-        Self {
-            store,
-            clock,
-            rules,
-            cipher,
-        }
+        Self { store, clock, rules, cipher }
     }
 
     /// The account under which the issuer knows this person: a pairwise id, useless anywhere else.
@@ -63,10 +56,7 @@ impl Rewards {
         for Compiled { rule, .. } in self.rules.iter() {
             let budget = ledger::budget(&*self.store, tenant, &rule.id, rule.budget).await?;
             if rule.tz.day(now) < rule.valid_until || budget.reserved > 0 {
-                out.push(RuleStatus {
-                    rule: rule.clone(),
-                    budget,
-                });
+                out.push(RuleStatus { rule: rule.clone(), budget });
             }
         }
         Ok(out)
@@ -112,9 +102,7 @@ impl Rewards {
         let Some(subject) = subject_of(after) else {
             return Ok(());
         };
-        let before = change
-            .before
-            .map_or(Verdict::None, |doc| judge(compiled, doc, change.at));
+        let before = change.before.map_or(Verdict::None, |doc| judge(compiled, doc, change.at));
         // Decided when it was first enough, or first found impossible; later changes decide nothing anew.
         if matches!(before, Verdict::Eligible(_) | Verdict::Rejected(..)) {
             return Ok(());
@@ -159,29 +147,14 @@ fn subject_of(doc: &EntityDoc) -> Option<TsunoId> {
 
 /// `ops` if this activity was never decided under this rule; otherwise only the repetition is counted.
 fn once(award: &Award, ops: Vec<Op>) -> Op {
-    let (uid, source) = (
-        award.uid.as_bytes().to_vec(),
-        source_key(&award.rule, &award.activity),
-    );
+    let (uid, source) = (award.uid.as_bytes().to_vec(), source_key(&award.rule, &award.activity));
     Op::When {
         guards: vec![
-            Guard::Absent {
-                collection: AWARDS,
-                key: uid.clone(),
-            },
-            Guard::Absent {
-                collection: SOURCES,
-                key: source,
-            },
+            Guard::Absent { collection: AWARDS, key: uid.clone() },
+            Guard::Absent { collection: SOURCES, key: source },
         ],
         then: ops,
-        otherwise: vec![Op::Add {
-            collection: REPEATS,
-            key: uid,
-            delta: 1,
-            min: 0,
-            max: i64::MAX,
-        }],
+        otherwise: vec![Op::Add { collection: REPEATS, key: uid, delta: 1, min: 0, max: i64::MAX }],
     }
 }
 
@@ -229,12 +202,7 @@ fn reserve(award: &Award, day_cap: i64) -> Result<Vec<Op>, StoreError> {
             min: 0,
             max: day_cap,
         },
-        put(
-            OUTBOX,
-            timed_key(award.at, award.uid),
-            &order,
-            Expect::Absent,
-        )?,
+        put(OUTBOX, timed_key(award.at, award.uid), &order, Expect::Absent)?,
     ]);
     ops.extend(ledger::step(award, Step::Reserve, award.at)?);
     Ok(ops)
@@ -242,21 +210,12 @@ fn reserve(award: &Award, day_cap: i64) -> Result<Vec<Op>, StoreError> {
 
 fn reject(award: &Award, reason: Reason) -> Result<Vec<Op>, StoreError> {
     let mut ops = decided(&rejected(award, reason))?;
-    ops.push(transition(
-        award.uid,
-        State::Rejected,
-        Some(reason),
-        award.at,
-    )?);
+    ops.push(transition(award.uid, State::Rejected, Some(reason), award.at)?);
     Ok(ops)
 }
 
 fn rejected(award: &Award, reason: Reason) -> Award {
-    Award {
-        amount: 0,
-        reason: Some(reason),
-        ..award.clone()
-    }
+    Award { amount: 0, reason: Some(reason), ..award.clone() }
 }
 
 /// The records of a decision, whichever way it went.
@@ -264,18 +223,8 @@ fn decided(award: &Award) -> Result<Vec<Op>, StoreError> {
     let source = source_key(&award.rule, &award.activity);
     Ok(vec![
         put(AWARDS, award.uid.as_bytes().to_vec(), award, Expect::Absent)?,
-        put(
-            SOURCES,
-            source,
-            &json!({ "v": 1, "uid": award.uid }),
-            Expect::Absent,
-        )?,
-        put(
-            RECENT,
-            timed_key(award.at, award.uid),
-            &json!({ "v": 1 }),
-            Expect::Absent,
-        )?,
+        put(SOURCES, source, &json!({ "v": 1, "uid": award.uid }), Expect::Absent)?,
+        put(RECENT, timed_key(award.at, award.uid), &json!({ "v": 1 }), Expect::Absent)?,
         transition(award.uid, State::Received, None, award.at)?,
         explain(award)?,
     ])
@@ -283,10 +232,5 @@ fn decided(award: &Award) -> Result<Vec<Op>, StoreError> {
 
 /// What the resident is shown.
 fn explain(award: &Award) -> Result<Op, StoreError> {
-    put(
-        BY_PERSON,
-        person_key(award.subject, award.at, award.uid),
-        award,
-        Expect::Any,
-    )
+    put(BY_PERSON, person_key(award.subject, award.at, award.uid), award, Expect::Any)
 }

@@ -27,10 +27,8 @@ impl TimeZone {
         let seconds = match self {
             Self::Tokyo => 9 * 3600,
         };
-        FixedOffset::east_opt(seconds).map_or_else(
-            || moment.date_naive(),
-            |zone| moment.with_timezone(&zone).date_naive(),
-        )
+        FixedOffset::east_opt(seconds)
+            .map_or_else(|| moment.date_naive(), |zone| moment.with_timezone(&zone).date_naive())
     }
 }
 
@@ -134,14 +132,9 @@ impl Rules {
     pub fn read(json: &[u8]) -> Result<Self, RuleError> {
         let file: File = serde_json::from_slice(json)?;
         if file.v != 1 {
-            let what = format!(
-                "version {} of the file's format is not known; this is version 1",
-                file.v
-            );
-            return Err(RuleError::Unusable {
-                rule: "*".to_owned(),
-                what,
-            });
+            let what =
+                format!("version {} of the file's format is not known; this is version 1", file.v);
+            return Err(RuleError::Unusable { rule: "*".to_owned(), what });
         }
         Self::new(file.rules)
     }
@@ -171,17 +164,9 @@ impl Rules {
         let compile = |rule: Rule| {
             let query = parse(&rule.q, &context).map_err(|what| unusable(&rule, &what))?;
             let entity_type = context.expand(&rule.entity_type).into_owned();
-            Ok(Compiled {
-                rule,
-                entity_type,
-                query,
-            })
+            Ok(Compiled { rule, entity_type, query })
         };
-        rules
-            .into_iter()
-            .map(compile)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        rules.into_iter().map(compile).collect::<Result<_, _>>().map(Self)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Compiled> {
@@ -192,17 +177,11 @@ impl Rules {
 fn parse(q: &str, context: &Context) -> Result<Query, String> {
     let q = tsunagu_ngsi_ld::Q::parse(q, context)
         .map_err(|error| format!("its q cannot be read: {}", error.detail))?;
-    Ok(Query {
-        q: Some(q),
-        ..Query::default()
-    })
+    Ok(Query { q: Some(q), ..Query::default() })
 }
 
 fn unusable(rule: &Rule, what: &str) -> RuleError {
-    RuleError::Unusable {
-        rule: rule.id.clone(),
-        what: what.to_owned(),
-    }
+    RuleError::Unusable { rule: rule.id.clone(), what: what.to_owned() }
 }
 
 fn check(rule: &Rule) -> Result<(), RuleError> {
@@ -266,10 +245,7 @@ mod tests {
             (r#""version":1"#, r#""version":1,"colour":"red""#),
         ] {
             assert!(GOOD.contains(from));
-            assert!(
-                Rules::read(GOOD.replace(from, to).as_bytes()).is_err(),
-                "{to}"
-            );
+            assert!(Rules::read(GOOD.replace(from, to).as_bytes()).is_err(), "{to}");
         }
     }
 
@@ -286,20 +262,13 @@ mod tests {
         };
         assert!(Rules::new(vec![first.clone(), second.clone()]).is_ok());
         assert!(Rules::new(vec![first.clone(), first.clone()]).is_err());
-        let early = Rule {
-            valid_from: date("2027-03-31"),
-            ..second
-        };
+        let early = Rule { valid_from: date("2027-03-31"), ..second };
         assert!(Rules::new(vec![first, early]).is_err());
     }
 
     #[test]
     fn a_day_ends_at_midnight_in_tokyo() {
-        let at = |text: &str| {
-            DateTime::parse_from_rfc3339(text)
-                .unwrap()
-                .timestamp_micros()
-        };
+        let at = |text: &str| DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros();
         let day = |text: &str| TimeZone::Tokyo.day(at(text)).to_string();
         assert_eq!(day("2026-11-22T14:59:59.999999Z"), "2026-11-22");
         assert_eq!(day("2026-11-22T15:00:00Z"), "2026-11-23");

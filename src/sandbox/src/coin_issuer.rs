@@ -110,11 +110,7 @@ pub(crate) fn start(options: Options, clock: Clock) -> Result<Running, Error> {
         api_key: options.api_key,
         admin_key: options.admin_key,
         clock,
-        books: Mutex::new(Books {
-            ledger,
-            journal,
-            faults: Faults::default(),
-        }),
+        books: Mutex::new(Books { ledger, journal, faults: Faults::default() }),
     });
     place.serve("coin-issuer", move |app| {
         app.app_data(state.clone())
@@ -150,17 +146,9 @@ async fn grant(
             Posted::Never => {
                 let grant_id = jose::random_uuid()?;
                 let at = (state.clock)();
-                books.book(Entry::Grant {
-                    grant_id,
-                    key: key.clone(),
-                    order,
-                    at,
-                })?;
+                books.book(Entry::Grant { grant_id, key: key.clone(), order, at })?;
                 let booked = books.ledger.grant(&key).cloned();
-                (
-                    StatusCode::CREATED,
-                    booked.ok_or_else(|| Refusal::not_found("not booked"))?,
-                )
+                (StatusCode::CREATED, booked.ok_or_else(|| Refusal::not_found("not booked"))?)
             }
         };
         (posted, books.faults.reply())
@@ -176,12 +164,7 @@ async fn find(
 ) -> Result<Json<Booked>, Refusal> {
     state.admit(&request)?;
     let books = state.books();
-    books
-        .ledger
-        .grant(&key)
-        .cloned()
-        .map(Json)
-        .ok_or_else(no_grant)
+    books.ledger.grant(&key).cloned().map(Json).ok_or_else(no_grant)
 }
 
 async fn cancel(
@@ -194,15 +177,9 @@ async fn cancel(
         let mut books = state.books();
         let found = books.ledger.grant(&key).ok_or_else(no_grant)?;
         if !found.is_cancelled() {
-            books.book(Entry::Cancel {
-                key: key.clone(),
-                at: (state.clock)(),
-            })?;
+            books.book(Entry::Cancel { key: key.clone(), at: (state.clock)() })?;
         }
-        (
-            books.ledger.grant(&key).cloned().ok_or_else(no_grant)?,
-            books.faults.reply(),
-        )
+        (books.ledger.grant(&key).cloned().ok_or_else(no_grant)?, books.faults.reply())
     };
     reply.give(HttpResponse::Ok().json(booked)).await
 }
@@ -219,9 +196,7 @@ async fn account(
     state.admit(&request)?;
     let balance = state.books().ledger.balance(&account);
     let balance = balance.ok_or_else(|| Refusal::not_found("the account never had a grant"))?;
-    Ok(Json(
-        json!({"account": *account, "balance": balance, "currency": "つのコイン"}),
-    ))
+    Ok(Json(json!({"account": *account, "balance": balance, "currency": "つのコイン"})))
 }
 
 async fn statement(
@@ -265,8 +240,6 @@ async fn ordered_faults(request: HttpRequest, state: Data<State>) -> Result<Json
 fn admit_admin(request: &HttpRequest, state: &State) -> Result<(), Refusal> {
     match &state.admin_key {
         Some(key) => require_key(request, key),
-        None => Err(Refusal::not_found(
-            "faults cannot be ordered: no --admin-key",
-        )),
+        None => Err(Refusal::not_found("faults cannot be ordered: no --admin-key")),
     }
 }

@@ -25,12 +25,7 @@ impl Refusal {
         code: impl Into<Cow<'static, str>>,
         description: impl Into<String>,
     ) -> Self {
-        Self {
-            status,
-            code: code.into(),
-            description: description.into(),
-            challenge: None,
-        }
+        Self { status, code: code.into(), description: description.into(), challenge: None }
     }
 
     pub(crate) fn bad_request(
@@ -51,10 +46,7 @@ impl Refusal {
         description: impl Into<String>,
     ) -> Self {
         let refusal = Self::new(StatusCode::UNAUTHORIZED, code, description);
-        Self {
-            challenge: Some(challenge),
-            ..refusal
-        }
+        Self { challenge: Some(challenge), ..refusal }
     }
 }
 
@@ -81,11 +73,7 @@ impl ResponseError for Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "server_error",
-            error.to_string(),
-        )
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", error.to_string())
     }
 }
 
@@ -98,10 +86,7 @@ impl Params {
         let mut params: Vec<(String, String)> = Vec::new();
         for (name, value) in url::form_urlencoded::parse(encoded) {
             if params.iter().any(|(seen, _)| *seen == name) {
-                return Err(Refusal::bad_request(
-                    "invalid_request",
-                    "a parameter is repeated",
-                ));
+                return Err(Refusal::bad_request("invalid_request", "a parameter is repeated"));
             }
             params.push((name.into_owned(), value.into_owned()));
         }
@@ -140,20 +125,13 @@ pub(crate) fn mime(headers: &HeaderMap) -> Option<&str> {
 
 /// Whether the caller is a browser: only then are pages written, everybody else gets JSON.
 pub(crate) fn wants_page(request: &HttpRequest) -> bool {
-    let accept = request
-        .headers()
-        .get(header::ACCEPT)
-        .map(HeaderValue::to_str);
+    let accept = request.headers().get(header::ACCEPT).map(HeaderValue::to_str);
     matches!(accept, Some(Ok(accept)) if accept.contains("text/html"))
 }
 
 /// The credentials of `Authorization: <scheme> …`; the scheme's case does not matter.
 pub(crate) fn credentials<'a>(request: &'a HttpRequest, scheme: &str) -> Option<&'a str> {
-    let value = request
-        .headers()
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?;
+    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (given, rest) = value.split_once(' ')?;
     given.eq_ignore_ascii_case(scheme).then(|| rest.trim())
 }
@@ -167,11 +145,7 @@ pub(crate) fn require_key(request: &HttpRequest, key: &str) -> Result<(), Refusa
             "invalid_token",
             "the bearer key is not the right one",
         )),
-        None => Err(Refusal::unauthorized(
-            "Bearer",
-            "unauthorized",
-            "a bearer key is needed",
-        )),
+        None => Err(Refusal::unauthorized("Bearer", "unauthorized", "a bearer key is needed")),
     }
 }
 

@@ -34,14 +34,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> digest::Digest {
 
 /// `at_hash`: the left half of the SHA-256 of an access token (OpenID Connect Core, 3.1.3.6).
 pub(crate) fn half_hash(token: &str) -> String {
-    encode(
-        sha256(token.as_bytes())
-            .as_ref()
-            .iter()
-            .copied()
-            .take(16)
-            .collect::<Vec<u8>>(),
-    )
+    encode(sha256(token.as_bytes()).as_ref().iter().copied().take(16).collect::<Vec<u8>>())
 }
 
 /// The S256 challenge of a PKCE verifier (RFC 7636, 4.2).
@@ -60,7 +53,5 @@ pub(crate) fn random_token() -> Result<String, Error> {
 pub(crate) fn random_uuid() -> Result<String, Error> {
     let mut bytes = [0; 16];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Error::Key("no randomness"))?;
-    Ok(uuid::Builder::from_random_bytes(bytes)
-        .into_uuid()
-        .to_string())
+    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
 }

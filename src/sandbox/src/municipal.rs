@@ -53,12 +53,7 @@ struct Published {
 impl Published {
     fn new(name: &'static str, content_type: &'static str, bytes: Vec<u8>) -> Arc<Self> {
         let tag = EntityTag::new_strong(jose::encode(jose::sha256(&bytes)));
-        Arc::new(Self {
-            content_type,
-            name,
-            bytes: bytes.into(),
-            tag,
-        })
+        Arc::new(Self { content_type, name, bytes: bytes.into(), tag })
     }
 }
 
@@ -71,32 +66,20 @@ struct State {
 pub(crate) async fn start(options: Options) -> Result<Running, Error> {
     let town = Town::generate(options.residents);
     let files = [
-        Published::new(
-            LEGACY,
-            "text/csv; charset=Shift_JIS",
-            town.register_shift_jis()?,
-        ),
-        Published::new(
-            NEWER,
-            "text/csv; charset=utf-8",
-            town.register_utf8().into_bytes(),
-        ),
+        Published::new(LEGACY, "text/csv; charset=Shift_JIS", town.register_shift_jis()?),
+        Published::new(NEWER, "text/csv; charset=utf-8", town.register_utf8().into_bytes()),
     ];
     if let Some(folder) = options.drop_dir {
         let files = files.clone();
         let dropped = tokio::task::spawn_blocking(move || {
             files.iter().try_for_each(|file| drop_file(&folder, file))
         });
-        dropped.await.map_err(|error| Error::Stopped {
-            role: "municipal",
-            reason: error.to_string(),
-        })??;
+        dropped
+            .await
+            .map_err(|error| Error::Stopped { role: "municipal", reason: error.to_string() })??;
     }
     let place = Place::take(options.port)?;
-    let state = Data::new(State {
-        api_key: options.api_key,
-        files,
-    });
+    let state = Data::new(State { api_key: options.api_key, files });
     place.serve("municipal", move |app| {
         app.app_data(state.clone())
             .route("/{name}", web::get().to(register))
@@ -120,11 +103,7 @@ async fn register(
         IfNoneMatch::Any => true,
         IfNoneMatch::Items(tags) => tags.iter().any(|tag| tag.weak_eq(&file.tag)),
     };
-    let mut response = if unchanged {
-        HttpResponse::NotModified()
-    } else {
-        HttpResponse::Ok()
-    };
+    let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
         .insert_header(header::ETag(file.tag.clone()))
         .insert_header((header::CACHE_CONTROL, "private, no-cache"));
@@ -148,13 +127,8 @@ fn drop_file(folder: &Path, file: &Published) -> Result<(), Error> {
         move |source| Error::File { path, source }
     };
     fs::create_dir_all(folder).map_err(failed(folder))?;
-    let (part, whole) = (
-        folder.join(format!(".{}.part", file.name)),
-        folder.join(file.name),
-    );
+    let (part, whole) = (folder.join(format!(".{}.part", file.name)), folder.join(file.name));
     let mut out = File::create(&part).map_err(failed(&part))?;
-    out.write_all(&file.bytes)
-        .and_then(|()| out.sync_all())
-        .map_err(failed(&part))?;
+    out.write_all(&file.bytes).and_then(|()| out.sync_all()).map_err(failed(&part))?;
     fs::rename(&part, &whole).map_err(failed(&whole))
 }

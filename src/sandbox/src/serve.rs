@@ -58,10 +58,7 @@ impl Running {
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),
         };
-        Error::Stopped {
-            role: self.role,
-            reason,
-        }
+        Error::Stopped { role: self.role, reason }
     }
 }
 
@@ -110,10 +107,7 @@ impl Place {
         let listen = |source| Error::Listen { port, source };
         let listener = TcpListener::bind(("127.0.0.1", port)).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        Ok(Self {
-            listener,
-            url: format!("http://{address}"),
-        })
+        Ok(Self { listener, url: format!("http://{address}") })
     }
 
     /// Serves what `configure` adds.
@@ -121,10 +115,7 @@ impl Place {
     where
         F: Fn(&mut ServiceConfig) + Clone + Send + 'static,
     {
-        let stopped = |error: std::io::Error| Error::Stopped {
-            role,
-            reason: error.to_string(),
-        };
+        let stopped = |error: std::io::Error| Error::Stopped { role, reason: error.to_string() };
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(PayloadConfig::new(MAX_BODY))
@@ -138,11 +129,6 @@ impl Place {
         .map_err(stopped)?
         .run();
         let handle = server.handle();
-        Ok(Running {
-            role,
-            url: self.url,
-            handle,
-            task: tokio::spawn(server),
-        })
+        Ok(Running { role, url: self.url, handle, task: tokio::spawn(server) })
     }
 }

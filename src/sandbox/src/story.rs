@@ -82,11 +82,7 @@ pub struct Player<'a> {
 impl<'a> Player<'a> {
     /// A player whose steps are told to `listen` as they end.
     pub fn new(listen: &'a mut (dyn FnMut(&Step) + Send)) -> Self {
-        Self {
-            report: Report::default(),
-            broken: false,
-            listen,
-        }
+        Self { report: Report::default(), broken: false, listen }
     }
 
     /// Plays one step, unless an earlier one did not hold.
@@ -102,12 +98,7 @@ impl<'a> Player<'a> {
         };
         self.broken |= !ok;
         let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let step = Step {
-            name: name.to_owned(),
-            ok,
-            ms,
-            detail,
-        };
+        let step = Step { name: name.to_owned(), ok, ms, detail };
         (self.listen)(&step);
         self.report.steps.push(step);
     }
@@ -125,12 +116,7 @@ pub async fn play(world: &World, player: &mut Player<'_>) {
     let mut stranger = Browser::new();
     let mut tsuno_id = String::new();
 
-    player
-        .step(
-            "municipal records are published from the register",
-            town::records(world),
-        )
-        .await;
+    player.step("municipal records are published from the register", town::records(world)).await;
     player
         .step("a resident logs in with xID and gets a Tsuno ID", async {
             tsuno_id = resident::first_login(world, &mut hanako).await?;
@@ -138,10 +124,7 @@ pub async fn play(world: &World, player: &mut Player<'_>) {
         })
         .await;
     player
-        .step(
-            "logging in again gives the same Tsuno ID",
-            resident::same_again(world, &tsuno_id),
-        )
+        .step("logging in again gives the same Tsuno ID", resident::same_again(world, &tsuno_id))
         .await;
     player
         .step(
@@ -149,24 +132,14 @@ pub async fn play(world: &World, player: &mut Player<'_>) {
             resident::non_resident(world, &mut stranger),
         )
         .await;
-    player
-        .step(
-            "a cancelled login is handled and told",
-            resident::cancelled(world),
-        )
-        .await;
+    player.step("a cancelled login is handled and told", resident::cancelled(world)).await;
     player
         .step(
             "the resident consents on our own page and the app is logged in",
             resident::connect(world, &mut hanako),
         )
         .await;
-    player
-        .step(
-            "the app reads exactly what was consented",
-            app::reads(world, &mut hanako),
-        )
-        .await;
+    player.step("the app reads exactly what was consented", app::reads(world, &mut hanako)).await;
     player
         .step(
             "an unconsented attribute yields nothing, read, query or count",
@@ -174,10 +147,7 @@ pub async fn play(world: &World, player: &mut Player<'_>) {
         )
         .await;
     player
-        .step(
-            "another resident and another purpose yield nothing",
-            app::others(world, &mut hanako),
-        )
+        .step("another resident and another purpose yield nothing", app::others(world, &mut hanako))
         .await;
     player
         .step(
@@ -185,12 +155,7 @@ pub async fn play(world: &World, player: &mut Player<'_>) {
             app::earns(world, &mut hanako),
         )
         .await;
-    player
-        .step(
-            "the same activity again earns nothing",
-            app::again(world, &mut hanako),
-        )
-        .await;
+    player.step("the same activity again earns nothing", app::again(world, &mut hanako)).await;
     player
         .step(
             "the resident sees the access, the consent and the coins",
@@ -198,10 +163,7 @@ pub async fn play(world: &World, player: &mut Player<'_>) {
         )
         .await;
     player
-        .step(
-            "the resident withdraws the consent",
-            resident::withdraws(world, &mut hanako),
-        )
+        .step("the resident withdraws the consent", resident::withdraws(world, &mut hanako))
         .await;
     player
         .step(

@@ -49,10 +49,7 @@ pub struct Name {
 
 impl Name {
     fn new(family: &str, given: &str) -> Self {
-        Self {
-            family: family.to_owned(),
-            given: given.to_owned(),
-        }
+        Self { family: family.to_owned(), given: given.to_owned() }
     }
 
     /// Family and given name with the full-width space that registers put between them.
@@ -150,9 +147,7 @@ pub struct Person {
 impl Person {
     /// Whether this person can hold a working card and log in with it.
     pub fn can_log_in(&self) -> bool {
-        let has_app = TODAY
-            .years_since(self.birth_date)
-            .is_some_and(|age| age >= 15);
+        let has_app = TODAY.years_since(self.birth_date).is_some_and(|age| age >= 15);
         self.movement != Movement::Deceased && has_app
     }
 }
@@ -168,10 +163,7 @@ impl Town {
     /// fewer than the named ones.
     pub fn generate(residents: usize) -> Self {
         let mut people = named::people();
-        let on_register = people
-            .iter()
-            .filter(|p| p.resident_number.is_some())
-            .count();
+        let on_register = people.iter().filter(|p| p.resident_number.is_some()).count();
         people.extend(generate::people(residents.saturating_sub(on_register)));
         Self { people }
     }
@@ -218,18 +210,9 @@ mod tests {
         let town = Town::generate(200);
         let again = Town::generate(200);
         assert_eq!(town.people(), again.people());
-        let on_register = || {
-            town.people()
-                .iter()
-                .filter_map(|p| p.resident_number.as_deref())
-        };
+        let on_register = || town.people().iter().filter_map(|p| p.resident_number.as_deref());
         assert_eq!(on_register().count(), 200);
-        assert_eq!(
-            on_register()
-                .collect::<std::collections::BTreeSet<_>>()
-                .len(),
-            200
-        );
+        assert_eq!(on_register().collect::<std::collections::BTreeSet<_>>().len(), 200);
         let jiro = town.person("jiro").unwrap();
         assert!(jiro.resident_number.is_none() && jiro.can_log_in());
         assert!(!town.person("kodomo").unwrap().can_log_in());
@@ -245,12 +228,7 @@ mod tests {
             let number = person.resident_number.as_deref();
             assert!(number.is_none_or(|n| n.len() == 10));
             if person.resident_number.is_some() {
-                assert!(
-                    person
-                        .address
-                        .full()
-                        .starts_with("宮崎県児湯郡都農町大字川北")
-                );
+                assert!(person.address.full().starts_with("宮崎県児湯郡都農町大字川北"));
             }
         }
     }

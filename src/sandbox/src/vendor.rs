@@ -76,10 +76,8 @@ pub(crate) fn start(options: Options, clock: Clock) -> Result<Running, Error> {
     let key = match &options.private_jwk {
         None => SigningKey::generate()?,
         Some(path) => {
-            let json = std::fs::read_to_string(path).map_err(|source| Error::File {
-                path: path.clone(),
-                source,
-            })?;
+            let json = std::fs::read_to_string(path)
+                .map_err(|source| Error::File { path: path.clone(), source })?;
             SigningKey::from_private_jwk(&json)?
         }
     };

@@ -90,10 +90,7 @@ pub(crate) fn start(options: Options, clock: Clock) -> Result<Running, Error> {
             .route("/oauth2/token", web::post().to(token::exchange))
             .route("/userinfo", web::get().to(userdata::userinfo))
             .route("/userinfo", web::post().to(userdata::userinfo))
-            .route(
-                "/v4/verification/userdata",
-                web::get().to(userdata::userdata),
-            )
+            .route("/v4/verification/userdata", web::get().to(userdata::userdata))
             .route("/sandbox/clients/{client_id}", web::put().to(register));
     })
 }
@@ -102,33 +99,19 @@ fn first_client(options: &Options) -> Result<Option<(String, Client)>, Error> {
     let Some(id) = options.client_id.clone() else {
         return Ok(None);
     };
-    let missing = |option| Error::Option {
-        option,
-        reason: "--client-id needs it".to_owned(),
-    };
-    let secret = options
-        .client_secret
-        .clone()
-        .ok_or(missing("--client-secret"))?;
-    let given = options
-        .user_data_jwk
-        .as_deref()
-        .ok_or(missing("--user-data-jwk"))?;
+    let missing = |option| Error::Option { option, reason: "--client-id needs it".to_owned() };
+    let secret = options.client_secret.clone().ok_or(missing("--client-secret"))?;
+    let given = options.user_data_jwk.as_deref().ok_or(missing("--user-data-jwk"))?;
     let json = if given.trim_start().starts_with('{') {
         given.to_owned()
     } else {
-        std::fs::read_to_string(given).map_err(|source| Error::File {
-            path: given.into(),
-            source,
-        })?
+        std::fs::read_to_string(given)
+            .map_err(|source| Error::File { path: given.into(), source })?
     };
     let jwk = serde_json::from_str(&json).ok();
     Client::new(secret, options.redirect_uri.clone(), jwk)
         .map(|client| Some((id, client)))
-        .map_err(|reason| Error::Option {
-            option: "--client-id",
-            reason: reason.to_owned(),
-        })
+        .map_err(|reason| Error::Option { option: "--client-id", reason: reason.to_owned() })
 }
 
 /// The body of `PUT /sandbox/clients/{client_id}`.
@@ -147,16 +130,10 @@ async fn register(
     body: Json<Registration>,
 ) -> Result<HttpResponse, Refusal> {
     let Some(key) = &state.admin_key else {
-        return Err(Refusal::not_found(
-            "clients are registered at start only: no --admin-key",
-        ));
+        return Err(Refusal::not_found("clients are registered at start only: no --admin-key"));
     };
     require_key(&request, key)?;
-    let Registration {
-        client_secret,
-        redirect_uris,
-        user_data_jwk,
-    } = body.into_inner();
+    let Registration { client_secret, redirect_uris, user_data_jwk } = body.into_inner();
     let client = Client::new(client_secret, redirect_uris, Some(user_data_jwk))
         .map_err(|reason| Refusal::bad_request("invalid_client_metadata", reason))?;
     state.register(id.into_inner(), client);

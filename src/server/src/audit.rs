@@ -58,9 +58,7 @@ pub(crate) fn run(command: AuditCommand) -> anyhow::Result<()> {
             let keys =
                 keys::Keys::open(&config.keys, std::sync::Arc::new(tsunagu_domain::SystemIds))?;
             let signer = Signer::from_seed(&keys.secret("audit")?)?;
-            say(&signer
-                .verifying_key(&origin(&config.town.tenant))
-                .to_string());
+            say(&signer.verifying_key(&origin(&config.town.tenant)).to_string());
             Ok(())
         }
     }

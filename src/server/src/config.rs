@@ -188,10 +188,7 @@ pub(crate) fn read(file: &Path, store: Option<String>) -> anyhow::Result<Config>
     if let Some(store) = store {
         config.store = store;
     }
-    let loopback = matches!(
-        config.base_url.host_str(),
-        Some("127.0.0.1" | "localhost" | "[::1]")
-    );
+    let loopback = matches!(config.base_url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
     if config.base_url.scheme() != "https" && !loopback {
         bail!(
             "base_url must be https (http is for loopback only): tokens and cookies travel over it"

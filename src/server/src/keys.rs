@@ -21,10 +21,7 @@ impl Keys {
     pub(crate) fn open(folder: &Path, ids: Arc<dyn IdGen>) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("the keys folder {} cannot be made", folder.display()))?;
-        Ok(Self {
-            folder: folder.to_owned(),
-            ids,
-        })
+        Ok(Self { folder: folder.to_owned(), ids })
     }
 
     /// 32 secret bytes of this name, the same at every start. Losing them loses what was made with them.
@@ -32,10 +29,7 @@ impl Keys {
         let file = self.folder.join(format!("{name}.key"));
         let kept = keep(&file, || Ok(self.ids.bytes().to_vec()))?;
         kept.try_into().ok().with_context(|| {
-            format!(
-                "the key {} is not 32 bytes; restore it from the backup",
-                file.display()
-            )
+            format!("the key {} is not 32 bytes; restore it from the backup", file.display())
         })
     }
 
@@ -78,10 +72,7 @@ fn read(file: &Path) -> anyhow::Result<Option<Vec<u8>>> {
     };
     let bytes = STANDARD.decode(text.trim());
     let bytes = bytes.with_context(|| {
-        format!(
-            "the key {} is not base64; restore it from the backup",
-            file.display()
-        )
+        format!("the key {} is not base64; restore it from the backup", file.display())
     })?;
     Ok(Some(bytes))
 }
@@ -90,11 +81,8 @@ fn read(file: &Path) -> anyhow::Result<Option<Vec<u8>>> {
 fn create(file: &Path, secret: &[u8]) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let draft = file.with_extension(format!("{}.tmp", std::process::id()));
-    let mut handle = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)?;
+    let mut handle =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     handle.write_all(STANDARD.encode(secret).as_bytes())?;
     handle.sync_all()?;
     let linked = std::fs::hard_link(&draft, file);

@@ -91,9 +91,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         #[cfg(feature = "sandbox")]
         Command::Demo(args) => demo::demo(&args),
         Command::Audit { command } => audit::run(command),
-        Command::Config {
-            command: ConfigCommand::Check(args),
-        } => {
+        Command::Config { command: ConfigCommand::Check(args) } => {
             let config = config::read(&args.config, args.store)?;
             serve::check(&config)?;
             say(&format!("{} is right", args.config.display()));

@@ -18,12 +18,7 @@ use crate::wire::{self, App, Foundation};
 pub(crate) fn serve(config: &Config) -> anyhow::Result<()> {
     log_json();
     rt::System::new().block_on(async {
-        let App {
-            base,
-            gateway,
-            site,
-            flows,
-        } = wire::assemble(config).await?;
+        let App { base, gateway, site, flows } = wire::assemble(config).await?;
         let shutdown = CancellationToken::new();
         let tracker = TaskTracker::new();
         flows.spawn(&tracker, &shutdown);
@@ -42,11 +37,7 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<()> {
         .bind(&config.listen)
         .with_context(|| format!("{} cannot be listened on", config.listen))?;
         let port = server.addrs().first().map(std::net::SocketAddr::port);
-        say(&format!(
-            "READY gateway {} (port {})",
-            config.issuer(),
-            port.unwrap_or_default()
-        ));
+        say(&format!("READY gateway {} (port {})", config.issuer(), port.unwrap_or_default()));
         let served = server.shutdown_timeout(10).run().await;
 
         // Requests first, then what runs beside them, then the store.
@@ -60,10 +51,7 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<()> {
 
 /// What answers where there is nothing: a page to browsers, a problem to everybody else.
 async fn fallback(request: HttpRequest) -> Result<HttpResponse, Error> {
-    let accepts = request
-        .headers()
-        .get(header::ACCEPT)
-        .and_then(|accept| accept.to_str().ok());
+    let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     if accepts.is_some_and(|accept| accept.contains("text/html")) {
         return tsunagu_web::not_found(request).await;
     }
@@ -85,10 +73,7 @@ pub(crate) fn doctor(config: &Config) -> anyhow::Result<()> {
         }
         base.store.close().await;
         if !findings.is_empty() {
-            bail!(
-                "{} findings; restore a backup, or report them with this output",
-                findings.len()
-            );
+            bail!("{} findings; restore a backup, or report them with this output", findings.len());
         }
         say("the store and the log of accesses are healthy");
         Ok(())
@@ -97,10 +82,7 @@ pub(crate) fn doctor(config: &Config) -> anyhow::Result<()> {
 
 fn log_json() {
     let filter = EnvFilter::try_from_env("TSUNAGU_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .json()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr);
     // Only a second call in one process could fail.
     log.try_init().ok();
 }

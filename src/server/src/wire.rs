@@ -49,10 +49,7 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         people.sectors.sector("coin-issuer")?,
     ));
     let consequences: Vec<Arc<dyn Consequence>> = vec![
-        Arc::new(MatchKeys::new(
-            people.digests.clone(),
-            config.town.municipality.clone(),
-        )),
+        Arc::new(MatchKeys::new(people.digests.clone(), config.town.municipality.clone())),
         Arc::clone(&rewards) as _,
     ];
     let broker = Arc::new(Broker::new(tsunagu_broker::Parts {
@@ -80,19 +77,11 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         tenants: vec![config.town.tenant.clone()],
         base_url: config.issuer(),
         open_data_for_all: config.broker.open_data_for_all,
-        limits: Limits {
-            max_body_bytes: config.broker.max_body_bytes,
-            ..Limits::default()
-        },
+        limits: Limits { max_body_bytes: config.broker.max_body_bytes, ..Limits::default() },
         request_ids: RequestIds::new(&*base.ids),
     });
     let site = Data::new(site(config, &base, people, rewards, broker)?);
-    Ok(App {
-        base,
-        gateway,
-        site,
-        flows,
-    })
+    Ok(App { base, gateway, site, flows })
 }
 
 fn site(
@@ -134,9 +123,7 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     rules(config)?;
     contexts(config, &outbound)?;
     for client in &config.clients {
-        client
-            .check()
-            .with_context(|| format!("the client {} is not right", client.id))?;
+        client.check().with_context(|| format!("the client {} is not right", client.id))?;
     }
     Ok(())
 }
@@ -158,9 +145,7 @@ fn contexts(config: &Config, outbound: &Arc<Outbound>) -> anyhow::Result<Context
         pinned.insert(context.url.clone(), text);
     }
     let loader: Arc<dyn DocumentLoader> = if config.contexts.fetch {
-        Arc::new(FetchDocuments {
-            outbound: Arc::clone(outbound),
-        })
+        Arc::new(FetchDocuments { outbound: Arc::clone(outbound) })
     } else {
         Arc::new(NoLoader)
     };

@@ -23,10 +23,7 @@ const WRITERS: usize = 64;
 
 fn id(n: u64) -> String {
     // Scattered, as hashes are.
-    format!(
-        "urn:ngsi-ld:Lamp:{:016x}",
-        n.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    )
+    format!("urn:ngsi-ld:Lamp:{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
 fn entity(n: u64) -> EntityDoc {
@@ -40,17 +37,11 @@ fn entity(n: u64) -> EntityDoc {
 
 #[tokio::main]
 async fn main() {
-    println!(
-        "an entity is {} bytes, {WRITERS} writers",
-        entity(1).bytes().len()
-    );
+    println!("an entity is {} bytes, {WRITERS} writers", entity(1).bytes().len());
     for round in 1..=2 {
         let raw = raw().await;
         let ours = ours().await;
-        println!(
-            "round {round}: commits {ours:.0}/s, raw {raw:.0}/s, ratio {:.2}",
-            ours / raw
-        );
+        println!("round {round}: commits {ours:.0}/s, raw {raw:.0}/s, ratio {:.2}", ours / raw);
     }
 }
 
@@ -81,10 +72,7 @@ where
 /// One thread that writes what waits in one synced batch: the entity, and the two index entries that it has.
 async fn raw() -> f64 {
     let place = tempfile::tempdir().unwrap();
-    let db = Database::builder(place.path())
-        .worker_threads(2)
-        .open()
-        .unwrap();
+    let db = Database::builder(place.path()).worker_threads(2).open().unwrap();
     let memory = |bytes: u64| KeyspaceCreateOptions::default().max_memtable_size(bytes);
     let entities = db.keyspace("entities", || memory(32 << 20)).unwrap();
     let index = db.keyspace("index", || memory(8 << 20)).unwrap();
@@ -132,21 +120,14 @@ async fn ours() -> f64 {
         together(WRITERS, ROWS, move |n| {
             let store = Arc::clone(&store);
             async move {
-                let op = Op::PutEntity {
-                    doc: entity(n),
-                    expect: Expect::Absent,
-                };
+                let op = Op::PutEntity { doc: entity(n), expect: Expect::Absent };
                 store.commit(WriteSet::new(town()).with(op)).await.unwrap();
             }
         })
         .await
     };
     let view = platform(&town());
-    for (what, span) in [
-        ("cold", ROWS),
-        ("warm, 10,000 of them", 10_000),
-        ("warm again", 10_000),
-    ] {
+    for (what, span) in [("cold", ROWS), ("warm, 10,000 of them", 10_000), ("warm again", 10_000)] {
         let (store, view) = (Arc::clone(&store), view.clone());
         let rate = together(4, ROWS, move |n| {
             let (store, view) = (Arc::clone(&store), view.clone());
@@ -173,17 +154,11 @@ async fn ours() -> f64 {
     println!("queries by type, 20 of {ROWS}: {rate:.0}/s");
     let start = Instant::now();
     let findings = store.verify().await.unwrap();
-    println!(
-        "verify: {findings:?} in {:.1} s",
-        start.elapsed().as_secs_f64()
-    );
+    println!("verify: {findings:?} in {:.1} s", start.elapsed().as_secs_f64());
     store.close().await;
     let start = Instant::now();
     let store = EmbeddedStore::open(place.path().join("store"), &Options::default()).unwrap();
-    println!(
-        "opening again: {:.0} ms",
-        start.elapsed().as_secs_f64() * 1e3
-    );
+    println!("opening again: {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
     store.close().await;
     commits
 }

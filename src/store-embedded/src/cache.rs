@@ -41,15 +41,8 @@ pub(crate) struct EntityCache {
 
 impl EntityCache {
     pub(crate) fn new(bytes: u64, version: u64) -> Self {
-        let items = usize::try_from(bytes / 1024)
-            .unwrap_or(usize::MAX)
-            .clamp(16, 1 << 20);
-        let stripe = || {
-            Mutex::new(Stripe {
-                changed: version,
-                under_way: 0,
-            })
-        };
+        let items = usize::try_from(bytes / 1024).unwrap_or(usize::MAX).clamp(16, 1 << 20);
+        let stripe = || Mutex::new(Stripe { changed: version, under_way: 0 });
         Self {
             entities: Cache::with_weighter(items, bytes, Weight),
             stripes: std::iter::repeat_with(stripe).take(STRIPES).collect(),
@@ -94,11 +87,6 @@ impl EntityCache {
 
     fn stripe(&self, key: &[u8]) -> Option<MutexGuard<'_, Stripe>> {
         let at = usize::try_from(self.hasher.hash_one(key) % STRIPES as u64).unwrap_or(0);
-        Some(
-            self.stripes
-                .get(at)?
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        Some(self.stripes.get(at)?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -25,13 +25,7 @@ pub(crate) struct Committer {
 impl Committer {
     pub(crate) fn new(engine: Arc<Engine>, mode: PersistMode) -> Self {
         let version = engine.visible.load(Ordering::Acquire);
-        Self {
-            engine,
-            mode,
-            broken: false,
-            version,
-            log_sizes: HashMap::new(),
-        }
+        Self { engine, mode, broken: false, version, log_sizes: HashMap::new() }
     }
 
     pub(crate) fn run(mut self, mut groups: Groups) {
@@ -73,15 +67,8 @@ impl Committer {
     }
 
     fn load(&mut self, sets: &[WriteSet]) -> Result<State, StoreError> {
-        let Footprint {
-            entities,
-            records,
-            logs,
-        } = group::footprint(sets);
-        let mut state = State {
-            version: self.version,
-            ..State::default()
-        };
+        let Footprint { entities, records, logs } = group::footprint(sets);
+        let mut state = State { version: self.version, ..State::default() };
         let reader = self.engine.reader();
         for key in entities {
             if let Some(found) = reader.entity(&keys::entity(&key.0, &key.1))? {
@@ -123,11 +110,7 @@ impl Committer {
                 batch.remove(&engine.index, keys::of_tenant(tenant, &entry));
             }
             for entry in entries.added {
-                batch.insert(
-                    &engine.index,
-                    keys::of_tenant(tenant, &entry),
-                    b"".as_slice(),
-                );
+                batch.insert(&engine.index, keys::of_tenant(tenant, &entry), b"".as_slice());
             }
             match &change.after {
                 Some((version, doc)) => {
@@ -151,11 +134,7 @@ impl Committer {
             batch.insert(&engine.logs, keys::log_entry(&tenant, log, index), entry);
             self.log_sizes.insert((tenant, log), index + 1);
         }
-        batch.insert(
-            &engine.meta,
-            VERSION,
-            resolution.version.to_be_bytes().as_slice(),
-        );
+        batch.insert(&engine.meta, VERSION, resolution.version.to_be_bytes().as_slice());
 
         engine.cache.begin(&touched);
         let written = batch.commit().map_err(failed);

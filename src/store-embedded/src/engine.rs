@@ -51,11 +51,7 @@ pub(crate) struct Reader<'a> {
 impl Engine {
     pub(crate) fn reader(&self) -> Reader<'_> {
         let seen = self.visible.load(Ordering::Acquire);
-        Reader {
-            engine: self,
-            snapshot: self.db.snapshot(),
-            seen,
-        }
+        Reader { engine: self, snapshot: self.db.snapshot(), seen }
     }
 
     /// Writes out what only the journal holds, if that is much, so that the next opening has little to read again. It is no part of any promise,
@@ -64,21 +60,12 @@ impl Engine {
         if self.db.write_buffer_size() < LITTLE {
             return Ok(());
         }
-        let all = [
-            &self.entities,
-            &self.index,
-            &self.records,
-            &self.logs,
-            &self.meta,
-        ];
+        let all = [&self.entities, &self.index, &self.records, &self.logs, &self.meta];
         for keyspace in all {
             keyspace.rotate_memtable().map_err(failed)?;
         }
         for _ in 0..SETTLE_STEPS {
-            if all
-                .iter()
-                .all(|keyspace| keyspace.sealed_memtable_count() == 0)
-            {
+            if all.iter().all(|keyspace| keyspace.sealed_memtable_count() == 0) {
                 break;
             }
             std::thread::sleep(SETTLE_STEP);
@@ -105,11 +92,7 @@ impl Reader<'_> {
     }
 
     fn load_entity(&self, key: &[u8]) -> Result<Option<Found>, StoreError> {
-        let Some(stored) = self
-            .snapshot
-            .get(&self.engine.entities, key)
-            .map_err(failed)?
-        else {
+        let Some(stored) = self.snapshot.get(&self.engine.entities, key).map_err(failed)? else {
             return Ok(None);
         };
         let found = keys::read_entity(&stored)?;
@@ -118,10 +101,7 @@ impl Reader<'_> {
     }
 
     pub(crate) fn record(&self, key: &[u8]) -> Result<Option<Record>, StoreError> {
-        let stored = self
-            .snapshot
-            .get(&self.engine.records, key)
-            .map_err(failed)?;
+        let stored = self.snapshot.get(&self.engine.records, key).map_err(failed)?;
         stored.map(|stored| keys::read_record(&stored)).transpose()
     }
 
@@ -168,10 +148,7 @@ impl Reader<'_> {
         let (_, end) = keys::with_prefix(&keys::log_prefix(tenant, log));
         let from = std::ops::Bound::Included(keys::log_entry(tenant, log, from));
         let found = self.snapshot.range(&self.engine.logs, (from, end));
-        found
-            .take(limit)
-            .map(|guard| Ok(guard.value().map_err(failed)?.to_vec()))
-            .collect()
+        found.take(limit).map(|guard| Ok(guard.value().map_err(failed)?.to_vec())).collect()
     }
 
     /// Every pair of a range of a keyspace.
@@ -180,9 +157,7 @@ impl Reader<'_> {
         keyspace: &Keyspace,
         range: keys::KeyRange,
     ) -> impl Iterator<Item = Result<fjall::KvPair, StoreError>> + use<> {
-        self.snapshot
-            .range(keyspace, range)
-            .map(|guard| guard.into_inner().map_err(failed))
+        self.snapshot.range(keyspace, range).map(|guard| guard.into_inner().map_err(failed))
     }
 
     /// Every key of a range of a keyspace.
@@ -191,9 +166,7 @@ impl Reader<'_> {
         keyspace: &Keyspace,
         range: keys::KeyRange,
     ) -> impl Iterator<Item = Result<fjall::UserKey, StoreError>> + use<> {
-        self.snapshot
-            .range(keyspace, range)
-            .map(|guard| guard.key().map_err(failed))
+        self.snapshot.range(keyspace, range).map(|guard| guard.key().map_err(failed))
     }
 
     pub(crate) fn holds(&self, keyspace: &Keyspace, key: &[u8]) -> Result<bool, StoreError> {

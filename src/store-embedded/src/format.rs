@@ -16,10 +16,7 @@ pub(crate) fn check(folder: &Path) -> Result<PathBuf, StoreError> {
     let engine = folder.join("engine");
     match fs::read_to_string(folder.join(FILE)) {
         Ok(text) => {
-            let format = text
-                .trim()
-                .strip_prefix(NAME)
-                .and_then(|n| n.trim().parse::<u32>().ok());
+            let format = text.trim().strip_prefix(NAME).and_then(|n| n.trim().parse::<u32>().ok());
             match format {
                 Some(FORMAT) => Ok(engine),
                 Some(newer) if newer > FORMAT => Err(StoreError::Unavailable(format!(
@@ -55,18 +52,12 @@ fn mark(folder: &Path) -> std::io::Result<()> {
     file.sync_all()?;
     fs::rename(&new, folder.join(FILE))?;
     File::open(folder)?.sync_all()?;
-    if let Some(parent) = folder
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
+    if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         File::open(parent)?.sync_all()?;
     }
     Ok(())
 }
 
 fn failed(folder: &Path, error: &std::io::Error) -> StoreError {
-    StoreError::Unavailable(format!(
-        "the folder {} cannot be used: {error}",
-        folder.display()
-    ))
+    StoreError::Unavailable(format!("the folder {} cannot be used: {error}", folder.display()))
 }

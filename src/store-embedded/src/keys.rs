@@ -29,14 +29,7 @@ pub(crate) fn entity(tenant: &TenantId, id: &str) -> Vec<u8> {
 }
 
 pub(crate) fn record(tenant: &TenantId, collection: Collection, key: &[u8]) -> Vec<u8> {
-    [
-        tenant.as_str().as_bytes(),
-        b"\0",
-        collection.0.as_bytes(),
-        b"\0",
-        key,
-    ]
-    .concat()
+    [tenant.as_str().as_bytes(), b"\0", collection.0.as_bytes(), b"\0", key].concat()
 }
 
 pub(crate) fn log_prefix(tenant: &TenantId, log: Log) -> Vec<u8> {
@@ -57,8 +50,7 @@ pub(crate) fn after_tenant(key: &[u8]) -> Option<&[u8]> {
 
 /// The index at the end of the key of a log entry.
 pub(crate) fn log_index(key: &[u8]) -> Option<u64> {
-    key.last_chunk::<8>()
-        .map(|bytes| u64::from_be_bytes(*bytes))
+    key.last_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
 }
 
 pub(crate) fn versioned(version: u64, value: &[u8]) -> Vec<u8> {
@@ -85,10 +77,7 @@ pub(crate) fn read_entity(stored: &[u8]) -> Result<Found, StoreError> {
 
 pub(crate) fn read_record(stored: &[u8]) -> Result<Record, StoreError> {
     let (version, value) = split(stored)?;
-    Ok(Record {
-        version,
-        value: value.to_vec(),
-    })
+    Ok(Record { version, value: value.to_vec() })
 }
 
 /// All keys that begin with a prefix.

@@ -77,10 +77,8 @@ pub(crate) fn open(
         .open()
         .map_err(failed)?;
     let keyspace = |name: &str, memory: u64| {
-        db.keyspace(name, || {
-            KeyspaceCreateOptions::default().max_memtable_size(memory)
-        })
-        .map_err(failed)
+        db.keyspace(name, || KeyspaceCreateOptions::default().max_memtable_size(memory))
+            .map_err(failed)
     };
     let (released, free) = oneshot::channel();
     let mut engine = Engine {

@@ -64,16 +64,12 @@ impl EmbeddedStore {
 
     fn engine(&self) -> Result<Arc<Engine>, StoreError> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        open.as_ref()
-            .map(|open| Arc::clone(&open.engine))
-            .ok_or_else(closed)
+        open.as_ref().map(|open| Arc::clone(&open.engine)).ok_or_else(closed)
     }
 
     fn queue(&self) -> Result<Queue, StoreError> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        open.as_ref()
-            .map(|open| open.queue.clone())
-            .ok_or_else(closed)
+        open.as_ref().map(|open| open.queue.clone()).ok_or_else(closed)
     }
 }
 
@@ -116,9 +112,7 @@ impl Store for EmbeddedStore {
         collection: Collection,
         key: &[u8],
     ) -> Result<Option<Record>, StoreError> {
-        self.engine()?
-            .reader()
-            .record(&keys::record(tenant, collection, key))
+        self.engine()?.reader().record(&keys::record(tenant, collection, key))
     }
 
     async fn records(
@@ -160,11 +154,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn close(&self) {
-        let open = self
-            .open
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let open = self.open.write().unwrap_or_else(PoisonError::into_inner).take();
         // The committer ends when the last sender is gone, after it has answered what waits.
         drop(open);
         let mut free = self.free.lock().await;

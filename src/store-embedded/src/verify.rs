@@ -17,10 +17,8 @@ const ALL: keys::KeyRange = (Bound::Unbounded, Bound::Unbounded);
 /// Checks everything against everything else.
 pub(crate) fn verify(engine: &Engine) -> Result<Vec<String>, StoreError> {
     let reader = engine.reader();
-    let last = reader
-        .meta(VERSION)?
-        .and_then(|bytes| bytes.try_into().ok())
-        .map_or(0, u64::from_be_bytes);
+    let last =
+        reader.meta(VERSION)?.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
     let mut findings = Vec::new();
     let (mut entities, mut expected) = (0_u64, 0_u64);
     for pair in reader.pairs(&engine.entities, ALL) {
@@ -37,21 +35,15 @@ pub(crate) fn verify(engine: &Engine) -> Result<Vec<String>, StoreError> {
             findings.push(format!("the entity of version {version} does not decode"));
         }
         if version == 0 || version > last {
-            findings.push(format!(
-                "an entity has version {version}, after the last, {last}"
-            ));
+            findings.push(format!("an entity has version {version}, after the last, {last}"));
         }
         if keys::after_tenant(&key) != Some(doc.id().as_bytes()) {
-            findings.push(format!(
-                "the entity of version {version} is stored under another's id"
-            ));
+            findings.push(format!("the entity of version {version} is stored under another's id"));
         }
         for entry in index::entries(&doc, &engine.declared) {
             expected += 1;
             if !reader.holds(&engine.index, &beside(&key, &entry))? {
-                findings.push(format!(
-                    "the entity of version {version} misses an index entry"
-                ));
+                findings.push(format!("the entity of version {version} misses an index entry"));
             }
         }
     }
@@ -63,17 +55,13 @@ pub(crate) fn verify(engine: &Engine) -> Result<Vec<String>, StoreError> {
     // Every expected entry is looked for above, so an equal count leaves no room for others.
     if present > expected {
         let extra = present - expected;
-        findings.push(format!(
-            "{extra} index entries belong to no entity as it is"
-        ));
+        findings.push(format!("{extra} index entries belong to no entity as it is"));
     }
     for (at, pair) in reader.pairs(&engine.records, ALL).enumerate() {
         match keys::read_record(&pair?.1) {
             Ok(record) if record.version > 0 && record.version <= last => {}
-            Ok(record) => findings.push(format!(
-                "a record has version {}, after the last, {last}",
-                record.version
-            )),
+            Ok(record) => findings
+                .push(format!("a record has version {}, after the last, {last}", record.version)),
             Err(error) => findings.push(format!("record {at} in key order: {error}")),
         }
     }
@@ -105,10 +93,7 @@ pub(crate) fn reindex(engine: &Engine, declared: &Declared) -> Result<(), StoreE
     for pair in reader.pairs(&engine.entities, ALL) {
         let (key, stored) = pair?;
         let doc = keys::read_entity(&stored)?.doc;
-        let (old, new) = (
-            index::entries(&doc, &engine.declared),
-            index::entries(&doc, declared),
-        );
+        let (old, new) = (index::entries(&doc, &engine.declared), index::entries(&doc, declared));
         for entry in old.iter().filter(|entry| new.binary_search(entry).is_err()) {
             batch.remove(&engine.index, beside(&key, entry));
         }
@@ -117,24 +102,16 @@ pub(crate) fn reindex(engine: &Engine, declared: &Declared) -> Result<(), StoreE
         }
         waiting += 1;
         if waiting == BATCH {
-            std::mem::replace(&mut batch, fresh())
-                .commit()
-                .map_err(failed)?;
+            std::mem::replace(&mut batch, fresh()).commit().map_err(failed)?;
             waiting = 0;
         }
     }
     batch.insert(&engine.meta, DECLARED, declared.0.join("\n").as_bytes());
-    batch
-        .durability(Some(PersistMode::SyncAll))
-        .commit()
-        .map_err(failed)
+    batch.durability(Some(PersistMode::SyncAll)).commit().map_err(failed)
 }
 
 /// The key of an index entry in the tenant of an entity's key.
 fn beside(entity_key: &[u8], entry: &[u8]) -> Vec<u8> {
-    let tenant = entity_key
-        .iter()
-        .position(|b| *b == 0)
-        .map_or(0, |at| at + 1);
+    let tenant = entity_key.iter().position(|b| *b == 0).map_or(0, |at| at + 1);
     [entity_key.get(..tenant).unwrap_or_default(), entry].concat()
 }

@@ -17,10 +17,7 @@ const FOLDER: &str = "STORE_CRASH_FOLDER";
 const FIRST: &str = "STORE_CRASH_FIRST";
 
 fn open(folder: &Path) -> Arc<dyn Store> {
-    let options = Options {
-        declared: samples::declared(),
-        ..Options::default()
-    };
+    let options = Options { declared: samples::declared(), ..Options::default() };
     EmbeddedStore::open(folder, &options).unwrap()
 }
 
@@ -31,21 +28,13 @@ async fn what_was_acknowledged_survives_a_kill() {
         let first = std::env::var(FIRST).unwrap().parse().unwrap();
         return crash::write_until_killed(open(Path::new(&folder)), first, crash::say).await;
     }
-    let number = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .map(|text| text.parse::<u32>().unwrap())
-    };
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u32>().unwrap());
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("store");
     let writer = |first: u64| {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
-            .args([
-                "--exact",
-                "what_was_acknowledged_survives_a_kill",
-                "--nocapture",
-            ])
+            .args(["--exact", "what_was_acknowledged_survives_a_kill", "--nocapture"])
             .env(FOLDER, &folder)
             .env(FIRST, first.to_string());
         command

@@ -23,10 +23,7 @@ use tsunagu_store_embedded::{Durability, EmbeddedStore, Options};
 const THINGS: Collection = Collection("things");
 
 fn options() -> Options {
-    Options {
-        declared: declared(),
-        ..Options::default()
-    }
+    Options { declared: declared(), ..Options::default() }
 }
 
 fn place() -> (TempDir, PathBuf) {
@@ -59,21 +56,10 @@ async fn a_folder_of_another_format_is_left_alone() {
     fs::write(&file, "tsunagu-store-embedded 99\n").unwrap();
     let error = open(&folder).unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
-    assert!(
-        error.to_string().contains("99") && error.to_string().contains("newer"),
-        "{error}"
-    );
-    for other in [
-        "",
-        "tsunagu-store-embedded",
-        "tsunagu-store-embedded 0",
-        "something 1",
-    ] {
+    assert!(error.to_string().contains("99") && error.to_string().contains("newer"), "{error}");
+    for other in ["", "tsunagu-store-embedded", "tsunagu-store-embedded 0", "something 1"] {
         fs::write(&file, other).unwrap();
-        assert!(
-            matches!(open(&folder), Err(StoreError::Corrupt(_))),
-            "{other}"
-        );
+        assert!(matches!(open(&folder), Err(StoreError::Corrupt(_))), "{other}");
     }
     fs::remove_file(&file).unwrap();
     assert!(matches!(open(&folder), Err(StoreError::Corrupt(_))));
@@ -84,17 +70,9 @@ async fn a_folder_of_another_format_is_left_alone() {
 #[tokio::test]
 async fn declaring_other_attributes_rebuilds_the_index() {
     let (_place, folder) = place();
-    let none = Options {
-        declared: Declared::default(),
-        ..options()
-    };
+    let none = Options { declared: Declared::default(), ..options() };
     let store = EmbeddedStore::open(&folder, &none).unwrap();
-    put(
-        &*store,
-        &town(),
-        (0..1_500_u16).map(|n| lamp(n.into(), n.into())).collect(),
-    )
-    .await;
+    put(&*store, &town(), (0..1_500_u16).map(|n| lamp(n.into(), n.into())).collect()).await;
     store.close().await;
     let view = platform(&town());
     for options in [options(), none, options()] {
@@ -109,18 +87,12 @@ async fn declaring_other_attributes_rebuilds_the_index() {
 #[tokio::test]
 async fn a_relaxed_store_keeps_what_was_written_too() {
     let (_place, folder) = place();
-    let relaxed = Options {
-        durability: Durability::Relaxed,
-        ..options()
-    };
+    let relaxed = Options { durability: Durability::Relaxed, ..options() };
     let store = EmbeddedStore::open(&folder, &relaxed).unwrap();
     put(&*store, &town(), vec![lamp(1, 1.0)]).await;
     store.close().await;
     let store = open(&folder).unwrap();
-    assert_eq!(
-        found(&*store, &platform(&town()), &all()).await,
-        lamps(&[1])
-    );
+    assert_eq!(found(&*store, &platform(&town()), &all()).await, lamps(&[1]));
     store.close().await;
 }
 
@@ -179,14 +151,8 @@ async fn damage_is_found() {
         });
         for n in 0..3 {
             set = set
-                .with(Op::PutEntity {
-                    doc: lamp(n, 1.0),
-                    expect: Expect::Any,
-                })
-                .with(Op::Append {
-                    log: Log("notes"),
-                    entry: vec![1],
-                });
+                .with(Op::PutEntity { doc: lamp(n, 1.0), expect: Expect::Any })
+                .with(Op::Append { log: Log("notes"), entry: vec![1] });
         }
         store.commit(set).await.unwrap();
         assert_eq!(store.verify().await.unwrap(), Vec::<String>::new());
@@ -194,14 +160,8 @@ async fn damage_is_found() {
         engine(&folder, damage);
         let store = open(&folder).unwrap();
         let findings = store.verify().await.unwrap();
-        assert!(
-            findings.iter().any(|text| text.contains(finding)),
-            "{finding}: {findings:?}"
-        );
-        assert!(
-            !findings.iter().any(|text| text.contains(&id(LAMP, 0))),
-            "{findings:?}"
-        );
+        assert!(findings.iter().any(|text| text.contains(finding)), "{finding}: {findings:?}");
+        assert!(!findings.iter().any(|text| text.contains(&id(LAMP, 0))), "{findings:?}");
         store.close().await;
     }
 }
@@ -220,20 +180,14 @@ async fn damage_does_not_stop_other_writes() {
     });
     let store = open(&folder).unwrap();
     let write = |n: usize| {
-        let op = Op::PutEntity {
-            doc: lamp(n, 2.0),
-            expect: Expect::Any,
-        };
+        let op = Op::PutEntity { doc: lamp(n, 2.0), expect: Expect::Any };
         store.commit(WriteSet::new(town()).with(op))
     };
     let (one, two, three) = tokio::join!(write(1), write(2), write(3));
     assert!(matches!(one, Err(StoreError::Corrupt(_))), "{one:?}");
     assert!(two.is_ok() && three.is_ok());
     let view = platform(&town());
-    assert!(matches!(
-        store.entity(&view, &id(LAMP, 1)).await,
-        Err(StoreError::Corrupt(_))
-    ));
+    assert!(matches!(store.entity(&view, &id(LAMP, 1)).await, Err(StoreError::Corrupt(_))));
     assert!(store.entity(&view, &id(LAMP, 2)).await.unwrap().is_some());
     store.close().await;
 }
@@ -253,69 +207,39 @@ async fn a_full_disk_loses_nothing_that_was_acknowledged() {
     let child = Command::new("sh")
         .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
         .arg(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "a_full_disk_loses_nothing_that_was_acknowledged",
-            "--nocapture",
-        ])
+        .args(["--exact", "a_full_disk_loses_nothing_that_was_acknowledged", "--nocapture"])
         .env(FULL, &folder)
         .output()
         .unwrap();
     let out = String::from_utf8_lossy(&child.stdout);
-    assert!(
-        child.status.success(),
-        "{out} {}",
-        String::from_utf8_lossy(&child.stderr)
-    );
-    let written = out
-        .lines()
-        .find_map(|line| line.strip_prefix("acknowledged "))
-        .unwrap();
+    assert!(child.status.success(), "{out} {}", String::from_utf8_lossy(&child.stderr));
+    let written = out.lines().find_map(|line| line.strip_prefix("acknowledged ")).unwrap();
     let written: usize = written.parse().unwrap();
     let store = open(&folder).unwrap();
     assert_eq!(store.verify().await.unwrap(), Vec::<String>::new());
     let records = store.records(&town(), THINGS, &every()).await.unwrap();
     assert!(records.len() >= written, "{} of {written}", records.len());
-    assert!(
-        records
-            .iter()
-            .take(written)
-            .enumerate()
-            .all(|(n, (key, _))| *key == n.to_be_bytes())
-    );
+    assert!(records.iter().take(written).enumerate().all(|(n, (key, _))| *key == n.to_be_bytes()));
     put(&*store, &town(), vec![lamp(1, 1.0)]).await;
     store.close().await;
 }
 
 fn every() -> Scan {
-    Scan {
-        limit: usize::MAX,
-        ..Scan::default()
-    }
+    Scan { limit: usize::MAX, ..Scan::default() }
 }
 
 async fn fill(folder: &Path) {
     let store = open(folder).unwrap();
     // Of util-linux, which every Debian has.
     let me = format!("--pid={}", std::process::id());
-    let limited = Command::new("prlimit")
-        .args([&me, "--fsize=1000000:1000000"])
-        .status()
-        .unwrap();
+    let limited = Command::new("prlimit").args([&me, "--fsize=1000000:1000000"]).status().unwrap();
     assert!(limited.success());
     let write = |n: usize| {
         let (key, value) = (
             n.to_be_bytes().to_vec(),
-            (0..9_000)
-                .flat_map(|i| (i * n % 251).to_le_bytes())
-                .collect(),
+            (0..9_000).flat_map(|i| (i * n % 251).to_le_bytes()).collect(),
         );
-        let op = Op::PutRecord {
-            collection: THINGS,
-            key,
-            value,
-            expect: Expect::Absent,
-        };
+        let op = Op::PutRecord { collection: THINGS, key, value, expect: Expect::Absent };
         store.commit(WriteSet::new(town()).with(op))
     };
     let mut written = 0;
@@ -326,18 +250,10 @@ async fn fill(folder: &Path) {
         }
         assert!(written < 10_000, "the limit did not hold");
     };
-    assert!(
-        error
-            .to_string()
-            .contains("outcome of this write is unknown"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("outcome of this write is unknown"), "{error}");
     for n in 0..3 {
         let later = write(20_000 + n).await;
-        assert!(
-            matches!(later, Err(StoreError::Unavailable(_))),
-            "{later:?}"
-        );
+        assert!(matches!(later, Err(StoreError::Unavailable(_))), "{later:?}");
     }
     let records = store.records(&town(), THINGS, &every()).await.unwrap();
     assert_eq!(records.len(), written, "what failed is not seen");

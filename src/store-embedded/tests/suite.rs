@@ -24,10 +24,7 @@ impl Folder {
 #[async_trait]
 impl Place for Folder {
     async fn open(&self) -> Arc<dyn Store> {
-        let options = Options {
-            declared: samples::declared(),
-            ..Options::default()
-        };
+        let options = Options { declared: samples::declared(), ..Options::default() };
         EmbeddedStore::open(self.0.path().join("store"), &options).unwrap()
     }
 }
@@ -41,12 +38,5 @@ fn random_operations_agree_with_the_oracle() {
     let cases = number("STORE_MODEL_CASES").unwrap_or(64);
     let seed = number("STORE_MODEL_SEED").unwrap_or(2);
     let cases = u32::try_from(cases).unwrap();
-    model::run(
-        model::Size {
-            cases,
-            steps: 60,
-            seed,
-        },
-        Folder::new,
-    );
+    model::run(model::Size { cases, steps: 60, seed }, Folder::new);
 }

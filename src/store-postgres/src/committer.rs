@@ -49,11 +49,7 @@ enum Failure {
 
 impl Committer {
     pub(crate) fn new(config: Config, declared: Declared) -> Self {
-        Self {
-            config,
-            declared,
-            session: None,
-        }
+        Self { config, declared, session: None }
     }
 
     pub(crate) async fn run(mut self, mut groups: Groups) {
@@ -95,10 +91,7 @@ impl Committer {
             Some(session) if !session.client.is_closed() => session,
             _ => Session::open(&self.config).await.map_err(Failure::Load)?,
         };
-        let state = session
-            .load(sets, &self.declared)
-            .await
-            .map_err(Failure::Load)?;
+        let state = session.load(sets, &self.declared).await.map_err(Failure::Load)?;
         let before = state.version;
         let mut resolution = group::resolve(sets, state);
         let outcomes = std::mem::take(&mut resolution.outcomes);
@@ -109,10 +102,7 @@ impl Committer {
                 .await
                 .map_err(|e| Failure::Write(failed(&e)))?;
         } else {
-            let written = session
-                .write
-                .run(&session.client, &resolution, &self.declared)
-                .await;
+            let written = session.write.run(&session.client, &resolution, &self.declared).await;
             written.map_err(Failure::Write)?;
             let committed = session.client.batch_execute("COMMIT").await;
             committed.map_err(|error| Failure::Write(uncommitted(&error)))?;
@@ -149,33 +139,21 @@ impl Session {
 
     /// Begins, waits for the turn and loads what decides the sets, in one round trip.
     async fn load(&self, sets: &[WriteSet], declared: &Declared) -> Result<State, StoreError> {
-        let Footprint {
-            entities,
-            records,
-            logs,
-        } = group::footprint(sets);
+        let Footprint { entities, records, logs } = group::footprint(sets);
         let records: Vec<_> = records.into_iter().collect();
         let logs: Vec<_> = logs.into_iter().collect();
         let entity_tenants: Vec<&str> =
             entities.iter().map(|(tenant, _)| tenant.as_str()).collect();
         let entity_ids: Vec<&str> = entities.iter().map(|(_, id)| id.as_str()).collect();
-        let record_tenants: Vec<&str> = records
-            .iter()
-            .map(|(tenant, _, _)| tenant.as_str())
-            .collect();
-        let collections: Vec<&str> = records
-            .iter()
-            .map(|(_, Collection(name), _)| *name)
-            .collect();
+        let record_tenants: Vec<&str> =
+            records.iter().map(|(tenant, _, _)| tenant.as_str()).collect();
+        let collections: Vec<&str> = records.iter().map(|(_, Collection(name), _)| *name).collect();
         let keys: Vec<&[u8]> = records.iter().map(|(_, _, key)| key.as_slice()).collect();
         let log_tenants: Vec<&str> = logs.iter().map(|(tenant, _)| tenant.as_str()).collect();
         let log_names: Vec<&str> = logs.iter().map(|(_, Log(name))| *name).collect();
 
-        let begin = async {
-            self.client
-                .batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-                .await
-        };
+        let begin =
+            async { self.client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await };
         let locked = async {
             let lock = self.client.query_one(&self.lock, &[]);
             let state = self.client.query_one(&self.state, &[]);
@@ -197,10 +175,7 @@ impl Session {
                 "another process opened this store with other indexed attributes; start all with one configuration".to_owned(),
             ));
         }
-        let mut state = State {
-            version: number(&state_row, 0)?,
-            ..State::default()
-        };
+        let mut state = State { version: number(&state_row, 0)?, ..State::default() };
         let mut by_name: HashMap<(String, String), Row> = HashMap::new();
         for row in found_entities {
             let text = |column| row.try_get(column).map_err(|e| failed(&e));
@@ -220,9 +195,7 @@ impl Session {
         for row in &found_logs {
             let size: Option<i64> = row.try_get(1).map_err(|e| failed(&e))?;
             if let (Some(key), Some(size)) = (at(&logs, number(row, 0)?), size) {
-                state
-                    .logs
-                    .insert(key, u64::try_from(size).unwrap_or_default());
+                state.logs.insert(key, u64::try_from(size).unwrap_or_default());
             }
         }
         Ok(state)
@@ -233,16 +206,12 @@ impl Session {
 fn uncommitted(error: &tokio_postgres::Error) -> StoreError {
     let code = error.as_db_error().map(|error| error.code().code());
     let refused = code.is_some_and(|code| code.starts_with("40") || code.starts_with("23"));
-    let outcome = if refused {
-        "nothing was written"
-    } else {
-        "the outcome of this write is unknown"
-    };
+    let outcome =
+        if refused { "nothing was written" } else { "the outcome of this write is unknown" };
     StoreError::Unavailable(format!("committing failed ({}); {outcome}", reason(error)))
 }
 
 /// The element at a place that the database counts from 1.
 fn at<T: Clone>(all: &[T], place: u64) -> Option<T> {
-    all.get(usize::try_from(place.checked_sub(1)?).ok()?)
-        .cloned()
+    all.get(usize::try_from(place.checked_sub(1)?).ok()?).cloned()
 }

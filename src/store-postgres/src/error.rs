@@ -5,10 +5,7 @@ use tsunagu_store::StoreError;
 
 /// Why reading, or writing before `COMMIT`, failed.
 pub(crate) fn failed(error: &Error) -> StoreError {
-    StoreError::Unavailable(format!(
-        "the database did not do its work ({})",
-        reason(error)
-    ))
+    StoreError::Unavailable(format!("the database did not do its work ({})", reason(error)))
 }
 
 /// Why no connection was to be had.

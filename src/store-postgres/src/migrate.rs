@@ -22,44 +22,27 @@ pub(crate) async fn migrate(
     declared: &Declared,
 ) -> Result<(), StoreError> {
     let transaction = client.transaction().await.map_err(|e| failed(&e))?;
-    transaction
-        .query_one(LOCK, &[])
-        .await
-        .map_err(|e| failed(&e))?;
+    transaction.query_one(LOCK, &[]).await.map_err(|e| failed(&e))?;
     if let Some(schema) = schema {
         let create = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
-        transaction
-            .batch_execute(&create)
-            .await
-            .map_err(|e| failed(&e))?;
+        transaction.batch_execute(&create).await.map_err(|e| failed(&e))?;
     }
     tables(&transaction).await?;
-    let row = transaction
-        .query_one("SELECT declared FROM state", &[])
-        .await;
+    let row = transaction.query_one("SELECT declared FROM state", &[]).await;
     let old: Vec<String> = row.and_then(|row| row.try_get(0)).map_err(|e| failed(&e))?;
     if old != declared.0 {
         reindex(&transaction, &Declared(old), declared).await?;
         let set = "UPDATE state SET declared = $1";
-        transaction
-            .execute(set, &[&declared.0])
-            .await
-            .map_err(|e| failed(&e))?;
+        transaction.execute(set, &[&declared.0]).await.map_err(|e| failed(&e))?;
     }
     transaction.commit().await.map_err(|e| failed(&e))
 }
 
 async fn tables(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     let versions = "CREATE TABLE IF NOT EXISTS tsunagu_schema (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())";
-    transaction
-        .batch_execute(versions)
-        .await
-        .map_err(|e| failed(&e))?;
+    transaction.batch_execute(versions).await.map_err(|e| failed(&e))?;
     let last = "SELECT coalesce(max(version), 0) FROM tsunagu_schema";
-    let row = transaction
-        .query_one(last, &[])
-        .await
-        .map_err(|e| failed(&e))?;
+    let row = transaction.query_one(last, &[]).await.map_err(|e| failed(&e))?;
     let done: i32 = row.try_get(0).map_err(|e| failed(&e))?;
     let done = usize::try_from(done).unwrap_or(usize::MAX);
     if done > MIGRATIONS.len() {
@@ -69,15 +52,9 @@ async fn tables(transaction: &Transaction<'_>) -> Result<(), StoreError> {
         )));
     }
     for (version, migration) in (1_i32..).zip(MIGRATIONS).skip(done) {
-        transaction
-            .batch_execute(migration)
-            .await
-            .map_err(|e| failed(&e))?;
+        transaction.batch_execute(migration).await.map_err(|e| failed(&e))?;
         let note = "INSERT INTO tsunagu_schema (version) VALUES ($1)";
-        transaction
-            .execute(note, &[&version])
-            .await
-            .map_err(|e| failed(&e))?;
+        transaction.execute(note, &[&version]).await.map_err(|e| failed(&e))?;
     }
     Ok(())
 }
@@ -90,30 +67,18 @@ async fn reindex(
     let next = "SELECT tenant, id, version, doc FROM entity WHERE (tenant, id) > ($1, $2) ORDER BY tenant, id LIMIT $3";
     let (mut tenant, mut id) = (String::new(), String::new());
     loop {
-        let rows = transaction
-            .query(next, &[&tenant, &id, &BATCH])
-            .await
-            .map_err(|e| failed(&e))?;
+        let rows =
+            transaction.query(next, &[&tenant, &id, &BATCH]).await.map_err(|e| failed(&e))?;
         let mut changes = write::IndexChanges::default();
         for row in &rows {
-            (tenant, id) = (
-                row.try_get(0).map_err(|e| failed(&e))?,
-                row.try_get(1).map_err(|e| failed(&e))?,
-            );
+            (tenant, id) =
+                (row.try_get(0).map_err(|e| failed(&e))?, row.try_get(1).map_err(|e| failed(&e))?);
             let doc = read::found(number(row, 2)?, row.try_get(3).map_err(|e| failed(&e))?)?.doc;
             let (before, after) = (index::entries(&doc, old), index::entries(&doc, new));
-            let gone = before
-                .iter()
-                .filter(|entry| after.binary_search(entry).is_err());
-            changes
-                .removed
-                .extend(gone.map(|entry| (tenant.clone(), entry.clone())));
-            let fresh = after
-                .into_iter()
-                .filter(|entry| before.binary_search(entry).is_err());
-            changes
-                .added
-                .extend(fresh.map(|entry| (tenant.clone(), entry, id.clone())));
+            let gone = before.iter().filter(|entry| after.binary_search(entry).is_err());
+            changes.removed.extend(gone.map(|entry| (tenant.clone(), entry.clone())));
+            let fresh = after.into_iter().filter(|entry| before.binary_search(entry).is_err());
+            changes.added.extend(fresh.map(|entry| (tenant.clone(), entry, id.clone())));
         }
         changes.write(transaction).await?;
         if rows.is_empty() {

@@ -23,12 +23,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            declared: Declared::default(),
-            pool: 8,
-            schema: None,
-            queue: 1_024,
-        }
+        Self { declared: Declared::default(), pool: 8, schema: None, queue: 1_024 }
     }
 }
 
@@ -42,9 +37,7 @@ impl Options {
         if (1..=48).contains(&name.len()) && name.bytes().all(fits) {
             Ok(Some(name))
         } else {
-            Err(StoreError::Refused(
-                "a schema name is 1 to 48 of a-z, 0-9 and _",
-            ))
+            Err(StoreError::Refused("a schema name is 1 to 48 of a-z, 0-9 and _"))
         }
     }
 

@@ -31,24 +31,14 @@ pub(crate) async fn run(
     declared: &Declared,
 ) -> Result<Page, StoreError> {
     let candidates = candidates(view, &query.filter, declared);
-    let step = query
-        .limit
-        .saturating_add(query.offset)
-        .saturating_add(SPARE)
-        .min(STEP);
+    let step = query.limit.saturating_add(query.offset).saturating_add(SPARE).min(STEP);
     // One statement is one snapshot, and mostly enough.
     let mut first = Search::new(view, query, step, true);
     if first.run(client, &candidates).await? {
         return Ok(first.gather.finish());
     }
-    let transaction = client
-        .build_transaction()
-        .isolation_level(IsolationLevel::RepeatableRead);
-    let transaction = transaction
-        .read_only(true)
-        .start()
-        .await
-        .map_err(|e| failed(&e))?;
+    let transaction = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
+    let transaction = transaction.read_only(true).start().await.map_err(|e| failed(&e))?;
     let mut whole = Search::new(view, query, STEP, false);
     whole.run(&transaction, &candidates).await?;
     transaction.commit().await.map_err(|e| failed(&e))?;
@@ -65,13 +55,7 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(view: &'a View, query: &'a EntityQuery, step: usize, once: bool) -> Self {
-        Self {
-            view,
-            gather: Gather::new(view, query),
-            seen: HashSet::new(),
-            step,
-            once,
-        }
+        Self { view, gather: Gather::new(view, query), seen: HashSet::new(), step, once }
     }
 
     /// Whether the page is complete. When it may use only one statement, it can be left incomplete.
@@ -84,11 +68,8 @@ impl<'a> Search<'a> {
         match candidates {
             Candidates::Nothing => {}
             Candidates::Ids(ids) => {
-                let ids: Vec<&str> = ids
-                    .iter()
-                    .map(String::as_str)
-                    .filter(|id| !id.contains('\0'))
-                    .collect();
+                let ids: Vec<&str> =
+                    ids.iter().map(String::as_str).filter(|id| !id.contains('\0')).collect();
                 for row in rows(client, BY_ID, &[&tenant, &ids]).await? {
                     if self.offer(&row)?.is_break() {
                         break;
@@ -168,8 +149,5 @@ async fn rows(
     params: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<Row>, StoreError> {
     let statement = client.prepare_cached(sql).await.map_err(|e| failed(&e))?;
-    client
-        .query(&statement, params)
-        .await
-        .map_err(|e| failed(&e))
+    client.query(&statement, params).await.map_err(|e| failed(&e))
 }

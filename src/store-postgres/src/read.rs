@@ -45,10 +45,7 @@ pub(crate) async fn rows(
     params: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<Row>, StoreError> {
     let statement = client.prepare_cached(sql).await.map_err(|e| failed(&e))?;
-    client
-        .query(&statement, params)
-        .await
-        .map_err(|e| failed(&e))
+    client.query(&statement, params).await.map_err(|e| failed(&e))
 }
 
 pub(crate) async fn entity(
@@ -62,9 +59,7 @@ pub(crate) async fn entity(
     }
     let sql = "SELECT version, doc FROM entity WHERE tenant = $1 AND id = $2";
     let rows = rows(client, sql, &[&tenant.as_str(), &id]).await?;
-    rows.first()
-        .map(|row| found(number(row, 0)?, bytes(row, 1)?))
-        .transpose()
+    rows.first().map(|row| found(number(row, 0)?, bytes(row, 1)?)).transpose()
 }
 
 pub(crate) async fn record(
@@ -76,12 +71,7 @@ pub(crate) async fn record(
     let sql =
         "SELECT version, value FROM record WHERE tenant = $1 AND collection = $2 AND key = $3";
     let rows = rows(client, sql, &[&tenant.as_str(), &collection.0, &key]).await?;
-    let record = |row| {
-        Ok(Record {
-            version: number(row, 0)?,
-            value: bytes(row, 1)?,
-        })
-    };
+    let record = |row| Ok(Record { version: number(row, 0)?, value: bytes(row, 1)? });
     rows.first().map(record).transpose()
 }
 
@@ -106,10 +96,7 @@ pub(crate) async fn records(
     );
     let rows = rows(client, &sql, &params).await?;
     let pair = |row| {
-        let record = Record {
-            version: number(row, 1)?,
-            value: bytes(row, 2)?,
-        };
+        let record = Record { version: number(row, 1)?, value: bytes(row, 2)? };
         Ok((bytes(row, 0)?, record))
     };
     rows.iter().map(pair).collect()

@@ -42,10 +42,7 @@ impl PostgresStore {
     pub async fn connect(url: &str, options: &Options) -> Result<Arc<Self>, StoreError> {
         let config = options.config(url)?;
         let (mut client, connection) = config.connect(NoTls).await.map_err(|error| {
-            StoreError::Unavailable(format!(
-                "the database cannot be reached ({})",
-                reason(&error)
-            ))
+            StoreError::Unavailable(format!("the database cannot be reached ({})", reason(&error)))
         })?;
         let connection = tokio::spawn(connection);
         migrate::migrate(&mut client, options.schema()?, &options.declared).await?;
@@ -54,16 +51,11 @@ impl PostgresStore {
         if let Ok(Err(error)) = connection.await {
             return Err(failed(&error));
         }
-        let recycling = ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
-        };
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config.clone(), NoTls, recycling);
-        let pool = Pool::builder(manager)
-            .max_size(options.pool.max(1))
-            .build()
-            .map_err(|_| {
-                StoreError::Unavailable("the pool of connections cannot be made".to_owned())
-            })?;
+        let pool = Pool::builder(manager).max_size(options.pool.max(1)).build().map_err(|_| {
+            StoreError::Unavailable("the pool of connections cannot be made".to_owned())
+        })?;
         let (queue, groups) = queue::queue(options.queue);
         let committer = Committer::new(config, options.declared.clone());
         let committer = tokio::spawn(committer.run(groups));
@@ -80,11 +72,7 @@ impl PostgresStore {
     }
 
     fn queue(&self) -> Result<Queue, StoreError> {
-        self.queue
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-            .ok_or_else(closed)
+        self.queue.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)
     }
 }
 
@@ -140,11 +128,7 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
-        let queue = self
-            .queue
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let queue = self.queue.write().unwrap_or_else(PoisonError::into_inner).take();
         // The committer ends when the last sender is gone, after it has answered what waits.
         drop(queue);
         if let Some(committer) = self.committer.lock().await.take()

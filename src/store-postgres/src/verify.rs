@@ -19,14 +19,8 @@ pub(crate) async fn verify(
     client: &mut Client,
     declared: &Declared,
 ) -> Result<Vec<String>, StoreError> {
-    let transaction = client
-        .build_transaction()
-        .isolation_level(IsolationLevel::RepeatableRead);
-    let transaction = transaction
-        .read_only(true)
-        .start()
-        .await
-        .map_err(|e| failed(&e))?;
+    let transaction = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
+    let transaction = transaction.read_only(true).start().await.map_err(|e| failed(&e))?;
     let last = count(&transaction, "SELECT version FROM state", &[]).await?;
     let mut findings = Vec::new();
     let expected = entities(&transaction, declared, last, &mut findings).await?;
@@ -34,17 +28,13 @@ pub(crate) async fn verify(
     // Every expected entry is looked for, so an equal count leaves no room for others.
     if present > expected {
         let extra = present - expected;
-        findings.push(format!(
-            "{extra} index entries belong to no entity as it is"
-        ));
+        findings.push(format!("{extra} index entries belong to no entity as it is"));
     }
     let sql =
         "SELECT count(*) FROM record WHERE version < 1 OR version > (SELECT version FROM state)";
     match count(&transaction, sql, &[]).await? {
         0 => {}
-        wrong => findings.push(format!(
-            "{wrong} records have a version after the last, {last}"
-        )),
+        wrong => findings.push(format!("{wrong} records have a version after the last, {last}")),
     }
     let sql = "SELECT count(*) FROM (SELECT 1 FROM log_entry GROUP BY tenant, log HAVING min(index) <> 0 OR max(index) + 1 <> count(*)) gaps";
     match count(&transaction, sql, &[]).await? {
@@ -67,10 +57,7 @@ async fn entities(
     let (mut tenant, mut id) = (String::new(), String::new());
     let mut all = 0;
     loop {
-        let rows = transaction
-            .query(next, &[&tenant, &id, &STEP])
-            .await
-            .map_err(|e| failed(&e))?;
+        let rows = transaction.query(next, &[&tenant, &id, &STEP]).await.map_err(|e| failed(&e))?;
         let (mut tenants, mut entries, mut owners) = (Vec::new(), Vec::new(), Vec::new());
         for row in &rows {
             tenant = row.try_get(0).map_err(|e| failed(&e))?;
@@ -87,14 +74,11 @@ async fn entities(
                 findings.push(format!("the entity of version {version} does not decode"));
             }
             if version == 0 || version > last {
-                findings.push(format!(
-                    "an entity has version {version}, after the last, {last}"
-                ));
+                findings.push(format!("an entity has version {version}, after the last, {last}"));
             }
             if doc.id() != id {
-                findings.push(format!(
-                    "the entity of version {version} is stored under another's id"
-                ));
+                findings
+                    .push(format!("the entity of version {version} is stored under another's id"));
             }
             for entry in index::entries(&doc, declared) {
                 tenants.push(tenant.clone());
@@ -103,10 +87,8 @@ async fn entities(
             }
         }
         all += entries.len() as u64;
-        let present = transaction
-            .query(there, &[&tenants, &entries])
-            .await
-            .map_err(|e| failed(&e))?;
+        let present =
+            transaction.query(there, &[&tenants, &entries]).await.map_err(|e| failed(&e))?;
         let mut known = HashSet::new();
         for row in &present {
             let of: (String, Vec<u8>, String) = (
@@ -118,9 +100,7 @@ async fn entities(
         }
         for ((tenant, entry), (id, version)) in tenants.into_iter().zip(entries).zip(owners) {
             if !known.contains(&(tenant, entry, id)) {
-                findings.push(format!(
-                    "the entity of version {version} misses an index entry"
-                ));
+                findings.push(format!("the entity of version {version} misses an index entry"));
             }
         }
         if rows.is_empty() {
@@ -134,9 +114,6 @@ async fn count(
     sql: &str,
     params: &[&(dyn ToSql + Sync)],
 ) -> Result<u64, StoreError> {
-    let row = transaction
-        .query_one(sql, params)
-        .await
-        .map_err(|e| failed(&e))?;
+    let row = transaction.query_one(sql, params).await.map_err(|e| failed(&e))?;
     number(&row, 0)
 }

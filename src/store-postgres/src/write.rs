@@ -97,21 +97,15 @@ impl Statements {
         let version = big(resolution.version);
         let all: [(usize, &Statement, Vec<Param<'_>>); 8] = [
             (1, &self.version, vec![&version]),
-            put.needed(&self.put_entities, |r| {
-                vec![&r.tenants, &r.names, &r.numbers, &r.values]
-            }),
+            put.needed(&self.put_entities, |r| vec![&r.tenants, &r.names, &r.numbers, &r.values]),
             gone.needed(&self.delete_entities, |r| vec![&r.tenants, &r.names]),
             stale.needed(&self.delete_entries, |r| vec![&r.tenants, &r.keys]),
             fresh.needed(&self.put_entries, |r| vec![&r.tenants, &r.keys, &r.names]),
             kept.needed(&self.put_records, |r| {
                 vec![&r.tenants, &r.names, &r.keys, &r.numbers, &r.values]
             }),
-            dropped.needed(&self.delete_records, |r| {
-                vec![&r.tenants, &r.names, &r.keys]
-            }),
-            appended.needed(&self.append, |r| {
-                vec![&r.tenants, &r.names, &r.numbers, &r.values]
-            }),
+            dropped.needed(&self.delete_records, |r| vec![&r.tenants, &r.names, &r.keys]),
+            appended.needed(&self.append, |r| vec![&r.tenants, &r.names, &r.numbers, &r.values]),
         ];
         let needed = all.iter().filter(|(rows, _, _)| *rows > 0);
         let sent = needed.map(|(_, statement, params)| client.execute(*statement, params));
@@ -157,32 +151,14 @@ impl<'a> Rows<'a> {
 impl IndexChanges {
     /// Writes them inside a transaction.
     pub(crate) async fn write(&self, client: &impl GenericClient) -> Result<(), StoreError> {
-        let tenants: Vec<&str> = self
-            .removed
-            .iter()
-            .map(|(tenant, _)| tenant.as_str())
-            .collect();
-        let entries: Vec<&[u8]> = self
-            .removed
-            .iter()
-            .map(|(_, entry)| entry.as_slice())
-            .collect();
+        let tenants: Vec<&str> = self.removed.iter().map(|(tenant, _)| tenant.as_str()).collect();
+        let entries: Vec<&[u8]> = self.removed.iter().map(|(_, entry)| entry.as_slice()).collect();
         let removed = client.execute(DELETE_ENTRIES, &[&tenants, &entries]).await;
         removed.map_err(|e| failed(&e))?;
-        let tenants: Vec<&str> = self
-            .added
-            .iter()
-            .map(|(tenant, _, _)| tenant.as_str())
-            .collect();
-        let entries: Vec<&[u8]> = self
-            .added
-            .iter()
-            .map(|(_, entry, _)| entry.as_slice())
-            .collect();
+        let tenants: Vec<&str> = self.added.iter().map(|(tenant, _, _)| tenant.as_str()).collect();
+        let entries: Vec<&[u8]> = self.added.iter().map(|(_, entry, _)| entry.as_slice()).collect();
         let ids: Vec<&str> = self.added.iter().map(|(_, _, id)| id.as_str()).collect();
-        let added = client
-            .execute(PUT_ENTRIES, &[&tenants, &entries, &ids])
-            .await;
+        let added = client.execute(PUT_ENTRIES, &[&tenants, &entries, &ids]).await;
         added.map(drop).map_err(|e| failed(&e))
     }
 }

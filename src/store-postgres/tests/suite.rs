@@ -42,19 +42,14 @@ impl Schema {
     }
 
     async fn connect(&self) -> Arc<dyn Store> {
-        PostgresStore::connect(&url(), &self.options())
-            .await
-            .unwrap()
+        PostgresStore::connect(&url(), &self.options()).await.unwrap()
     }
 
     /// Runs SQL of an outsider in the schema.
     async fn execute(&self, sql: &str) {
         let (client, connection) = tokio_postgres::connect(&url(), NoTls).await.unwrap();
         tokio::spawn(connection);
-        client
-            .batch_execute(&format!("SET search_path = {}; {sql}", self.0))
-            .await
-            .unwrap();
+        client.batch_execute(&format!("SET search_path = {}; {sql}", self.0)).await.unwrap();
     }
 }
 
@@ -62,9 +57,7 @@ impl Drop for Schema {
     fn drop(&mut self) {
         let sql = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.0);
         let done = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(async {
                 let (client, connection) = tokio_postgres::connect(&url(), NoTls).await.unwrap();
                 tokio::spawn(connection);
@@ -93,14 +86,7 @@ fn number(name: &str) -> Option<u32> {
 fn random_operations_agree_with_the_oracle() {
     let cases = number("STORE_MODEL_CASES").unwrap_or(12);
     let seed = number("STORE_MODEL_SEED").unwrap_or(3).into();
-    model::run(
-        model::Size {
-            cases,
-            steps: 60,
-            seed,
-        },
-        Schema::new,
-    );
+    model::run(model::Size { cases, steps: 60, seed }, Schema::new);
 }
 
 const LOG: Log = Log("notes");
@@ -119,21 +105,14 @@ async fn what_was_acknowledged_survives_a_kill() {
     let writer = |first: u64| {
         let mut command = std::process::Command::new(std::env::current_exe().unwrap());
         command
-            .args([
-                "--exact",
-                "what_was_acknowledged_survives_a_kill",
-                "--nocapture",
-            ])
+            .args(["--exact", "what_was_acknowledged_survives_a_kill", "--nocapture"])
             .env(SCHEMA, &schema.0)
             .env(FIRST, first.to_string());
         command
     };
     let rounds = number("CRASH_ROUNDS").unwrap_or(6);
     let seed = number("CRASH_SEED").unwrap_or(1).into();
-    Box::pin(crash::kill_and_check(rounds, seed, writer, || {
-        schema.connect()
-    }))
-    .await;
+    Box::pin(crash::kill_and_check(rounds, seed, writer, || schema.connect())).await;
 }
 
 /// Two processes write to one store: versions, logs and counters stay one sequence.
@@ -147,10 +126,8 @@ async fn two_writers_of_one_store_take_turns() {
         writers.spawn(async move {
             let mut got = Vec::new();
             for _ in 0..10 {
-                let set = WriteSet::new(samples::town()).with(Op::Append {
-                    log: LOG,
-                    entry: n.to_be_bytes().to_vec(),
-                });
+                let set = WriteSet::new(samples::town())
+                    .with(Op::Append { log: LOG, entry: n.to_be_bytes().to_vec() });
                 let receipt = store.commit(set).await.unwrap();
                 got.push((receipt.appended[0], receipt.version));
             }
@@ -173,22 +150,14 @@ async fn a_lost_connection_is_told_and_mended() {
     let store = schema.connect().await;
     samples::put(&*store, &samples::town(), vec![samples::lamp(1, 1.0)]).await;
     let view = samples::platform(&samples::town());
-    assert_eq!(
-        samples::found(&*store, &view, &samples::all()).await,
-        samples::lamps(&[1])
-    );
+    assert_eq!(samples::found(&*store, &view, &samples::all()).await, samples::lamps(&[1]));
     let ours = format!("application_name = 'tsunagu {}'", schema.0);
     schema
-        .execute(&format!(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}"
-        ))
+        .execute(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}"))
         .await;
     let mut n = 2;
     let create = |n: usize| {
-        let op = Op::PutEntity {
-            doc: samples::lamp(n, 1.0),
-            expect: Expect::Absent,
-        };
+        let op = Op::PutEntity { doc: samples::lamp(n, 1.0), expect: Expect::Absent };
         WriteSet::new(samples::town()).with(op)
     };
     while let Err(error) = store.commit(create(n)).await {
@@ -203,12 +172,7 @@ async fn a_lost_connection_is_told_and_mended() {
             page = store.query(&view, &samples::all()).await;
         }
     }
-    let ids: Vec<String> = page
-        .unwrap()
-        .entities
-        .iter()
-        .map(|f| f.doc.id().to_owned())
-        .collect();
+    let ids: Vec<String> = page.unwrap().entities.iter().map(|f| f.doc.id().to_owned()).collect();
     assert_eq!(ids, samples::lamps(&[1, n]), "what failed is not there");
     store.close().await;
 }
@@ -218,49 +182,27 @@ async fn a_lost_connection_is_told_and_mended() {
 async fn newer_tables_are_refused() {
     let schema = Schema::new();
     schema.connect().await.close().await;
-    schema
-        .execute("INSERT INTO tsunagu_schema (version) VALUES (99)")
-        .await;
+    schema.execute("INSERT INTO tsunagu_schema (version) VALUES (99)").await;
     let outcome = PostgresStore::connect(&url(), &schema.options()).await;
     let text = outcome.unwrap_err().to_string();
-    assert!(
-        text.contains("version 99") && text.contains("newer"),
-        "{text}"
-    );
+    assert!(text.contains("version 99") && text.contains("newer"), "{text}");
 }
 
 /// Declaring other attributes rebuilds the index; a process that still declares the old ones may not write.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn declaring_other_attributes_rebuilds_the_index() {
     let schema = Schema::new();
-    let none = Options {
-        declared: Declared::default(),
-        ..schema.options()
-    };
+    let none = Options { declared: Declared::default(), ..schema.options() };
     let old = PostgresStore::connect(&url(), &none).await.unwrap();
-    samples::put(
-        &*old,
-        &samples::town(),
-        vec![samples::lamp(1, 1.0), samples::lamp(2, 2.0)],
-    )
-    .await;
+    samples::put(&*old, &samples::town(), vec![samples::lamp(1, 1.0), samples::lamp(2, 2.0)]).await;
     assert_eq!(old.verify().await.unwrap(), Vec::<String>::new());
     let new = schema.connect().await;
     let view = samples::platform(&samples::town());
     assert_eq!(new.verify().await.unwrap(), Vec::<String>::new());
     let query = samples::asked(samples::LAMP, "level==2");
-    assert_eq!(
-        samples::found(&*new, &view, &query).await,
-        samples::lamps(&[2])
-    );
-    let set = WriteSet::new(samples::town()).with(Op::Append {
-        log: LOG,
-        entry: Vec::new(),
-    });
-    assert!(matches!(
-        old.commit(set.clone()).await,
-        Err(StoreError::Unavailable(_))
-    ));
+    assert_eq!(samples::found(&*new, &view, &query).await, samples::lamps(&[2]));
+    let set = WriteSet::new(samples::town()).with(Op::Append { log: LOG, entry: Vec::new() });
+    assert!(matches!(old.commit(set.clone()).await, Err(StoreError::Unavailable(_))));
     assert_eq!(new.commit(set).await.unwrap().appended, [0]);
     old.close().await;
     new.close().await;
@@ -272,14 +214,8 @@ async fn damage_is_found() {
     let schema = Schema::new();
     let store = schema.connect().await;
     for (sql, finding) in [
-        (
-            "DELETE FROM index_entry WHERE id LIKE '%0001'",
-            "misses an index entry",
-        ),
-        (
-            "DELETE FROM entity WHERE id LIKE '%0001'",
-            "belong to no entity",
-        ),
+        ("DELETE FROM index_entry WHERE id LIKE '%0001'", "misses an index entry"),
+        ("DELETE FROM entity WHERE id LIKE '%0001'", "belong to no entity"),
         ("UPDATE entity SET doc = '\\x00'", "not what was written"),
         ("UPDATE entity SET version = 999", "after the last"),
     ] {
@@ -287,10 +223,7 @@ async fn damage_is_found() {
         assert_eq!(store.verify().await.unwrap(), Vec::<String>::new());
         schema.execute(sql).await;
         let findings = store.verify().await.unwrap();
-        assert!(
-            findings.iter().any(|text| text.contains(finding)),
-            "{sql}: {findings:?}"
-        );
+        assert!(findings.iter().any(|text| text.contains(finding)), "{sql}: {findings:?}");
         schema.execute("TRUNCATE entity, index_entry").await;
     }
     store.close().await;

@@ -85,9 +85,6 @@ pub trait AccessLog: Send + Sync + 'static {
 
     /// The ticket for an access that was written with other things in one transaction; `nth` counts the appended entries of the set.
     fn ticket(&self, receipt: &Receipt, nth: usize) -> Option<Ticket> {
-        receipt
-            .appended
-            .get(nth)
-            .map(|index| Ticket { index: *index })
+        receipt.appended.get(nth).map(|index| Ticket { index: *index })
     }
 }

@@ -40,13 +40,9 @@ pub enum StoreError {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict {
-                conflict: Conflict::Exists,
-                ..
-            } => Self::new(
-                ProblemCode::AlreadyExists,
-                "something of that id exists already",
-            ),
+            StoreError::Conflict { conflict: Conflict::Exists, .. } => {
+                Self::new(ProblemCode::AlreadyExists, "something of that id exists already")
+            }
             StoreError::Conflict { .. } => Self::new(
                 ProblemCode::Conflict,
                 "something else changed this at the same moment; read it again and repeat the request",

@@ -89,11 +89,7 @@ fn check_op(op: &Op) -> Result<(), StoreError> {
         Op::PutRecord { key, value, .. } => check_key(key).and_then(|()| check_value(value)),
         Op::DeleteRecord { key, .. } | Op::Add { key, .. } => check_key(key),
         Op::Append { entry, .. } => check_value(entry),
-        Op::When {
-            guards,
-            then,
-            otherwise,
-        } => {
+        Op::When { guards, then, otherwise } => {
             for guard in guards {
                 let (Guard::Absent { key, .. } | Guard::Room { key, .. }) = guard;
                 check_key(key)?;
@@ -114,18 +110,14 @@ fn check_id(id: &str) -> Result<(), StoreError> {
 
 fn check_key(key: &[u8]) -> Result<(), StoreError> {
     if key.len() > MAX_KEY {
-        return Err(StoreError::Refused(
-            "a record key is longer than 1,024 bytes",
-        ));
+        return Err(StoreError::Refused("a record key is longer than 1,024 bytes"));
     }
     Ok(())
 }
 
 fn check_value(value: &[u8]) -> Result<(), StoreError> {
     if value.len() > MAX_VALUE {
-        return Err(StoreError::Refused(
-            "an entity, record or log entry is larger than 16 MiB",
-        ));
+        return Err(StoreError::Refused("an entity, record or log entry is larger than 16 MiB"));
     }
     Ok(())
 }
@@ -140,9 +132,7 @@ fn weight_op(op: &Op) -> usize {
         Op::PutEntity { doc, .. } => 2 * doc.bytes().len(),
         Op::PutRecord { key, value, .. } => key.len() + value.len(),
         Op::Append { entry, .. } => entry.len(),
-        Op::When {
-            then, otherwise, ..
-        } => then.iter().chain(otherwise).map(weight_op).sum(),
+        Op::When { then, otherwise, .. } => then.iter().chain(otherwise).map(weight_op).sum(),
         Op::DeleteEntity { .. } | Op::DeleteRecord { .. } | Op::Add { .. } => 0,
     }
 }
@@ -160,42 +150,24 @@ fn visit(tenant: &TenantId, ops: &[Op], footprint: &mut Footprint) {
     for op in ops {
         match op {
             Op::PutEntity { doc, .. } => {
-                footprint
-                    .entities
-                    .insert((tenant.clone(), doc.id().to_owned()));
+                footprint.entities.insert((tenant.clone(), doc.id().to_owned()));
             }
             Op::DeleteEntity { id, .. } => {
                 footprint.entities.insert((tenant.clone(), id.clone()));
             }
-            Op::PutRecord {
-                collection, key, ..
-            }
-            | Op::DeleteRecord {
-                collection, key, ..
-            }
-            | Op::Add {
-                collection, key, ..
-            } => {
-                footprint
-                    .records
-                    .insert((tenant.clone(), *collection, key.clone()));
+            Op::PutRecord { collection, key, .. }
+            | Op::DeleteRecord { collection, key, .. }
+            | Op::Add { collection, key, .. } => {
+                footprint.records.insert((tenant.clone(), *collection, key.clone()));
             }
             Op::Append { log, .. } => {
                 footprint.logs.insert((tenant.clone(), *log));
             }
-            Op::When {
-                guards,
-                then,
-                otherwise,
-            } => {
+            Op::When { guards, then, otherwise } => {
                 for guard in guards {
-                    let (Guard::Absent { collection, key }
-                    | Guard::Room {
-                        collection, key, ..
-                    }) = guard;
-                    footprint
-                        .records
-                        .insert((tenant.clone(), *collection, key.clone()));
+                    let (Guard::Absent { collection, key } | Guard::Room { collection, key, .. }) =
+                        guard;
+                    footprint.records.insert((tenant.clone(), *collection, key.clone()));
                 }
                 visit(tenant, then, footprint);
                 visit(tenant, otherwise, footprint);
@@ -217,21 +189,13 @@ pub fn resolve(sets: &[WriteSet], state: State) -> Resolution {
             done: &done,
             mine: Overlay::default(),
             appends: Vec::new(),
-            receipt: Receipt {
-                version: version + 1,
-                ..Receipt::default()
-            },
+            receipt: Receipt { version: version + 1, ..Receipt::default() },
             op: 0,
         };
         match trial.run(&set.ops) {
             Ok(()) => {
                 version += 1;
-                let Trial {
-                    mine,
-                    appends: new,
-                    receipt,
-                    ..
-                } = trial;
+                let Trial { mine, appends: new, receipt, .. } = trial;
                 done.entities.extend(mine.entities);
                 done.records.extend(mine.records);
                 done.logs.extend(mine.logs);
@@ -250,13 +214,7 @@ pub fn resolve(sets: &[WriteSet], state: State) -> Resolution {
             EntityChange { key, before, after }
         })
         .collect();
-    Resolution {
-        outcomes,
-        entities,
-        records: done.records.into_iter().collect(),
-        appends,
-        version,
-    }
+    Resolution { outcomes, entities, records: done.records.into_iter().collect(), appends, version }
 }
 
 #[derive(Default)]
@@ -280,16 +238,8 @@ impl Trial<'_> {
     fn run(&mut self, ops: &[Op]) -> Result<(), StoreError> {
         for op in ops {
             self.op += 1;
-            self.step(op).map_err(|conflict| StoreError::Conflict {
-                op: self.op - 1,
-                conflict,
-            })?;
-            if let Op::When {
-                guards,
-                then,
-                otherwise,
-            } = op
-            {
+            self.step(op).map_err(|conflict| StoreError::Conflict { op: self.op - 1, conflict })?;
+            if let Op::When { guards, then, otherwise } = op {
                 let holds = guards.iter().all(|guard| self.holds(guard));
                 self.receipt.branches.push(holds);
                 self.run(if holds { then } else { otherwise })?;
@@ -311,23 +261,12 @@ impl Trial<'_> {
                 check(*expect, self.entity_version(&key))?;
                 self.mine.entities.insert(key, None);
             }
-            Op::PutRecord {
-                collection,
-                key,
-                value,
-                expect,
-            } => {
+            Op::PutRecord { collection, key, value, expect } => {
                 let key = (self.tenant.clone(), *collection, key.clone());
                 check(*expect, self.record(&key).map(|(version, _)| *version))?;
-                self.mine
-                    .records
-                    .insert(key, Some((version, value.clone())));
+                self.mine.records.insert(key, Some((version, value.clone())));
             }
-            Op::DeleteRecord {
-                collection,
-                key,
-                expect,
-            } => {
+            Op::DeleteRecord { collection, key, expect } => {
                 let key = (self.tenant.clone(), *collection, key.clone());
                 check(*expect, self.record(&key).map(|(version, _)| *version))?;
                 self.mine.records.insert(key, None);
@@ -339,20 +278,10 @@ impl Trial<'_> {
                 self.appends.push((key, index, entry.clone()));
                 self.receipt.appended.push(index);
             }
-            Op::Add {
-                collection,
-                key,
-                delta,
-                min,
-                max,
-            } => {
+            Op::Add { collection, key, delta, min, max } => {
                 let key = (self.tenant.clone(), *collection, key.clone());
-                let sum = self
-                    .sum(&key, *delta, *min, *max)
-                    .ok_or(Conflict::OutOfBounds)?;
-                self.mine
-                    .records
-                    .insert(key, Some((version, sum.to_be_bytes().to_vec())));
+                let sum = self.sum(&key, *delta, *min, *max).ok_or(Conflict::OutOfBounds)?;
+                self.mine.records.insert(key, Some((version, sum.to_be_bytes().to_vec())));
             }
             // Branches are chosen and run by `run`.
             Op::When { .. } => {}
@@ -362,16 +291,10 @@ impl Trial<'_> {
 
     fn holds(&self, guard: &Guard) -> bool {
         match guard {
-            Guard::Absent { collection, key } => self
-                .record(&(self.tenant.clone(), *collection, key.clone()))
-                .is_none(),
-            Guard::Room {
-                collection,
-                key,
-                delta,
-                min,
-                max,
-            } => {
+            Guard::Absent { collection, key } => {
+                self.record(&(self.tenant.clone(), *collection, key.clone())).is_none()
+            }
+            Guard::Room { collection, key, delta, min, max } => {
                 let key = (self.tenant.clone(), *collection, key.clone());
                 self.sum(&key, *delta, *min, *max).is_some()
             }
@@ -384,29 +307,18 @@ impl Trial<'_> {
             None => 0,
             Some((_, value)) => i64::from_be_bytes(value.as_slice().try_into().ok()?),
         };
-        now.checked_add(delta)
-            .filter(|sum| (min..=max).contains(sum))
+        now.checked_add(delta).filter(|sum| (min..=max).contains(sum))
     }
 
     fn entity_version(&self, key: &EntityKey) -> Option<u64> {
-        match self
-            .mine
-            .entities
-            .get(key)
-            .or_else(|| self.done.entities.get(key))
-        {
+        match self.mine.entities.get(key).or_else(|| self.done.entities.get(key)) {
             Some(written) => written.as_ref().map(|(version, _)| *version),
             None => self.state.entities.get(key).map(|(version, _)| *version),
         }
     }
 
     fn record(&self, key: &RecordKey) -> Option<&(u64, Vec<u8>)> {
-        match self
-            .mine
-            .records
-            .get(key)
-            .or_else(|| self.done.records.get(key))
-        {
+        match self.mine.records.get(key).or_else(|| self.done.records.get(key)) {
             Some(written) => written.as_ref(),
             None => self.state.records.get(key),
         }
@@ -414,9 +326,7 @@ impl Trial<'_> {
 
     fn log_size(&self, key: &LogKey) -> u64 {
         let size = self.mine.logs.get(key).or_else(|| self.done.logs.get(key));
-        size.or_else(|| self.state.logs.get(key))
-            .copied()
-            .unwrap_or(0)
+        size.or_else(|| self.state.logs.get(key)).copied().unwrap_or(0)
     }
 }
 

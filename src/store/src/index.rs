@@ -126,11 +126,7 @@ pub fn difference(
     let (mut removed, mut added) = (of(before), of(after));
     if !removed.is_empty() && !added.is_empty() {
         let old = std::mem::take(&mut removed);
-        removed = old
-            .iter()
-            .filter(|entry| added.binary_search(entry).is_err())
-            .cloned()
-            .collect();
+        removed = old.iter().filter(|entry| added.binary_search(entry).is_err()).cloned().collect();
         added.retain(|entry| old.binary_search(entry).is_err());
     }
     Difference { removed, added }
@@ -217,11 +213,7 @@ fn value_payload(attribute: &str, scalar: &Scalar<'_>) -> Vec<u8> {
             // Order-preserving bits of the double in hexadecimal: sorts as numbers do and holds no zero byte. -0 is 0.
             let number = if *number == 0.0 { 0.0 } else { *number };
             let bits = number.to_bits();
-            let sorted = if bits >> 63 == 1 {
-                !bits
-            } else {
-                bits | 1 << 63
-            };
+            let sorted = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
             payload.push(b'n');
             payload.extend_from_slice(format!("{sorted:016x}").as_bytes());
         }

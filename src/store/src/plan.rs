@@ -37,9 +37,7 @@ pub fn candidates(view: &View, filter: &Query, declared: &Declared) -> Candidate
         if visible.is_empty() {
             return Candidates::Nothing;
         }
-        let personal = visible
-            .iter()
-            .all(|t| view.catalogue().personal_type(t).is_some());
+        let personal = visible.iter().all(|t| view.catalogue().personal_type(t).is_some());
         if let (true, Some(subject)) = (personal, view.only_subject()) {
             return Candidates::Ranges(vec![index::about(&subject.to_string())]);
         }
@@ -86,10 +84,7 @@ fn by_value(view: &View, filter: &Query, declared: &Declared) -> Option<Vec<Rang
     let bounded = low > f64::NEG_INFINITY || high < f64::INFINITY;
     bounded.then(|| {
         let (low, high) = (Scalar::Number(low), Scalar::Number(high));
-        vec![
-            index::between(first.attribute, &low, &high),
-            index::many(first.attribute),
-        ]
+        vec![index::between(first.attribute, &low, &high), index::many(first.attribute)]
     })
 }
 
@@ -105,12 +100,7 @@ pub struct Gather<'a> {
 impl<'a> Gather<'a> {
     /// An empty page.
     pub fn new(view: &'a View, query: &'a EntityQuery) -> Self {
-        Self {
-            view,
-            query,
-            matched: 0,
-            page: Page::default(),
-        }
+        Self { view, query, matched: 0, page: Page::default() }
     }
 
     /// Takes the candidate if something of it is in view and that part matches. `Break` when the page needs no more.
@@ -130,11 +120,7 @@ impl<'a> Gather<'a> {
             }
         }
         let full = self.page.entities.len() >= self.query.limit;
-        if full && !self.query.count {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        if full && !self.query.count { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     /// The page.

@@ -71,10 +71,7 @@ impl Groups {
 
     fn fill(&mut self, first: Waiting) -> Group {
         let mut bytes = group::weight(&first.set);
-        let mut group = Group {
-            sets: vec![first.set],
-            answers: vec![first.answer],
-        };
+        let mut group = Group { sets: vec![first.set], answers: vec![first.answer] };
         while group.sets.len() < GROUP_SETS && bytes < GROUP_BYTES {
             let Ok(next) = self.0.try_recv() else { break };
             bytes += group::weight(&next.set);
@@ -104,9 +101,6 @@ impl Group {
     /// Each set as a group of its own: when a group cannot be loaded, only those sets fail that need what is damaged.
     pub fn singly(self) -> impl Iterator<Item = Self> {
         let pairs = self.sets.into_iter().zip(self.answers);
-        pairs.map(|(set, answer)| Self {
-            sets: vec![set],
-            answers: vec![answer],
-        })
+        pairs.map(|(set, answer)| Self { sets: vec![set], answers: vec![answer] })
     }
 }

@@ -75,9 +75,7 @@ impl Scan {
             }
             _ => {}
         }
-        to.as_ref()
-            .is_none_or(|to| from < *to)
-            .then_some((from, to))
+        to.as_ref().is_none_or(|to| from < *to).then_some((from, to))
     }
 }
 

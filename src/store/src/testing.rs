@@ -40,18 +40,12 @@ impl MemoryStore {
 
     /// An empty store that indexes the values of these attributes.
     pub fn with(declared: Declared) -> Self {
-        Self {
-            declared,
-            memory: Mutex::default(),
-        }
+        Self { declared, memory: Mutex::default() }
     }
 
     /// Opens it again after [`Store::close`], with everything that was in it, as a restart of a durable store does.
     pub fn reopen(&self) {
-        self.memory
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .closed = false;
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).closed = false;
     }
 
     fn memory(&self) -> Result<MutexGuard<'_, Memory>, StoreError> {
@@ -78,10 +72,7 @@ impl Store for MemoryStore {
         let memory = self.memory()?;
         let tenant = view.tenant();
         let of = |id: &str| {
-            let found = memory
-                .entities
-                .get(&(tenant.clone(), id.to_owned()))
-                .cloned();
+            let found = memory.entities.get(&(tenant.clone(), id.to_owned())).cloned();
             found.map(|(version, doc)| Found { version, doc })
         };
         let mine = || memory.entities.iter().filter(|((t, _), _)| t == tenant);
@@ -90,18 +81,15 @@ impl Store for MemoryStore {
             Candidates::Ids(ids) => ids,
             Candidates::Every => mine().map(|((_, id), _)| id.clone()).collect(),
             Candidates::Ranges(ranges) => {
-                let mut entries: Vec<Vec<u8>> = mine()
-                    .flat_map(|(_, (_, doc))| index::entries(doc, declared))
-                    .collect();
+                let mut entries: Vec<Vec<u8>> =
+                    mine().flat_map(|(_, (_, doc))| index::entries(doc, declared)).collect();
                 entries.sort_unstable();
                 let within =
                     |range: &index::Range, e: &&Vec<u8>| **e >= range.from && **e < range.to;
                 let hits = ranges
                     .iter()
                     .flat_map(|range| entries.iter().filter(move |e| within(range, e)));
-                hits.filter_map(|entry| index::id_of(entry))
-                    .map(str::to_owned)
-                    .collect()
+                hits.filter_map(|entry| index::id_of(entry)).map(str::to_owned).collect()
             }
         };
         let mut seen = HashSet::new();
@@ -170,11 +158,8 @@ impl Store for MemoryStore {
         collection: Collection,
         key: &[u8],
     ) -> Result<Option<Record>, StoreError> {
-        let found = self
-            .memory()?
-            .records
-            .get(&(tenant.clone(), collection, key.to_vec()))
-            .cloned();
+        let found =
+            self.memory()?.records.get(&(tenant.clone(), collection, key.to_vec())).cloned();
         Ok(found.map(|(version, value)| Record { version, value }))
     }
 
@@ -192,13 +177,7 @@ impl Store for MemoryStore {
                 t == tenant && *c == collection && key.starts_with(&scan.prefix)
             })
             .map(|((_, _, key), (version, value))| {
-                (
-                    key.clone(),
-                    Record {
-                        version: *version,
-                        value: value.clone(),
-                    },
-                )
+                (key.clone(), Record { version: *version, value: value.clone() })
             })
             .collect();
         if scan.reverse {
@@ -209,19 +188,11 @@ impl Store for MemoryStore {
             Some(after) if scan.reverse => key < after,
             Some(after) => key > after,
         };
-        Ok(hits
-            .into_iter()
-            .filter(|(key, _)| past(key))
-            .take(scan.limit)
-            .collect())
+        Ok(hits.into_iter().filter(|(key, _)| past(key)).take(scan.limit).collect())
     }
 
     async fn log_size(&self, tenant: &TenantId, log: Log) -> Result<u64, StoreError> {
-        Ok(self
-            .memory()?
-            .logs
-            .get(&(tenant.clone(), log))
-            .map_or(0, Vec::len) as u64)
+        Ok(self.memory()?.logs.get(&(tenant.clone(), log)).map_or(0, Vec::len) as u64)
     }
 
     async fn log_entries(
@@ -232,11 +203,8 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<Vec<Vec<u8>>, StoreError> {
         let memory = self.memory()?;
-        let entries = memory
-            .logs
-            .get(&(tenant.clone(), log))
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let entries =
+            memory.logs.get(&(tenant.clone(), log)).map(Vec::as_slice).unwrap_or_default();
         let from = usize::try_from(from).unwrap_or(usize::MAX);
         Ok(entries.iter().skip(from).take(limit).cloned().collect())
     }
@@ -246,9 +214,6 @@ impl Store for MemoryStore {
     }
 
     async fn close(&self) {
-        self.memory
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .closed = true;
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
     }
 }

@@ -130,10 +130,7 @@ pub struct WriteSet {
 impl WriteSet {
     /// An empty set.
     pub fn new(tenant: TenantId) -> Self {
-        Self {
-            tenant,
-            ops: Vec::new(),
-        }
+        Self { tenant, ops: Vec::new() }
     }
 
     /// Adds an operation.

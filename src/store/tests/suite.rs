@@ -27,12 +27,5 @@ store_suite!(Memory::new());
 
 #[test]
 fn random_operations_agree_with_the_oracle() {
-    model::run(
-        model::Size {
-            cases: 128,
-            steps: 60,
-            seed: 1,
-        },
-        Memory::new,
-    );
+    model::run(model::Size { cases: 128, steps: 60, seed: 1 }, Memory::new);
 }

@@ -39,12 +39,7 @@ assets! {
 
 fn asset(path: &'static str, media_type: &'static str, content: &'static [u8]) -> Asset {
     let version = security::sha256(content).chars().take(16).collect();
-    Asset {
-        path,
-        media_type,
-        content,
-        version,
-    }
+    Asset { path, media_type, content, version }
 }
 
 fn find(path: &str) -> Option<&'static Asset> {
@@ -63,31 +58,19 @@ pub(crate) async fn serve(request: HttpRequest, path: web::Path<String>) -> Http
     };
     let tag = format!("\"{}\"", asset.version);
     let pinned = request.query_string() == format!("v={}", asset.version);
-    let kept = if pinned {
-        "public, max-age=31536000, immutable"
-    } else {
-        "no-cache"
-    };
+    let kept = if pinned { "public, max-age=31536000, immutable" } else { "no-cache" };
     let fresh = request
         .headers()
         .get(header::IF_NONE_MATCH)
         .and_then(|tags| tags.to_str().ok())
         .is_some_and(|tags| tags.split(',').any(|t| t.trim() == tag));
-    let builder = if fresh {
-        HttpResponse::NotModified()
-    } else {
-        HttpResponse::Ok()
-    };
+    let builder = if fresh { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     let mut builder = security::headers(builder, &[]);
     builder
         .insert_header((header::CACHE_CONTROL, kept))
         .insert_header((header::ETAG, tag))
         .content_type(asset.media_type);
-    if fresh {
-        builder.finish()
-    } else {
-        builder.body(asset.content)
-    }
+    if fresh { builder.finish() } else { builder.body(asset.content) }
 }
 
 #[cfg(test)]
@@ -105,13 +88,7 @@ mod tests {
         let answer =
             test::call_service(&app, test::TestRequest::get().uri(&versioned).to_request()).await;
         assert!(
-            answer
-                .headers()
-                .get("cache-control")
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .ends_with("immutable")
+            answer.headers().get("cache-control").unwrap().to_str().unwrap().ends_with("immutable")
         );
         let tag = answer.headers().get("etag").unwrap().clone();
         let again = test::TestRequest::get()
@@ -121,28 +98,16 @@ mod tests {
         let answer = test::call_service(&app, again).await;
         assert_eq!(answer.status(), StatusCode::NOT_MODIFIED);
         assert_eq!(answer.headers().get("cache-control").unwrap(), "no-cache");
-        let stranger = test::TestRequest::get()
-            .uri("/assets/../Cargo.toml")
-            .to_request();
-        assert_eq!(
-            test::call_service(&app, stranger).await.status(),
-            StatusCode::NOT_FOUND
-        );
+        let stranger = test::TestRequest::get().uri("/assets/../Cargo.toml").to_request();
+        assert_eq!(test::call_service(&app, stranger).await.status(), StatusCode::NOT_FOUND);
     }
 
     #[::core::prelude::v1::test]
     fn our_own_assets_call_no_other_host() {
-        for asset in ASSETS
-            .iter()
-            .filter(|asset| !asset.path.starts_with("vendor/"))
-        {
+        for asset in ASSETS.iter().filter(|asset| !asset.path.starts_with("vendor/")) {
             let text = std::str::from_utf8(asset.content).unwrap();
             let text = text.replace("http://www.w3.org/2000/svg", "");
-            assert!(
-                !text.contains("://") && !text.contains("@import"),
-                "{}",
-                asset.path
-            );
+            assert!(!text.contains("://") && !text.contains("@import"), "{}", asset.path);
         }
     }
 }

@@ -44,19 +44,11 @@ pub(crate) fn of_date(lang: Lang, date: NaiveDate) -> Day {
                 Weekday::Sat => '土',
                 Weekday::Sun => '日',
             };
-            format!(
-                "{}年{}月{}日（{weekday}）",
-                date.year(),
-                date.month(),
-                date.day()
-            )
+            format!("{}年{}月{}日（{weekday}）", date.year(), date.month(), date.day())
         }
         Lang::En => date.format("%a, %-d %b %Y").to_string(),
     };
-    Day {
-        iso: date.format("%Y-%m-%d").to_string(),
-        text,
-    }
+    Day { iso: date.format("%Y-%m-%d").to_string(), text }
 }
 
 /// The time of day in Japan, `15:04`.

@@ -106,10 +106,7 @@ impl Texts {
             Lang::En => &self.en,
         };
         let missing = || TextError::Missing(key.to_owned());
-        let pattern = bundle
-            .get_message(key)
-            .and_then(|m| m.value())
-            .ok_or_else(missing)?;
+        let pattern = bundle.get_message(key).and_then(|m| m.value()).ok_or_else(missing)?;
         let mut errors = Vec::new();
         let text = bundle.format_pattern(pattern, Some(args), &mut errors);
         if errors.is_empty() {
@@ -125,9 +122,7 @@ fn bundle(lang: LanguageIdentifier, source: &str) -> Result<Bundle, TextError> {
     let mut bundle = FluentBundle::new_concurrent(vec![lang]);
     // Both languages run from left to right: marks for changes of direction would only end up in copied text.
     bundle.set_use_isolating(false);
-    bundle
-        .add_resource(resource)
-        .map_err(|_| TextError::Unreadable)?;
+    bundle.add_resource(resource).map_err(|_| TextError::Unreadable)?;
     Ok(bundle)
 }
 

@@ -92,19 +92,14 @@ impl Renderer {
         templates.set_trim_blocks(true);
         templates.set_lstrip_blocks(true);
         let texts = Arc::new(texts);
-        templates.add_function(
-            "t",
-            move |state: &State<'_, '_>, key: &str, values: Kwargs| {
-                note(key);
-                text(&texts, state, key, &values)
-            },
-        );
+        templates.add_function("t", move |state: &State<'_, '_>, key: &str, values: Kwargs| {
+            note(key);
+            text(&texts, state, key, &values)
+        });
         templates.add_function("asset", |path: &str| {
-            assets::address(path)
-                .map(Value::from_safe_string)
-                .ok_or_else(|| {
-                    Error::new(ErrorKind::InvalidOperation, format!("no asset '{path}'"))
-                })
+            assets::address(path).map(Value::from_safe_string).ok_or_else(|| {
+                Error::new(ErrorKind::InvalidOperation, format!("no asset '{path}'"))
+            })
         });
         for (name, source) in TEMPLATES {
             templates.add_template(name, source)?;

@@ -12,21 +12,12 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .route("/login/{provider}/callback", web::get().to(login::callback))
         .route("/logout", web::post().to(login::logout))
         .route("/oauth/authorize", web::get().to(authorize::ask))
-        .route(
-            "/oauth/authorize/decision",
-            web::post().to(authorize::decide),
-        )
+        .route("/oauth/authorize/decision", web::post().to(authorize::decide))
         .route("/consents", web::get().to(consents::list))
         .route("/consents/{id}", web::get().to(consents::show))
         .route("/consents/{id}/receipt", web::get().to(consents::receipt))
-        .route(
-            "/consents/{id}/withdraw",
-            web::get().to(consents::ask_to_withdraw),
-        )
-        .route(
-            "/consents/{id}/withdraw",
-            web::post().to(consents::withdraw),
-        )
+        .route("/consents/{id}/withdraw", web::get().to(consents::ask_to_withdraw))
+        .route("/consents/{id}/withdraw", web::post().to(consents::withdraw))
         .route("/access-log", web::get().to(access_log::show))
         .route("/coins", web::get().to(coins::show))
         .route("/developers", web::get().to(developers::show))

@@ -28,10 +28,7 @@ pub(crate) fn headers(
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::X_FRAME_OPTIONS, "DENY"))
         .insert_header(("cross-origin-opener-policy", "same-origin"))
-        .insert_header((
-            "permissions-policy",
-            "camera=(), geolocation=(), microphone=()",
-        ))
+        .insert_header(("permissions-policy", "camera=(), geolocation=(), microphone=()"))
         .insert_header((header::CACHE_CONTROL, "no-store"));
     builder
 }
@@ -65,9 +62,7 @@ pub(crate) fn parameter(query: &str, name: &str) -> Option<String> {
 
 /// A query with these parameters.
 pub(crate) fn query(parameters: &[(&str, &str)]) -> String {
-    form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(parameters)
-        .finish()
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish()
 }
 
 /// The query with one parameter replaced or added.
@@ -105,42 +100,22 @@ mod tests {
 
     #[test]
     fn only_paths_of_this_site_are_local() {
-        for good in [
-            "/",
-            "/consents?x=1",
-            "/oauth/authorize?client_id=a&request_uri=urn:b",
-        ] {
+        for good in ["/", "/consents?x=1", "/oauth/authorize?client_id=a&request_uri=urn:b"] {
             assert!(is_local(good), "{good}");
         }
-        for bad in [
-            "",
-            "//evil.example",
-            "/\\evil.example",
-            "https://evil.example",
-            "/a\nb",
-            "/a\\b",
-            "a",
-        ] {
+        for bad in
+            ["", "//evil.example", "/\\evil.example", "https://evil.example", "/a\nb", "/a\\b", "a"]
+        {
             assert!(!is_local(bad), "{bad}");
         }
     }
 
     #[test]
     fn an_origin_cannot_smuggle_a_policy() {
-        assert_eq!(
-            origin("https://app.example/cb?x=1").as_deref(),
-            Some("https://app.example")
-        );
-        assert_eq!(
-            origin("http://127.0.0.1:8080/cb").as_deref(),
-            Some("http://127.0.0.1:8080")
-        );
-        for bad in [
-            "https://a.example; script-src *",
-            "javascript://x",
-            "https:///x",
-            "a.example",
-        ] {
+        assert_eq!(origin("https://app.example/cb?x=1").as_deref(), Some("https://app.example"));
+        assert_eq!(origin("http://127.0.0.1:8080/cb").as_deref(), Some("http://127.0.0.1:8080"));
+        for bad in ["https://a.example; script-src *", "javascript://x", "https:///x", "a.example"]
+        {
             assert_eq!(origin(bad), None, "{bad}");
         }
     }
@@ -149,10 +124,7 @@ mod tests {
     fn a_parameter_is_replaced_in_its_query() {
         let query = "request_uri=urn%3Aa&lang=ja";
         assert_eq!(parameter(query, "request_uri").as_deref(), Some("urn:a"));
-        assert_eq!(
-            with_parameter(query, "lang", "en"),
-            "request_uri=urn%3Aa&lang=en"
-        );
+        assert_eq!(with_parameter(query, "lang", "en"), "request_uri=urn%3Aa&lang=en");
         assert_eq!(with_parameter("", "lang", "en"), "lang=en");
     }
 }

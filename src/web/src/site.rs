@@ -77,10 +77,7 @@ pub struct SiteError(#[source] RenderError);
 impl Site {
     /// A site of these parts.
     pub fn new(parts: SiteParts) -> Result<Self, SiteError> {
-        Ok(Self {
-            parts,
-            renderer: Renderer::embedded().map_err(SiteError)?,
-        })
+        Ok(Self { parts, renderer: Renderer::embedded().map_err(SiteError)? })
     }
 
     /// Whether browsers come over https.
@@ -108,10 +105,6 @@ impl Site {
         request: &'a str,
     ) -> tsunagu_consent::Resident<'a> {
         let subject: TsunoId = session.tsuno_id;
-        tsunagu_consent::Resident {
-            subject,
-            assurance: &session.assurance,
-            request,
-        }
+        tsunagu_consent::Resident { subject, assurance: &session.assurance, request }
     }
 }

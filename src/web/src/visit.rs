@@ -58,10 +58,7 @@ impl From<OAuthError> for Stop {
     fn from(error: OAuthError) -> Self {
         let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
         if status.is_server_error() {
-            Self::Problem(Problem::new(
-                ProblemCode::Unavailable,
-                error.error_description,
-            ))
+            Self::Problem(Problem::new(ProblemCode::Unavailable, error.error_description))
         } else {
             Self::Message(StatusCode::BAD_REQUEST, Kind::AuthorizeError)
         }
@@ -111,10 +108,7 @@ impl Visit {
             Lang::accepted(header.to_str().ok()?)
         };
         Self {
-            lang: asked
-                .or_else(remembered)
-                .or_else(accepted)
-                .unwrap_or_default(),
+            lang: asked.or_else(remembered).or_else(accepted).unwrap_or_default(),
             chosen: asked.is_some(),
             // A form's address is for posting, and what a provider sent back is good for once.
             repeatable: request.method() == Method::GET && !request.path().ends_with("/callback"),
@@ -130,10 +124,7 @@ impl Visit {
 
     /// Who is logged in, if anyone is.
     pub(crate) fn session(&self) -> Result<Option<&Session>, Stop> {
-        self.session
-            .as_ref()
-            .map(Option::as_ref)
-            .map_err(|problem| problem.clone().into())
+        self.session.as_ref().map(Option::as_ref).map_err(|problem| problem.clone().into())
     }
 
     /// The resident who is logged in, surely enough for personal data.
@@ -164,13 +155,7 @@ impl Visit {
     /// Ends the session of this browser.
     pub(crate) async fn end_session(&self) -> Result<(), Problem> {
         match &self.session_cookie {
-            Some(cookie) => {
-                self.site
-                    .parts
-                    .sessions
-                    .end(&self.site.parts.tenant, cookie)
-                    .await
-            }
+            Some(cookie) => self.site.parts.sessions.end(&self.site.parts.tenant, cookie).await,
             None => Ok(()),
         }
     }
@@ -185,29 +170,15 @@ impl Visit {
         } else {
             format!("{}?{}", self.path, self.query)
         };
-        if is_local(&here) {
-            here
-        } else {
-            "/".to_owned()
-        }
+        if is_local(&here) { here } else { "/".to_owned() }
     }
 
     /// Where logging in begins, when it shall end at `return_to`.
     pub(crate) fn login(&self, return_to: &str) -> String {
-        let provider = self
-            .site
-            .parts
-            .logins
-            .providers()
-            .next()
-            .unwrap_or("none")
-            .to_owned();
+        let provider = self.site.parts.logins.providers().next().unwrap_or("none").to_owned();
         match return_to {
             "/" => format!("/login/{provider}"),
-            _ => format!(
-                "/login/{provider}?{}",
-                security::query(&[("return_to", return_to)])
-            ),
+            _ => format!("/login/{provider}?{}", security::query(&[("return_to", return_to)])),
         }
     }
 
@@ -215,15 +186,9 @@ impl Visit {
         let config = &self.site.parts.config;
         let session = self.session.as_ref().ok().and_then(Option::as_ref);
         let in_language = |lang: Lang| {
-            let (path, query) = if self.repeatable {
-                (self.path.as_str(), self.query.as_str())
-            } else {
-                ("/", "")
-            };
-            format!(
-                "{path}?{}",
-                security::with_parameter(query, "lang", lang.code())
-            )
+            let (path, query) =
+                if self.repeatable { (self.path.as_str(), self.query.as_str()) } else { ("/", "") };
+            format!("{path}?{}", security::with_parameter(query, "lang", lang.code()))
         };
         Frame {
             lang: self.lang,
@@ -300,44 +265,20 @@ impl Visit {
 
     fn message(&self, stop: Stop) -> (StatusCode, MessagePage) {
         let request = || Some(self.id.clone()).filter(|id| !id.is_empty());
-        let again = |to: &str| {
-            Some(Action {
-                href: self.login(to),
-                text: "action-login",
-            })
-        };
+        let again = |to: &str| Some(Action { href: self.login(to), text: "action-login" });
         let login_needed = (
             StatusCode::FORBIDDEN,
-            MessagePage {
-                kind: Kind::LoginNeeded,
-                action: again(&self.here()),
-                request: None,
-            },
+            MessagePage { kind: Kind::LoginNeeded, action: again(&self.here()), request: None },
         );
         match stop {
             Stop::Login => login_needed,
             Stop::LoginAgain(to) => (
                 StatusCode::FORBIDDEN,
-                MessagePage {
-                    kind: Kind::LoginAgain,
-                    action: again(&to),
-                    request: None,
-                },
+                MessagePage { kind: Kind::LoginAgain, action: again(&to), request: None },
             ),
             Stop::Message(status, kind) => {
-                let action = if kind.asks_for_login() {
-                    again("/")
-                } else {
-                    None
-                };
-                (
-                    status,
-                    MessagePage {
-                        kind,
-                        action,
-                        request: request(),
-                    },
-                )
+                let action = if kind.asks_for_login() { again("/") } else { None };
+                (status, MessagePage { kind, action, request: request() })
             }
             Stop::Problem(problem) => {
                 let status = StatusCode::from_u16(problem.code.status())
@@ -349,11 +290,7 @@ impl Visit {
                     ProblemCode::Unauthorized => return login_needed,
                     ProblemCode::StepUpRequired => {
                         let action = again(&self.here());
-                        let page = MessagePage {
-                            kind: Kind::LoginAgain,
-                            action,
-                            request: None,
-                        };
+                        let page = MessagePage { kind: Kind::LoginAgain, action, request: None };
                         return (StatusCode::FORBIDDEN, page);
                     }
                     ProblemCode::ResourceNotFound => Kind::NotFound,
@@ -365,14 +302,7 @@ impl Visit {
                     _ if status.is_client_error() => Kind::BadRequest,
                     _ => Kind::Failed,
                 };
-                (
-                    status,
-                    MessagePage {
-                        kind,
-                        action: None,
-                        request: request(),
-                    },
-                )
+                (status, MessagePage { kind, action: None, request: request() })
             }
         }
     }

@@ -65,22 +65,8 @@ impl Workspace {
 
     /// Builds a program of the tests crate with optimisation and runs it.
     pub(crate) fn run_outsider(&self, program: &str, args: &[OsString]) -> anyhow::Result<()> {
-        let fixed = [
-            "run",
-            "--release",
-            "--package",
-            "tsunagu-tests",
-            "--bin",
-            program,
-            "--",
-        ];
-        self.cargo(
-            fixed
-                .into_iter()
-                .map(OsString::from)
-                .chain(args.iter().cloned()),
-        )
-        .run()
+        let fixed = ["run", "--release", "--package", "tsunagu-tests", "--bin", program, "--"];
+        self.cargo(fixed.into_iter().map(OsString::from).chain(args.iter().cloned())).run()
     }
 }
 
@@ -96,12 +82,7 @@ pub(crate) struct Call {
 impl Call {
     fn new<A: Into<OsString>>(program: &'static str, args: impl IntoIterator<Item = A>) -> Self {
         let args = args.into_iter().map(Into::into).collect();
-        Self {
-            program,
-            args,
-            variables: Vec::new(),
-            folder: None,
-        }
+        Self { program, args, variables: Vec::new(), folder: None }
     }
 
     fn at(mut self, folder: &Path) -> Self {
@@ -122,10 +103,7 @@ impl Call {
         // scripts that watch these variables run again.
         for (name, _) in std::env::vars_os() {
             let name_text = name.to_string_lossy();
-            if ["CARGO_PKG_", "CARGO_MANIFEST_"]
-                .iter()
-                .any(|p| name_text.starts_with(p))
-            {
+            if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|p| name_text.starts_with(p)) {
                 command.env_remove(name);
             }
         }
@@ -140,10 +118,7 @@ impl Call {
 
     /// Runs it on our own terminal; any ending but success is an error.
     pub(crate) fn run(&self) -> anyhow::Result<()> {
-        let status = self
-            .command()
-            .status()
-            .with_context(|| format!("starting `{self}`"))?;
+        let status = self.command().status().with_context(|| format!("starting `{self}`"))?;
         if !status.success() {
             bail!("`{self}` ended with {status}");
         }
@@ -152,10 +127,7 @@ impl Call {
 
     /// Runs it and returns its standard output; its standard error is shown only on failure.
     pub(crate) fn output(&self) -> anyhow::Result<String> {
-        let output = self
-            .command()
-            .output()
-            .with_context(|| format!("starting `{self}`"))?;
+        let output = self.command().output().with_context(|| format!("starting `{self}`"))?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             bail!("`{self}` ended with {}: {}", output.status, said.trim());
@@ -165,9 +137,7 @@ impl Call {
 
     /// Whether it can be started and succeeds; nothing is shown.
     pub(crate) fn succeeds(&self) -> bool {
-        self.command()
-            .output()
-            .is_ok_and(|output| output.status.success())
+        self.command().output().is_ok_and(|output| output.status.success())
     }
 
     /// Runs it, showing both outputs as they come, and returns them together with whether it
@@ -194,9 +164,7 @@ impl Call {
             }
             Ok(text)
         })?;
-        let status = child
-            .wait()
-            .with_context(|| format!("waiting for `{self}`"))?;
+        let status = child.wait().with_context(|| format!("waiting for `{self}`"))?;
         Ok((text, status.success()))
     }
 }
@@ -207,9 +175,7 @@ impl std::fmt::Display for Call {
             write!(f, "{name}={} ", shell_word(value))?;
         }
         write!(f, "{}", self.program)?;
-        self.args
-            .iter()
-            .try_for_each(|arg| write!(f, " {}", shell_word(arg)))
+        self.args.iter().try_for_each(|arg| write!(f, " {}", shell_word(arg)))
     }
 }
 
@@ -228,11 +194,7 @@ fn echo(from: impl Read, mut to: impl Write) -> anyhow::Result<String> {
     let mut text = String::new();
     let mut reader = BufReader::new(from);
     let mut line = Vec::new();
-    while reader
-        .read_until(b'\n', &mut line)
-        .context("reading output")?
-        > 0
-    {
+    while reader.read_until(b'\n', &mut line).context("reading output")? > 0 {
         to.write_all(&line).context("showing output")?;
         text.push_str(&String::from_utf8_lossy(&line));
         line.clear();
@@ -254,17 +216,13 @@ mod tests {
     #[test]
     fn a_call_is_printed_as_it_is_typed() {
         let call = Call::new("cargo", ["doc", "--no-deps", "it's"]).env("RUSTDOCFLAGS", "-D x");
-        assert_eq!(
-            call.to_string(),
-            r"RUSTDOCFLAGS='-D x' cargo doc --no-deps 'it'\''s'"
-        );
+        assert_eq!(call.to_string(), r"RUSTDOCFLAGS='-D x' cargo doc --no-deps 'it'\''s'");
     }
 
     #[test]
     fn watching_returns_both_outputs_and_the_ending() {
-        let (text, success) = Call::new("sh", ["-c", "echo out; echo err >&2; exit 3"])
-            .watch()
-            .unwrap();
+        let (text, success) =
+            Call::new("sh", ["-c", "echo out; echo err >&2; exit 3"]).watch().unwrap();
         assert_eq!((text.as_str(), success), ("out\nerr\n", false));
         assert!(Call::new("sh", ["-c", "exit 3"]).output().is_err());
     }

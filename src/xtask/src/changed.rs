@@ -19,10 +19,9 @@ impl Scope {
     pub(crate) fn arguments(&self) -> Vec<String> {
         match self {
             Self::Workspace => vec!["--workspace".to_owned()],
-            Self::Packages(names) => names
-                .iter()
-                .flat_map(|name| ["--package".to_owned(), name.clone()])
-                .collect(),
+            Self::Packages(names) => {
+                names.iter().flat_map(|name| ["--package".to_owned(), name.clone()]).collect()
+            }
         }
     }
 }
@@ -31,16 +30,10 @@ impl Scope {
 /// commit when there is no such branch), committed or not. A change of what all crates share
 /// means all of them. Crates that only depend on a changed one are not looked at.
 pub(crate) fn scope(workspace: &Workspace) -> anyhow::Result<Scope> {
-    let branched = workspace
-        .git(["merge-base", "HEAD", "origin/main"])
-        .output();
+    let branched = workspace.git(["merge-base", "HEAD", "origin/main"]).output();
     let base = branched.as_deref().map_or("HEAD", str::trim);
     let mut files = workspace.git(["diff", "--name-only", base]).output()?;
-    files.push_str(
-        &workspace
-            .git(["ls-files", "--others", "--exclude-standard"])
-            .output()?,
-    );
+    files.push_str(&workspace.git(["ls-files", "--others", "--exclude-standard"]).output()?);
     Ok(touched(&workspace.packages, &workspace.root, files.lines()))
 }
 
@@ -52,11 +45,9 @@ fn touched<'a>(packages: &[Package], root: &Path, files: impl Iterator<Item = &'
             return Scope::Workspace;
         }
         let path = root.join(file);
-        let owner = packages.iter().find(|p| {
-            p.manifest_path
-                .parent()
-                .is_some_and(|folder| path.starts_with(folder))
-        });
+        let owner = packages
+            .iter()
+            .find(|p| p.manifest_path.parent().is_some_and(|folder| path.starts_with(folder)));
         names.extend(owner.map(|package| package.name.clone()));
     }
     Scope::Packages(names)
@@ -78,19 +69,13 @@ mod tests {
 
     #[test]
     fn a_file_belongs_to_the_crate_whose_folder_holds_it() {
-        assert_eq!(
-            touched_by(&["src/store-x/src/lib.rs", "docs/a.md"]),
-            ["--package", "b"]
-        );
+        assert_eq!(touched_by(&["src/store-x/src/lib.rs", "docs/a.md"]), ["--package", "b"]);
         assert!(touched_by(&["src/README.md"]).is_empty());
     }
 
     #[test]
     fn what_all_crates_share_touches_all_of_them() {
-        assert_eq!(
-            touched_by(&["src/store/src/lib.rs", "Cargo.lock"]),
-            ["--workspace"]
-        );
+        assert_eq!(touched_by(&["src/store/src/lib.rs", "Cargo.lock"]), ["--workspace"]);
         assert_eq!(touched_by(&[".cargo/config.toml"]), ["--workspace"]);
     }
 }

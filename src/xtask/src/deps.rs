@@ -111,16 +111,10 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let graph = graph(workspace);
     let problems = problems(&graph, &map);
     if !problems.is_empty() {
-        bail!(
-            "the rooms and {MAP} disagree:\n  - {}",
-            problems.join("\n  - ")
-        );
+        bail!("the rooms and {MAP} disagree:\n  - {}", problems.join("\n  - "));
     }
     let edges: usize = graph.values().map(|links| links.rooms.len()).sum();
-    println!(
-        "{} crates, {edges} edges between them, all on the map",
-        graph.len()
-    );
+    println!("{} crates, {edges} edges between them, all on the map", graph.len());
     Ok(())
 }
 
@@ -138,9 +132,7 @@ fn graph(workspace: &Workspace) -> Graph {
             }
             let linked = dependency.name.as_str();
             if members.contains(linked) {
-                links
-                    .rooms
-                    .insert(short(linked).unwrap_or_else(|| linked.to_owned()));
+                links.rooms.insert(short(linked).unwrap_or_else(|| linked.to_owned()));
             } else if HEAVY.contains(&linked) {
                 links.heavy.insert(linked.to_owned());
             }
@@ -155,9 +147,7 @@ fn problems(graph: &Graph, map: &Map) -> Vec<String> {
     let place = |name: &str| map.rooms.iter().position(|(room, _)| room == name);
     for (name, links) in graph {
         let Some((_, allowed)) = map.rooms.iter().find(|(room, _)| room == name) else {
-            problems.push(format!(
-                "`{name}` is not on the map: add a row saying what it owns"
-            ));
+            problems.push(format!("`{name}` is not on the map: add a row saying what it owns"));
             continue;
         };
         for linked in links.rooms.iter().filter(|linked| !allowed.allows(linked)) {
@@ -169,9 +159,7 @@ fn problems(graph: &Graph, map: &Map) -> Vec<String> {
     }
     for (name, allowed) in &map.rooms {
         if !graph.contains_key(name) {
-            problems.push(format!(
-                "`{name}` is on the map but not a crate: remove its row"
-            ));
+            problems.push(format!("`{name}` is on the map but not a crate: remove its row"));
         }
         let Allowed::Only(names) = allowed else {
             continue;
@@ -191,15 +179,10 @@ fn problems(graph: &Graph, map: &Map) -> Vec<String> {
     }
     for heavy in HEAVY {
         let Some(owners) = map.heavy.get(heavy) else {
-            problems.push(format!(
-                "`{heavy}` has no row of owners: add one, with `nobody` if so"
-            ));
+            problems.push(format!("`{heavy}` has no row of owners: add one, with `nobody` if so"));
             continue;
         };
-        for (name, _) in graph
-            .iter()
-            .filter(|(_, links)| links.heavy.contains(heavy))
-        {
+        for (name, _) in graph.iter().filter(|(_, links)| links.heavy.contains(heavy)) {
             if !owners.contains(name) {
                 problems.push(format!(
                     "`{name}` depends on `{heavy}` and is not one of its owners: go through an \
@@ -208,19 +191,13 @@ fn problems(graph: &Graph, map: &Map) -> Vec<String> {
             }
         }
         for owner in owners.iter().filter(|owner| !graph.contains_key(*owner)) {
-            problems.push(format!(
-                "`{heavy}` is owned by `{owner}`, which is not a crate: remove it"
-            ));
+            problems
+                .push(format!("`{heavy}` is owned by `{owner}`, which is not a crate: remove it"));
         }
     }
-    for name in map
-        .heavy
-        .keys()
-        .filter(|name| !HEAVY.contains(&name.as_str()))
-    {
-        problems.push(format!(
-            "`{name}` has owners but is not watched: add it to HEAVY in deps.rs"
-        ));
+    for name in map.heavy.keys().filter(|name| !HEAVY.contains(&name.as_str())) {
+        problems
+            .push(format!("`{name}` has owners but is not watched: add it to HEAVY in deps.rs"));
     }
     problems
 }

@@ -14,10 +14,7 @@ struct Generated {
     args: &'static [&'static str],
 }
 
-const GENERATED: &[Generated] = &[Generated {
-    path: "docs/openapi.json",
-    args: &["openapi"],
-}];
+const GENERATED: &[Generated] = &[Generated { path: "docs/openapi.json", args: &["openapi"] }];
 
 /// Writes every generated file, or with `check` says which are stale. The debug build of
 /// `tsunagu` must be up to date.
@@ -33,11 +30,7 @@ pub(crate) fn run(workspace: &Workspace, check: bool) -> anyhow::Result<()> {
             .with_context(|| format!("starting {} {said}", binary.display()))?;
         if !output.status.success() {
             let reason = String::from_utf8_lossy(&output.stderr);
-            bail!(
-                "`tsunagu {said}` ended with {}: {}",
-                output.status,
-                reason.trim()
-            );
+            bail!("`tsunagu {said}` ended with {}: {}", output.status, reason.trim());
         }
         if output.stdout.is_empty() {
             bail!("`tsunagu {said}` printed nothing, so there is no {path}");
@@ -78,11 +71,7 @@ fn difference(present: Option<&[u8]>, wanted: &[u8]) -> Option<String> {
         bytes.split(|b| *b == b'\n').map(<[u8]>::to_vec).collect()
     };
     let (old, new) = (lines(present), lines(wanted));
-    let same = old
-        .iter()
-        .zip(&new)
-        .take_while(|(old, new)| old == new)
-        .count();
+    let same = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
     Some(format!("is stale from line {}", same + 1))
 }
 
@@ -93,14 +82,8 @@ mod tests {
     #[test]
     fn a_file_is_current_stale_or_missing() {
         assert_eq!(difference(Some(b"a\nb\n"), b"a\nb\n"), None);
-        assert_eq!(
-            difference(Some(b"a\nb\n"), b"a\nc\n").unwrap(),
-            "is stale from line 2"
-        );
-        assert_eq!(
-            difference(Some(b"a\n"), b"a\nb\n").unwrap(),
-            "is stale from line 2"
-        );
+        assert_eq!(difference(Some(b"a\nb\n"), b"a\nc\n").unwrap(), "is stale from line 2");
+        assert_eq!(difference(Some(b"a\n"), b"a\nb\n").unwrap(), "is stale from line 2");
         assert_eq!(difference(None, b"a").unwrap(), "is missing");
     }
 }

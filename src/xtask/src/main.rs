@@ -75,18 +75,14 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
     match task {
         Task::Test(options) => return suite::run(&workspace, &options),
         Task::Demo(passed) => {
-            workspace
-                .cargo(["build", "--release", "--package", "tsunagu-server"])
-                .run()?;
+            workspace.cargo(["build", "--release", "--package", "tsunagu-server"]).run()?;
             let binary = workspace.target_directory.join("release/tsunagu");
             return Err(cargo::replace_by(&binary, "demo", &passed.args));
         }
         Task::Bench(passed) => workspace.run_outsider("bench", &passed.args)?,
         Task::Soak(passed) => workspace.run_outsider("soak", &passed.args)?,
         Task::Gen { check } => {
-            workspace
-                .cargo(["build", "--package", "tsunagu-server"])
-                .run()?;
+            workspace.cargo(["build", "--package", "tsunagu-server"]).run()?;
             generate::run(&workspace, check)?;
         }
         Task::Deps => deps::run(&workspace)?,
@@ -102,9 +98,7 @@ mod tests {
     #[test]
     fn arguments_of_the_gateway_are_handed_on() {
         let words = ["cargo xtask", "demo", "--once", "--report", "out.json"];
-        let Task::Demo(passed) = Cli::parse_from(words).task else {
-            panic!("another task")
-        };
+        let Task::Demo(passed) = Cli::parse_from(words).task else { panic!("another task") };
         assert_eq!(passed.args, ["--once", "--report", "out.json"]);
     }
 

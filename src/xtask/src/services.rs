@@ -33,26 +33,18 @@ struct Service {
 impl Services {
     /// Finds or starts each service, installing first what is missing.
     pub(crate) fn start(running: &Running) -> anyhow::Result<Self> {
-        let postgres_url = running
-            .postgres_url
-            .as_deref()
-            .filter(|url| !url.is_empty());
+        let postgres_url = running.postgres_url.as_deref().filter(|url| !url.is_empty());
         let mut needs = vec![browser::NEED];
         if postgres_url.is_none() {
             needs.push(postgres::NEED);
         }
         packages::ensure(&needs)?;
-        Ok(Self(vec![
-            browser::find()?,
-            postgres::find_or_start(postgres_url)?,
-        ]))
+        Ok(Self(vec![browser::find()?, postgres::find_or_start(postgres_url)?]))
     }
 
     /// The call, told where the services are.
     pub(crate) fn known_to(&self, call: &Call) -> Call {
         let variables = self.0.iter().flat_map(|service| &service.variables);
-        variables.fold(call.clone(), |call, (name, value)| {
-            call.env(name, value.clone())
-        })
+        variables.fold(call.clone(), |call, (name, value)| call.env(name, value.clone()))
     }
 }

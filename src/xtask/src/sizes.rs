@@ -15,11 +15,8 @@ const LIMIT: usize = 800;
 const NOTE: usize = 500;
 
 /// Written in two parts so that this file does not accuse itself.
-const UNFINISHED: [&str; 3] = [
-    concat!("to", "do!("),
-    concat!("unim", "plemented!("),
-    concat!("#[ig", "nore"),
-];
+const UNFINISHED: [&str; 3] =
+    [concat!("to", "do!("), concat!("unim", "plemented!("), concat!("#[ig", "nore")];
 const HOMES: [&str; 2] = [concat!("/ho", "me/"), concat!("/Us", "ers/")];
 const ROOT_HOME: &str = concat!("/ro", "ot/");
 
@@ -32,34 +29,20 @@ struct Findings {
 /// Reads every file git tracks or would track; fails with one line for each breach.
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     let listed = workspace
-        .git([
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ])
+        .git(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
         .output()
         .context("listing the files of the project")?;
     let mut files = BTreeMap::new();
-    for name in listed
-        .split_terminator('\0')
-        .filter(|name| !name.starts_with(VENDORED))
-    {
+    for name in listed.split_terminator('\0').filter(|name| !name.starts_with(VENDORED)) {
         let path = workspace.root.join(name);
         // A deleted file stays listed until the deletion is staged; links lead elsewhere.
-        if !path
-            .symlink_metadata()
-            .is_ok_and(|metadata| metadata.is_file())
-        {
+        if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
             continue;
         }
         let bytes = std::fs::read(&path).with_context(|| format!("reading {name}"))?;
         files.insert(name, String::from_utf8_lossy(&bytes).into_owned());
     }
-    let exceptions = files
-        .get(EXCEPTIONS)
-        .with_context(|| format!("{EXCEPTIONS} is missing"))?;
+    let exceptions = files.get(EXCEPTIONS).with_context(|| format!("{EXCEPTIONS} is missing"))?;
     let exceptions =
         parse_exceptions(exceptions).with_context(|| format!("reading {EXCEPTIONS}"))?;
     let findings = look(&files, &exceptions, &workspace.root);
@@ -67,10 +50,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
         println!("note: {note}");
     }
     if !findings.problems.is_empty() {
-        bail!(
-            "house rules broken:\n  - {}",
-            findings.problems.join("\n  - ")
-        );
+        bail!("house rules broken:\n  - {}", findings.problems.join("\n  - "));
     }
     println!("{} files read", files.len());
     Ok(())
@@ -84,16 +64,11 @@ fn parse_exceptions(markdown: &str) -> anyhow::Result<BTreeMap<String, usize>> {
             continue;
         };
         let names = table::code_words(file);
-        let [name] = names.as_slice() else {
-            bail!("`{file}` should be one path in backticks")
-        };
+        let [name] = names.as_slice() else { bail!("`{file}` should be one path in backticks") };
         if reason.is_empty() {
             bail!("`{name}` has no reason");
         }
-        exceptions.insert(
-            name.clone(),
-            limit.parse().with_context(|| format!("limit of {name}"))?,
-        );
+        exceptions.insert(name.clone(), limit.parse().with_context(|| format!("limit of {name}"))?);
     }
     Ok(exceptions)
 }
@@ -105,10 +80,7 @@ fn look(
 ) -> Findings {
     let mut findings = Findings::default();
     for (name, text) in files {
-        let kind = Path::new(name)
-            .extension()
-            .and_then(|end| end.to_str())
-            .unwrap_or_default();
+        let kind = Path::new(name).extension().and_then(|end| end.to_str()).unwrap_or_default();
         if ["rs", "js", "css", "html", "py"].contains(&kind) {
             let (lines, limit) = (text.lines().count(), exceptions.get(*name).copied());
             if lines > limit.unwrap_or(LIMIT) {
@@ -118,37 +90,24 @@ fn look(
                     limit.unwrap_or(LIMIT)
                 ));
             } else if lines > NOTE {
-                findings
-                    .notes
-                    .push(format!("{name} has {lines} lines; what could leave?"));
+                findings.notes.push(format!("{name} has {lines} lines; what could leave?"));
             }
             if limit.is_some() && lines <= LIMIT {
-                findings
-                    .problems
-                    .push(format!("{name} needs no entry in {EXCEPTIONS} any more"));
+                findings.problems.push(format!("{name} needs no entry in {EXCEPTIONS} any more"));
             }
         }
         for (number, line) in text.lines().enumerate() {
             let place = || format!("{name}:{}", number + 1);
             if kind == "rs" && UNFINISHED.iter().any(|word| line.contains(word)) {
-                findings
-                    .problems
-                    .push(format!("{}: unfinished or switched off", place()));
+                findings.problems.push(format!("{}: unfinished or switched off", place()));
             }
             if names_a_machine(line, root) {
-                findings
-                    .problems
-                    .push(format!("{}: a path of one machine", place()));
+                findings.problems.push(format!("{}: a path of one machine", place()));
             }
         }
     }
-    for gone in exceptions
-        .keys()
-        .filter(|name| !files.contains_key(name.as_str()))
-    {
-        findings
-            .problems
-            .push(format!("{EXCEPTIONS} names {gone}, which is not there"));
+    for gone in exceptions.keys().filter(|name| !files.contains_key(name.as_str())) {
+        findings.problems.push(format!("{EXCEPTIONS} names {gone}, which is not there"));
     }
     findings
 }
@@ -156,16 +115,10 @@ fn look(
 /// Whether the line names somebody's home or the folder of this very clone.
 fn names_a_machine(line: &str, root: &Path) -> bool {
     // Below the root of the file system (`/app`) a clone's name is too common to accuse.
-    let clone = if root.components().count() > 2 {
-        root.to_str()
-    } else {
-        None
-    };
+    let clone = if root.components().count() > 2 { root.to_str() } else { None };
     let homes = HOMES.into_iter().any(|home| {
         absolute(line, home).any(|rest| {
-            let name = rest
-                .chars()
-                .take_while(|c| c.is_alphanumeric() || "._-".contains(*c));
+            let name = rest.chars().take_while(|c| c.is_alphanumeric() || "._-".contains(*c));
             let length: usize = name.map(char::len_utf8).sum();
             length > 0 && rest.get(length..).is_some_and(|rest| rest.starts_with('/'))
         })
@@ -182,11 +135,7 @@ fn absolute<'a>(line: &'a str, path: &'a str) -> impl Iterator<Item = &'a str> {
     line.match_indices(path).filter_map(move |(at, _)| {
         let before = line.get(..at)?.chars().next_back();
         let continues = before.is_some_and(|c| c.is_alphanumeric() || "._-}/".contains(c));
-        if continues {
-            None
-        } else {
-            line.get(at + path.len()..)
-        }
+        if continues { None } else { line.get(at + path.len()..) }
     })
 }
 

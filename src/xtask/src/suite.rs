@@ -53,15 +53,11 @@ enum Step {
 
 impl Step {
     fn name(self) -> String {
-        self.to_possible_value()
-            .map_or_else(String::new, |value| value.get_name().to_owned())
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
     fn chosen(self, Options { only, fast, .. }: &Options) -> bool {
-        let slow = matches!(
-            self,
-            Self::Build | Self::Doctests | Self::Docs | Self::Generated
-        );
+        let slow = matches!(self, Self::Build | Self::Doctests | Self::Docs | Self::Generated);
         let asked = only.is_empty() || only.contains(&self);
         // What is built is what is run.
         let used =
@@ -85,17 +81,8 @@ enum Work {
 /// Runs the chosen checks up to the first that fails. The last line printed holds the test
 /// runner's own totals, or says that no test ran.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<ExitCode> {
-    let scope = if options.fast {
-        changed::scope(workspace)?
-    } else {
-        Scope::Workspace
-    };
-    let mut suite = Suite {
-        workspace,
-        scope,
-        running: &options.running,
-        totals: None,
-    };
+    let scope = if options.fast { changed::scope(workspace)? } else { Scope::Workspace };
+    let mut suite = Suite { workspace, scope, running: &options.running, totals: None };
     let started = Instant::now();
     let result = Step::value_variants()
         .iter()
@@ -109,11 +96,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<Ex
         Some(totals) => println!("{totals}"),
         None => println!("no test was run"),
     }
-    Ok(if result.is_ok() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 struct Suite<'a> {
@@ -162,17 +145,15 @@ impl Suite<'_> {
     fn plan(&self, step: Step) -> Work {
         let scoped = |command: &[&str], rest: &[&str]| {
             let words = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
-            self.workspace
-                .cargo([words(command), self.scope.arguments(), words(rest)].concat())
+            self.workspace.cargo([words(command), self.scope.arguments(), words(rest)].concat())
         };
         match step {
             Step::Format => Work::Cargo(self.workspace.cargo(["fmt", "--all", "--check"])),
             Step::Sizes => Work::Ours("sizes", sizes::run),
             Step::Deps => Work::Ours("deps", deps::run),
-            Step::Lints => Work::Cargo(scoped(
-                &["clippy"],
-                &["--all-targets", "--", "-D", "warnings"],
-            )),
+            Step::Lints => {
+                Work::Cargo(scoped(&["clippy"], &["--all-targets", "--", "-D", "warnings"]))
+            }
             Step::Build => Work::Cargo(scoped(&["build"], &["--all-targets"])),
             Step::Tests => {
                 let call = if self.has_nextest() {
@@ -183,11 +164,7 @@ impl Suite<'_> {
                     scoped(&["test"], &kinds)
                 };
                 let whole = self.scope == Scope::Workspace;
-                let again = if whole {
-                    "test --only tests"
-                } else {
-                    "test --fast --only tests"
-                };
+                let again = if whole { "test --only tests" } else { "test --fast --only tests" };
                 Work::CountedWithServices(call, again)
             }
             Step::Doctests => Work::Counted(scoped(&["test", "--doc"], &["--no-fail-fast"])),

@@ -33,21 +33,12 @@ pub(crate) fn rows(markdown: &str, header: &[&str]) -> anyhow::Result<Vec<Vec<St
 
 fn cells(line: &str) -> Option<Vec<String>> {
     let inner = line.trim().strip_prefix('|')?.strip_suffix('|')?;
-    Some(
-        inner
-            .split('|')
-            .map(|cell| cell.trim().to_owned())
-            .collect(),
-    )
+    Some(inner.split('|').map(|cell| cell.trim().to_owned()).collect())
 }
 
 /// The words of a cell that stand between backticks.
 pub(crate) fn code_words(cell: &str) -> Vec<String> {
-    cell.split('`')
-        .skip(1)
-        .step_by(2)
-        .map(ToOwned::to_owned)
-        .collect()
+    cell.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -55,11 +55,7 @@ pub(crate) async fn entries(
     let params = Params::read(&request, &["from", "limit"])?;
     let from = number(&params, "from")?.unwrap_or(0);
     let limit = params.number("limit", 100, 1000)?;
-    let read = gateway
-        .audit
-        .read_entries(&tenant, &reader, from, limit)
-        .await
-        .map_err(failed)?;
+    let read = gateway.audit.read_entries(&tenant, &reader, from, limit).await.map_err(failed)?;
     let entries = read.into_iter().map(|entry| EntryBody {
         index: entry.index,
         leaf: hash_text(&entry.leaf()),
@@ -68,7 +64,5 @@ pub(crate) async fn entries(
     });
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(EntriesBody {
-            entries: entries.collect(),
-        }))
+        .json(EntriesBody { entries: entries.collect() }))
 }

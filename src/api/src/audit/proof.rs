@@ -63,11 +63,7 @@ pub(crate) async fn proof(
     match (number(&params, "index")?, number(&params, "first")?) {
         (Some(index), None) => {
             let size = number(&params, "size")?;
-            let proof = gateway
-                .audit
-                .inclusion(&tenant, index, size)
-                .await
-                .map_err(failed)?;
+            let proof = gateway.audit.inclusion(&tenant, index, size).await.map_err(failed)?;
             Ok(HttpResponse::Ok().json(InclusionBody {
                 index: proof.index,
                 size: proof.size,
@@ -78,11 +74,7 @@ pub(crate) async fn proof(
         }
         (None, Some(first)) => {
             let second = number(&params, "second")?;
-            let proof = gateway
-                .audit
-                .consistency(&tenant, first, second)
-                .await
-                .map_err(failed)?;
+            let proof = gateway.audit.consistency(&tenant, first, second).await.map_err(failed)?;
             Ok(HttpResponse::Ok().json(ConsistencyBody {
                 first: proof.first,
                 second: proof.second,

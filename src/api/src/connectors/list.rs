@@ -24,10 +24,6 @@ pub(crate) async fn list(
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
     let staff = staff(&gateway, &request).await?;
-    let list = gateway
-        .connectors
-        .list(&staff.tenant)
-        .await
-        .map_err(|error| failure(&error))?;
+    let list = gateway.connectors.list(&staff.tenant).await.map_err(|error| failure(&error))?;
     Ok(HttpResponse::Ok().json(list))
 }

@@ -28,10 +28,7 @@ pub(crate) async fn runs(
     name: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
     let staff = staff(&gateway, &request).await?;
-    let found = gateway
-        .connectors
-        .runs(&staff.tenant, &name)
-        .await
-        .map_err(|error| failure(&error))?;
+    let found =
+        gateway.connectors.runs(&staff.tenant, &name).await.map_err(|error| failure(&error))?;
     Ok(HttpResponse::Ok().json(found.ok_or_else(Problem::not_found)?))
 }

@@ -14,10 +14,7 @@ pub(crate) struct TextBody {
 
 impl From<&Text> for TextBody {
     fn from(text: &Text) -> Self {
-        Self {
-            ja: text.ja.clone(),
-            en: text.en.clone(),
-        }
+        Self { ja: text.ja.clone(), en: text.en.clone() }
     }
 }
 
@@ -115,10 +112,7 @@ impl ConsentBody {
             attributes: data
                 .attributes
                 .iter()
-                .map(|a| AttributeBody {
-                    iri: a.iri.clone(),
-                    label: (&a.label).into(),
-                })
+                .map(|a| AttributeBody { iri: a.iri.clone(), label: (&a.label).into() })
                 .collect(),
             actions: data.actions.clone(),
         });

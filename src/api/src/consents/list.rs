@@ -41,36 +41,18 @@ pub(crate) async fn listed(
     };
     let Listed { total, consents } = match party {
         Party::Resident(caller) => {
-            gateway
-                .ledger
-                .of_subject(&caller.tenant, caller.subject(), part)
-                .await?
+            gateway.ledger.of_subject(&caller.tenant, caller.subject(), part).await?
         }
         Party::Client(caller) => match caller.subject {
-            None => {
-                gateway
-                    .ledger
-                    .of_client(&caller.tenant, &caller.client.id, part)
-                    .await?
-            }
+            None => gateway.ledger.of_client(&caller.tenant, &caller.client.id, part).await?,
             // A token of one resident tells of that resident only.
             Some(subject) => {
-                let all = Part {
-                    offset: 0,
-                    limit: usize::MAX,
-                };
-                let mut listed = gateway
-                    .ledger
-                    .of_subject(&caller.tenant, subject, all)
-                    .await?;
+                let all = Part { offset: 0, limit: usize::MAX };
+                let mut listed = gateway.ledger.of_subject(&caller.tenant, subject, all).await?;
                 listed.consents.retain(|consent| party.owns(consent));
                 listed.total = listed.consents.len() as u64;
-                listed.consents = listed
-                    .consents
-                    .into_iter()
-                    .skip(part.offset)
-                    .take(part.limit)
-                    .collect();
+                listed.consents =
+                    listed.consents.into_iter().skip(part.offset).take(part.limit).collect();
                 listed
             }
         },
@@ -80,8 +62,5 @@ pub(crate) async fn listed(
     gateway.audit.record(party.tenant(), &access).await?;
     let now = gateway.clock.micros();
     let body = |consent| ConsentBody::new(consent, party.outward(consent.subject), now, &[]);
-    Ok(personal(&ConsentsBody {
-        total,
-        consents: consents.iter().map(body).collect(),
-    }))
+    Ok(personal(&ConsentsBody { total, consents: consents.iter().map(body).collect() }))
 }

@@ -23,16 +23,10 @@ pub(crate) async fn receipt(
     let party = Party::of(&gateway, &request).await?;
     let consent = own(&gateway, &party, id(&request)).await?;
     let principal = party.outward(consent.subject);
-    let jws = gateway
-        .ledger
-        .receipt(party.tenant(), &consent.id, principal)
-        .await?;
+    let jws = gateway.ledger.receipt(party.tenant(), &consent.id, principal).await?;
     let access = party.reads(&gateway, CONSENT_TYPE, vec![consent.subject]);
     gateway.audit.record(party.tenant(), &access).await?;
-    let name = format!(
-        "attachment; filename=\"consent-receipt-{}.jws\"",
-        consent.receipt_id
-    );
+    let name = format!("attachment; filename=\"consent-receipt-{}.jws\"", consent.receipt_id);
     Ok(HttpResponse::Ok()
         .content_type("application/jose")
         .insert_header((header::CONTENT_DISPOSITION, name))

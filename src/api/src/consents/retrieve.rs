@@ -25,10 +25,5 @@ pub(crate) async fn retrieve(
     let access = party.reads(&gateway, CONSENT_TYPE, vec![consent.subject]);
     gateway.audit.record(party.tenant(), &access).await?;
     let subject = party.outward(consent.subject);
-    Ok(personal(&ConsentBody::new(
-        &consent,
-        subject,
-        gateway.clock.micros(),
-        &events,
-    )))
+    Ok(personal(&ConsentBody::new(&consent, subject, gateway.clock.micros(), &events)))
 }

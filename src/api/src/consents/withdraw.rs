@@ -25,15 +25,7 @@ pub(crate) async fn withdraw(
 ) -> Result<HttpResponse, Failure> {
     let caller = SessionCaller::of(&gateway, &request).await?;
     caller.meant(&gateway, &request)?;
-    let changed = gateway
-        .ledger
-        .withdraw(&caller.tenant, &caller.resident(), id(&request))
-        .await?;
+    let changed = gateway.ledger.withdraw(&caller.tenant, &caller.resident(), id(&request)).await?;
     let now = gateway.clock.micros();
-    Ok(personal(&ConsentBody::new(
-        &changed.consent,
-        caller.subject(),
-        now,
-        &[],
-    )))
+    Ok(personal(&ConsentBody::new(&changed.consent, caller.subject(), now, &[])))
 }

@@ -95,10 +95,7 @@ pub(crate) async fn access_log(
             request_id: access.request,
         });
     }
-    Ok(personal(&AccessLogBody {
-        total,
-        accesses: bodies,
-    }))
+    Ok(personal(&AccessLogBody { total, accesses: bodies }))
 }
 
 /// The asked part of the record; reading it is on record as well, from the next time on.
@@ -108,10 +105,7 @@ pub(super) async fn read(
     params: &Params,
 ) -> Result<(u64, Vec<Access>), Failure> {
     let period = period(params)?;
-    let about = gateway
-        .audit
-        .accesses_about(&caller.tenant, caller.subject(), period)
-        .await;
+    let about = gateway.audit.accesses_about(&caller.tenant, caller.subject(), period).await;
     let about = about.map_err(tsunagu_domain::Problem::from)?;
     let access = caller.reads_own(gateway, ACCESS_LOG_TYPE, about.accesses.len());
     gateway.audit.record(&caller.tenant, &access).await?;

@@ -57,15 +57,11 @@ pub(crate) async fn find_usage(
     let caller = SessionCaller::of(&gateway, &request).await?;
     let known = ["userCode", "periodStart", "periodEnd", "offset", "limit"];
     let params = Params::read(&request, &known)?;
-    let code = params
-        .get("userCode")
-        .ok_or_else(|| wrong("userCode", "is missing"))?;
+    let code = params.get("userCode").ok_or_else(|| wrong("userCode", "is missing"))?;
     // Acting for another person is not built; a header that claims it is not believed.
     if code.parse::<TsunoId>() != Ok(caller.subject()) {
         let detail = "userCode is the Tsuno ID of the session's own resident";
-        return Err(Problem::new(ProblemCode::Forbidden, detail)
-            .at("userCode")
-            .into());
+        return Err(Problem::new(ProblemCode::Forbidden, detail).at("userCode").into());
     }
     let (total_usages, accesses) = access_log::read(&gateway, &caller, &params).await?;
     let mut usages = Vec::with_capacity(accesses.len());
@@ -78,8 +74,5 @@ pub(crate) async fn find_usage(
             receiver_system: "tsunagu".to_owned(),
         });
     }
-    Ok(personal(&FindUsageResponse {
-        total_usages,
-        usages,
-    }))
+    Ok(personal(&FindUsageResponse { total_usages, usages }))
 }

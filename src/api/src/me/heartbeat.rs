@@ -25,14 +25,10 @@ pub(crate) async fn heartbeat(
 ) -> Result<HttpResponse, Failure> {
     let tenant = named_tenant(&gateway, &request)?;
     let answer = match gateway.audit.since(&tenant).await {
-        Ok(_) => HeartbeatResponse {
-            status: "OK",
-            message: "the record of use answers",
-        },
-        Err(_) => HeartbeatResponse {
-            status: "FAIL",
-            message: "the record of use does not answer",
-        },
+        Ok(_) => HeartbeatResponse { status: "OK", message: "the record of use answers" },
+        Err(_) => {
+            HeartbeatResponse { status: "FAIL", message: "the record of use does not answer" }
+        }
     };
     Ok(HttpResponse::Ok().json(answer))
 }

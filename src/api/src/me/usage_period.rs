@@ -29,11 +29,7 @@ pub(crate) async fn usage_period(
 ) -> Result<HttpResponse, Failure> {
     let caller = SessionCaller::of(&gateway, &request).await?;
     Params::read(&request, &[])?;
-    let since = gateway
-        .audit
-        .since(&caller.tenant)
-        .await
-        .map_err(Problem::from)?;
+    let since = gateway.audit.since(&caller.tenant).await.map_err(Problem::from)?;
     let period_start = to_iso(since.unwrap_or_else(|| gateway.clock.micros()));
     Ok(personal(&UsagePeriodResponse { period_start }))
 }

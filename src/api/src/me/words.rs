@@ -7,10 +7,7 @@ use tsunagu_store::access::{Access, Action, Decision};
 use crate::Gateway;
 
 fn text(ja: impl Into<String>, en: impl Into<String>) -> Text {
-    Text {
-        ja: ja.into(),
-        en: en.into(),
-    }
+    Text { ja: ja.into(), en: en.into() }
 }
 
 /// Who it was.
@@ -23,10 +20,7 @@ pub(super) async fn who(
     Ok(match kind {
         "resident" => text("ご本人", "You"),
         "platform" => text("データ連携基盤", "The data-linkage platform"),
-        "connector" => text(
-            format!("連携システム {name}"),
-            format!("Connected system {name}"),
-        ),
+        "connector" => text(format!("連携システム {name}"), format!("Connected system {name}")),
         _ => {
             let client = match name.parse() {
                 Ok(id) => gateway.clients.get(tenant, &id).await?,
@@ -40,10 +34,7 @@ pub(super) async fn who(
 /// What was done, and why, as a sentence without its subject.
 pub(super) fn what(catalogue: &Catalogue, access: &Access) -> Text {
     let data = data(catalogue, access);
-    let purpose = access
-        .purpose
-        .as_deref()
-        .and_then(|code| catalogue.purpose(code));
+    let purpose = access.purpose.as_deref().and_then(|code| catalogue.purpose(code));
     let (ja, en) = verb(access);
     let mut sentence = match purpose {
         Some(purpose) => text(
@@ -77,20 +68,16 @@ fn verb(access: &Access) -> (&'static str, &'static str) {
         Action::Consent if consent(State::Resumed) => {
             ("提供する同意を再開", "Resumed the consent to share")
         }
-        Action::Consent if consent(State::Superseded) => (
-            "提供する古い同意を置き換え",
-            "Replaced the older consent to share",
-        ),
+        Action::Consent if consent(State::Superseded) => {
+            ("提供する古い同意を置き換え", "Replaced the older consent to share")
+        }
         Action::Consent => ("提供することに同意", "Consented to share"),
     }
 }
 
 /// The names of the data, as residents know them.
 fn data(catalogue: &Catalogue, access: &Access) -> Text {
-    let covers = catalogue
-        .data_classes
-        .iter()
-        .flat_map(|class| &class.covers);
+    let covers = catalogue.data_classes.iter().flat_map(|class| &class.covers);
     let mut labels: Vec<&Text> = covers
         .filter(|covered| access.types.contains(&covered.r#type))
         .flat_map(|covered| &covered.attributes)
@@ -98,10 +85,7 @@ fn data(catalogue: &Catalogue, access: &Access) -> Text {
         .map(|attribute| &attribute.label)
         .collect();
     if labels.is_empty() {
-        let types = access
-            .types
-            .iter()
-            .filter_map(|iri| catalogue.personal_type(iri));
+        let types = access.types.iter().filter_map(|iri| catalogue.personal_type(iri));
         labels = types.map(|personal| &personal.label).collect();
     }
     let mut seen: Vec<&Text> = Vec::new();

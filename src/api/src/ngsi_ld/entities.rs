@@ -84,18 +84,11 @@ pub(crate) fn updated(
         return response.finish();
     }
     let body = Body {
-        updated: updated
-            .updated
-            .iter()
-            .map(|name| context.compact(name))
-            .collect(),
+        updated: updated.updated.iter().map(|name| context.compact(name)).collect(),
         not_updated: updated
             .not_updated
             .iter()
-            .map(|(name, reason)| NotUpdated {
-                attribute_name: context.compact(name),
-                reason,
-            })
+            .map(|(name, reason)| NotUpdated { attribute_name: context.compact(name), reason })
             .collect(),
     };
     let mut response = HttpResponse::MultiStatus();

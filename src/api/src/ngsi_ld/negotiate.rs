@@ -32,24 +32,15 @@ pub(crate) fn accepted(request: &HttpRequest) -> Result<Media, Failure> {
         return Ok(Media::Json);
     }
     let mut best: Option<(u32, Media)> = None;
-    let ranges = ranges
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
+    let ranges = ranges.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     for range in ranges {
         let mut parts = range.split(';').map(str::trim);
-        let media = match parts
-            .next()
-            .unwrap_or_default()
-            .to_ascii_lowercase()
-            .as_str()
-        {
+        let media = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
             JSON | "*/*" | "application/*" => Media::Json,
             LD_JSON => Media::LdJson,
             _ => continue,
         };
-        let quality = parts
-            .find_map(|part| part.strip_prefix("q="))
-            .unwrap_or("1");
+        let quality = parts.find_map(|part| part.strip_prefix("q=")).unwrap_or("1");
         let quality: f64 = quality.parse().unwrap_or(0.0);
         #[expect(
             clippy::cast_possible_truncation,
@@ -103,9 +94,7 @@ pub(crate) async fn document<'b>(
     let text = body.json(gateway.limits.max_depth)?;
     let in_body = split_context(text)?;
     let wrong = |detail: &str, at: &str| {
-        Err(Problem::new(ProblemCode::BadRequestData, detail)
-            .at(at)
-            .into())
+        Err(Problem::new(ProblemCode::BadRequestData, detail).at(at).into())
     };
     let context = match (ld, in_body, link(request)?) {
         (true, Some(local), None) => gateway.broker.contexts().of(&local).await?,
@@ -135,44 +124,26 @@ pub(crate) async fn document<'b>(
 
 fn content_type(request: &HttpRequest) -> Option<String> {
     let value = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
-    Some(
-        value
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase(),
-    )
+    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
 /// The target of the one `Link` header with the relation of JSON-LD contexts (RFC 8288).
 fn link(request: &HttpRequest) -> Result<Option<String>, Failure> {
     let mut found = None;
-    let values = request
-        .headers()
-        .get_all(header::LINK)
-        .filter_map(|value| value.to_str().ok());
+    let values = request.headers().get_all(header::LINK).filter_map(|value| value.to_str().ok());
     for link in values.flat_map(|value| value.split(',').filter(|part| part.contains('<'))) {
-        let Some((target, attributes)) = link
-            .trim()
-            .strip_prefix('<')
-            .and_then(|l| l.split_once('>'))
+        let Some((target, attributes)) =
+            link.trim().strip_prefix('<').and_then(|l| l.split_once('>'))
         else {
             let detail = "the Link header is not of the form <url>; rel=\"…\"";
-            return Err(Problem::new(ProblemCode::InvalidRequest, detail)
-                .at("Link")
-                .into());
+            return Err(Problem::new(ProblemCode::InvalidRequest, detail).at("Link").into());
         };
         let is_context = attributes.split(';').map(str::trim).any(|attribute| {
-            attribute
-                .strip_prefix("rel=")
-                .is_some_and(|rel| rel.trim_matches('"') == CONTEXT_REL)
+            attribute.strip_prefix("rel=").is_some_and(|rel| rel.trim_matches('"') == CONTEXT_REL)
         });
         if is_context && found.replace(target.to_owned()).is_some() {
             let detail = "there is more than one @context in the Link headers; name one that includes the others";
-            return Err(Problem::new(ProblemCode::InvalidRequest, detail)
-                .at("Link")
-                .into());
+            return Err(Problem::new(ProblemCode::InvalidRequest, detail).at("Link").into());
         }
     }
     Ok(found)

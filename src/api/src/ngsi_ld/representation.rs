@@ -7,15 +7,8 @@ use crate::Failure;
 use crate::params::{Params, wrong};
 
 /// Parameters that shape the representation.
-pub(super) const KNOWN: [&str; 7] = [
-    "options",
-    "format",
-    "attrs",
-    "pick",
-    "omit",
-    "lang",
-    "datasetId",
-];
+pub(super) const KNOWN: [&str; 7] =
+    ["options", "format", "attrs", "pick", "omit", "lang", "datasetId"];
 
 /// The render options that the parameters ask for.
 pub(super) fn options(
@@ -48,11 +41,7 @@ pub(super) fn options(
         Some(_) => return Err(wrong("format", "is normalized, concise or simplified")),
     }
     let names = |name: &str| -> Result<Vec<String>, Failure> {
-        Ok(params
-            .list(name)?
-            .into_iter()
-            .map(|term| member(context, term))
-            .collect())
+        Ok(params.list(name)?.into_iter().map(|term| member(context, term)).collect())
     };
     Ok(RenderOptions {
         format: format.unwrap_or_default(),
@@ -61,11 +50,7 @@ pub(super) fn options(
         omit: names("omit")?,
         attrs: names("attrs")?,
         lang: params.get("lang").map(str::to_owned),
-        dataset_ids: params
-            .list("datasetId")?
-            .into_iter()
-            .map(str::to_owned)
-            .collect(),
+        dataset_ids: params.list("datasetId")?.into_iter().map(str::to_owned).collect(),
         embed_context: media == Media::LdJson,
     })
 }

@@ -134,10 +134,7 @@ pub(crate) async fn introspect(
     request: HttpRequest,
     body: Capped,
 ) -> Result<HttpResponse, OAuthFailure> {
-    let told = gateway
-        .authorization
-        .introspect(&form(&request, &body)?)
-        .await?;
+    let told = gateway.authorization.introspect(&form(&request, &body)?).await?;
     Ok(answer(StatusCode::OK, &told))
 }
 
@@ -153,10 +150,7 @@ pub(crate) async fn revoke(
     request: HttpRequest,
     body: Capped,
 ) -> Result<HttpResponse, OAuthFailure> {
-    gateway
-        .authorization
-        .revoke(&form(&request, &body)?)
-        .await?;
+    gateway.authorization.revoke(&form(&request, &body)?).await?;
     let mut done = HttpResponse::Ok();
     super::never_kept(&mut done);
     Ok(done.finish())
@@ -180,10 +174,6 @@ pub(crate) async fn userinfo(
         let why = "send the access token of a login in the Authorization header";
         return Err(OAuthFailure::from(OAuthError::new(ErrorCode::InvalidToken, why)).into());
     };
-    let claims = gateway
-        .authorization
-        .userinfo(token)
-        .await
-        .map_err(OAuthFailure::from)?;
+    let claims = gateway.authorization.userinfo(token).await.map_err(OAuthFailure::from)?;
     Ok(answer(StatusCode::OK, &claims))
 }

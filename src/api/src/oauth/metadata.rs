@@ -9,9 +9,7 @@ use crate::Gateway;
 
 /// Public and the same for everybody; five minutes are short enough for a new key to be noticed.
 fn public(body: &impl Serialize) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
-        .json(body)
+    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "public, max-age=300")).json(body)
 }
 
 /// The public keys that verify tokens

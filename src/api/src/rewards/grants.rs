@@ -37,10 +37,7 @@ pub(crate) async fn grants(
     let before = params.get("before").map(|text| {
         position(text).ok_or_else(|| wrong("before", "is <at>.<award> of an answer before"))
     });
-    let found = gateway
-        .rewards
-        .grants(&staff.tenant, before.transpose()?, limit)
-        .await?;
+    let found = gateway.rewards.grants(&staff.tenant, before.transpose()?, limit).await?;
     let mut response = HttpResponse::Ok();
     if !found.is_empty() {
         let mut subjects: Vec<_> = found.iter().map(|grant| grant.subject).collect();

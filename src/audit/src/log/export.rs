@@ -14,14 +14,9 @@ impl AuditLog {
     pub async fn export(&self, tenant: &TenantId, dir: &Path) -> Result<u64, AuditError> {
         let kept = self.advance(tenant).await?;
         tokio::fs::create_dir_all(dir).await?;
-        if tokio::fs::read_dir(dir)
-            .await?
-            .next_entry()
-            .await?
-            .is_some()
-        {
+        if tokio::fs::read_dir(dir).await?.next_entry().await?.is_some() {
             return Err(
-                io::Error::new(io::ErrorKind::AlreadyExists, "the folder is not empty").into(),
+                io::Error::new(io::ErrorKind::AlreadyExists, "the folder is not empty").into()
             );
         }
         let size = kept.tree.size();
@@ -30,10 +25,7 @@ impl AuditLog {
             if let Some(parent) = file.parent() {
                 tokio::fs::create_dir_all(parent).await?;
             }
-            let lost = || AuditError::Shrunk {
-                signed: size,
-                found: path.index,
-            };
+            let lost = || AuditError::Shrunk { signed: size, found: path.index };
             let bytes = self.tile(tenant, &path).await?.ok_or_else(lost)?;
             tokio::fs::write(&file, bytes).await?;
         }

@@ -93,10 +93,7 @@ impl AuditLog {
             let size = self.store.log_size(tenant, LOG).await?;
             if let Some(kept) = &kept {
                 if size < kept.tree.size() {
-                    return Err(AuditError::Shrunk {
-                        signed: kept.tree.size(),
-                        found: size,
-                    });
+                    return Err(AuditError::Shrunk { signed: kept.tree.size(), found: size });
                 }
                 if size == kept.tree.size() {
                     return Ok(Arc::clone(kept));
@@ -140,15 +137,9 @@ impl AuditLog {
         let mut full = Vec::new();
         while tree.size() < size {
             let limit = usize::try_from((size - tree.size()).min(BATCH)).unwrap_or(1);
-            let entries = self
-                .store
-                .log_entries(tenant, LOG, tree.size(), limit)
-                .await?;
+            let entries = self.store.log_entries(tenant, LOG, tree.size(), limit).await?;
             if entries.is_empty() {
-                return Err(AuditError::Shrunk {
-                    signed: size,
-                    found: tree.size(),
-                });
+                return Err(AuditError::Shrunk { signed: size, found: tree.size() });
             }
             for entry in &entries {
                 tree.push(leaf_hash(entry), &mut full);
@@ -158,11 +149,7 @@ impl AuditLog {
             }
         }
         let root = tree.root();
-        let checkpoint = Checkpoint {
-            origin: origin(tenant),
-            size,
-            root,
-        };
+        let checkpoint = Checkpoint { origin: origin(tenant), size, root };
         let note = checkpoint.sign(&self.signer);
         let stored = Stored {
             v: 1,
@@ -184,12 +171,7 @@ impl AuditLog {
             expect,
         });
         let receipt = self.store.commit(set).await?;
-        Ok(Kept {
-            tree,
-            note,
-            root,
-            version: receipt.version,
-        })
+        Ok(Kept { tree, note, root, version: receipt.version })
     }
 
     /// Reads the last signed state and checks it against its signature and the log.
@@ -205,14 +187,8 @@ impl AuditLog {
             return Err(damaged("of an unknown version").into());
         }
         let signed = stored.size;
-        let altered = |what: &str| AuditError::Altered {
-            signed,
-            what: what.to_owned(),
-        };
-        let levels = stored
-            .levels
-            .iter()
-            .map(|text| tile_hashes(&STANDARD.decode(text).ok()?));
+        let altered = |what: &str| AuditError::Altered { signed, what: what.to_owned() };
+        let levels = stored.levels.iter().map(|text| tile_hashes(&STANDARD.decode(text).ok()?));
         let levels: Option<Vec<Vec<Hash>>> = levels.collect();
         let tree = levels
             .and_then(|levels| Tree::from_parts(signed, levels))
@@ -227,12 +203,7 @@ impl AuditLog {
             return Err(AuditError::Shrunk { signed, found });
         }
         self.check_newest(tenant, &tree).await?;
-        Ok(Some(Kept {
-            tree,
-            note: stored.note,
-            root: checkpoint.root,
-            version: record.version,
-        }))
+        Ok(Some(Kept { tree, note: stored.note, root: checkpoint.root, version: record.version }))
     }
 
     /// Whether the entries of the last, partial tile are still the signed ones.
@@ -241,18 +212,12 @@ impl AuditLog {
             return Ok(());
         };
         let from = tree.size() - tree.size() % TILE_WIDTH as u64;
-        let entries = self
-            .store
-            .log_entries(tenant, LOG, from, hashes.len())
-            .await?;
+        let entries = self.store.log_entries(tenant, LOG, from, hashes.len()).await?;
         let mut found = entries.iter().map(|entry| leaf_hash(entry));
         for (index, hash) in (from..).zip(hashes) {
             if found.next() != Some(*hash) {
                 let what = format!("entry {index} is another");
-                return Err(AuditError::Altered {
-                    signed: tree.size(),
-                    what,
-                });
+                return Err(AuditError::Altered { signed: tree.size(), what });
             }
         }
         Ok(())
@@ -266,8 +231,5 @@ fn tiles(tenant: &TenantId, full: &mut Vec<FullTile>) -> WriteSet {
         value: tile_bytes(&tile.hashes),
         expect: Expect::Any,
     });
-    WriteSet {
-        tenant: tenant.clone(),
-        ops: ops.collect(),
-    }
+    WriteSet { tenant: tenant.clone(), ops: ops.collect() }
 }

@@ -67,10 +67,7 @@ impl AuditLog {
         let entries = self.store.log_entries(tenant, LOG, from, width).await?;
         if entries.len() < width {
             let found = from + entries.len() as u64;
-            return Err(AuditError::Shrunk {
-                signed: kept.tree.size(),
-                found,
-            });
+            return Err(AuditError::Shrunk { signed: kept.tree.size(), found });
         }
         let bytes = bundle_bytes(&entries).ok_or(AuditError::Unreadable(from))?;
         Ok(Some(bytes))
@@ -150,9 +147,7 @@ impl AuditLog {
         let level = u8::try_from(node.height / TILE_HEIGHT).unwrap_or(u8::MAX);
         let within = node.height % TILE_HEIGHT;
         let first = node.index << within;
-        let hashes = self
-            .hashes(tenant, kept, level, first / TILE_WIDTH as u64)
-            .await?;
+        let hashes = self.hashes(tenant, kept, level, first / TILE_WIDTH as u64).await?;
         let from = usize::try_from(first % TILE_WIDTH as u64).unwrap_or(0);
         let part = hashes.get(from..from + (1 << within));
         part.map(root_of).ok_or_else(|| missing(level).into())
@@ -169,17 +164,9 @@ impl AuditLog {
         let shift = u32::from(level) * TILE_HEIGHT + TILE_HEIGHT;
         let full = kept.tree.size().checked_shr(shift).unwrap_or(0);
         if index == full {
-            return Ok(kept
-                .tree
-                .levels()
-                .get(usize::from(level))
-                .cloned()
-                .unwrap_or_default());
+            return Ok(kept.tree.levels().get(usize::from(level)).cloned().unwrap_or_default());
         }
-        let record = self
-            .store
-            .record(tenant, TILES, &tile_key(level, index))
-            .await?;
+        let record = self.store.record(tenant, TILES, &tile_key(level, index)).await?;
         let hashes = record.and_then(|record| tile_hashes(&record.value));
         Ok(hashes.ok_or_else(|| missing(level))?)
     }

@@ -63,10 +63,7 @@ impl Broker {
             offset: asked.offset,
             count: asked.count,
         };
-        let Page {
-            mut entities,
-            count,
-        } = self.parts.store.query(view, &query).await?;
+        let Page { mut entities, count } = self.parts.store.query(view, &query).await?;
         let more = entities.len() > asked.limit;
         entities.truncate(asked.limit);
 
@@ -92,10 +89,7 @@ impl Broker {
         body.push(b']');
 
         // A search for persons is an access even when it finds nothing, or only a number.
-        let asks_personal = self
-            .parts
-            .catalogue
-            .is_personal(types.iter().map(String::as_str));
+        let asks_personal = self.parts.catalogue.is_personal(types.iter().map(String::as_str));
         let ticket = if shown.count > 0 || asks_personal {
             let mut access =
                 access::allowed(request, self.parts.clock.micros(), Action::Query, shown);
@@ -109,12 +103,6 @@ impl Broker {
         } else {
             None
         };
-        Ok(Listing {
-            body,
-            entities: entities.len(),
-            count,
-            more,
-            ticket,
-        })
+        Ok(Listing { body, entities: entities.len(), count, more, ticket })
     }
 }

@@ -27,8 +27,7 @@ impl Broker {
         });
         let Some((found, cut)) = shown else {
             let problem = Problem::not_found();
-            self.note_missed(request, &id, Action::Read, &problem)
-                .await?;
+            self.note_missed(request, &id, Action::Read, &problem).await?;
             return Err(problem);
         };
         if !self.parts.catalogue.is_personal(found.doc.types()) {
@@ -38,9 +37,6 @@ impl Broker {
         shown.add(&found.doc, &cut, &selected(options));
         let access = access::allowed(request, self.parts.clock.micros(), Action::Read, shown);
         let ticket = self.parts.access.record(tenant, &access).await?;
-        Ok(Answer {
-            body,
-            ticket: Some(ticket),
-        })
+        Ok(Answer { body, ticket: Some(ticket) })
     }
 }

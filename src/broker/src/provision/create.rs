@@ -26,10 +26,7 @@ impl Broker {
         let now = self.parts.clock.micros();
         let body = inward(request.view, body);
         let mut entity = parse_entity(&body, context, now).map_err(ngsi_problem)?;
-        let personal = self
-            .parts
-            .catalogue
-            .is_personal(entity.types.iter().map(String::as_str));
+        let personal = self.parts.catalogue.is_personal(entity.types.iter().map(String::as_str));
         guard::refuse_individual_numbers(&entity, personal)?;
         guard::settle_subject(&self.parts.catalogue, &mut entity)?;
         let names = names(&entity);
@@ -39,15 +36,9 @@ impl Broker {
         }
         let access = personal
             .then(|| access::written(request, now, subject_of(&entity), &entity.types, names));
-        let intent = Intent {
-            before: None,
-            after: Some(&entity),
-            access,
-        };
+        let intent = Intent { before: None, after: Some(&entity), access };
         match self.attempt(request, intent).await? {
-            Attempt::Done => Ok(Created {
-                id: request.view.outward_id(&entity.id).into_owned(),
-            }),
+            Attempt::Done => Ok(Created { id: request.view.outward_id(&entity.id).into_owned() }),
             Attempt::Lost(_) => Err(Problem::new(
                 ProblemCode::AlreadyExists,
                 "an entity of this id exists already; choose another id, or update it with PATCH",

@@ -17,8 +17,7 @@ impl Broker {
         for _ in 0..TRIES {
             let Some(found) = self.parts.store.entity(request.view, &id).await? else {
                 let problem = Problem::not_found();
-                self.note_missed(request, &id, Action::Write, &problem)
-                    .await?;
+                self.note_missed(request, &id, Action::Write, &problem).await?;
                 return Err(problem);
             };
             let doc = &found.doc;
@@ -38,11 +37,7 @@ impl Broker {
                 let names = doc.attributes().map(|a| a.name().to_owned()).collect();
                 access::written(request, now, subject, &types, names)
             });
-            let intent = Intent {
-                before: Some((found.version, doc)),
-                after: None,
-                access,
-            };
+            let intent = Intent { before: Some((found.version, doc)), after: None, access };
             match self.attempt(request, intent).await? {
                 Attempt::Done => return Ok(()),
                 Attempt::Lost(error) => lost = Some(error),

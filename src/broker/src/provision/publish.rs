@@ -54,11 +54,8 @@ impl Broker {
         let mut lost = None;
         for _ in 0..TRIES {
             let found = self.parts.store.entity(&whole, &given.id).await?;
-            let before = found
-                .as_ref()
-                .map(|found| found.doc.decode())
-                .transpose()
-                .map_err(ngsi_problem)?;
+            let before =
+                found.as_ref().map(|found| found.doc.decode()).transpose().map_err(ngsi_problem)?;
             let Some(mut entity) = merged(before.as_ref(), &given, request.view.publisher()) else {
                 return Ok(Published::Unchanged);
             };
@@ -66,25 +63,11 @@ impl Broker {
             self.permit(request, &entity, &names).await?;
             let access = personal.then(|| {
                 let now = self.parts.clock.micros();
-                access::written(
-                    request,
-                    now,
-                    subject_of(&entity),
-                    &entity.types,
-                    names.clone(),
-                )
+                access::written(request, now, subject_of(&entity), &entity.types, names.clone())
             });
             let before = found.as_ref().map(|found| (found.version, &found.doc));
-            let outcome = if before.is_some() {
-                Published::Updated
-            } else {
-                Published::Created
-            };
-            let intent = Intent {
-                before,
-                after: Some(&entity),
-                access,
-            };
+            let outcome = if before.is_some() { Published::Updated } else { Published::Created };
+            let intent = Intent { before, after: Some(&entity), access };
             match self.attempt(request, intent).await? {
                 Attempt::Done => return Ok(outcome),
                 Attempt::Lost(error) => lost = Some(error),
@@ -94,9 +77,7 @@ impl Broker {
     }
 
     fn is_personal(&self, entity: &Entity) -> bool {
-        self.parts
-            .catalogue
-            .is_personal(entity.types.iter().map(String::as_str))
+        self.parts.catalogue.is_personal(entity.types.iter().map(String::as_str))
     }
 }
 
@@ -106,10 +87,7 @@ fn merged(current: Option<&Entity>, given: &Entity, publisher: Option<&str>) -> 
         return Some(given.clone());
     };
     let mine = |attribute: &Attribute| {
-        attribute
-            .instances
-            .iter()
-            .all(|instance| instance.publisher.as_deref() == publisher)
+        attribute.instances.iter().all(|instance| instance.publisher.as_deref() == publisher)
     };
     let gone: Vec<&str> = current
         .attributes
@@ -128,14 +106,8 @@ fn merged(current: Option<&Entity>, given: &Entity, publisher: Option<&str>) -> 
         return None;
     }
     let mut entity = current.clone();
-    entity
-        .attributes
-        .retain(|a| !gone.contains(&a.name.as_str()));
-    let fragment = Entity {
-        attributes: changed,
-        types: given.types.clone(),
-        ..Entity::default()
-    };
+    entity.attributes.retain(|a| !gone.contains(&a.name.as_str()));
+    let fragment = Entity { attributes: changed, types: given.types.clone(), ..Entity::default() };
     ops::append(&mut entity, fragment, true, given.modified_at);
     entity.modified_at = given.modified_at;
     Some(entity)
@@ -151,15 +123,8 @@ fn same(one: &Attribute, other: &Attribute) -> bool {
             && a.unit_code == b.unit_code
             && a.publisher == b.publisher
             && a.sub.len() == b.sub.len()
-            && a.sub
-                .iter()
-                .zip(&b.sub)
-                .all(|(a, b)| a.name == b.name && same(a, b))
+            && a.sub.iter().zip(&b.sub).all(|(a, b)| a.name == b.name && same(a, b))
     };
     one.instances.len() == other.instances.len()
-        && one
-            .instances
-            .iter()
-            .zip(&other.instances)
-            .all(|(a, b)| says(a, b))
+        && one.instances.iter().zip(&other.instances).all(|(a, b)| says(a, b))
 }

@@ -46,10 +46,8 @@ impl Broker {
         let now = self.parts.clock.micros();
         let fragment = self.fragment(request, body, context, now)?;
         let names = names(&fragment);
-        self.change(request, id, &names, |entity| {
-            Ok(ops::update(entity, fragment.clone(), now))
-        })
-        .await
+        self.change(request, id, &names, |entity| Ok(ops::update(entity, fragment.clone(), now)))
+            .await
     }
 
     /// Merge Entity (5.6.17).
@@ -65,12 +63,7 @@ impl Broker {
         same_id(request, id, &fragment)?;
         let names = names(&fragment);
         self.change(request, id, &names, |entity| {
-            Ok(ops::merge(
-                entity,
-                fragment.clone(),
-                &MergeOptions::default(),
-                now,
-            ))
+            Ok(ops::merge(entity, fragment.clone(), &MergeOptions::default(), now))
         })
         .await
     }
@@ -94,10 +87,7 @@ impl Broker {
             *entity = ops::replace_entity(entity, fragment.clone(), now);
             // The type counts as updated, so that replacing by an entity without attributes is a change too.
             let updated = names.iter().cloned().chain(["type".to_owned()]).collect();
-            Ok(UpdateResult {
-                updated,
-                ..UpdateResult::default()
-            })
+            Ok(UpdateResult { updated, ..UpdateResult::default() })
         })
         .await
     }
@@ -181,10 +171,7 @@ impl Broker {
     }
 
     fn check_attribute(&self, fragment: &tsunagu_ngsi_ld::Attribute) -> Result<(), Problem> {
-        let entity = Entity {
-            attributes: vec![fragment.clone()],
-            ..Entity::default()
-        };
+        let entity = Entity { attributes: vec![fragment.clone()], ..Entity::default() };
         self.check(&entity)
     }
 
@@ -205,8 +192,7 @@ impl Broker {
             let found = self.parts.store.entity(&whole, &id).await?;
             let Some(found) = found.filter(|found| request.view.cut(&found.doc).is_some()) else {
                 let problem = Problem::not_found();
-                self.note_missed(request, &id, Action::Write, &problem)
-                    .await?;
+                self.note_missed(request, &id, Action::Write, &problem).await?;
                 return Err(problem);
             };
             let mut entity = found.doc.decode().map_err(ngsi_problem)?;
@@ -215,10 +201,8 @@ impl Broker {
             if !updated.changed() {
                 return Ok(updated);
             }
-            let personal = self
-                .parts
-                .catalogue
-                .is_personal(entity.types.iter().map(String::as_str));
+            let personal =
+                self.parts.catalogue.is_personal(entity.types.iter().map(String::as_str));
             guard::refuse_individual_numbers(&entity, personal)?;
             guard::settle_subject(&self.parts.catalogue, &mut entity)?;
             // The change may have added types or moved it to another person: that must be allowed too.
@@ -226,19 +210,10 @@ impl Broker {
             stamp(&mut entity, &updated, request.view.publisher());
             let access = personal.then(|| {
                 let now = self.parts.clock.micros();
-                access::written(
-                    request,
-                    now,
-                    subject_of(&entity),
-                    &entity.types,
-                    names.to_vec(),
-                )
+                access::written(request, now, subject_of(&entity), &entity.types, names.to_vec())
             });
-            let intent = Intent {
-                before: Some((found.version, &found.doc)),
-                after: Some(&entity),
-                access,
-            };
+            let intent =
+                Intent { before: Some((found.version, &found.doc)), after: Some(&entity), access };
             match self.attempt(request, intent).await? {
                 Attempt::Done => return Ok(updated),
                 Attempt::Lost(error) => lost = Some(error),
@@ -282,10 +257,6 @@ fn with_id<'a>(body: &'a str, id: &str) -> Result<std::borrow::Cow<'a, str>, Pro
     };
     let id = serde_json::to_string(id)
         .map_err(|_| Problem::new(ProblemCode::InvalidRequest, "the id in the path is no text"))?;
-    let comma = if rest.trim_start().starts_with('}') {
-        ""
-    } else {
-        ","
-    };
+    let comma = if rest.trim_start().starts_with('}') { "" } else { "," };
     Ok(format!("{{\"id\":{id}{comma}{rest}").into())
 }

@@ -39,10 +39,7 @@ pub(super) fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, StoreError>
 }
 
 pub(super) fn pointer(id: &str) -> Result<Vec<u8>, Problem> {
-    encode(&Pointer {
-        v: 1,
-        id: id.to_owned(),
-    })
+    encode(&Pointer { v: 1, id: id.to_owned() })
 }
 
 pub(super) fn pointed(value: &[u8]) -> Result<String, StoreError> {
@@ -58,30 +55,15 @@ pub(super) fn of_client(client: &ClientId) -> Vec<u8> {
 }
 
 pub(super) fn by_subject(subject: TsunoId, at: Timestamp, id: &str) -> Vec<u8> {
-    [
-        subject.as_bytes().as_slice(),
-        &newest_first(at),
-        id.as_bytes(),
-    ]
-    .concat()
+    [subject.as_bytes().as_slice(), &newest_first(at), id.as_bytes()].concat()
 }
 
 pub(super) fn by_client(client: &ClientId, at: Timestamp, id: &str) -> Vec<u8> {
-    [
-        of_client(client).as_slice(),
-        &newest_first(at),
-        id.as_bytes(),
-    ]
-    .concat()
+    [of_client(client).as_slice(), &newest_first(at), id.as_bytes()].concat()
 }
 
 pub(super) fn current(subject: TsunoId, client: &ClientId, purpose: &str) -> Vec<u8> {
-    [
-        subject.as_bytes().as_slice(),
-        &of_client(client),
-        purpose.as_bytes(),
-    ]
-    .concat()
+    [subject.as_bytes().as_slice(), &of_client(client), purpose.as_bytes()].concat()
 }
 
 fn newest_first(at: Timestamp) -> [u8; 8] {

@@ -53,10 +53,7 @@ impl Ledger {
         id: &str,
         now: Timestamp,
     ) -> Result<Option<Grant>, Problem> {
-        let consent = self
-            .get(tenant, id)
-            .await?
-            .filter(|consent| consent.live_at(now));
+        let consent = self.get(tenant, id).await?.filter(|consent| consent.live_at(now));
         Ok(consent.map(|consent| consent.grant(now)))
     }
 
@@ -86,8 +83,7 @@ impl Ledger {
         subject: TsunoId,
         part: Part,
     ) -> Result<Listed, Problem> {
-        self.list(tenant, BY_SUBJECT, subject.as_bytes().to_vec(), part)
-            .await
+        self.list(tenant, BY_SUBJECT, subject.as_bytes().to_vec(), part).await
     }
 
     /// The consents for a client.
@@ -97,8 +93,7 @@ impl Ledger {
         client: &ClientId,
         part: Part,
     ) -> Result<Listed, Problem> {
-        self.list(tenant, BY_CLIENT, keys::of_client(client), part)
-            .await
+        self.list(tenant, BY_CLIENT, keys::of_client(client), part).await
     }
 
     async fn list(
@@ -111,12 +106,7 @@ impl Ledger {
         let mut listed = Listed::default();
         let mut after = None;
         loop {
-            let scan = Scan {
-                prefix: prefix.clone(),
-                after,
-                limit: BATCH,
-                reverse: false,
-            };
+            let scan = Scan { prefix: prefix.clone(), after, limit: BATCH, reverse: false };
             let page = self.store.records(tenant, index, &scan).await?;
             for (_, record) in &page {
                 let wanted =
@@ -141,12 +131,7 @@ impl Ledger {
         let mut events = Vec::new();
         let mut after = None;
         loop {
-            let scan = Scan {
-                prefix: id.as_bytes().to_vec(),
-                after,
-                limit: BATCH,
-                reverse: false,
-            };
+            let scan = Scan { prefix: id.as_bytes().to_vec(), after, limit: BATCH, reverse: false };
             let page = self.store.records(tenant, EVENT, &scan).await?;
             for (key, record) in &page {
                 // An id that is the beginning of another must not bring that one's events.

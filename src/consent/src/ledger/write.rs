@@ -28,26 +28,21 @@ impl Ledger {
             .ok_or_else(|| wrong("the purpose is not in the catalogue".to_owned()))?;
         if state == State::Given && !(1..=purpose.max_days).contains(&new.days) {
             let max = purpose.max_days;
-            return Err(wrong(format!(
-                "a consent for this purpose lasts from 1 to {max} days"
-            ))
-            .at("days"));
+            return Err(
+                wrong(format!("a consent for this purpose lasts from 1 to {max} days")).at("days")
+            );
         }
         let mut chosen = new.chosen.clone();
         chosen.sort_unstable();
         chosen.dedup();
         if chosen.is_empty()
-            || chosen
-                .iter()
-                .any(|class| !new.requested.data_classes.contains(class))
+            || chosen.iter().any(|class| !new.requested.data_classes.contains(class))
         {
             let detail = "choose one data class at least, of those that were asked for";
             return Err(wrong(detail.to_owned()).at("chosen"));
         }
         if new.notice.bytes.is_empty() || new.notice.shown_at > from {
-            return Err(wrong(
-                "a consent needs the notice that was shown before it".to_owned(),
-            ));
+            return Err(wrong("a consent needs the notice that was shown before it".to_owned()));
         }
         let digest = digest(&SHA256, &new.notice.bytes);
         let sha256 = hex(digest.as_ref());
@@ -59,10 +54,7 @@ impl Ledger {
             subject,
             client: new.client.clone(),
             client_name: new.client_name.clone(),
-            purpose: ConsentedPurpose {
-                code: purpose.code.clone(),
-                text: purpose.text.clone(),
-            },
+            purpose: ConsentedPurpose { code: purpose.code.clone(), text: purpose.text.clone() },
             legal_basis: purpose.legal_basis.clone(),
             data: resolve(&new.requested, &chosen, &self.catalogue)?,
             valid_from: from,
@@ -93,23 +85,12 @@ impl Ledger {
     ) -> Result<(), Problem> {
         self.event(consent, by, reason, now, Expect::Absent, ops)?;
         let indexes = [
-            (
-                BY_SUBJECT,
-                keys::by_subject(consent.subject, now, &consent.id),
-            ),
-            (
-                BY_CLIENT,
-                keys::by_client(&consent.client, now, &consent.id),
-            ),
+            (BY_SUBJECT, keys::by_subject(consent.subject, now, &consent.id)),
+            (BY_CLIENT, keys::by_client(&consent.client, now, &consent.id)),
         ];
         for (collection, key) in indexes {
             let value = keys::pointer(&consent.id)?;
-            ops.push(Op::PutRecord {
-                collection,
-                key,
-                value,
-                expect: Expect::Absent,
-            });
+            ops.push(Op::PutRecord { collection, key, value, expect: Expect::Absent });
         }
         Ok(())
     }
@@ -189,18 +170,10 @@ impl Ledger {
 
     /// `false` when something else changed what the operations rest on.
     pub(super) async fn commit(&self, tenant: &TenantId, ops: Vec<Op>) -> Result<bool, Problem> {
-        match self
-            .store
-            .commit(WriteSet {
-                tenant: tenant.clone(),
-                ops,
-            })
-            .await
-        {
+        match self.store.commit(WriteSet { tenant: tenant.clone(), ops }).await {
             Ok(_) => Ok(true),
             Err(StoreError::Conflict {
-                conflict: Conflict::Changed | Conflict::Exists,
-                ..
+                conflict: Conflict::Changed | Conflict::Exists, ..
             }) => Ok(false),
             Err(error) => Err(error.into()),
         }
@@ -209,8 +182,5 @@ impl Ledger {
 
 fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

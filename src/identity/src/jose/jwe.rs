@@ -59,9 +59,7 @@ impl UserDataKey {
         if jwk.kty != "EC" || jwk.crv != "P-256" {
             return Err(UserDataKeyError::Key);
         }
-        PrivateKey::from_private_key(&ECDH_P256, &d)
-            .map(Self)
-            .map_err(|_| UserDataKeyError::Key)
+        PrivateKey::from_private_key(&ECDH_P256, &d).map(Self).map_err(|_| UserDataKeyError::Key)
     }
 
     /// Decrypts a compact JWE.
@@ -89,13 +87,8 @@ impl UserDataKey {
         }
         let point = header.epk.point().ok_or(UserDataKeyError::Form)?;
         // The library refuses points that are not on the curve.
-        let z = agree(
-            &self.0,
-            UnparsedPublicKey::new(&ECDH_P256, &point),
-            (),
-            |z| Ok(z.to_vec()),
-        )
-        .map_err(|()| UserDataKeyError::Decrypt)?;
+        let z = agree(&self.0, UnparsedPublicKey::new(&ECDH_P256, &point), (), |z| Ok(z.to_vec()))
+            .map_err(|()| UserDataKeyError::Decrypt)?;
         let key = derive_key(&z, "A256GCM", &parties[0], &parties[1], 256);
         let key = UnboundKey::new(&AES_256_GCM, &key).map_err(|_| UserDataKeyError::Decrypt)?;
         let mut sealed = part(text)?;
@@ -118,10 +111,7 @@ fn derive_key(z: &[u8], algorithm: &str, apu: &[u8], apv: &[u8], bits: u16) -> V
         input.extend_from_slice(part);
     }
     input.extend_from_slice(&u32::from(bits).to_be_bytes());
-    sha256(&input)
-        .into_iter()
-        .take(usize::from(bits / 8))
-        .collect()
+    sha256(&input).into_iter().take(usize::from(bits / 8)).collect()
 }
 
 #[cfg(test)]
@@ -143,30 +133,17 @@ mod tests {
     fn key_agreement_gives_the_key_of_rfc_7518_appendix_c() {
         let bob: Jwk = serde_json::from_str(BOB).unwrap();
         let point = bob.point().unwrap();
-        let z = agree(
-            &alice(),
-            UnparsedPublicKey::new(&ECDH_P256, &point),
-            (),
-            |z| Ok(z.to_vec()),
-        )
-        .unwrap();
+        let z = agree(&alice(), UnparsedPublicKey::new(&ECDH_P256, &point), (), |z| Ok(z.to_vec()))
+            .unwrap();
         assert_eq!(z[..4], [158, 86, 217, 29]);
-        assert_eq!(
-            b64(derive_key(&z, "A128GCM", b"Alice", b"Bob", 128)),
-            "VqqN6vgjbSBcIijNcacQGg"
-        );
+        assert_eq!(b64(derive_key(&z, "A128GCM", b"Alice", b"Bob", 128)), "VqqN6vgjbSBcIijNcacQGg");
     }
 
     fn encrypt(header: &str) -> String {
         let bob: Jwk = serde_json::from_str(BOB).unwrap();
         let point = bob.point().unwrap();
-        let z = agree(
-            &alice(),
-            UnparsedPublicKey::new(&ECDH_P256, &point),
-            (),
-            |z| Ok(z.to_vec()),
-        )
-        .unwrap();
+        let z = agree(&alice(), UnparsedPublicKey::new(&ECDH_P256, &point), (), |z| Ok(z.to_vec()))
+            .unwrap();
         let key = UnboundKey::new(&AES_256_GCM, &derive_key(&z, "A256GCM", b"", b"", 256)).unwrap();
         let mut text = b"secret".to_vec();
         let protected = b64(header);
@@ -184,25 +161,16 @@ mod tests {
     #[test]
     fn decrypts_what_was_encrypted_to_its_key_and_nothing_else() {
         let key = UserDataKey::from_jwk(BOB).unwrap();
-        let jwe = encrypt(&format!(
-            r#"{{"alg":"ECDH-ES","enc":"A256GCM","epk":{ALICE}}}"#
-        ));
+        let jwe = encrypt(&format!(r#"{{"alg":"ECDH-ES","enc":"A256GCM","epk":{ALICE}}}"#));
         assert_eq!(key.decrypt(&jwe).unwrap(), b"secret");
         let swapped = BOB.replace("VEmDZpDXXK8p8N0C", "VEmDZpDXXK8p8N0D");
         let other = UserDataKey::from_jwk(&swapped).unwrap();
         assert_eq!(other.decrypt(&jwe), Err(UserDataKeyError::Decrypt));
         let (front, tag) = jwe.rsplit_once('.').unwrap();
         let cut: String = tag.chars().take(16).collect();
-        assert_eq!(
-            key.decrypt(&format!("{front}.{cut}")),
-            Err(UserDataKeyError::Form)
-        );
+        assert_eq!(key.decrypt(&format!("{front}.{cut}")), Err(UserDataKeyError::Form));
         let last = if jwe.ends_with('A') { "Q" } else { "A" };
-        let changed: String = jwe
-            .chars()
-            .take(jwe.len() - 1)
-            .chain(last.chars())
-            .collect();
+        let changed: String = jwe.chars().take(jwe.len() - 1).chain(last.chars()).collect();
         assert!(key.decrypt(&changed).is_err());
     }
 
@@ -215,16 +183,10 @@ mod tests {
             format!(r#"{{"alg":"ECDH-ES","enc":"A256GCM","zip":"DEF","epk":{ALICE}}}"#),
             r#"{"alg":"ECDH-ES","enc":"A256GCM"}"#.to_owned(),
         ] {
-            assert_eq!(
-                key.decrypt(&encrypt(&header)),
-                Err(UserDataKeyError::Form),
-                "{header}"
-            );
+            assert_eq!(key.decrypt(&encrypt(&header)), Err(UserDataKeyError::Form), "{header}");
         }
         let off = r#"{"kty":"EC","crv":"P-256","x":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE","y":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}"#;
-        let off = encrypt(&format!(
-            r#"{{"alg":"ECDH-ES","enc":"A256GCM","epk":{off}}}"#
-        ));
+        let off = encrypt(&format!(r#"{{"alg":"ECDH-ES","enc":"A256GCM","epk":{off}}}"#));
         assert_eq!(key.decrypt(&off), Err(UserDataKeyError::Decrypt));
         for text in ["", "....", "a.b.c.d.e", "a..c.d", "{}"] {
             assert_eq!(key.decrypt(text), Err(UserDataKeyError::Form));

@@ -62,9 +62,8 @@ impl Jwk {
         }
         let (x, y) = coordinates.split_at(32);
         let (x, y) = (b64(x), b64(y));
-        let kid = b64(sha256(
-            format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#).as_bytes(),
-        ));
+        let kid =
+            b64(sha256(format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#).as_bytes()));
         Some(Self {
             kty: "EC".to_owned(),
             crv: Some("P-256".to_owned()),
@@ -121,19 +120,13 @@ mod tests {
             kty: kty.to_owned(),
             ..Jwk::from_point(&[&[4][..], &[1; 64]].concat()).unwrap()
         };
-        let set = JwkSet {
-            keys: vec![key("a", "EC"), key("b", "EC"), key("r", "RSA")],
-        };
+        let set = JwkSet { keys: vec![key("a", "EC"), key("b", "EC"), key("r", "RSA")] };
         assert_eq!(set.find(Some("a")), Some(&set.keys[0]));
         assert_eq!(set.find(Some("r")), None);
         assert_eq!(set.find(None), None);
-        let twice = JwkSet {
-            keys: vec![key("a", "EC"), key("a", "EC")],
-        };
+        let twice = JwkSet { keys: vec![key("a", "EC"), key("a", "EC")] };
         assert_eq!(twice.find(Some("a")), None);
-        let decoy = JwkSet {
-            keys: vec![key("r", "RSA"), key("a", "EC")],
-        };
+        let decoy = JwkSet { keys: vec![key("r", "RSA"), key("a", "EC")] };
         assert_eq!(decoy.find(None), Some(&decoy.keys[1]));
     }
 

@@ -71,13 +71,7 @@ impl<'a> Signed<'a> {
         if header.crit.is_some() {
             return Err(JwsError::Critical);
         }
-        Ok(Self {
-            kid: header.kid,
-            typ: header.typ,
-            message,
-            payload,
-            signature,
-        })
+        Ok(Self { kid: header.kid, typ: header.typ, message, payload, signature })
     }
 
     /// The claims, not verified: only for finding the key to verify with.
@@ -112,9 +106,7 @@ pub struct SigningKey {
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey")
-            .field("kid", &self.kid)
-            .finish_non_exhaustive()
+        f.debug_struct("SigningKey").field("kid", &self.kid).finish_non_exhaustive()
     }
 }
 
@@ -132,11 +124,7 @@ impl SigningKey {
             .map_err(|_| KeyFailure)?;
         let public = Jwk::from_point(pair.public_key().as_ref()).ok_or(KeyFailure)?;
         let kid = public.kid.clone().ok_or(KeyFailure)?;
-        Ok(Self {
-            pair: Arc::new(pair),
-            public,
-            kid,
-        })
+        Ok(Self { pair: Arc::new(pair), public, kid })
     }
 
     /// Its id: the thumbprint of RFC 7638.
@@ -157,20 +145,14 @@ impl SigningKey {
             alg: &'a str,
             kid: &'a str,
         }
-        let header = Header {
-            typ,
-            alg: "ES256",
-            kid: &self.kid,
-        };
+        let header = Header { typ, alg: "ES256", kid: &self.kid };
         let json =
             |bytes: Result<Vec<u8>, serde_json::Error>| bytes.map(b64).map_err(|_| KeyFailure);
         let header = json(serde_json::to_vec(&header))?;
         let payload = json(serde_json::to_vec(claims))?;
         let message = format!("{header}.{payload}");
-        let signature = self
-            .pair
-            .sign(&SystemRandom::new(), message.as_bytes())
-            .map_err(|_| KeyFailure)?;
+        let signature =
+            self.pair.sign(&SystemRandom::new(), message.as_bytes()).map_err(|_| KeyFailure)?;
         Ok(format!("{message}.{}", b64(signature)))
     }
 }
@@ -195,22 +177,13 @@ mod tests {
         let text = key.sign("JWT", &json!({"sub": "a"})).unwrap();
         let signed = Signed::read(&text).unwrap();
         assert_eq!(signed.kid.as_deref(), Some(key.kid()));
-        assert_eq!(
-            signed.verify::<Value>(key.public()),
-            Ok(json!({"sub": "a"}))
-        );
-        assert_eq!(
-            signed.verify::<Value>(other.public()),
-            Err(JwsError::Signature)
-        );
+        assert_eq!(signed.verify::<Value>(key.public()), Ok(json!({"sub": "a"})));
+        assert_eq!(signed.verify::<Value>(other.public()), Err(JwsError::Signature));
         let (message, signature) = text.rsplit_once('.').unwrap();
         let (header, _) = message.split_once('.').unwrap();
         let changed = format!("{header}.{}.{signature}", b64(r#"{"sub":"b"}"#));
         let changed = Signed::read(&changed).unwrap();
-        assert_eq!(
-            changed.verify::<Value>(key.public()),
-            Err(JwsError::Signature)
-        );
+        assert_eq!(changed.verify::<Value>(key.public()), Err(JwsError::Signature));
     }
 
     #[test]
@@ -222,25 +195,14 @@ mod tests {
             (json!({"alg": "HS256"}), JwsError::Algorithm),
             (json!({"alg": "RS256"}), JwsError::Algorithm),
             (json!({"alg": "es256"}), JwsError::Algorithm),
-            (
-                json!({"alg": "ES256", "crit": ["b64"], "b64": false}),
-                JwsError::Critical,
-            ),
+            (json!({"alg": "ES256", "crit": ["b64"], "b64": false}), JwsError::Critical),
             (json!({"kid": "a"}), JwsError::Malformed),
             (json!(["ES256"]), JwsError::Malformed),
         ] {
-            assert_eq!(
-                Signed::read(&forged(&header, rest)).unwrap_err(),
-                error,
-                "{header}"
-            );
+            assert_eq!(Signed::read(&forged(&header, rest)).unwrap_err(), error, "{header}");
         }
         for text in ["", "a", "a.b", "a.b.c.d", "..", "a.b.c"] {
-            assert_eq!(
-                Signed::read(text).unwrap_err(),
-                JwsError::Malformed,
-                "{text}"
-            );
+            assert_eq!(Signed::read(text).unwrap_err(), JwsError::Malformed, "{text}");
         }
     }
 }

@@ -39,12 +39,7 @@ impl fmt::Debug for RemoteKeys {
 
 impl RemoteKeys {
     pub(crate) fn new(url: Url, outbound: Arc<Outbound>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            url,
-            outbound,
-            clock,
-            cached: Mutex::default(),
-        }
+        Self { url, outbound, clock, cached: Mutex::default() }
     }
 
     /// The ES256 key of this `kid`; `None` when the publisher has no such key.
@@ -58,19 +53,13 @@ impl RemoteKeys {
                 return Ok(found.cloned());
             }
         }
-        if cached
-            .failed
-            .is_some_and(|at| now.saturating_sub(at) < MIN_PAUSE)
-        {
+        if cached.failed.is_some_and(|at| now.saturating_sub(at) < MIN_PAUSE) {
             return Err(OutboundError::Connection);
         }
         match self.fetch().await {
             Ok(keys) => {
                 let found = keys.find(kid).cloned();
-                *cached = Cached {
-                    keys: Some((now, keys)),
-                    failed: None,
-                };
+                *cached = Cached { keys: Some((now, keys)), failed: None };
                 Ok(found)
             }
             Err(error) => {
@@ -85,8 +74,6 @@ impl RemoteKeys {
         if !answer.is_success() {
             return Err(OutboundError::Malformed("the jwk set could not be fetched"));
         }
-        answer
-            .json()
-            .map_err(|_| OutboundError::Malformed("what was fetched is no jwk set"))
+        answer.json().map_err(|_| OutboundError::Malformed("what was fetched is no jwk set"))
     }
 }

@@ -30,12 +30,7 @@ impl fmt::Debug for Attempt {
 impl Attempt {
     /// Fresh values.
     pub fn new(ids: &dyn IdGen, redirect_uri: String) -> Self {
-        Self {
-            state: ids.secret(),
-            nonce: ids.secret(),
-            code_verifier: ids.secret(),
-            redirect_uri,
-        }
+        Self { state: ids.secret(), nonce: ids.secret(), code_verifier: ids.secret(), redirect_uri }
     }
 
     /// PKCE challenge, method S256.

@@ -95,10 +95,7 @@ pub(crate) async fn verify(
 ) -> Result<IdClaims, IdTokenError> {
     let signed = Signed::read(token)?;
     let kid = signed.kid.as_deref().ok_or(IdTokenError::UnknownKey)?;
-    let key = keys
-        .find(Some(kid))
-        .await
-        .map_err(|_| IdTokenError::KeysUnavailable)?;
+    let key = keys.find(Some(kid)).await.map_err(|_| IdTokenError::KeysUnavailable)?;
     let claims: IdClaims = signed.verify(&key.ok_or(IdTokenError::UnknownKey)?)?;
     if claims.iss != expected.issuer {
         return Err(IdTokenError::Issuer);
@@ -110,12 +107,7 @@ pub(crate) async fn verify(
         }
         _ => false,
     };
-    if !only_us
-        || claims
-            .azp
-            .as_deref()
-            .is_some_and(|azp| azp != expected.client_id)
-    {
+    if !only_us || claims.azp.as_deref().is_some_and(|azp| azp != expected.client_id) {
         return Err(IdTokenError::Audience);
     }
     let age = expected.now.saturating_sub(claims.iat);

@@ -84,9 +84,7 @@ pub struct Xid {
 
 impl fmt::Debug for Xid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Xid")
-            .field("issuer", &self.config.issuer)
-            .finish_non_exhaustive()
+        f.debug_struct("Xid").field("issuer", &self.config.issuer).finish_non_exhaustive()
     }
 }
 
@@ -114,19 +112,11 @@ impl Xid {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, UserDataKeyError> {
         let user_data_key = UserDataKey::from_jwk(config.user_data_key.expose_secret())?;
-        Ok(Self {
-            config,
-            user_data_key,
-            outbound,
-            clock,
-            endpoints: OnceCell::new(),
-        })
+        Ok(Self { config, user_data_key, outbound, clock, endpoints: OnceCell::new() })
     }
 
     async fn endpoints(&self) -> Result<&Endpoints, RefusalReason> {
-        self.endpoints
-            .get_or_try_init(|| self.find_endpoints())
-            .await
+        self.endpoints.get_or_try_init(|| self.find_endpoints()).await
     }
 
     async fn find_endpoints(&self) -> Result<Endpoints, RefusalReason> {
@@ -149,42 +139,20 @@ impl Xid {
             if let (Some(a), Some(t), Some(u), Some(j)) = configured {
                 (a.clone(), t.clone(), u.clone(), j.clone())
             } else {
-                let answer = self
-                    .outbound
-                    .get(&at("/.well-known/openid-configuration")?)
-                    .await;
+                let answer = self.outbound.get(&at("/.well-known/openid-configuration")?).await;
                 let found: Discovery = read(answer)?;
                 if found.issuer != config.issuer {
                     return Err(RefusalReason::Issuer);
                 }
                 (
-                    config
-                        .authorization_endpoint
-                        .clone()
-                        .unwrap_or(found.authorization_endpoint),
-                    config
-                        .token_endpoint
-                        .clone()
-                        .unwrap_or(found.token_endpoint),
-                    config
-                        .userinfo_endpoint
-                        .clone()
-                        .unwrap_or(found.userinfo_endpoint),
+                    config.authorization_endpoint.clone().unwrap_or(found.authorization_endpoint),
+                    config.token_endpoint.clone().unwrap_or(found.token_endpoint),
+                    config.userinfo_endpoint.clone().unwrap_or(found.userinfo_endpoint),
                     config.jwks_uri.clone().unwrap_or(found.jwks_uri),
                 )
             };
-        let keys = RemoteKeys::new(
-            jwks_uri,
-            Arc::clone(&self.outbound),
-            Arc::clone(&self.clock),
-        );
-        Ok(Endpoints {
-            authorization,
-            token,
-            userinfo,
-            user_data,
-            keys,
-        })
+        let keys = RemoteKeys::new(jwks_uri, Arc::clone(&self.outbound), Arc::clone(&self.clock));
+        Ok(Endpoints { authorization, token, userinfo, user_data, keys })
     }
 
     async fn redeem(
@@ -207,16 +175,10 @@ impl Xid {
             ("code_verifier", attempt.code_verifier.as_str()),
         ];
         let request = Request::post_form(token.clone(), &form)
-            .header(
-                "authorization",
-                &format!("Basic {}", STANDARD.encode(credentials)),
-            )
+            .header("authorization", &format!("Basic {}", STANDARD.encode(credentials)))
             .map_err(|_| RefusalReason::ProviderUnavailable)?;
         let answer = self.outbound.send(request).await;
-        if answer
-            .as_ref()
-            .is_ok_and(|answer| (400..500).contains(&answer.status))
-        {
+        if answer.as_ref().is_ok_and(|answer| (400..500).contains(&answer.status)) {
             return Err(RefusalReason::Code);
         }
         let tokens: TokenAnswer = read(answer)?;
@@ -228,26 +190,18 @@ impl Xid {
     }
 
     async fn with_token(&self, url: &Url, token: &str) -> Result<Response, OutboundError> {
-        self.outbound
-            .send(Request::get(url.clone()).bearer(token)?)
-            .await
+        self.outbound.send(Request::get(url.clone()).bearer(token)?).await
     }
 
     fn assurance(&self, claims: &IdClaims) -> Assurance {
-        let mapped = claims
-            .acr
-            .as_ref()
-            .and_then(|acr| self.config.acr_map.get(acr));
+        let mapped = claims.acr.as_ref().and_then(|acr| self.config.acr_map.get(acr));
         let (ial, aal) = mapped.map_or((Level::Low, Level::Low), |levels| (levels.ial, levels.aal));
         Assurance {
             ial,
             aal,
             acr: claims.acr.clone(),
             amr: claims.amr.clone(),
-            auth_time: claims
-                .auth_time
-                .unwrap_or(claims.iat)
-                .saturating_mul(1_000_000),
+            auth_time: claims.auth_time.unwrap_or(claims.iat).saturating_mul(1_000_000),
             idp: self.name().to_owned(),
         }
     }
@@ -295,10 +249,8 @@ impl LoginProvider for Xid {
         let claims = id_token::verify(&tokens.id_token, &endpoints.keys, &expected)
             .await
             .map_err(RefusalReason::IdToken)?;
-        let info: UserInfo = read(
-            self.with_token(&endpoints.userinfo, &tokens.access_token)
-                .await,
-        )?;
+        let info: UserInfo =
+            read(self.with_token(&endpoints.userinfo, &tokens.access_token).await)?;
         if info.sub != claims.sub {
             return Err(RefusalReason::UserinfoSubject);
         }
@@ -309,10 +261,7 @@ impl LoginProvider for Xid {
             .filter(Response::is_success)
             .ok_or(RefusalReason::ProviderUnavailable)?;
         let sealed = std::str::from_utf8(&answer.body).map_err(|_| RefusalReason::UserData)?;
-        let plain = self
-            .user_data_key
-            .decrypt(sealed)
-            .map_err(|_| RefusalReason::UserData)?;
+        let plain = self.user_data_key.decrypt(sealed).map_err(|_| RefusalReason::UserData)?;
         let person = person(&plain).ok_or(RefusalReason::UserData)?;
         let assurance = self.assurance(&claims);
         Ok(Identified {
@@ -334,9 +283,7 @@ fn read<T: serde::de::DeserializeOwned>(
     if !answer.is_success() {
         return Err(RefusalReason::ProviderUnavailable);
     }
-    answer
-        .json()
-        .map_err(|_| RefusalReason::ProviderUnavailable)
+    answer.json().map_err(|_| RefusalReason::ProviderUnavailable)
 }
 
 /// Reads xID's user data. Numbers may come as texts; whether they do is not public.

@@ -67,9 +67,7 @@ pub struct AccessToken {
 
 impl std::fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccessToken")
-            .field("client", &self.client)
-            .finish_non_exhaustive()
+        f.debug_struct("AccessToken").field("client", &self.client).finish_non_exhaustive()
     }
 }
 
@@ -138,10 +136,7 @@ impl AuthorizationServer {
         if now >= token.exp || now + seconds(SKEW) < verified.issued {
             return Err(TokenError::Expired);
         }
-        let active = self
-            .known(&token.client)
-            .await?
-            .is_some_and(|known| known.active());
+        let active = self.known(&token.client).await?.is_some_and(|known| known.active());
         if !active || self.knows_revoked(&token.jti) {
             return Err(TokenError::Revoked);
         }
@@ -149,10 +144,7 @@ impl AuthorizationServer {
     }
 
     async fn known(&self, client: &ClientId) -> Result<Option<Arc<Known>>, TokenError> {
-        self.clients
-            .known(&self.tenant, client)
-            .await
-            .map_err(TokenError::Unavailable)
+        self.clients.known(&self.tenant, client).await.map_err(TokenError::Unavailable)
     }
 
     async fn first_sight(&self, text: &str, now: Timestamp) -> Result<Verified, TokenError> {
@@ -160,19 +152,10 @@ impl AuthorizationServer {
         if now >= seconds(claims.exp) {
             return Err(TokenError::Expired);
         }
-        let known = self
-            .known(&claims.client_id)
-            .await?
-            .ok_or(TokenError::Revoked)?;
-        let revoked = self
-            .services
-            .store
-            .record(&self.tenant, REVOKED, claims.jti.as_bytes())
-            .await;
-        if revoked
-            .map_err(|e| TokenError::Unavailable(e.into()))?
-            .is_some()
-        {
+        let known = self.known(&claims.client_id).await?.ok_or(TokenError::Revoked)?;
+        let revoked =
+            self.services.store.record(&self.tenant, REVOKED, claims.jti.as_bytes()).await;
+        if revoked.map_err(|e| TokenError::Unavailable(e.into()))?.is_some() {
             return Err(TokenError::Revoked);
         }
         let subject = if claims.sub == claims.client_id.as_str() {
@@ -199,10 +182,7 @@ impl AuthorizationServer {
             jti: claims.jti,
             exp: seconds(claims.exp),
         };
-        Ok(Verified {
-            token: Arc::new(token),
-            issued: seconds(claims.iat),
-        })
+        Ok(Verified { token: Arc::new(token), issued: seconds(claims.iat) })
     }
 
     /// The claims of a token of ours, whatever its time and fate.
@@ -215,10 +195,6 @@ impl AuthorizationServer {
         let key = self.keys.public(kid).ok_or(TokenError::Invalid)?;
         let claims: Claims = signed.verify(key)?;
         let ours = claims.iss == self.issuer && claims.aud == self.resource;
-        if ours {
-            Ok(claims)
-        } else {
-            Err(TokenError::Invalid)
-        }
+        if ours { Ok(claims) } else { Err(TokenError::Invalid) }
     }
 }

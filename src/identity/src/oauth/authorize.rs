@@ -98,10 +98,7 @@ impl AuthorizationServer {
                     version: kept.version,
                 });
             }
-            let request = Request {
-                opened: Some(now),
-                ..kept.data
-            };
+            let request = Request { opened: Some(now), ..kept.data };
             let until = Some(now + seconds(TO_DECIDE));
             let expect = Expect::Version(kept.version);
             let op = records::put(AUTHORIZATION_REQUESTS, &key, until, &request, expect)?;
@@ -116,9 +113,7 @@ impl AuthorizationServer {
     /// Whether the session is fresh enough for what the client asked (`max_age`); if not, the resident must log in again first.
     pub fn is_fresh_enough(&self, request: &AuthorizationRequest, session: &Session) -> bool {
         let now = self.services.clock.micros();
-        request
-            .max_age
-            .is_none_or(|seconds| session.assurance.fresh(now, seconds))
+        request.max_age.is_none_or(|seconds| session.assurance.fresh(now, seconds))
     }
 
     /// The resident agreed. `grant_id` is the id of the consent just given; needed exactly when the request asks for data. Gives the URL
@@ -159,13 +154,7 @@ impl AuthorizationServer {
         };
         // Used and late codes are kept for as long as their tokens could live, to notice a second use.
         let until = Some(expires + seconds(super::token::ACCESS_TOKEN_SECONDS));
-        let op = records::put(
-            CODES,
-            &sha256(secret.as_bytes()),
-            until,
-            &code,
-            Expect::Absent,
-        )?;
+        let op = records::put(CODES, &sha256(secret.as_bytes()), until, &code, Expect::Absent)?;
         self.finish(request, Some(op)).await?;
         self.back(asked, &[("code", &secret)])
     }
@@ -182,11 +171,8 @@ impl AuthorizationServer {
         op: Option<tsunagu_store::Op>,
     ) -> Result<(), OAuthError> {
         let key = par::key(&request.request_uri).ok_or_else(unusable)?;
-        let delete = records::delete(
-            AUTHORIZATION_REQUESTS,
-            &key,
-            Expect::Version(request.version),
-        );
+        let delete =
+            records::delete(AUTHORIZATION_REQUESTS, &key, Expect::Version(request.version));
         let mut set = WriteSet::new(self.tenant.clone()).with(delete);
         set.ops.extend(op);
         if records::try_commit(&*self.services.store, set).await? {
@@ -198,10 +184,7 @@ impl AuthorizationServer {
 
     fn back(&self, request: &Request, answer: &[(&str, &str)]) -> Result<Url, OAuthError> {
         let mut url = Url::parse(&request.redirect_uri).map_err(|_| {
-            OAuthError::new(
-                ErrorCode::ServerError,
-                "a registered redirect_uri is no url",
-            )
+            OAuthError::new(ErrorCode::ServerError, "a registered redirect_uri is no url")
         })?;
         {
             let mut query = url.query_pairs_mut();

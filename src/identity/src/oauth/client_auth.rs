@@ -40,10 +40,9 @@ impl AuthorizationServer {
         if form.get("client_secret").is_some() {
             return refuse("clients authenticate with private_key_jwt, not with a secret");
         }
-        let (Some(kind), Some(text)) = (
-            form.get("client_assertion_type"),
-            form.get("client_assertion"),
-        ) else {
+        let (Some(kind), Some(text)) =
+            (form.get("client_assertion_type"), form.get("client_assertion"))
+        else {
             return refuse("client_assertion_type and client_assertion are needed");
         };
         if kind != ASSERTION_TYPE {
@@ -58,11 +57,7 @@ impl AuthorizationServer {
         };
         let id = claimed.iss.parse::<ClientId>().ok();
         let known = match id.filter(|_| claimed.iss == claimed.sub) {
-            Some(id) => self
-                .clients
-                .known(&self.tenant, &id)
-                .await?
-                .filter(|known| known.active()),
+            Some(id) => self.clients.known(&self.tenant, &id).await?.filter(|known| known.active()),
             None => None,
         };
         // Unknown, suspended and wrongly signed are told apart for nobody who cannot sign.
@@ -92,11 +87,7 @@ impl AuthorizationServer {
         if assertion.exp > now + MAX_LIFETIME + SKEW {
             return refuse("the client assertion may live for five minutes at most");
         }
-        if [assertion.iat, assertion.nbf]
-            .into_iter()
-            .flatten()
-            .any(|at| at > now + SKEW)
-        {
+        if [assertion.iat, assertion.nbf].into_iter().flatten().any(|at| at > now + SKEW) {
             return refuse("the client assertion comes from the future: check the clock");
         }
         if assertion.jti.is_empty() || assertion.jti.len() > 256 {

@@ -64,9 +64,8 @@ pub(super) fn read(
     if detail.data_classes.is_empty() || detail.actions.is_empty() {
         return refuse("data_classes and actions must not be empty".to_owned());
     }
-    let known = catalogue
-        .purpose(&detail.purpose)
-        .filter(|_| client.purposes.contains(&detail.purpose));
+    let known =
+        catalogue.purpose(&detail.purpose).filter(|_| client.purposes.contains(&detail.purpose));
     let Some(purpose) = known else {
         return refuse("this client is not registered for that purpose".to_owned());
     };

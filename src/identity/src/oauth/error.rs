@@ -53,10 +53,7 @@ pub struct OAuthError {
 impl OAuthError {
     /// An error with its explanation.
     pub fn new(error: ErrorCode, description: impl Into<String>) -> Self {
-        Self {
-            error,
-            error_description: description.into(),
-        }
+        Self { error, error_description: description.into() }
     }
 
     /// The HTTP status.

@@ -12,9 +12,7 @@ pub struct Form(Vec<(String, String)>);
 
 impl fmt::Debug for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.0.iter().map(|(name, _)| name))
-            .finish()
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
     }
 }
 
@@ -22,10 +20,7 @@ impl Form {
     /// Reads `application/x-www-form-urlencoded`.
     pub fn read(body: &[u8]) -> Result<Self, OAuthError> {
         if body.len() > MAX_LENGTH {
-            return Err(OAuthError::new(
-                ErrorCode::InvalidRequest,
-                "the form is too long",
-            ));
+            return Err(OAuthError::new(ErrorCode::InvalidRequest, "the form is too long"));
         }
         Self::from_pairs(url::form_urlencoded::parse(body).into_owned())
     }
@@ -50,18 +45,13 @@ impl Form {
     /// A parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| known == name);
-        found
-            .map(|(_, value)| value.as_str())
-            .filter(|value| !value.is_empty())
+        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
     /// A parameter that must be there.
     pub fn required(&self, name: &str) -> Result<&str, OAuthError> {
         self.get(name).ok_or_else(|| {
-            OAuthError::new(
-                ErrorCode::InvalidRequest,
-                format!("the parameter '{name}' is missing"),
-            )
+            OAuthError::new(ErrorCode::InvalidRequest, format!("the parameter '{name}' is missing"))
         })
     }
 }

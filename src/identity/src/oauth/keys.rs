@@ -33,19 +33,12 @@ impl SigningKeys {
     /// Reads the keys from the store; makes and stores the first one when there is none.
     pub async fn load(services: &Services, tenant: &TenantId) -> Result<Self, Problem> {
         let store = &*services.store;
-        let all = Scan {
-            limit: 100,
-            reverse: true,
-            ..Scan::default()
-        };
+        let all = Scan { limit: 100, reverse: true, ..Scan::default() };
         let mut found = records::scan::<StoredKey>(store, tenant, SIGNING_KEYS, &all).await?;
         if found.is_empty() {
             let pkcs8 = SigningKey::generate_pkcs8().map_err(unusable)?;
             let key = SigningKey::from_pkcs8(&pkcs8).map_err(unusable)?;
-            let stored = StoredKey {
-                kid: key.kid().to_owned(),
-                pkcs8: STANDARD.encode(pkcs8),
-            };
+            let stored = StoredKey { kid: key.kid().to_owned(), pkcs8: STANDARD.encode(pkcs8) };
             let op = records::put(SIGNING_KEYS, b"00000001", None, &stored, Expect::Absent)?;
             // Whoever loses this race uses the winner's key.
             if records::try_commit(store, WriteSet::new(tenant.clone()).with(op)).await? {
@@ -76,16 +69,11 @@ impl SigningKeys {
 
     /// The public keys, as published.
     pub fn jwks(&self) -> JwkSet {
-        JwkSet {
-            keys: self.0.iter().map(|key| key.public().clone()).collect(),
-        }
+        JwkSet { keys: self.0.iter().map(|key| key.public().clone()).collect() }
     }
 
     pub(super) fn public(&self, kid: &str) -> Option<&Jwk> {
-        self.0
-            .iter()
-            .find(|key| key.kid() == kid)
-            .map(SigningKey::public)
+        self.0.iter().find(|key| key.kid() == kid).map(SigningKey::public)
     }
 
     pub(super) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyFailure> {

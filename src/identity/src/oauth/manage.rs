@@ -11,13 +11,10 @@ impl AuthorizationServer {
     /// The `UserInfo` endpoint: who logged in, as this client sees them, and nothing that was not consented to. `token` is the access
     /// token from the `Authorization` header.
     pub async fn userinfo(&self, token: &str) -> Result<Value, OAuthError> {
-        let token = self
-            .verify_access_token(token)
-            .await
-            .map_err(|error| match error {
-                TokenError::Unavailable(problem) => problem.into(),
-                other => OAuthError::new(ErrorCode::InvalidToken, other.to_string()),
-            })?;
+        let token = self.verify_access_token(token).await.map_err(|error| match error {
+            TokenError::Unavailable(problem) => problem.into(),
+            other => OAuthError::new(ErrorCode::InvalidToken, other.to_string()),
+        })?;
         let Some(subject) = token.subject.filter(|_| token.has_scope("openid")) else {
             return Err(OAuthError::new(
                 ErrorCode::InsufficientScope,
@@ -34,10 +31,7 @@ impl AuthorizationServer {
         }
         let known = self.clients.known(&self.tenant, &token.client).await?;
         let Some(known) = known else {
-            return Err(OAuthError::new(
-                ErrorCode::InvalidToken,
-                "the client is not registered",
-            ));
+            return Err(OAuthError::new(ErrorCode::InvalidToken, "the client is not registered"));
         };
         let mut access = self.services.access(
             format!("client:{}", token.client),
@@ -67,9 +61,8 @@ impl AuthorizationServer {
         {
             return Ok(inactive);
         }
-        let sub = token
-            .subject
-            .map_or(token.client.to_string(), |id| known.outward(id).to_string());
+        let sub =
+            token.subject.map_or(token.client.to_string(), |id| known.outward(id).to_string());
         let mut answer = json!({
             "active": true,
             "iss": self.issuer,
@@ -86,10 +79,7 @@ impl AuthorizationServer {
         {
             members.insert("grant_id".to_owned(), json!(token.grant_id));
             members.insert("acr".to_owned(), json!(token.assurance.acr));
-            members.insert(
-                "auth_time".to_owned(),
-                json!(auth_seconds(&token.assurance)),
-            );
+            members.insert("auth_time".to_owned(), json!(auth_seconds(&token.assurance)));
             let details: Vec<_> = token.details.iter().collect();
             members.insert("authorization_details".to_owned(), json!(details));
             members.retain(|_, value| !value.is_null());
@@ -104,8 +94,7 @@ impl AuthorizationServer {
         if let Ok(claims) = self.claims(text)
             && claims.client_id == known.client.id
         {
-            self.revoke_jti(&claims.jti, seconds(claims.exp.saturating_add(1)))
-                .await?;
+            self.revoke_jti(&claims.jti, seconds(claims.exp.saturating_add(1))).await?;
         }
         Ok(())
     }

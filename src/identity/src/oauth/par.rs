@@ -41,9 +41,7 @@ pub(super) struct Request {
 
 /// The key of a `request_uri`; `None` when it is not one of ours.
 pub(super) fn key(request_uri: &str) -> Option<[u8; 32]> {
-    request_uri
-        .strip_prefix(URN)
-        .map(|secret| sha256(secret.as_bytes()))
+    request_uri.strip_prefix(URN).map(|secret| sha256(secret.as_bytes()))
 }
 
 fn refuse<T>(why: &str) -> Result<T, OAuthError> {
@@ -76,10 +74,7 @@ impl AuthorizationServer {
                 "the response_type must be code",
             ));
         }
-        if form
-            .get("response_mode")
-            .is_some_and(|mode| mode != "query")
-        {
+        if form.get("response_mode").is_some_and(|mode| mode != "query") {
             return refuse("the response_mode must be query");
         }
         let request = Request {
@@ -99,30 +94,16 @@ impl AuthorizationServer {
         let secret = self.services.ids.secret();
         let key = sha256(secret.as_bytes());
         let until = self.services.clock.micros() + seconds(TO_ARRIVE);
-        let op = records::put(
-            AUTHORIZATION_REQUESTS,
-            &key,
-            Some(until),
-            &request,
-            Expect::Absent,
-        )?;
-        self.services
-            .store
-            .commit(WriteSet::new(self.tenant.clone()).with(op))
-            .await?;
-        Ok(Pushed {
-            request_uri: format!("{URN}{secret}"),
-            expires_in: TO_ARRIVE,
-        })
+        let op = records::put(AUTHORIZATION_REQUESTS, &key, Some(until), &request, Expect::Absent)?;
+        self.services.store.commit(WriteSet::new(self.tenant.clone()).with(op)).await?;
+        Ok(Pushed { request_uri: format!("{URN}{secret}"), expires_in: TO_ARRIVE })
     }
 
     /// The scope of a login: `openid` must be in it, `ngsi-ld` may.
     fn scope(&self, form: &Form) -> Result<String, OAuthError> {
         self.target(form)?;
         let scope = form.required("scope")?;
-        let known = scope
-            .split(' ')
-            .all(|word| matches!(word, "openid" | "ngsi-ld"));
+        let known = scope.split(' ').all(|word| matches!(word, "openid" | "ngsi-ld"));
         if known && scope.split(' ').any(|word| word == "openid") {
             Ok(scope.to_owned())
         } else {
@@ -135,10 +116,7 @@ impl AuthorizationServer {
 
     /// RFC 8707: the one resource there is may be named.
     pub(super) fn target(&self, form: &Form) -> Result<(), OAuthError> {
-        if form
-            .get("resource")
-            .is_none_or(|resource| resource == self.resource)
-        {
+        if form.get("resource").is_none_or(|resource| resource == self.resource) {
             Ok(())
         } else {
             Err(OAuthError::new(

@@ -212,10 +212,7 @@ impl AuthorizationServer {
 
     pub(super) async fn revoke_jti(&self, jti: &str, until: i64) -> Result<(), OAuthError> {
         let op = records::put(REVOKED, jti.as_bytes(), Some(until), &(), Expect::Any)?;
-        self.services
-            .store
-            .commit(WriteSet::new(self.tenant.clone()).with(op))
-            .await?;
+        self.services.store.commit(WriteSet::new(self.tenant.clone()).with(op)).await?;
         self.note_revoked(jti, until);
         Ok(())
     }

@@ -14,58 +14,30 @@ fn code_of<T: std::fmt::Debug>(result: Result<T, tsunagu_identity::OAuthError>) 
 async fn a_request_is_shown_approved_and_answered_with_code_state_and_issuer() {
     let world = World::new().await;
     let request_uri = world.push(&[]).await.unwrap();
-    let request = world
-        .server
-        .authorization_request("app", &request_uri)
-        .await
-        .unwrap();
+    let request = world.server.authorization_request("app", &request_uri).await.unwrap();
     let asked = request.details.clone().unwrap();
     assert_eq!(asked.purpose, "health-coaching");
     assert_eq!(request.client.name.en, "Tsuno health");
     // Looking again, as after a login, is fine.
     let request = {
         world.pass(300);
-        world
-            .server
-            .authorization_request("app", &request.request_uri)
-            .await
-            .unwrap()
+        world.server.authorization_request("app", &request.request_uri).await.unwrap()
     };
     let session = world.session().await.session;
-    let url = world
-        .server
-        .approve(&request, &session, Some("grant-1"))
-        .await
-        .unwrap();
+    let url = world.server.approve(&request, &session, Some("grant-1")).await.unwrap();
     assert!(url.as_str().starts_with(CALLBACK));
     let query: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     let names: Vec<&str> = query.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["code", "state", "iss"]);
-    assert_eq!(
-        (query[1].1.as_str(), query[2].1.as_str()),
-        ("the-state", ISSUER)
-    );
+    assert_eq!((query[1].1.as_str(), query[2].1.as_str()), ("the-state", ISSUER));
     // Deciding a second time, or on the page that was still open, does nothing.
     assert_eq!(
-        code_of(
-            world
-                .server
-                .approve(&request, &session, Some("grant-1"))
-                .await
-        ),
+        code_of(world.server.approve(&request, &session, Some("grant-1")).await),
         ErrorCode::InvalidRequestUri
     );
+    assert_eq!(code_of(world.server.deny(&request).await), ErrorCode::InvalidRequestUri);
     assert_eq!(
-        code_of(world.server.deny(&request).await),
-        ErrorCode::InvalidRequestUri
-    );
-    assert_eq!(
-        code_of(
-            world
-                .server
-                .authorization_request("app", &request_uri)
-                .await
-        ),
+        code_of(world.server.authorization_request("app", &request_uri).await),
         ErrorCode::InvalidRequestUri
     );
 }
@@ -74,21 +46,11 @@ async fn a_request_is_shown_approved_and_answered_with_code_state_and_issuer() {
 async fn a_refusal_goes_back_as_access_denied() {
     let world = World::new().await;
     let request_uri = world.push(&[]).await.unwrap();
-    let request = world
-        .server
-        .authorization_request("app", &request_uri)
-        .await
-        .unwrap();
+    let request = world.server.authorization_request("app", &request_uri).await.unwrap();
     let url = world.server.deny(&request).await.unwrap();
     let query: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     assert_eq!(query[0], ("error".to_owned(), "access_denied".to_owned()));
-    assert_eq!(
-        query[1..]
-            .iter()
-            .map(|(n, _)| n.as_str())
-            .collect::<Vec<_>>(),
-        ["state", "iss"]
-    );
+    assert_eq!(query[1..].iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>(), ["state", "iss"]);
 }
 
 #[tokio::test]
@@ -98,26 +60,16 @@ async fn a_request_uri_is_for_its_client_for_a_while_and_not_made_up() {
     let ask = async |client: &str, uri: &str| {
         code_of(world.server.authorization_request(client, uri).await)
     };
-    assert_eq!(
-        ask("other", &request_uri).await,
-        ErrorCode::InvalidRequestUri
-    );
+    assert_eq!(ask("other", &request_uri).await, ErrorCode::InvalidRequestUri);
     assert_eq!(
         ask("app", "urn:ietf:params:oauth:request_uri:made-up").await,
         ErrorCode::InvalidRequestUri
     );
-    assert_eq!(
-        ask("app", "https://evil.example/request").await,
-        ErrorCode::InvalidRequestUri
-    );
+    assert_eq!(ask("app", "https://evil.example/request").await, ErrorCode::InvalidRequestUri);
     world.pass(90);
     assert_eq!(ask("app", &request_uri).await, ErrorCode::InvalidRequestUri);
     let opened = world.push(&[]).await.unwrap();
-    world
-        .server
-        .authorization_request("app", &opened)
-        .await
-        .unwrap();
+    world.server.authorization_request("app", &opened).await.unwrap();
     world.pass(600);
     assert_eq!(ask("app", &opened).await, ErrorCode::InvalidRequestUri);
 }
@@ -127,37 +79,13 @@ async fn consent_and_request_belong_together() {
     let world = World::new().await;
     let session = world.session().await.session;
     let request_uri = world.push(&[]).await.unwrap();
-    let request = world
-        .server
-        .authorization_request("app", &request_uri)
-        .await
-        .unwrap();
-    assert!(
-        world
-            .server
-            .approve(&request, &session, None)
-            .await
-            .is_err()
-    );
+    let request = world.server.authorization_request("app", &request_uri).await.unwrap();
+    assert!(world.server.approve(&request, &session, None).await.is_err());
     let request_uri = world.push(&[("authorization_details", "")]).await.unwrap();
-    let request = world
-        .server
-        .authorization_request("app", &request_uri)
-        .await
-        .unwrap();
+    let request = world.server.authorization_request("app", &request_uri).await.unwrap();
     assert_eq!(request.details, None);
-    assert!(
-        world
-            .server
-            .approve(&request, &session, Some("grant-1"))
-            .await
-            .is_err()
-    );
-    world
-        .server
-        .approve(&request, &session, None)
-        .await
-        .unwrap();
+    assert!(world.server.approve(&request, &session, Some("grant-1")).await.is_err());
+    world.server.approve(&request, &session, None).await.unwrap();
 }
 
 #[tokio::test]
@@ -166,22 +94,14 @@ async fn a_login_older_than_the_client_allows_cannot_approve() {
     let session = world.session().await.session;
     world.pass(61);
     let request_uri = world.push(&[("max_age", "60")]).await.unwrap();
-    let request = world
-        .server
-        .authorization_request("app", &request_uri)
-        .await
-        .unwrap();
+    let request = world.server.authorization_request("app", &request_uri).await.unwrap();
     assert!(!world.server.is_fresh_enough(&request, &session));
     assert_eq!(
         code_of(world.server.approve(&request, &session, Some("g")).await),
         ErrorCode::AccessDenied
     );
     let fresh = world.session().await.session;
-    world
-        .server
-        .approve(&request, &fresh, Some("g"))
-        .await
-        .unwrap();
+    world.server.approve(&request, &fresh, Some("g")).await.unwrap();
 }
 
 #[tokio::test]
@@ -215,11 +135,7 @@ async fn what_this_server_does_not_take_is_refused() {
     let too_long = "x".repeat(1025);
     for (name, value, error) in [
         ("response_type", "token", ErrorCode::UnsupportedResponseType),
-        (
-            "response_type",
-            "code id_token",
-            ErrorCode::UnsupportedResponseType,
-        ),
+        ("response_type", "code id_token", ErrorCode::UnsupportedResponseType),
         ("response_type", "", ErrorCode::InvalidRequest),
         ("response_mode", "form_post", ErrorCode::InvalidRequest),
         ("redirect_uri", "", ErrorCode::InvalidRequest),
@@ -227,31 +143,19 @@ async fn what_this_server_does_not_take_is_refused() {
         ("code_challenge", "short", ErrorCode::InvalidRequest),
         ("code_challenge_method", "plain", ErrorCode::InvalidRequest),
         ("code_challenge_method", "", ErrorCode::InvalidRequest),
-        (
-            "request_uri",
-            "urn:ietf:params:oauth:request_uri:x",
-            ErrorCode::InvalidRequest,
-        ),
+        ("request_uri", "urn:ietf:params:oauth:request_uri:x", ErrorCode::InvalidRequest),
         ("request", "eyJ", ErrorCode::InvalidRequest),
         ("scope", "", ErrorCode::InvalidRequest),
         ("scope", "ngsi-ld", ErrorCode::InvalidScope),
         ("scope", "openid email", ErrorCode::InvalidScope),
         ("scope", "openid offline_access", ErrorCode::InvalidScope),
-        (
-            "resource",
-            "https://elsewhere.example",
-            ErrorCode::InvalidTarget,
-        ),
+        ("resource", "https://elsewhere.example", ErrorCode::InvalidTarget),
         ("max_age", "-1", ErrorCode::InvalidRequest),
         ("state", &too_long, ErrorCode::InvalidRequest),
         ("client_id", "other", ErrorCode::InvalidClient),
         ("client_secret", "x", ErrorCode::InvalidClient),
     ] {
-        assert_eq!(
-            code_of(world.push(&[(name, value)]).await),
-            error,
-            "{name}={value}"
-        );
+        assert_eq!(code_of(world.push(&[(name, value)]).await), error, "{name}={value}");
     }
     assert!(Form::read(b"a=1&a=2").is_err());
     assert!(Form::read(&vec![b'a'; 70_000]).is_err());
@@ -288,21 +192,10 @@ async fn only_registered_data_can_be_asked_for() {
     for (name, flaw) in flaws {
         let mut asked = details();
         flaw(&mut asked);
-        let pushed = world
-            .push(&[("authorization_details", &asked.to_string())])
-            .await;
-        assert_eq!(
-            code_of(pushed),
-            ErrorCode::InvalidAuthorizationDetails,
-            "{name}"
-        );
+        let pushed = world.push(&[("authorization_details", &asked.to_string())]).await;
+        assert_eq!(code_of(pushed), ErrorCode::InvalidAuthorizationDetails, "{name}");
     }
-    assert!(
-        world
-            .push(&[("authorization_details", "not json")])
-            .await
-            .is_err()
-    );
+    assert!(world.push(&[("authorization_details", "not json")]).await.is_err());
 }
 
 #[tokio::test]
@@ -343,28 +236,15 @@ async fn client_assertions_with_any_flaw_are_refused() {
     for (name, flaw) in flaws {
         let mut claims = world.assertion_claims("app");
         flaw(&mut claims, world.now());
-        let form = form_with(
-            &world.app.sign("JWT", &claims).unwrap(),
-            &[("grant_type", "x")],
-        );
-        assert_eq!(
-            code_of(world.server.token(&form).await),
-            ErrorCode::InvalidClient,
-            "{name}"
-        );
+        let form = form_with(&world.app.sign("JWT", &claims).unwrap(), &[("grant_type", "x")]);
+        assert_eq!(code_of(world.server.token(&form).await), ErrorCode::InvalidClient, "{name}");
     }
     // Clocks differ a little: that is fine.
     let mut claims = world.assertion_claims("app");
     claims["iat"] = json!(world.now() + 8);
     claims["nbf"] = json!(world.now() + 8);
-    let form = form_with(
-        &world.app.sign("JWT", &claims).unwrap(),
-        &[("grant_type", "x")],
-    );
-    assert_eq!(
-        code_of(world.server.token(&form).await),
-        ErrorCode::UnsupportedGrantType
-    );
+    let form = form_with(&world.app.sign("JWT", &claims).unwrap(), &[("grant_type", "x")]);
+    assert_eq!(code_of(world.server.token(&form).await), ErrorCode::UnsupportedGrantType);
 }
 
 #[tokio::test]
@@ -377,19 +257,9 @@ async fn client_assertions_signed_otherwise_are_refused() {
     let hmac = {
         let message = format!("{}.{payload}", header("HS256"));
         let secret = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &public);
-        format!(
-            "{message}.{}",
-            b64(aws_lc_rs::hmac::sign(&secret, message.as_bytes()))
-        )
+        format!("{message}.{}", b64(aws_lc_rs::hmac::sign(&secret, message.as_bytes())))
     };
-    let signature = world
-        .app
-        .sign("JWT", &claims)
-        .unwrap()
-        .rsplit_once('.')
-        .unwrap()
-        .1
-        .to_owned();
+    let signature = world.app.sign("JWT", &claims).unwrap().rsplit_once('.').unwrap().1.to_owned();
     for text in [
         format!("{}.{payload}.", header("none")),
         format!("{}.{payload}.{signature}", header("RS256")),
@@ -399,16 +269,10 @@ async fn client_assertions_signed_otherwise_are_refused() {
         "nonsense".to_owned(),
     ] {
         let form = form_with(&text, &[("grant_type", "client_credentials")]);
-        assert_eq!(
-            code_of(world.server.token(&form).await),
-            ErrorCode::InvalidClient
-        );
+        assert_eq!(code_of(world.server.token(&form).await), ErrorCode::InvalidClient);
     }
     let bare = Form::read(b"grant_type=client_credentials&client_id=juki").unwrap();
-    assert_eq!(
-        code_of(world.server.token(&bare).await),
-        ErrorCode::InvalidClient
-    );
+    assert_eq!(code_of(world.server.token(&bare).await), ErrorCode::InvalidClient);
 }
 
 #[tokio::test]
@@ -417,10 +281,7 @@ async fn an_assertion_is_good_for_one_request() {
     let assertion = world.assertion("juki");
     let form = form_with(&assertion, &[("grant_type", "client_credentials")]);
     world.server.token(&form).await.unwrap();
-    assert_eq!(
-        code_of(world.server.token(&form).await),
-        ErrorCode::InvalidClient
-    );
+    assert_eq!(code_of(world.server.token(&form).await), ErrorCode::InvalidClient);
 }
 
 #[tokio::test]
@@ -431,13 +292,7 @@ async fn a_suspended_client_can_do_nothing() {
     client.status = ClientStatus::Suspended;
     world.clients.put(&world.tenant, &client).await.unwrap();
     assert_eq!(code_of(world.push(&[]).await), ErrorCode::InvalidClient);
-    assert!(
-        world
-            .server
-            .authorization_request("app", &request_uri)
-            .await
-            .is_err()
-    );
+    assert!(world.server.authorization_request("app", &request_uri).await.is_err());
 }
 
 #[tokio::test]
@@ -446,15 +301,9 @@ async fn only_clients_for_logins_and_bearer_tokens_may_push() {
     let mut client = consumer("app", CALLBACK, &world.app);
     client.bearer = false;
     world.clients.put(&world.tenant, &client).await.unwrap();
-    assert_eq!(
-        code_of(world.push(&[]).await),
-        ErrorCode::UnauthorizedClient
-    );
+    assert_eq!(code_of(world.push(&[]).await), ErrorCode::UnauthorizedClient);
     let form = world.form("juki", &[("response_type", "code")]);
-    assert_eq!(
-        code_of(world.server.par(&form).await),
-        ErrorCode::UnauthorizedClient
-    );
+    assert_eq!(code_of(world.server.par(&form).await), ErrorCode::UnauthorizedClient);
 }
 
 #[tokio::test]
@@ -463,20 +312,11 @@ async fn metadata_tell_what_there_is_and_no_more() {
     let metadata = world.server.metadata();
     assert_eq!(metadata["issuer"], ISSUER);
     assert_eq!(metadata["require_pushed_authorization_requests"], true);
-    assert_eq!(
-        metadata["code_challenge_methods_supported"],
-        json!(["S256"])
-    );
-    assert_eq!(
-        metadata["token_endpoint_auth_methods_supported"],
-        json!(["private_key_jwt"])
-    );
+    assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
+    assert_eq!(metadata["token_endpoint_auth_methods_supported"], json!(["private_key_jwt"]));
     assert!(metadata.get("registration_endpoint").is_none());
     assert!(metadata.get("dpop_signing_alg_values_supported").is_none());
-    assert_eq!(
-        world.server.resource_metadata()["authorization_servers"],
-        json!([ISSUER])
-    );
+    assert_eq!(world.server.resource_metadata()["authorization_servers"], json!([ISSUER]));
     let keys = serde_json::to_value(world.server.jwks()).unwrap();
     assert_eq!(keys["keys"][0]["alg"], "ES256");
     assert!(keys["keys"][0].get("d").is_none());
@@ -488,24 +328,14 @@ async fn the_page_may_be_loaded_twice_at_once_and_decided_on_once() {
     let request_uri = world.push(&[]).await.unwrap();
     let loads = (0..4).map(|_| {
         let (world, request_uri) = (std::sync::Arc::clone(&world), request_uri.clone());
-        tokio::spawn(async move {
-            world
-                .server
-                .authorization_request("app", &request_uri)
-                .await
-        })
+        tokio::spawn(async move { world.server.authorization_request("app", &request_uri).await })
     });
     let session = world.session().await.session;
     let mut approved = 0;
     for load in loads.collect::<Vec<_>>() {
         let request = load.await.unwrap().unwrap();
-        approved += usize::from(
-            world
-                .server
-                .approve(&request, &session, Some("grant-1"))
-                .await
-                .is_ok(),
-        );
+        approved +=
+            usize::from(world.server.approve(&request, &session, Some("grant-1")).await.is_ok());
     }
     assert_eq!(approved, 1);
 }
@@ -522,12 +352,7 @@ async fn keys_that_a_client_publishes_are_fetched_with_care() {
     };
     let ask = async |key: &tsunagu_identity::SigningKey| {
         let assertion = key.sign("JWT", &world.assertion_claims("app")).unwrap();
-        code_of(
-            world
-                .server
-                .token(&form_with(&assertion, &[("grant_type", "x")]))
-                .await,
-        )
+        code_of(world.server.token(&form_with(&assertion, &[("grant_type", "x")])).await)
     };
     register(format!("{}/jwks", publisher.issuer)).await;
     assert_eq!(ask(&publisher.key()).await, ErrorCode::UnsupportedGrantType);
@@ -537,13 +362,7 @@ async fn keys_that_a_client_publishes_are_fetched_with_care() {
     assert_eq!(publisher.jwks_calls(), 1);
     // A place that has no keys, and one where nobody may call: no proof, so no answer.
     register(format!("{}/nothing", publisher.issuer)).await;
-    assert_eq!(
-        ask(&publisher.key()).await,
-        ErrorCode::TemporarilyUnavailable
-    );
+    assert_eq!(ask(&publisher.key()).await, ErrorCode::TemporarilyUnavailable);
     register("http://10.0.0.1/jwks".to_owned()).await;
-    assert_eq!(
-        ask(&publisher.key()).await,
-        ErrorCode::TemporarilyUnavailable
-    );
+    assert_eq!(ask(&publisher.key()).await, ErrorCode::TemporarilyUnavailable);
 }

@@ -14,43 +14,20 @@ async fn a_client_is_kept_as_registered_and_seen_by_the_policy() {
     let all = world.clients.list(&world.tenant).await.unwrap();
     let ids: Vec<&str> = all.iter().map(|client| client.id.as_str()).collect();
     assert_eq!(ids, ["app", "juki", "other"]);
-    let policy = world
-        .clients
-        .policy(&world.tenant, &"juki".parse().unwrap())
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        policy.publishes,
-        ["https://uri.etsi.org/ngsi-ld/default-context/ResidentRecord"]
-    );
-    let again = world
-        .clients
-        .policy(&world.tenant, &"juki".parse().unwrap())
-        .await
-        .unwrap()
-        .unwrap();
+    let policy =
+        world.clients.policy(&world.tenant, &"juki".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(policy.publishes, ["https://uri.etsi.org/ngsi-ld/default-context/ResidentRecord"]);
+    let again =
+        world.clients.policy(&world.tenant, &"juki".parse().unwrap()).await.unwrap().unwrap();
     assert!(Arc::ptr_eq(&policy, &again));
-    assert!(
-        world
-            .clients
-            .get(&world.tenant, &"nobody".parse().unwrap())
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(world.clients.get(&world.tenant, &"nobody".parse().unwrap()).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn two_clients_see_ids_that_have_nothing_in_common() {
     let world = World::new().await;
     let of = async |id: &str| {
-        world
-            .clients
-            .policy(&world.tenant, &id.parse().unwrap())
-            .await
-            .unwrap()
-            .unwrap()
+        world.clients.policy(&world.tenant, &id.parse().unwrap()).await.unwrap().unwrap()
     };
     let (app, other) = (of("app").await, of("other").await);
     let id = TsunoId::from_bytes([1; 16]);
@@ -64,32 +41,10 @@ async fn a_suspended_client_is_gone_for_the_policy_at_once() {
     let world = World::new().await;
     let mut client = consumer("app", CALLBACK, &world.app);
     client.status = ClientStatus::Suspended;
-    assert!(
-        world
-            .clients
-            .policy(&world.tenant, &client.id)
-            .await
-            .unwrap()
-            .is_some()
-    );
+    assert!(world.clients.policy(&world.tenant, &client.id).await.unwrap().is_some());
     world.clients.put(&world.tenant, &client).await.unwrap();
-    assert!(
-        world
-            .clients
-            .policy(&world.tenant, &client.id)
-            .await
-            .unwrap()
-            .is_none()
-    );
-    assert!(
-        !world
-            .clients
-            .get(&world.tenant, &client.id)
-            .await
-            .unwrap()
-            .unwrap()
-            .is_active()
-    );
+    assert!(world.clients.policy(&world.tenant, &client.id).await.unwrap().is_none());
+    assert!(!world.clients.get(&world.tenant, &client.id).await.unwrap().unwrap().is_active());
 }
 
 type Flaw = fn(&mut Client);
@@ -125,10 +80,7 @@ async fn registrations_that_make_no_sense_are_refused() {
     for (name, flaw) in flaws {
         let mut client = good.clone();
         flaw(&mut client);
-        assert!(
-            world.clients.put(&world.tenant, &client).await.is_err(),
-            "{name}"
-        );
+        assert!(world.clients.put(&world.tenant, &client).await.is_err(), "{name}");
     }
     world.clients.put(&world.tenant, &good).await.unwrap();
     let mut private = serde_json::to_value(&good).unwrap();

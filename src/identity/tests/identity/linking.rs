@@ -17,20 +17,14 @@ fn iri(term: &str) -> String {
 /// The record of hanako as the municipal system writes it, with some attributes changed.
 fn record(town: &Town, id: &str, changes: &[(&str, Value)]) -> Entity {
     let now = town.world.services.clock.micros();
-    let mut entity = Entity::new(
-        format!("urn:ngsi-ld:ResidentRecord:{id}"),
-        iri("ResidentRecord"),
-        now,
-    );
+    let mut entity =
+        Entity::new(format!("urn:ngsi-ld:ResidentRecord:{id}"), iri("ResidentRecord"), now);
     let attributes = [
         ("name", json!("都農　花子")),
         ("nameKana", json!("ツノ ハナコ")),
         ("birthDate", json!("1985-03-15")),
         ("gender", json!("女")),
-        (
-            "address",
-            json!("宮崎県児湯郡都農町大字川北４８７４番地の２"),
-        ),
+        ("address", json!("宮崎県児湯郡都農町大字川北４８７４番地の２")),
     ];
     for (term, value) in attributes.iter().chain(changes) {
         entity.set(iri(term), Instance::property(value, now).unwrap());
@@ -44,10 +38,7 @@ async fn publish(town_: &Town, entity: &Entity) {
     let world = &town_.world;
     let found = world.store.entity(&world.view(), &entity.id).await.unwrap();
     let doc = EntityDoc::from(entity);
-    let mut ops = vec![Op::PutEntity {
-        doc: doc.clone(),
-        expect: Expect::Any,
-    }];
+    let mut ops = vec![Op::PutEntity { doc: doc.clone(), expect: Expect::Any }];
     let change = Change {
         tenant: &world.tenant,
         before: found.as_ref().map(|found| &found.doc),
@@ -56,18 +47,8 @@ async fn publish(town_: &Town, entity: &Entity) {
         grant: None,
         at: world.services.clock.micros(),
     };
-    MatchKeys::new(digests(), town())
-        .follow(&change, &mut ops)
-        .await
-        .unwrap();
-    world
-        .store
-        .commit(WriteSet {
-            tenant: world.tenant.clone(),
-            ops,
-        })
-        .await
-        .unwrap();
+    MatchKeys::new(digests(), town()).follow(&change, &mut ops).await.unwrap();
+    world.store.commit(WriteSet { tenant: world.tenant.clone(), ops }).await.unwrap();
 }
 
 async fn log_in(town: &Town, sub: &str, person: Value) -> Resident {
@@ -75,99 +56,54 @@ async fn log_in(town: &Town, sub: &str, person: Value) -> Resident {
         unreachable!()
     };
     let id = session.session.tsuno_id;
-    town.world
-        .residents
-        .get(&town.world.tenant, id)
-        .await
-        .unwrap()
-        .unwrap()
+    town.world.residents.get(&town.world.tenant, id).await.unwrap().unwrap()
 }
 
 async fn reviews(town: &Town) -> Vec<(TsunoId, ReviewReason, usize)> {
-    let reviews = town
-        .world
-        .residents
-        .reviews(&town.world.tenant, None, 10)
-        .await
-        .unwrap();
-    reviews
-        .into_iter()
-        .map(|r| (r.tsuno_id, r.reason, r.candidates.len()))
-        .collect()
+    let reviews = town.world.residents.reviews(&town.world.tenant, None, 10).await.unwrap();
+    reviews.into_iter().map(|r| (r.tsuno_id, r.reason, r.candidates.len())).collect()
 }
 
 #[tokio::test]
 async fn the_one_record_that_agrees_is_linked_on_both_sides_and_written_down() {
     let town = Town::new().await;
     publish(&town, &record(&town, "a", &[])).await;
-    publish(
-        &town,
-        &record(&town, "b", &[("birthDate", json!("1985-03-16"))]),
-    )
-    .await;
+    publish(&town, &record(&town, "b", &[("birthDate", json!("1985-03-16"))])).await;
     let resident = log_in(&town, "sub-hanako", hanako()).await;
     let linked = resident.linked_record.clone().unwrap();
     assert_eq!(linked, "urn:ngsi-ld:ResidentRecord:a");
     let entity = town.world.entity(&linked).await.unwrap();
     assert_eq!(entity.subject, Some(resident.tsuno_id.to_string()));
     let person = &entity.attribute(&iri("person")).unwrap().instances[0];
-    assert_eq!(
-        person.value.get(),
-        format!("\"{}\"", resident.tsuno_id.urn())
-    );
+    assert_eq!(person.value.get(), format!("\"{}\"", resident.tsuno_id.urn()));
     let accesses = town.world.accesses().await;
-    let link = accesses
-        .iter()
-        .find(|access| access.action == Action::Link)
-        .unwrap();
+    let link = accesses.iter().find(|access| access.action == Action::Link).unwrap();
     assert_eq!(link.subjects, [resident.tsuno_id]);
     assert!(reviews(&town).await.is_empty());
-    assert_eq!(
-        log_in(&town, "sub-hanako", hanako()).await.linked_record,
-        Some(linked)
-    );
+    assert_eq!(log_in(&town, "sub-hanako", hanako()).await.linked_record, Some(linked));
 }
 
 #[tokio::test]
 async fn substitute_characters_and_spellings_do_not_stand_in_the_way() {
     let town = Town::new().await;
     let address = json!({"prefecture": "宮崎県", "city": "児湯郡都農町", "streetAddress": "大字川北13094番地"});
-    let changes = [
-        ("name", json!("髙鍋　さくら")),
-        ("gender", json!("2")),
-        ("address", address),
-    ];
+    let changes = [("name", json!("髙鍋　さくら")), ("gender", json!("2")), ("address", address)];
     publish(&town, &record(&town, "sakura", &changes)).await;
     let mut person = hanako();
     person["last_name"] = json!("高鍋");
     person["first_name"] = json!("さくら");
     person["address"] = json!("大字川北１３０９４");
-    assert!(
-        log_in(&town, "sub-sakura", person)
-            .await
-            .linked_record
-            .is_some()
-    );
+    assert!(log_in(&town, "sub-sakura", person).await.linked_record.is_some());
 }
 
 #[tokio::test]
 async fn one_agreeing_key_is_not_enough_and_a_person_decides() {
     let town = Town::new().await;
-    publish(
-        &town,
-        &record(
-            &town,
-            "a",
-            &[("address", json!("宮崎県児湯郡都農町大字川北1番地"))],
-        ),
-    )
-    .await;
+    publish(&town, &record(&town, "a", &[("address", json!("宮崎県児湯郡都農町大字川北1番地"))]))
+        .await;
     let resident = log_in(&town, "sub-hanako", hanako()).await;
     assert_eq!(resident.linked_record, None);
-    assert_eq!(
-        reviews(&town).await,
-        [(resident.tsuno_id, ReviewReason::None, 1)]
-    );
+    assert_eq!(reviews(&town).await, [(resident.tsuno_id, ReviewReason::None, 1)]);
 }
 
 #[tokio::test]
@@ -177,10 +113,7 @@ async fn two_records_that_agree_equally_well_are_for_a_person_to_decide() {
     publish(&town, &record(&town, "b", &[])).await;
     let resident = log_in(&town, "sub-hanako", hanako()).await;
     assert_eq!(resident.linked_record, None);
-    assert_eq!(
-        reviews(&town).await,
-        [(resident.tsuno_id, ReviewReason::Several, 2)]
-    );
+    assert_eq!(reviews(&town).await, [(resident.tsuno_id, ReviewReason::Several, 2)]);
 }
 
 #[tokio::test]
@@ -188,45 +121,23 @@ async fn of_two_people_with_one_name_and_birth_date_the_address_tells() {
     let town = Town::new().await;
     publish(
         &town,
-        &record(
-            &town,
-            "elsewhere",
-            &[("address", json!("宮崎県児湯郡都農町大字川北17740番地5"))],
-        ),
+        &record(&town, "elsewhere", &[("address", json!("宮崎県児湯郡都農町大字川北17740番地5"))]),
     )
     .await;
     publish(&town, &record(&town, "here", &[])).await;
     let resident = log_in(&town, "sub-hanako", hanako()).await;
-    assert_eq!(
-        resident.linked_record.as_deref(),
-        Some("urn:ngsi-ld:ResidentRecord:here")
-    );
+    assert_eq!(resident.linked_record.as_deref(), Some("urn:ngsi-ld:ResidentRecord:here"));
 }
 
 #[tokio::test]
 async fn a_record_that_comes_later_or_is_corrected_is_linked_at_the_next_login() {
     let town = Town::new().await;
     let resident = log_in(&town, "sub-hanako", hanako()).await;
-    assert_eq!(
-        reviews(&town).await,
-        [(resident.tsuno_id, ReviewReason::None, 0)]
-    );
-    publish(
-        &town,
-        &record(&town, "a", &[("birthDate", json!("1985-03-16"))]),
-    )
-    .await;
-    assert_eq!(
-        log_in(&town, "sub-hanako", hanako()).await.linked_record,
-        None
-    );
+    assert_eq!(reviews(&town).await, [(resident.tsuno_id, ReviewReason::None, 0)]);
+    publish(&town, &record(&town, "a", &[("birthDate", json!("1985-03-16"))])).await;
+    assert_eq!(log_in(&town, "sub-hanako", hanako()).await.linked_record, None);
     publish(&town, &record(&town, "a", &[])).await;
-    assert!(
-        log_in(&town, "sub-hanako", hanako())
-            .await
-            .linked_record
-            .is_some()
-    );
+    assert!(log_in(&town, "sub-hanako", hanako()).await.linked_record.is_some());
     assert!(reviews(&town).await.is_empty());
 }
 
@@ -234,17 +145,10 @@ async fn a_record_that_comes_later_or_is_corrected_is_linked_at_the_next_login()
 async fn a_record_that_no_longer_agrees_is_not_found_by_its_old_keys() {
     let town = Town::new().await;
     publish(&town, &record(&town, "a", &[])).await;
-    publish(
-        &town,
-        &record(&town, "a", &[("birthDate", json!("1990-01-01"))]),
-    )
-    .await;
+    publish(&town, &record(&town, "a", &[("birthDate", json!("1990-01-01"))])).await;
     let resident = log_in(&town, "sub-hanako", hanako()).await;
     assert_eq!(resident.linked_record, None);
-    assert_eq!(
-        reviews(&town).await,
-        [(resident.tsuno_id, ReviewReason::None, 0)]
-    );
+    assert_eq!(reviews(&town).await, [(resident.tsuno_id, ReviewReason::None, 0)]);
 }
 
 #[tokio::test]
@@ -257,10 +161,7 @@ async fn a_record_linked_to_somebody_else_is_never_linked_again() {
     let second = log_in(&town, "sub-double", hanako()).await;
     assert_ne!(second.tsuno_id, first.tsuno_id);
     assert_eq!(second.linked_record, None);
-    assert_eq!(
-        reviews(&town).await,
-        [(second.tsuno_id, ReviewReason::None, 0)]
-    );
+    assert_eq!(reviews(&town).await, [(second.tsuno_id, ReviewReason::None, 0)]);
 }
 
 #[tokio::test]
@@ -270,17 +171,9 @@ async fn a_record_of_somebody_who_died_or_left_is_for_a_person_to_decide() {
         publish(&town, &record(&town, "a", &[("status", json!(status))])).await;
         let resident = log_in(&town, "sub-hanako", hanako()).await;
         assert_eq!(resident.linked_record, None);
-        assert_eq!(
-            reviews(&town).await,
-            [(resident.tsuno_id, ReviewReason::None, 1)]
-        );
+        assert_eq!(reviews(&town).await, [(resident.tsuno_id, ReviewReason::None, 1)]);
     }
     let town = Town::new().await;
     publish(&town, &record(&town, "a", &[("status", json!("転入"))])).await;
-    assert!(
-        log_in(&town, "sub-hanako", hanako())
-            .await
-            .linked_record
-            .is_some()
-    );
+    assert!(log_in(&town, "sub-hanako", hanako()).await.linked_record.is_some());
 }

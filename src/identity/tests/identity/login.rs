@@ -57,43 +57,26 @@ impl Town {
             vec![Arc::new(xid)],
             Url::parse("https://gateway.example/").unwrap(),
         );
-        Self {
-            world,
-            provider,
-            logins,
-        }
+        Self { world, provider, logins }
     }
 
     async fn begin(&self) -> Begun {
-        self.logins
-            .begin(&self.world.tenant, "xid", "/me")
-            .await
-            .unwrap()
+        self.logins.begin(&self.world.tenant, "xid", "/me").await.unwrap()
     }
 
     async fn finish(&self, query: &CallbackQuery, cookie: Option<&str>) -> LoginOutcome {
-        self.logins
-            .callback(&self.world.tenant, "xid", query, cookie)
-            .await
-            .unwrap()
+        self.logins.callback(&self.world.tenant, "xid", query, cookie).await.unwrap()
     }
 
     pub(crate) async fn log_in(&self, sub: &str, person: Value) -> LoginOutcome {
         let begun = self.begin().await;
         let code = self.provider.confirm(&begun.redirect, sub, person);
-        self.finish(&answer(&begun, &code), Some(&begun.cookie))
-            .await
+        self.finish(&answer(&begun, &code), Some(&begun.cookie)).await
     }
 }
 
 fn state(begun: &Begun) -> String {
-    begun
-        .redirect
-        .query_pairs()
-        .find(|(name, _)| name == "state")
-        .unwrap()
-        .1
-        .into_owned()
+    begun.redirect.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned()
 }
 
 fn answer(begun: &Begun, code: &str) -> CallbackQuery {
@@ -112,12 +95,7 @@ fn refused(reason: RefusalReason) -> LoginOutcome {
 async fn a_resident_gets_one_tsuno_id_a_person_and_a_session() {
     let town = Town::new().await;
     let outcome = town.log_in("sub-hanako", hanako()).await;
-    let LoginOutcome::SignedIn {
-        session,
-        return_to,
-        first_time,
-    } = outcome
-    else {
+    let LoginOutcome::SignedIn { session, return_to, first_time } = outcome else {
         unreachable!("{outcome:?}")
     };
     assert!(first_time);
@@ -125,21 +103,13 @@ async fn a_resident_gets_one_tsuno_id_a_person_and_a_session() {
     let id = session.session.tsuno_id;
     assert_eq!(session.session.assurance.ial, Level::High);
     assert_eq!(session.session.assurance.aal, Level::Substantial);
-    let found = town
-        .world
-        .sessions
-        .find(&town.world.tenant, &session.cookie)
-        .await
-        .unwrap();
+    let found = town.world.sessions.find(&town.world.tenant, &session.cookie).await.unwrap();
     assert_eq!(found.unwrap().tsuno_id, id);
 
     let person = town.world.entity(&id.urn()).await.unwrap();
     let core = tsunagu_ngsi_ld::Context::core();
     let value = |term: &str| {
-        person.attribute(&core.expand(term)).unwrap().instances[0]
-            .value
-            .get()
-            .to_owned()
+        person.attribute(&core.expand(term)).unwrap().instances[0].value.get().to_owned()
     };
     assert_eq!(person.subject, Some(id.to_string()));
     assert_eq!(value("name"), "\"都農 花子\"");
@@ -147,35 +117,16 @@ async fn a_resident_gets_one_tsuno_id_a_person_and_a_session() {
     assert_eq!(value("gender"), "\"female\"");
     assert!(value("address").contains("大字川北4874番地2"));
 
-    let resident = town
-        .world
-        .residents
-        .get(&town.world.tenant, id)
-        .await
-        .unwrap()
-        .unwrap();
+    let resident = town.world.residents.get(&town.world.tenant, id).await.unwrap().unwrap();
     assert_eq!(resident.residency.verdict, Verdict::Resident);
     assert!(!resident.residency.evidence.contains("都農"));
     let accesses = town.world.accesses().await;
-    let issued = accesses
-        .iter()
-        .find(|a| a.reason == "tsuno-id-issued")
-        .unwrap();
-    assert_eq!(
-        (issued.action, issued.subjects.as_slice()),
-        (Action::Identify, &[id][..])
-    );
+    let issued = accesses.iter().find(|a| a.reason == "tsuno-id-issued").unwrap();
+    assert_eq!((issued.action, issued.subjects.as_slice()), (Action::Identify, &[id][..]));
     assert!(!serde_json::to_string(&accesses).unwrap().contains("花子"));
 
     let again = town.log_in("sub-hanako", hanako()).await;
-    let LoginOutcome::SignedIn {
-        session,
-        first_time,
-        ..
-    } = again
-    else {
-        unreachable!()
-    };
+    let LoginOutcome::SignedIn { session, first_time, .. } = again else { unreachable!() };
     assert!(!first_time);
     assert_eq!(session.session.tsuno_id, id);
 }
@@ -189,27 +140,16 @@ async fn the_same_person_logging_in_many_times_at_once_gets_one_tsuno_id() {
     });
     let (mut ids, mut first) = (HashSet::new(), 0);
     for login in logins.collect::<Vec<_>>() {
-        let LoginOutcome::SignedIn {
-            session,
-            first_time,
-            ..
-        } = login.await.unwrap()
-        else {
+        let LoginOutcome::SignedIn { session, first_time, .. } = login.await.unwrap() else {
             unreachable!()
         };
         ids.insert(session.session.tsuno_id);
         first += usize::from(first_time);
     }
     assert_eq!((ids.len(), first), (1, 1));
-    let other = town
-        .log_in(
-            "sub-taro",
-            with(hanako(), &[("first_name", "太郎"), ("gender", "1")]),
-        )
-        .await;
-    let LoginOutcome::SignedIn { session, .. } = other else {
-        unreachable!()
-    };
+    let other =
+        town.log_in("sub-taro", with(hanako(), &[("first_name", "太郎"), ("gender", "1")])).await;
+    let LoginOutcome::SignedIn { session, .. } = other else { unreachable!() };
     assert!(ids.insert(session.session.tsuno_id));
 }
 
@@ -217,11 +157,7 @@ async fn the_same_person_logging_in_many_times_at_once_gets_one_tsuno_id() {
 async fn who_lives_elsewhere_or_nobody_knows_where_gets_no_tsuno_id() {
     let town = Town::new().await;
     for (changes, verdict, reason) in [
-        (
-            [("prefecture", "宮崎県"), ("city", "日向市")],
-            Verdict::NonResident,
-            "not-a-resident",
-        ),
+        ([("prefecture", "宮崎県"), ("city", "日向市")], Verdict::NonResident, "not-a-resident"),
         (
             [("prefecture", ""), ("city", "Tsuno-cho")],
             Verdict::NeedsCounter,
@@ -229,15 +165,10 @@ async fn who_lives_elsewhere_or_nobody_knows_where_gets_no_tsuno_id() {
         ),
     ] {
         let outcome = town.log_in("sub-jiro", with(hanako(), &changes)).await;
-        let LoginOutcome::NotResident { residency } = outcome else {
-            unreachable!("{outcome:?}")
-        };
+        let LoginOutcome::NotResident { residency } = outcome else { unreachable!("{outcome:?}") };
         assert_eq!(residency.verdict, verdict);
         let last = town.world.accesses().await.pop().unwrap();
-        assert_eq!(
-            (last.decision, last.reason.as_str()),
-            (Decision::Denied, reason)
-        );
+        assert_eq!((last.decision, last.reason.as_str()), (Decision::Denied, reason));
         assert!(last.subjects.is_empty());
     }
 }
@@ -263,17 +194,8 @@ async fn moving_and_renaming_refresh_the_person_and_keep_the_id() {
     };
     assert!(at(&after, "address").value.get().contains("日向市"));
     assert!(at(&after, "address").modified_at > at(&before, "address").modified_at);
-    assert_eq!(
-        at(&after, "name").modified_at,
-        at(&before, "name").modified_at
-    );
-    let resident = town
-        .world
-        .residents
-        .get(&town.world.tenant, id)
-        .await
-        .unwrap()
-        .unwrap();
+    assert_eq!(at(&after, "name").modified_at, at(&before, "name").modified_at);
+    let resident = town.world.residents.get(&town.world.tenant, id).await.unwrap().unwrap();
     assert_eq!(resident.residency.verdict, Verdict::NonResident);
 }
 
@@ -281,48 +203,29 @@ async fn moving_and_renaming_refresh_the_person_and_keep_the_id() {
 async fn an_answer_that_this_browser_did_not_ask_for_is_refused() {
     let town = Town::new().await;
     let (mine, theirs) = (town.begin().await, town.begin().await);
-    let code = town
-        .provider
-        .confirm(&theirs.redirect, "sub-hanako", hanako());
+    let code = town.provider.confirm(&theirs.redirect, "sub-hanako", hanako());
     let their_answer = answer(&theirs, &code);
     for (query, cookie) in [
         (their_answer.clone(), Some(mine.cookie.as_str())),
         (their_answer.clone(), None),
+        (CallbackQuery { state: None, ..their_answer.clone() }, Some(theirs.cookie.as_str())),
         (
-            CallbackQuery {
-                state: None,
-                ..their_answer.clone()
-            },
-            Some(theirs.cookie.as_str()),
-        ),
-        (
-            CallbackQuery {
-                state: Some("made-up".to_owned()),
-                ..their_answer.clone()
-            },
+            CallbackQuery { state: Some("made-up".to_owned()), ..their_answer.clone() },
             Some(theirs.cookie.as_str()),
         ),
     ] {
-        assert_eq!(
-            town.finish(&query, cookie).await,
-            refused(RefusalReason::State)
-        );
+        assert_eq!(town.finish(&query, cookie).await, refused(RefusalReason::State));
     }
     // The attempts above spoil nothing for the browser that began it; a second use of the answer fails.
     let outcome = town.finish(&their_answer, Some(&theirs.cookie)).await;
-    assert!(
-        matches!(outcome, LoginOutcome::SignedIn { .. }),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, LoginOutcome::SignedIn { .. }), "{outcome:?}");
     assert_eq!(
         town.finish(&their_answer, Some(&theirs.cookie)).await,
         refused(RefusalReason::State)
     );
 
     let late = town.begin().await;
-    let code = town
-        .provider
-        .confirm(&late.redirect, "sub-hanako", hanako());
+    let code = town.provider.confirm(&late.redirect, "sub-hanako", hanako());
     town.world.pass(601);
     assert_eq!(
         town.finish(&answer(&late, &code), Some(&late.cookie)).await,
@@ -339,38 +242,19 @@ async fn cancelling_errors_and_foreign_issuers_end_the_login() {
         state: Some(state(begun)),
         ..CallbackQuery::default()
     };
-    let outcome = town
-        .finish(&error("access_denied", &begun), Some(&begun.cookie))
-        .await;
-    assert_eq!(
-        outcome,
-        LoginOutcome::Cancelled {
-            return_to: "/me".to_owned()
-        }
-    );
+    let outcome = town.finish(&error("access_denied", &begun), Some(&begun.cookie)).await;
+    assert_eq!(outcome, LoginOutcome::Cancelled { return_to: "/me".to_owned() });
     let begun = town.begin().await;
-    let outcome = town
-        .finish(&error("server_error", &begun), Some(&begun.cookie))
-        .await;
+    let outcome = town.finish(&error("server_error", &begun), Some(&begun.cookie)).await;
     assert_eq!(outcome, refused(RefusalReason::ProviderError));
     let begun = town.begin().await;
-    let code = town
-        .provider
-        .confirm(&begun.redirect, "sub-hanako", hanako());
-    let mixed_up = CallbackQuery {
-        iss: Some("https://other.example".to_owned()),
-        ..answer(&begun, &code)
-    };
-    assert_eq!(
-        town.finish(&mixed_up, Some(&begun.cookie)).await,
-        refused(RefusalReason::Issuer)
-    );
+    let code = town.provider.confirm(&begun.redirect, "sub-hanako", hanako());
+    let mixed_up =
+        CallbackQuery { iss: Some("https://other.example".to_owned()), ..answer(&begun, &code) };
+    assert_eq!(town.finish(&mixed_up, Some(&begun.cookie)).await, refused(RefusalReason::Issuer));
     let begun = town.begin().await;
     let made_up = answer(&begun, "made-up");
-    assert_eq!(
-        town.finish(&made_up, Some(&begun.cookie)).await,
-        refused(RefusalReason::Code)
-    );
+    assert_eq!(town.finish(&made_up, Some(&begun.cookie)).await, refused(RefusalReason::Code));
 }
 
 #[tokio::test]
@@ -378,31 +262,15 @@ async fn id_tokens_with_any_flaw_are_refused() {
     type Flaw = fn(&mut Value);
     let town = Town::new().await;
     let flaws: [(&str, Flaw, IdTokenError); 16] = [
-        (
-            "other nonce",
-            |c| c["nonce"] = json!("another"),
-            IdTokenError::Nonce,
-        ),
-        (
-            "no nonce",
-            |c| c["nonce"] = Value::Null,
-            IdTokenError::Claims,
-        ),
-        (
-            "other audience",
-            |c| c["aud"] = json!("another-client"),
-            IdTokenError::Audience,
-        ),
+        ("other nonce", |c| c["nonce"] = json!("another"), IdTokenError::Nonce),
+        ("no nonce", |c| c["nonce"] = Value::Null, IdTokenError::Claims),
+        ("other audience", |c| c["aud"] = json!("another-client"), IdTokenError::Audience),
         (
             "foreign audience too",
             |c| c["aud"] = json!([CLIENT_ID, "another"]),
             IdTokenError::Audience,
         ),
-        (
-            "other authorized party",
-            |c| c["azp"] = json!("another"),
-            IdTokenError::Audience,
-        ),
+        ("other authorized party", |c| c["azp"] = json!("another"), IdTokenError::Audience),
         (
             "issuer with a slash",
             |c| c["iss"] = json!(format!("{}/", c["iss"].as_str().unwrap_or_default())),
@@ -419,41 +287,17 @@ async fn id_tokens_with_any_flaw_are_refused() {
             |c| c["iat"] = json!(c["iat"].as_i64().unwrap_or_default() - 3600),
             IdTokenError::Time,
         ),
-        (
-            "exp as text",
-            |c| c["exp"] = json!("4000000000"),
-            IdTokenError::Claims,
-        ),
-        (
-            "exp as fraction",
-            |c| c["exp"] = json!(4e9 + 0.5),
-            IdTokenError::Claims,
-        ),
-        (
-            "exp as array",
-            |c| c["exp"] = json!([4_000_000_000_i64]),
-            IdTokenError::Claims,
-        ),
-        (
-            "iat as text",
-            |c| c["iat"] = json!("1"),
-            IdTokenError::Claims,
-        ),
+        ("exp as text", |c| c["exp"] = json!("4000000000"), IdTokenError::Claims),
+        ("exp as fraction", |c| c["exp"] = json!(4e9 + 0.5), IdTokenError::Claims),
+        ("exp as array", |c| c["exp"] = json!([4_000_000_000_i64]), IdTokenError::Claims),
+        ("iat as text", |c| c["iat"] = json!("1"), IdTokenError::Claims),
         (
             "hash of another access token",
             |c| c["at_hash"] = json!("AAAA"),
             IdTokenError::AccessTokenHash,
         ),
-        (
-            "empty subject",
-            |c| c["sub"] = json!(""),
-            IdTokenError::Claims,
-        ),
-        (
-            "iat out of all range",
-            |c| c["iat"] = json!(i64::MIN),
-            IdTokenError::Time,
-        ),
+        ("empty subject", |c| c["sub"] = json!(""), IdTokenError::Claims),
+        ("iat out of all range", |c| c["iat"] = json!(i64::MIN), IdTokenError::Time),
     ];
     for (name, flaw, error) in flaws {
         town.provider.twist(move |key, mut claims| {
@@ -482,17 +326,13 @@ async fn id_tokens_signed_otherwise_are_refused() {
         let message = format!("{}.{}", header("HS256", key.kid()), b64(claims.to_string()));
         let public = serde_json::to_vec(key.public()).unwrap();
         let secret = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &public);
-        format!(
-            "{message}.{}",
-            b64(aws_lc_rs::hmac::sign(&secret, message.as_bytes()))
-        )
+        format!("{message}.{}", b64(aws_lc_rs::hmac::sign(&secret, message.as_bytes())))
     });
     assert_eq!(
         town.log_in("s", hanako()).await,
         refused(RefusalReason::IdToken(IdTokenError::Algorithm))
     );
-    town.provider
-        .twist(|_, claims| key().sign("JWT", &claims).unwrap());
+    town.provider.twist(|_, claims| key().sign("JWT", &claims).unwrap());
     assert_eq!(
         town.log_in("s", hanako()).await,
         refused(RefusalReason::IdToken(IdTokenError::UnknownKey))
@@ -500,10 +340,7 @@ async fn id_tokens_signed_otherwise_are_refused() {
     town.provider.twist(|ours, claims| {
         let forged = key().sign("JWT", &claims).unwrap();
         let (_, rest) = forged.split_once('.').unwrap();
-        format!(
-            "{}.{rest}",
-            b64(json!({"alg": "ES256", "kid": ours.kid()}).to_string())
-        )
+        format!("{}.{rest}", b64(json!({"alg": "ES256", "kid": ours.kid()}).to_string()))
     });
     assert_eq!(
         town.log_in("s", hanako()).await,
@@ -519,10 +356,7 @@ async fn id_tokens_signed_otherwise_are_refused() {
 #[tokio::test]
 async fn a_new_key_of_the_provider_is_found_and_made_up_keys_do_not_hammer_it() {
     let town = Town::new().await;
-    assert!(matches!(
-        town.log_in("s", hanako()).await,
-        LoginOutcome::SignedIn { .. }
-    ));
+    assert!(matches!(town.log_in("s", hanako()).await, LoginOutcome::SignedIn { .. }));
     assert_eq!(town.provider.jwks_calls(), 1);
     town.provider.new_key();
     town.world.pass(31);
@@ -530,13 +364,9 @@ async fn a_new_key_of_the_provider_is_found_and_made_up_keys_do_not_hammer_it() 
         claims["iat"] = json!(claims["iat"].as_i64().unwrap() + 31);
         key.sign("JWT", &claims).unwrap()
     });
-    assert!(matches!(
-        town.log_in("s", hanako()).await,
-        LoginOutcome::SignedIn { .. }
-    ));
+    assert!(matches!(town.log_in("s", hanako()).await, LoginOutcome::SignedIn { .. }));
     assert_eq!(town.provider.jwks_calls(), 2);
-    town.provider
-        .twist(|_, claims| key().sign("JWT", &claims).unwrap());
+    town.provider.twist(|_, claims| key().sign("JWT", &claims).unwrap());
     for _ in 0..5 {
         assert_eq!(
             town.log_in("s", hanako()).await,
@@ -550,10 +380,7 @@ async fn a_new_key_of_the_provider_is_found_and_made_up_keys_do_not_hammer_it() 
 async fn user_information_about_somebody_else_is_refused() {
     let town = Town::new().await;
     town.provider.userinfo_sub("sub-taro");
-    assert_eq!(
-        town.log_in("sub-hanako", hanako()).await,
-        refused(RefusalReason::UserinfoSubject)
-    );
+    assert_eq!(town.log_in("sub-hanako", hanako()).await, refused(RefusalReason::UserinfoSubject));
     assert!(town.world.accesses().await.is_empty());
 }
 
@@ -566,10 +393,7 @@ async fn unreadable_user_data_are_refused() {
         json!({"last_name": "都農"}),
         json!([]),
     ] {
-        assert_eq!(
-            town.log_in("sub-hanako", person).await,
-            refused(RefusalReason::UserData)
-        );
+        assert_eq!(town.log_in("sub-hanako", person).await, refused(RefusalReason::UserData));
     }
 }
 
@@ -583,11 +407,7 @@ async fn an_acr_that_is_not_mapped_is_the_lowest_level() {
             unreachable!()
         };
         let assurance = session.session.assurance;
-        assert_eq!(
-            (assurance.ial, assurance.aal),
-            (Level::Low, Level::Low),
-            "{acr:?}"
-        );
+        assert_eq!((assurance.ial, assurance.aal), (Level::Low, Level::Low), "{acr:?}");
         assert_eq!(assurance.acr.as_deref(), acr);
     }
 }
@@ -599,40 +419,20 @@ async fn data_with_an_individual_number_in_them_are_not_kept() {
     let person = with(hanako(), &[("address", "大字川北1 123456789018")]);
     let code = town.provider.confirm(&begun.redirect, "sub-hanako", person);
     let query = answer(&begun, &code);
-    let refused = town
-        .logins
-        .callback(&town.world.tenant, "xid", &query, Some(&begun.cookie))
-        .await;
-    assert_eq!(
-        refused.unwrap_err().code,
-        tsunagu_domain::ProblemCode::IndividualNumber
-    );
+    let refused =
+        town.logins.callback(&town.world.tenant, "xid", &query, Some(&begun.cookie)).await;
+    assert_eq!(refused.unwrap_err().code, tsunagu_domain::ProblemCode::IndividualNumber);
 }
 
 #[tokio::test]
 async fn nothing_but_a_local_path_is_returned_to() {
     let town = Town::new().await;
     for open in ["https://evil.example/", "//evil.example", "/\\evil.example"] {
-        let begun = town
-            .logins
-            .begin(&town.world.tenant, "xid", open)
-            .await
-            .unwrap();
-        let code = town
-            .provider
-            .confirm(&begun.redirect, "sub-hanako", hanako());
-        let outcome = town
-            .finish(&answer(&begun, &code), Some(&begun.cookie))
-            .await;
-        let LoginOutcome::SignedIn { return_to, .. } = outcome else {
-            unreachable!()
-        };
+        let begun = town.logins.begin(&town.world.tenant, "xid", open).await.unwrap();
+        let code = town.provider.confirm(&begun.redirect, "sub-hanako", hanako());
+        let outcome = town.finish(&answer(&begun, &code), Some(&begun.cookie)).await;
+        let LoginOutcome::SignedIn { return_to, .. } = outcome else { unreachable!() };
         assert_eq!(return_to, "/");
     }
-    assert!(
-        town.logins
-            .begin(&town.world.tenant, "other", "/")
-            .await
-            .is_err()
-    );
+    assert!(town.logins.begin(&town.world.tenant, "other", "/").await.is_err());
 }

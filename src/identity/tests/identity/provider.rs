@@ -114,11 +114,7 @@ impl Provider {
     /// What the person's confirmation at the provider gives: a code for this authorization URL.
     pub(crate) fn confirm(&self, authorization: &Url, sub: &str, person: Value) -> String {
         let query: HashMap<_, _> = authorization.query_pairs().into_owned().collect();
-        assert!(
-            authorization
-                .as_str()
-                .starts_with(&format!("{}/oauth2/auth?", self.issuer))
-        );
+        assert!(authorization.as_str().starts_with(&format!("{}/oauth2/auth?", self.issuer)));
         for (name, value) in [
             ("response_type", "code"),
             ("client_id", CLIENT_ID),
@@ -207,9 +203,8 @@ impl Provider {
 
     fn token(&self, state: &State, head: &str, body: &str) -> (u16, String) {
         use base64::Engine as _;
-        let form: HashMap<_, _> = url::form_urlencoded::parse(body.as_bytes())
-            .into_owned()
-            .collect();
+        let form: HashMap<_, _> =
+            url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
         let expected = base64::engine::general_purpose::STANDARD
             .encode(format!("{CLIENT_ID}:s3cret+%26+more"));
         if header(head, "authorization") != Some(format!("Basic {expected}")) {

@@ -10,13 +10,7 @@ use super::world::World;
 async fn a_session_lives_while_it_is_used_and_no_longer_than_eight_hours() {
     let world = World::new().await;
     let new = world.session().await;
-    let find = async || {
-        world
-            .sessions
-            .find(&world.tenant, &new.cookie)
-            .await
-            .unwrap()
-    };
+    let find = async || world.sessions.find(&world.tenant, &new.cookie).await.unwrap();
     let mut lived = 0;
     while lived + IDLE_SECONDS - 1 < SESSION_SECONDS {
         world.pass(IDLE_SECONDS - 1);
@@ -32,14 +26,7 @@ async fn an_unused_session_ends() {
     let world = World::new().await;
     let new = world.session().await;
     world.pass(IDLE_SECONDS);
-    assert!(
-        world
-            .sessions
-            .find(&world.tenant, &new.cookie)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(world.sessions.find(&world.tenant, &new.cookie).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -49,40 +36,11 @@ async fn logging_out_ends_the_session_and_another_town_never_knew_it() {
     assert!(new.session.csrf_matches(&new.session.csrf));
     assert!(!new.session.csrf_matches(""));
     let other = "other-town".parse().unwrap();
-    assert!(
-        world
-            .sessions
-            .find(&other, &new.cookie)
-            .await
-            .unwrap()
-            .is_none()
-    );
-    assert!(
-        world
-            .sessions
-            .find(&world.tenant, "made-up")
-            .await
-            .unwrap()
-            .is_none()
-    );
-    world
-        .sessions
-        .end(&world.tenant, &new.cookie)
-        .await
-        .unwrap();
-    assert!(
-        world
-            .sessions
-            .find(&world.tenant, &new.cookie)
-            .await
-            .unwrap()
-            .is_none()
-    );
-    world
-        .sessions
-        .end(&world.tenant, &new.cookie)
-        .await
-        .unwrap();
+    assert!(world.sessions.find(&other, &new.cookie).await.unwrap().is_none());
+    assert!(world.sessions.find(&world.tenant, "made-up").await.unwrap().is_none());
+    world.sessions.end(&world.tenant, &new.cookie).await.unwrap();
+    assert!(world.sessions.find(&world.tenant, &new.cookie).await.unwrap().is_none());
+    world.sessions.end(&world.tenant, &new.cookie).await.unwrap();
 }
 
 #[tokio::test]
@@ -93,22 +51,8 @@ async fn the_sweep_deletes_what_is_over_and_nothing_else() {
     let new = world.session().await;
     assert_eq!(sweep(&world.services, &world.tenant).await.unwrap(), 1);
     assert_eq!(sweep(&world.services, &world.tenant).await.unwrap(), 0);
-    assert!(
-        world
-            .sessions
-            .find(&world.tenant, &old.cookie)
-            .await
-            .unwrap()
-            .is_none()
-    );
-    assert!(
-        world
-            .sessions
-            .find(&world.tenant, &new.cookie)
-            .await
-            .unwrap()
-            .is_some()
-    );
+    assert!(world.sessions.find(&world.tenant, &old.cookie).await.unwrap().is_none());
+    assert!(world.sessions.find(&world.tenant, &new.cookie).await.unwrap().is_some());
 }
 
 #[test]

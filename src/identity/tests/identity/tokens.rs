@@ -22,9 +22,7 @@ async fn restarted(world: &World, issuer: &str) -> AuthorizationServer {
         tenant: world.tenant.clone(),
         issuer: issuer.to_owned(),
         clients: Arc::clone(&world.clients),
-        keys: SigningKeys::load(&world.services, &world.tenant)
-            .await
-            .unwrap(),
+        keys: SigningKeys::load(&world.services, &world.tenant).await.unwrap(),
         grants: Arc::<Grants>::clone(&world.grants),
     })
     .unwrap()
@@ -58,27 +56,14 @@ async fn a_code_becomes_an_access_token_and_an_id_token() {
         serde_json::to_value(&tokens.authorization_details).unwrap()
     );
 
-    let verified = world
-        .server
-        .verify_access_token(&tokens.access_token)
-        .await
-        .unwrap();
+    let verified = world.server.verify_access_token(&tokens.access_token).await.unwrap();
     assert_eq!(verified.subject, Some(subject));
-    assert_eq!(
-        (verified.client.as_str(), verified.grant_id.as_deref()),
-        ("app", Some("grant-1"))
-    );
+    assert_eq!((verified.client.as_str(), verified.grant_id.as_deref()), ("app", Some("grant-1")));
     assert_eq!(verified.assurance.aal, Level::Substantial);
     assert!(verified.has_scope("ngsi-ld") && !verified.has_scope("ngsi"));
     let given = world.accesses().await.pop().unwrap();
-    assert_eq!(
-        (given.action, given.actor.as_str()),
-        (Action::Identify, "client:app")
-    );
-    assert_eq!(
-        (given.subjects, given.grant.as_deref()),
-        (vec![subject], Some("grant-1"))
-    );
+    assert_eq!((given.action, given.actor.as_str()), (Action::Identify, "client:app"));
+    assert_eq!((given.subjects, given.grant.as_deref()), (vec![subject], Some("grant-1")));
 }
 
 #[tokio::test]
@@ -86,22 +71,13 @@ async fn a_code_used_twice_gives_nothing_and_takes_back_what_it_gave() {
     let world = World::new().await;
     let code = world.code().await;
     let tokens = world.redeem(&code, &[]).await.unwrap();
-    world
-        .server
-        .verify_access_token(&tokens.access_token)
-        .await
-        .unwrap();
-    assert_eq!(
-        code_of(world.redeem(&code, &[]).await),
-        ErrorCode::InvalidGrant
-    );
+    world.server.verify_access_token(&tokens.access_token).await.unwrap();
+    assert_eq!(code_of(world.redeem(&code, &[]).await), ErrorCode::InvalidGrant);
     let refused = world.server.verify_access_token(&tokens.access_token).await;
     assert_eq!(refused, Err(TokenError::Revoked));
     let after_restart = restarted(&world, ISSUER).await;
     assert_eq!(
-        after_restart
-            .verify_access_token(&tokens.access_token)
-            .await,
+        after_restart.verify_access_token(&tokens.access_token).await,
         Err(TokenError::Revoked)
     );
 }
@@ -119,10 +95,7 @@ async fn a_code_redeemed_many_times_at_once_leaves_no_live_token() {
         given.extend(redeemer.await.unwrap());
     }
     assert_eq!(given.len(), 1);
-    let refused = world
-        .server
-        .verify_access_token(&given[0].access_token)
-        .await;
+    let refused = world.server.verify_access_token(&given[0].access_token).await;
     assert_eq!(refused, Err(TokenError::Revoked));
 }
 
@@ -134,10 +107,7 @@ async fn a_code_is_good_for_a_minute() {
     world.redeem(&code, &[]).await.unwrap();
     let code = world.code().await;
     world.pass(60);
-    assert_eq!(
-        code_of(world.redeem(&code, &[]).await),
-        ErrorCode::InvalidGrant
-    );
+    assert_eq!(code_of(world.redeem(&code, &[]).await), ErrorCode::InvalidGrant);
 }
 
 #[tokio::test]
@@ -159,37 +129,18 @@ async fn a_code_is_for_its_client_redirect_uri_and_verifier() {
             "another-verifier-of-at-least-forty-three-chars",
             ErrorCode::InvalidGrant,
         ),
-        (
-            "code_verifier",
-            &super::world::challenge(VERIFIER),
-            ErrorCode::InvalidGrant,
-        ),
-        (
-            "redirect_uri",
-            "https://app.example/other",
-            ErrorCode::InvalidGrant,
-        ),
+        ("code_verifier", &super::world::challenge(VERIFIER), ErrorCode::InvalidGrant),
+        ("redirect_uri", "https://app.example/other", ErrorCode::InvalidGrant),
         ("redirect_uri", "", ErrorCode::InvalidRequest),
         ("code", "made-up", ErrorCode::InvalidGrant),
         ("code", "", ErrorCode::InvalidRequest),
-        (
-            "resource",
-            "https://elsewhere.example",
-            ErrorCode::InvalidTarget,
-        ),
+        ("resource", "https://elsewhere.example", ErrorCode::InvalidTarget),
     ] {
-        assert_eq!(
-            code_of(world.redeem(&code, &[(name, value)]).await),
-            error,
-            "{name}={value}"
-        );
+        assert_eq!(code_of(world.redeem(&code, &[(name, value)]).await), error, "{name}={value}");
     }
     // More than was granted is never given, whatever is asked here.
     let more = [("scope", "openid admin"), ("authorization_details", "[]")];
-    assert_eq!(
-        world.redeem(&code, &more).await.unwrap().scope,
-        "openid ngsi-ld"
-    );
+    assert_eq!(world.redeem(&code, &more).await.unwrap().scope, "openid ngsi-ld");
 }
 
 #[tokio::test]
@@ -197,21 +148,15 @@ async fn a_consent_withdrawn_before_the_code_came_gives_no_token() {
     let world = World::new().await;
     let code = world.code().await;
     world.grants.0.lock().unwrap().clear();
-    assert_eq!(
-        code_of(world.redeem(&code, &[]).await),
-        ErrorCode::InvalidGrant
-    );
+    assert_eq!(code_of(world.redeem(&code, &[]).await), ErrorCode::InvalidGrant);
 }
 
 #[tokio::test]
 async fn other_grant_types_are_refused() {
     let world = World::new().await;
-    for grant_type in [
-        "password",
-        "implicit",
-        "refresh_token",
-        "urn:ietf:params:oauth:grant-type:device_code",
-    ] {
+    for grant_type in
+        ["password", "implicit", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"]
+    {
         let form = world.form("app", &[("grant_type", grant_type)]);
         assert_eq!(
             code_of(world.server.token(&form).await),
@@ -230,21 +175,11 @@ async fn a_publisher_acts_on_its_own_behalf_and_a_vendor_does_not() {
     };
     let tokens = ask("juki", &[("scope", "ngsi-ld")]).await.unwrap();
     assert!(tokens.id_token.is_none());
-    let verified = world
-        .server
-        .verify_access_token(&tokens.access_token)
-        .await
-        .unwrap();
+    let verified = world.server.verify_access_token(&tokens.access_token).await.unwrap();
     assert_eq!((verified.client.as_str(), verified.subject), ("juki", None));
     assert!(!verified.assurance.reaches(Level::Substantial));
-    assert_eq!(
-        code_of(ask("app", &[]).await),
-        ErrorCode::UnauthorizedClient
-    );
-    assert_eq!(
-        code_of(ask("juki", &[("scope", "openid")]).await),
-        ErrorCode::InvalidScope
-    );
+    assert_eq!(code_of(ask("app", &[]).await), ErrorCode::UnauthorizedClient);
+    assert_eq!(code_of(ask("juki", &[("scope", "openid")]).await), ErrorCode::InvalidScope);
     let details = super::world::details().to_string();
     let asked = ask("juki", &[("authorization_details", &details)]).await;
     assert_eq!(code_of(asked), ErrorCode::InvalidAuthorizationDetails);
@@ -258,32 +193,19 @@ async fn a_publisher_acts_on_its_own_behalf_and_a_vendor_does_not() {
 async fn an_access_token_dies_in_time_with_its_client_and_on_demand() {
     let world = World::new().await;
     let tokens = world.tokens().await;
-    let verify = async || {
-        world
-            .server
-            .verify_access_token(&tokens.access_token)
-            .await
-            .map(|_| ())
-    };
+    let verify = async || world.server.verify_access_token(&tokens.access_token).await.map(|_| ());
     world.pass(299);
     assert_eq!(verify().await, Ok(()));
     world.pass(1);
     assert_eq!(verify().await, Err(TokenError::Expired));
     assert_eq!(
-        restarted(&world, ISSUER)
-            .await
-            .verify_access_token(&tokens.access_token)
-            .await,
+        restarted(&world, ISSUER).await.verify_access_token(&tokens.access_token).await,
         Err(TokenError::Expired)
     );
 
     let tokens = world.tokens().await;
     let mut client = consumer("app", CALLBACK, &world.app);
-    world
-        .server
-        .verify_access_token(&tokens.access_token)
-        .await
-        .unwrap();
+    world.server.verify_access_token(&tokens.access_token).await.unwrap();
     client.status = ClientStatus::Suspended;
     world.clients.put(&world.tenant, &client).await.unwrap();
     assert_eq!(
@@ -295,35 +217,16 @@ async fn an_access_token_dies_in_time_with_its_client_and_on_demand() {
 
     let fields = [("token", tokens.access_token.as_str())];
     // A stranger's wish to revoke it is answered politely and ignored.
-    world
-        .server
-        .revoke(&world.form("other", &fields))
-        .await
-        .unwrap();
-    world
-        .server
-        .verify_access_token(&tokens.access_token)
-        .await
-        .unwrap();
-    world
-        .server
-        .revoke(&world.form("app", &[("token", "made-up")]))
-        .await
-        .unwrap();
-    world
-        .server
-        .revoke(&world.form("app", &fields))
-        .await
-        .unwrap();
+    world.server.revoke(&world.form("other", &fields)).await.unwrap();
+    world.server.verify_access_token(&tokens.access_token).await.unwrap();
+    world.server.revoke(&world.form("app", &[("token", "made-up")])).await.unwrap();
+    world.server.revoke(&world.form("app", &fields)).await.unwrap();
     assert_eq!(
         world.server.verify_access_token(&tokens.access_token).await,
         Err(TokenError::Revoked)
     );
     assert_eq!(
-        restarted(&world, ISSUER)
-            .await
-            .verify_access_token(&tokens.access_token)
-            .await,
+        restarted(&world, ISSUER).await.verify_access_token(&tokens.access_token).await,
         Err(TokenError::Revoked)
     );
 }
@@ -363,22 +266,13 @@ async fn only_access_tokens_of_this_server_count() {
         );
     }
     // The same keys under another issuer: audience and issuer differ, so it does not count there.
-    assert_eq!(
-        elsewhere.verify_access_token(access).await,
-        Err(TokenError::Invalid)
-    );
-    restarted(&world, ISSUER)
-        .await
-        .verify_access_token(access)
-        .await
-        .unwrap();
+    assert_eq!(elsewhere.verify_access_token(access).await, Err(TokenError::Invalid));
+    restarted(&world, ISSUER).await.verify_access_token(access).await.unwrap();
 }
 
 fn base64_decode(text: &str) -> Vec<u8> {
     use base64::Engine as _;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD
-        .decode(text)
-        .unwrap()
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).unwrap()
 }
 
 #[tokio::test]
@@ -392,14 +286,8 @@ async fn user_information_is_the_pairwise_subject_and_is_written_down() {
     assert_eq!(accesses.len(), before + 1);
     assert_eq!(accesses[before].reason, "userinfo");
     world.grants.0.lock().unwrap().clear();
-    assert_eq!(
-        code_of(world.server.userinfo(&tokens.access_token).await),
-        ErrorCode::InvalidToken
-    );
-    assert_eq!(
-        code_of(world.server.userinfo("made-up").await),
-        ErrorCode::InvalidToken
-    );
+    assert_eq!(code_of(world.server.userinfo(&tokens.access_token).await), ErrorCode::InvalidToken);
+    assert_eq!(code_of(world.server.userinfo("made-up").await), ErrorCode::InvalidToken);
 }
 
 #[tokio::test]
@@ -407,50 +295,25 @@ async fn introspection_tells_the_owner_and_nobody_else() {
     let world = World::new().await;
     let tokens = world.tokens().await;
     let fields = [("token", tokens.access_token.as_str())];
-    let own = world
-        .server
-        .introspect(&world.form("app", &fields))
-        .await
-        .unwrap();
+    let own = world.server.introspect(&world.form("app", &fields)).await.unwrap();
     assert_eq!(own["active"], true);
     assert_eq!(own["sub"], claims(&tokens.access_token)["sub"]);
-    assert_eq!(
-        (&own["grant_id"], &own["client_id"]),
-        (&json!("grant-1"), &json!("app"))
-    );
+    assert_eq!((&own["grant_id"], &own["client_id"]), (&json!("grant-1"), &json!("app")));
     let inactive = json!({"active": false});
-    assert_eq!(
-        world
-            .server
-            .introspect(&world.form("other", &fields))
-            .await
-            .unwrap(),
-        inactive
-    );
+    assert_eq!(world.server.introspect(&world.form("other", &fields)).await.unwrap(), inactive);
     let made_up = world.form("app", &[("token", "made-up")]);
     assert_eq!(world.server.introspect(&made_up).await.unwrap(), inactive);
     world.grants.0.lock().unwrap().clear();
-    assert_eq!(
-        world
-            .server
-            .introspect(&world.form("app", &fields))
-            .await
-            .unwrap(),
-        inactive
-    );
+    assert_eq!(world.server.introspect(&world.form("app", &fields)).await.unwrap(), inactive);
 }
 
 #[tokio::test]
 async fn keys_are_made_once_and_kept() {
     let world = World::new().await;
     let first = world.server.jwks();
-    let again = SigningKeys::load(&world.services, &world.tenant)
-        .await
-        .unwrap();
+    let again = SigningKeys::load(&world.services, &world.tenant).await.unwrap();
     assert_eq!(again.jwks(), first);
     let other_town = "other-town".parse().unwrap();
-    let other = SigningKeys::load(&world.services, &other_town)
-        .await
-        .unwrap();
+    let other = SigningKeys::load(&world.services, &other_town).await.unwrap();
     assert_ne!(other.jwks(), first);
 }

@@ -34,21 +34,12 @@ struct PlainLog(Arc<MemoryStore>);
 #[async_trait]
 impl AccessLog for PlainLog {
     fn ops(&self, access: &Access) -> Result<Vec<Op>, Problem> {
-        Ok(vec![Op::Append {
-            log: AUDIT,
-            entry: serde_json::to_vec(access).unwrap(),
-        }])
+        Ok(vec![Op::Append { log: AUDIT, entry: serde_json::to_vec(access).unwrap() }])
     }
 
     async fn record(&self, tenant: &TenantId, access: &Access) -> Result<Ticket, Problem> {
         let ops = self.ops(access)?;
-        let receipt = self
-            .0
-            .commit(WriteSet {
-                tenant: tenant.clone(),
-                ops,
-            })
-            .await?;
+        let receipt = self.0.commit(WriteSet { tenant: tenant.clone(), ops }).await?;
         Ok(self.ticket(&receipt, 0).unwrap())
     }
 }
@@ -152,9 +143,7 @@ pub(crate) fn publisher(id: &str, keys: &SigningKey) -> Client {
 impl World {
     pub(crate) async fn new() -> Self {
         let tenant: TenantId = "tsuno".parse().unwrap();
-        let clock = Arc::new(ManualClock::at(
-            DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
-        ));
+        let clock = Arc::new(ManualClock::at(DateTime::from_timestamp(1_790_000_000, 0).unwrap()));
         let store = Arc::new(MemoryStore::new());
         let core = Context::core();
         let text = include_bytes!("../../../../schemas/catalogue.json");
@@ -213,15 +202,8 @@ impl World {
 
     /// Everything written down about accesses.
     pub(crate) async fn accesses(&self) -> Vec<Access> {
-        let entries = self
-            .store
-            .log_entries(&self.tenant, AUDIT, 0, 1000)
-            .await
-            .unwrap();
-        entries
-            .iter()
-            .map(|entry| serde_json::from_slice(entry).unwrap())
-            .collect()
+        let entries = self.store.log_entries(&self.tenant, AUDIT, 0, 1000).await.unwrap();
+        entries.iter().map(|entry| serde_json::from_slice(entry).unwrap()).collect()
     }
 
     pub(crate) fn view(&self) -> View {
@@ -259,9 +241,7 @@ impl World {
     }
 
     pub(crate) fn assertion(&self, client: &str) -> String {
-        self.signer(client)
-            .sign("JWT", &self.assertion_claims(client))
-            .unwrap()
+        self.signer(client).sign("JWT", &self.assertion_claims(client)).unwrap()
     }
 
     /// A form with a proof of the client and these fields; a field without value is left out.
@@ -278,10 +258,7 @@ impl World {
             auth_time: self.clock.micros(),
             idp: "xid".to_owned(),
         };
-        self.sessions
-            .begin(&self.tenant, TsunoId::from_bytes([5; 16]), assurance)
-            .await
-            .unwrap()
+        self.sessions.begin(&self.tenant, TsunoId::from_bytes([5; 16]), assurance).await.unwrap()
     }
 
     /// Pushes a request of `app` that asks for data, with some fields changed, and gives its `request_uri`.
@@ -303,33 +280,17 @@ impl World {
             fields.retain(|(name, _)| name != &change.0);
             fields.push(*change);
         }
-        Ok(self
-            .server
-            .par(&self.form("app", &fields))
-            .await?
-            .request_uri)
+        Ok(self.server.par(&self.form("app", &fields)).await?.request_uri)
     }
 
     /// A code for `app` under the consent `grant-1`.
     pub(crate) async fn code(&self) -> String {
         let request_uri = self.push(&[]).await.unwrap();
-        let request = self
-            .server
-            .authorization_request("app", &request_uri)
-            .await
-            .unwrap();
+        let request = self.server.authorization_request("app", &request_uri).await.unwrap();
         self.grants.0.lock().unwrap().insert("grant-1".to_owned());
         let session = self.session().await.session;
-        let url = self
-            .server
-            .approve(&request, &session, Some("grant-1"))
-            .await
-            .unwrap();
-        url.query_pairs()
-            .find(|(name, _)| name == "code")
-            .unwrap()
-            .1
-            .into_owned()
+        let url = self.server.approve(&request, &session, Some("grant-1")).await.unwrap();
+        url.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned()
     }
 
     pub(crate) async fn redeem(
@@ -366,15 +327,10 @@ pub(crate) fn details() -> Value {
 
 pub(crate) fn form_with(assertion: &str, fields: &[(&str, &str)]) -> Form {
     let proof = [
-        (
-            "client_assertion_type",
-            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-        ),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
         ("client_assertion", assertion),
     ];
-    let all = fields
-        .iter()
-        .chain(&proof)
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let all =
+        fields.iter().chain(&proof).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Form::from_pairs(all).unwrap()
 }

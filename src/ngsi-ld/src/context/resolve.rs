@@ -40,10 +40,8 @@ impl ContextRef {
             b'"' => {
                 let url = string_of(text).ok_or_else(|| bad("the @context is not JSON"))?;
                 if !(url.starts_with("http://") || url.starts_with("https://")) {
-                    return Err(
-                        bad("a @context given as a string is not an http or https URL")
-                            .remedy("give an absolute URL"),
-                    );
+                    return Err(bad("a @context given as a string is not an http or https URL")
+                        .remedy("give an absolute URL"));
                 }
                 Ok(Self::Url(url.into_owned()))
             }
@@ -56,9 +54,7 @@ impl ContextRef {
                 Ok(raw) => Ok(Self::Inline(raw)),
                 Err(_) => Err(bad("the @context is not JSON")),
             },
-            _ => Err(bad(
-                "the @context is neither a URL nor an object nor an array of these",
-            )),
+            _ => Err(bad("the @context is neither a URL nor an object nor an array of these")),
         }
     }
 }
@@ -92,16 +88,8 @@ pub fn resolve(
     if !merge.missing.is_empty() {
         return Ok(Resolved::Missing(merge.missing));
     }
-    let terms = merge
-        .terms
-        .into_iter()
-        .filter_map(|(name, term)| Some((name, term?)))
-        .collect();
-    Ok(Resolved::Ready(Arc::new(Context::assemble(
-        terms,
-        merge.vocab,
-        &given,
-    ))))
+    let terms = merge.terms.into_iter().filter_map(|(name, term)| Some((name, term?))).collect();
+    Ok(Resolved::Ready(Arc::new(Context::assemble(terms, merge.vocab, &given))))
 }
 
 /// The parts in order without nesting, the core @context left out.
@@ -124,26 +112,19 @@ pub(super) fn embed(given: &[ContextRef]) -> Box<RawValue> {
         })
         .collect();
     parts.push(quoted(CORE_CONTEXT_URL));
-    let text = if parts.len() == 1 {
-        parts.concat()
-    } else {
-        format!("[{}]", parts.join(","))
-    };
+    let text = if parts.len() == 1 { parts.concat() } else { format!("[{}]", parts.join(",")) };
     // Made of JSON texts, so it is one.
     RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
 fn is_core_url(url: &str) -> bool {
-    let path = url
-        .strip_prefix("https://")
-        .or_else(|| url.strip_prefix("http://"));
-    path.and_then(|p| p.strip_prefix("uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context"))
-        .is_some_and(|rest| {
+    let path = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    path.and_then(|p| p.strip_prefix("uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context")).is_some_and(
+        |rest| {
             rest == ".jsonld"
-                || rest
-                    .strip_prefix("-v1.")
-                    .is_some_and(|version| version.ends_with(".jsonld"))
-        })
+                || rest.strip_prefix("-v1.").is_some_and(|version| version.ends_with(".jsonld"))
+        },
+    )
 }
 
 struct Merge<'d> {
@@ -157,13 +138,7 @@ struct Merge<'d> {
 
 impl<'d> Merge<'d> {
     fn new(documents: &'d dyn Fn(&str) -> Option<Arc<str>>) -> Self {
-        Self {
-            documents,
-            terms: BTreeMap::new(),
-            vocab: None,
-            missing: Vec::new(),
-            parts: 0,
-        }
+        Self { documents, terms: BTreeMap::new(), vocab: None, missing: Vec::new(), parts: 0 }
     }
 
     fn part(&mut self, part: &ContextRef, chain: &mut Vec<String>) -> Result<(), Error> {
@@ -184,9 +159,7 @@ impl<'d> Merge<'d> {
             return Err(unavailable("a remote @context refers to itself"));
         }
         if chain.len() >= MAX_DEPTH {
-            return Err(unavailable(
-                "remote @contexts refer to one another too deeply",
-            ));
+            return Err(unavailable("remote @contexts refer to one another too deeply"));
         }
         let Some(document) = (self.documents)(url) else {
             if !self.missing.iter().any(|m| m == url) {
@@ -273,13 +246,7 @@ impl<'d> Merge<'d> {
             }
             Definition::Term { id, .. } => id.as_deref().unwrap_or(name),
         };
-        let Definition::Term {
-            coercion,
-            prefix,
-            simple,
-            ..
-        } = definition
-        else {
+        let Definition::Term { coercion, prefix, simple, .. } = definition else {
             return Ok(());
         };
         // An alias of a keyword gives the term no IRI; only `id` and `type` are aliases here.
@@ -287,11 +254,7 @@ impl<'d> Merge<'d> {
             let iri = self.iri(name, id, local, known, busy)?;
             let ends_open = iri.ends_with([':', '/', '?', '#', '[', ']', '@']);
             let prefix = prefix.unwrap_or(*simple && ends_open) && !name.contains([':', '/']);
-            let term = Term {
-                iri: iri.into(),
-                coercion: *coercion,
-                prefix,
-            };
+            let term = Term { iri: iri.into(), coercion: *coercion, prefix };
             known.insert(name.into(), Some(term));
         }
         busy.remove(name);
@@ -338,12 +301,7 @@ impl<'d> Merge<'d> {
 
 enum Definition {
     Null,
-    Term {
-        id: Option<String>,
-        coercion: Coercion,
-        prefix: Option<bool>,
-        simple: bool,
-    },
+    Term { id: Option<String>, coercion: Coercion, prefix: Option<bool>, simple: bool },
 }
 
 impl Definition {
@@ -352,18 +310,11 @@ impl Definition {
             b'n' => return Ok(Self::Null),
             b'"' => {
                 let id = string_of(value).map(std::borrow::Cow::into_owned);
-                return Ok(Self::Term {
-                    id,
-                    coercion: Coercion::None,
-                    prefix: None,
-                    simple: true,
-                });
+                return Ok(Self::Term { id, coercion: Coercion::None, prefix: None, simple: true });
             }
             b'{' => {}
             _ => {
-                return Err(bad(
-                    "a term of the @context is neither a string nor an object",
-                ));
+                return Err(bad("a term of the @context is neither a string nor an object"));
             }
         }
         let (mut id, mut coercion, mut prefix) = (None, Coercion::None, None);
@@ -397,12 +348,7 @@ impl Definition {
                 _ => {}
             }
         }
-        Ok(Self::Term {
-            id,
-            coercion,
-            prefix,
-            simple: false,
-        })
+        Ok(Self::Term { id, coercion, prefix, simple: false })
     }
 }
 

@@ -26,15 +26,9 @@ fn core_terms_cannot_be_redefined() {
     let ctx = ready(
         r#"{"location":"https://x.test/loc","value":"https://x.test/v","a":"https://x.test/a"}"#,
     );
-    assert_eq!(
-        ctx.expand("location"),
-        "https://uri.etsi.org/ngsi-ld/location"
-    );
+    assert_eq!(ctx.expand("location"), "https://uri.etsi.org/ngsi-ld/location");
     assert_eq!(ctx.expand("value"), "https://uri.etsi.org/ngsi-ld/hasValue");
-    assert_eq!(
-        ctx.expand("description"),
-        "http://purl.org/dc/terms/description"
-    );
+    assert_eq!(ctx.expand("description"), "http://purl.org/dc/terms/description");
     assert_eq!(ctx.expand("id"), "@id");
     assert_eq!(ctx.expand("a"), "https://x.test/a");
     assert_eq!(ctx.compact("https://x.test/loc"), "https://x.test/loc");
@@ -44,14 +38,8 @@ fn core_terms_cannot_be_redefined() {
 #[test]
 fn unknown_terms_fall_under_the_vocabulary() {
     let core = Context::core();
-    assert_eq!(
-        core.expand("speed"),
-        "https://uri.etsi.org/ngsi-ld/default-context/speed"
-    );
-    assert_eq!(
-        core.compact("https://uri.etsi.org/ngsi-ld/default-context/speed"),
-        "speed"
-    );
+    assert_eq!(core.expand("speed"), "https://uri.etsi.org/ngsi-ld/default-context/speed");
+    assert_eq!(core.compact("https://uri.etsi.org/ngsi-ld/default-context/speed"), "speed");
     assert_eq!(core.expand("urn:x:y"), "urn:x:y");
     let ctx = ready(r#"{"@vocab":"https://x.test/v#"}"#);
     assert_eq!(ctx.expand("speed"), "https://x.test/v#speed");
@@ -68,17 +56,11 @@ fn definitions_in_every_form_and_order() {
     );
     assert_eq!(ctx.expand("c"), "https://x.test/p/c");
     assert_eq!(ctx.coercion("c"), Coercion::Vocab);
-    assert_eq!(
-        ctx.expand("d"),
-        "https://uri.etsi.org/ngsi-ld/default-context/d"
-    );
+    assert_eq!(ctx.expand("d"), "https://uri.etsi.org/ngsi-ld/default-context/d");
     assert_eq!(ctx.expand("p:e"), "https://x.test/p/e");
     assert_eq!(ctx.expand("f"), "https://x.test/p/b");
     assert_eq!(ctx.expand("b"), "https://x.test/other");
-    assert_eq!(
-        ctx.expand("n"),
-        "https://uri.etsi.org/ngsi-ld/default-context/n"
-    );
+    assert_eq!(ctx.expand("n"), "https://uri.etsi.org/ngsi-ld/default-context/n");
     assert_eq!(ctx.compact("https://x.test/p/zzz"), "p:zzz");
     assert_eq!(ctx.compact("https://x.test/qzzz"), "qq:zzz");
 }
@@ -97,9 +79,7 @@ fn remote_documents_are_asked_for() {
     let local = raw(
         r#"["https://x.test/1","https://x.test/2","https://x.test/1",{"a":"https://x.test/a"}]"#,
     );
-    let Resolved::Missing(missing) = resolve(&local, &|_| None).unwrap() else {
-        panic!()
-    };
+    let Resolved::Missing(missing) = resolve(&local, &|_| None).unwrap() else { panic!() };
     assert_eq!(missing, ["https://x.test/1", "https://x.test/2"]);
     let documents = |url: &str| -> Option<Arc<str>> {
         match url {
@@ -112,9 +92,7 @@ fn remote_documents_are_asked_for() {
             _ => None,
         }
     };
-    let Resolved::Ready(ctx) = resolve(&local, &documents).unwrap() else {
-        panic!()
-    };
+    let Resolved::Ready(ctx) = resolve(&local, &documents).unwrap() else { panic!() };
     // What a document refers to comes before what it says itself.
     assert_eq!(ctx.expand("one"), "https://x.test/#1");
     assert_eq!(ctx.expand("two"), "https://x.test/#2");
@@ -123,19 +101,11 @@ fn remote_documents_are_asked_for() {
 
 #[test]
 fn broken_remote_documents_are_unavailable() {
-    for document in [
-        "[]",
-        "{}",
-        "{\"@context\":7}",
-        "nonsense",
-        r#"{"@context":"https://x.test/1"}"#,
-    ] {
+    for document in
+        ["[]", "{}", "{\"@context\":7}", "nonsense", r#"{"@context":"https://x.test/1"}"#]
+    {
         let found = resolve(&raw("\"https://x.test/1\""), &|_| Some(document.into()));
-        assert_eq!(
-            found.unwrap_err().kind,
-            ErrorKind::LdContextNotAvailable,
-            "{document}"
-        );
+        assert_eq!(found.unwrap_err().kind, ErrorKind::LdContextNotAvailable, "{document}");
     }
 }
 
@@ -180,17 +150,10 @@ fn keys_and_answers_follow_the_definition() {
     assert_eq!(a.key(), ready(r#"{"a":"https://x.test/a"}"#).key());
     assert_ne!(a.key(), b.key());
     assert_ne!(a.key(), Context::core().key());
-    assert_eq!(
-        a.json().get(),
-        format!(r#"[{{"a":"https://x.test/a"}},"{CORE_CONTEXT_URL}"]"#)
-    );
+    assert_eq!(a.json().get(), format!(r#"[{{"a":"https://x.test/a"}},"{CORE_CONTEXT_URL}"]"#));
     assert_eq!(a.url(), None);
-    let one = resolve(&raw("\"https://x.test/1\""), &|_| {
-        Some("{\"@context\":{}}".into())
-    });
-    let Ok(Resolved::Ready(one)) = one else {
-        panic!()
-    };
+    let one = resolve(&raw("\"https://x.test/1\""), &|_| Some("{\"@context\":{}}".into()));
+    let Ok(Resolved::Ready(one)) = one else { panic!() };
     assert_eq!(one.url(), Some("https://x.test/1"));
 }
 

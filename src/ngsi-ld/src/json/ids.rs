@@ -52,17 +52,13 @@ pub(crate) fn rewrite_into(
             break;
         };
         // `end` is the place of an ASCII quote, so both cuts are at character boundaries.
-        let (Some(token), Some(next)) = (
-            rest.get(before.len()..before.len() + end + 2),
-            tail.get(end + 1..),
-        ) else {
+        let (Some(token), Some(next)) =
+            (rest.get(before.len()..before.len() + end + 2), tail.get(end + 1..))
+        else {
             break;
         };
         let new = string_of(token).filter(|text| text.contains(marker));
-        match new
-            .as_ref()
-            .and_then(|text| f(text).filter(|new| new != text))
-        {
+        match new.as_ref().and_then(|text| f(text).filter(|new| new != text)) {
             Some(new) => {
                 write_string(&new, out);
                 changed = true;
@@ -92,8 +88,7 @@ mod tests {
     use super::*;
 
     fn pairwise(id: &str) -> Option<String> {
-        id.strip_prefix("urn:p:")
-            .map(|rest| format!("urn:p:x-{rest}"))
+        id.strip_prefix("urn:p:").map(|rest| format!("urn:p:x-{rest}"))
     }
 
     #[test]
@@ -107,14 +102,7 @@ mod tests {
 
     #[test]
     fn leaves_the_rest_alone() {
-        for body in [
-            r#"{"a":"b\n"}"#,
-            "[1,2]",
-            "\"",
-            "\"\\",
-            "urn:p:1",
-            "\"urn:p:",
-        ] {
+        for body in [r#"{"a":"b\n"}"#, "[1,2]", "\"", "\"\\", "urn:p:1", "\"urn:p:"] {
             let out = rewrite_ids(body, "urn:p:", &pairwise);
             assert!(matches!(out, Cow::Borrowed(_)), "{body}");
             assert_eq!(out, body);

@@ -50,10 +50,7 @@ impl<'a> Reader<'a> {
             _ => {
                 let bytes = self.text.as_bytes();
                 while let Some(&byte) = bytes.get(self.at) {
-                    if matches!(
-                        byte,
-                        b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r' | b':'
-                    ) {
+                    if matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r' | b':') {
                         break;
                     }
                     self.at += 1;
@@ -114,22 +111,14 @@ fn malformed() -> Error {
 /// The members of an object in order: unescaped name and the text of the value.
 pub(crate) fn members(object: &str) -> Members<'_> {
     let mut reader = Reader::new(object);
-    let state = if reader.take(b'{') {
-        State::First
-    } else {
-        State::Broken
-    };
+    let state = if reader.take(b'{') { State::First } else { State::Broken };
     Members { reader, state }
 }
 
 /// The elements of an array in order, each as its text.
 pub(crate) fn elements(array: &str) -> Elements<'_> {
     let mut reader = Reader::new(array);
-    let state = if reader.take(b'[') {
-        State::First
-    } else {
-        State::Broken
-    };
+    let state = if reader.take(b'[') { State::First } else { State::Broken };
     Elements { reader, state }
 }
 
@@ -252,10 +241,7 @@ mod tests {
         let text = r#" { "a" : [1, {"x":"}\""}], "\u0062": null , "c":-1.5e3}"#;
         let all: Vec<_> = members(text).collect::<Result<_, _>>().unwrap();
         let names: Vec<_> = all.iter().map(|(n, v)| (n.as_ref(), *v)).collect();
-        assert_eq!(
-            names,
-            [("a", r#"[1, {"x":"}\""}]"#), ("b", "null"), ("c", "-1.5e3")]
-        );
+        assert_eq!(names, [("a", r#"[1, {"x":"}\""}]"#), ("b", "null"), ("c", "-1.5e3")]);
         let items: Vec<_> = elements(names[0].1).collect::<Result<_, _>>().unwrap();
         assert_eq!(items, ["1", r#"{"x":"}\""}"#]);
         assert_eq!(members("{}").count(), 0);
@@ -264,17 +250,9 @@ mod tests {
 
     #[test]
     fn ends_on_broken_text() {
-        for text in [
-            "",
-            "{",
-            "{\"a\"",
-            "{\"a\":",
-            "{\"a\":1",
-            "{\"a\":1 \"b\":2}",
-            "{a:1}",
-            "[1}",
-            "\"\\",
-        ] {
+        for text in
+            ["", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1 \"b\":2}", "{a:1}", "[1}", "\"\\"]
+        {
             assert!(members(text).any(|m| m.is_err()), "{text}");
         }
         for text in ["", "[", "[1", "[1 2]", "[,]", "[\"", "{}"] {

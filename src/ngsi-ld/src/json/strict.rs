@@ -21,10 +21,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 64 levels and 1 MiB.
     fn default() -> Self {
-        Self {
-            max_depth: 64,
-            max_bytes: 1 << 20,
-        }
+        Self { max_depth: 64, max_bytes: 1 << 20 }
     }
 }
 
@@ -43,19 +40,10 @@ pub fn check<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, Error> {
     let text = std::str::from_utf8(bytes).map_err(|e| {
         let before = bytes.get(..e.valid_up_to()).unwrap_or_default();
         let (line, column) = line_column(before);
-        Error::invalid(format!(
-            "the document is not UTF-8 at line {line}, column {column}"
-        ))
-        .remedy("save or send it in UTF-8")
+        Error::invalid(format!("the document is not UTF-8 at line {line}, column {column}"))
+            .remedy("save or send it in UTF-8")
     })?;
-    Scan {
-        text,
-        bytes,
-        at: 0,
-        max_depth: limits.max_depth,
-        stack: Vec::new(),
-    }
-    .run()?;
+    Scan { text, bytes, at: 0, max_depth: limits.max_depth, stack: Vec::new() }.run()?;
     Ok(text)
 }
 
@@ -176,10 +164,8 @@ impl<'a> Scan<'a> {
 
     fn open(&mut self, names: Option<Names<'a>>) -> Result<(), Error> {
         if self.stack.len() >= self.max_depth {
-            let mut error = self.fault(format!(
-                "the document is nested more than {} levels",
-                self.max_depth
-            ));
+            let mut error =
+                self.fault(format!("the document is nested more than {} levels", self.max_depth));
             error.kind = ErrorKind::TooDeep;
             return Err(error.remedy("send a flatter document"));
         }
@@ -273,10 +259,7 @@ impl<'a> Scan<'a> {
     fn hex(&mut self) -> Result<u32, Error> {
         let mut code = 0;
         for offset in 2..6 {
-            let digit = self
-                .bytes
-                .get(self.at + offset)
-                .and_then(|&b| char::from(b).to_digit(16));
+            let digit = self.bytes.get(self.at + offset).and_then(|&b| char::from(b).to_digit(16));
             let Some(digit) = digit else {
                 return Err(self.fault("four hexadecimal digits are expected after \\u"));
             };
@@ -321,11 +304,7 @@ impl<'a> Scan<'a> {
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.at += 1;
         }
-        if self.at == start {
-            Err(self.fault("a digit is expected"))
-        } else {
-            Ok(())
-        }
+        if self.at == start { Err(self.fault("a digit is expected")) } else { Ok(()) }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -409,10 +388,7 @@ mod tests {
             "\u{feff}1",
         ] {
             assert_eq!(fails(text).kind, ErrorKind::InvalidRequest, "{text}");
-            assert!(
-                serde_json::from_str::<serde_json::Value>(text).is_err(),
-                "{text}"
-            );
+            assert!(serde_json::from_str::<serde_json::Value>(text).is_err(), "{text}");
         }
     }
 
@@ -429,18 +405,8 @@ mod tests {
         assert_eq!(error.pointer.as_deref(), Some("/o/a"));
         assert!(error.detail.contains("twice"));
         let many: Vec<String> = (0..40).map(|n| format!("\"k{n}\":0")).collect();
-        assert!(
-            check(
-                format!("{{{}}}", many.join(",")).as_bytes(),
-                &Limits::default()
-            )
-            .is_ok()
-        );
-        assert!(
-            fails(&format!("{{{},\"k3\":1}}", many.join(",")))
-                .detail
-                .contains("twice")
-        );
+        assert!(check(format!("{{{}}}", many.join(",")).as_bytes(), &Limits::default()).is_ok());
+        assert!(fails(&format!("{{{},\"k3\":1}}", many.join(","))).detail.contains("twice"));
     }
 
     #[test]
@@ -448,33 +414,12 @@ mod tests {
         for text in ["\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0061\""] {
             assert!(fails(text).detail.contains("surrogate"), "{text}");
         }
-        let limits = Limits {
-            max_depth: 3,
-            max_bytes: 20,
-        };
-        assert_eq!(
-            check(b"\"\xff\"", &limits).unwrap_err().kind,
-            ErrorKind::InvalidRequest
-        );
+        let limits = Limits { max_depth: 3, max_bytes: 20 };
+        assert_eq!(check(b"\"\xff\"", &limits).unwrap_err().kind, ErrorKind::InvalidRequest);
         assert!(check(b"[[[]]]", &limits).is_ok());
-        assert_eq!(
-            check(b"[[[[]]]]", &limits).unwrap_err().kind,
-            ErrorKind::TooDeep
-        );
-        assert_eq!(
-            check(&[b' '; 21], &limits).unwrap_err().kind,
-            ErrorKind::TooLarge
-        );
+        assert_eq!(check(b"[[[[]]]]", &limits).unwrap_err().kind, ErrorKind::TooDeep);
+        assert_eq!(check(&[b' '; 21], &limits).unwrap_err().kind, ErrorKind::TooLarge);
         let deep = "[".repeat(1_000_000);
-        assert!(
-            check(
-                deep.as_bytes(),
-                &Limits {
-                    max_depth: 64,
-                    max_bytes: 2_000_000
-                }
-            )
-            .is_err()
-        );
+        assert!(check(deep.as_bytes(), &Limits { max_depth: 64, max_bytes: 2_000_000 }).is_err());
     }
 }

@@ -97,10 +97,7 @@ fn put_slot(out: &mut Vec<u8>, name: &str, instance: &Instance) {
         (!instance.object_type.is_empty(), slot::OBJECT_TYPE),
         (!instance.sub.is_empty(), slot::SUB),
     ];
-    let flags = present
-        .iter()
-        .filter(|(here, _)| *here)
-        .fold(0, |all, (_, flag)| all | flag);
+    let flags = present.iter().filter(|(here, _)| *here).fold(0, |all, (_, flag)| all | flag);
     out.push(kind_code(instance.kind));
     out.extend_from_slice(&u16::to_le_bytes(flags));
     out.extend_from_slice(&instance.created_at.to_le_bytes());
@@ -204,10 +201,6 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn optional(&mut self, present: bool) -> Result<Option<&'a str>, Damaged> {
-        if present {
-            self.text().map(Some).ok_or(Damaged)
-        } else {
-            Ok(None)
-        }
+        if present { self.text().map(Some).ok_or(Damaged) } else { Ok(None) }
     }
 }

@@ -135,20 +135,8 @@ fn head(bytes: &[u8]) -> Option<Head<'_>> {
     let expires_at = cursor.optional(flags & codec::HAS_EXPIRES != 0).ok()?;
     let types = Strings::read(&mut cursor)?;
     let scopes = Strings::read(&mut cursor)?;
-    let slots = AttrSlots {
-        left: cursor.count()?,
-        cursor,
-    };
-    Some(Head {
-        created_at,
-        modified_at,
-        id,
-        subject,
-        expires_at,
-        types,
-        scopes,
-        slots,
-    })
+    let slots = AttrSlots { left: cursor.count()?, cursor };
+    Some(Head { created_at, modified_at, id, subject, expires_at, types, scopes, slots })
 }
 
 /// Walks everything once; `None` if anything is damaged or left over.
@@ -170,10 +158,9 @@ fn decode_slots(slots: AttrSlots<'_>) -> Result<Vec<Attribute>, Error> {
         let instance = slot.instance().decode()?;
         match attributes.last_mut() {
             Some(last) if last.name == slot.name => last.instances.push(instance),
-            _ => attributes.push(Attribute {
-                name: slot.name.to_owned(),
-                instances: vec![instance],
-            }),
+            _ => {
+                attributes.push(Attribute { name: slot.name.to_owned(), instances: vec![instance] })
+            }
         }
     }
     Ok(attributes)
@@ -187,18 +174,12 @@ pub struct Strings<'a> {
 }
 
 impl<'a> Strings<'a> {
-    const EMPTY: Self = Self {
-        cursor: Cursor(&[]),
-        left: 0,
-    };
+    const EMPTY: Self = Self { cursor: Cursor(&[]), left: 0 };
 
     /// Reads the list and moves `cursor` behind it.
     fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
         let left = cursor.count()?;
-        let strings = Self {
-            cursor: *cursor,
-            left,
-        };
+        let strings = Self { cursor: *cursor, left };
         for _ in 0..left {
             cursor.text()?;
         }
@@ -229,10 +210,7 @@ pub struct AttrSlots<'a> {
 }
 
 impl AttrSlots<'_> {
-    const EMPTY: Self = Self {
-        cursor: Cursor(&[]),
-        left: 0,
-    };
+    const EMPTY: Self = Self { cursor: Cursor(&[]), left: 0 };
 
     /// Whether none is left.
     #[must_use]
@@ -267,9 +245,7 @@ impl<'a> AttrSlot<'a> {
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let mut cursor = Cursor(bytes);
         let code = cursor.u8()?;
-        let kind = Kind::ALL
-            .into_iter()
-            .find(|k| codec::kind_code(*k) == code)?;
+        let kind = Kind::ALL.into_iter().find(|k| codec::kind_code(*k) == code)?;
         let flags = cursor.u16()?;
         if flags & !slot::ALL != 0 {
             return None;
@@ -356,10 +332,7 @@ impl<'a> AttrSlot<'a> {
                 Strings::EMPTY
             },
             sub: if has(slot::SUB) {
-                AttrSlots {
-                    left: cursor.count()?,
-                    cursor,
-                }
+                AttrSlots { left: cursor.count()?, cursor }
             } else {
                 AttrSlots { left: 0, cursor }
             },

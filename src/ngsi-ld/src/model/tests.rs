@@ -13,44 +13,27 @@ fn some_text() -> impl Strategy<Value = Option<String>> {
 }
 
 fn instance(depth: u32) -> BoxedStrategy<Instance> {
-    let sub = if depth == 0 {
-        Just(Vec::new()).boxed()
-    } else {
-        attributes(depth - 1)
-    };
+    let sub = if depth == 0 { Just(Vec::new()).boxed() } else { attributes(depth - 1) };
     let heads = (0..Kind::ALL.len(), text(), any::<(i64, i64)>(), some_text());
-    let metadata = (
-        some_text(),
-        some_text(),
-        some_text(),
-        some_text(),
-        some_text(),
-    );
-    (
-        heads,
-        metadata,
-        proptest::collection::vec(text(), 0..3),
-        sub,
-    )
-        .prop_map(
-            |((kind, value, times, publisher), metadata, object_type, sub)| {
-                let (observed_at, unit_code, value_type, expires_at, instance_id) = metadata;
-                let value = RawValue::from_string(crate::json::quoted(&value)).unwrap();
-                Instance {
-                    publisher,
-                    observed_at,
-                    unit_code,
-                    value_type,
-                    expires_at,
-                    instance_id,
-                    object_type,
-                    sub,
-                    created_at: times.0,
-                    modified_at: times.1,
-                    ..Instance::new(Kind::ALL[kind], value, 0)
-                }
-            },
-        )
+    let metadata = (some_text(), some_text(), some_text(), some_text(), some_text());
+    (heads, metadata, proptest::collection::vec(text(), 0..3), sub)
+        .prop_map(|((kind, value, times, publisher), metadata, object_type, sub)| {
+            let (observed_at, unit_code, value_type, expires_at, instance_id) = metadata;
+            let value = RawValue::from_string(crate::json::quoted(&value)).unwrap();
+            Instance {
+                publisher,
+                observed_at,
+                unit_code,
+                value_type,
+                expires_at,
+                instance_id,
+                object_type,
+                sub,
+                created_at: times.0,
+                modified_at: times.1,
+                ..Instance::new(Kind::ALL[kind], value, 0)
+            }
+        })
         .boxed()
 }
 
@@ -63,10 +46,7 @@ fn attributes(depth: u32) -> BoxedStrategy<Vec<Attribute>> {
                 for (dataset, instance) in instances.iter_mut().enumerate().skip(1) {
                     instance.dataset_id = Some(format!("urn:d:{dataset}"));
                 }
-                Attribute {
-                    name: format!("urn:a:{index}"),
-                    instances,
-                }
+                Attribute { name: format!("urn:a:{index}"), instances }
             };
             all.into_iter().enumerate().map(number).collect()
         })
@@ -75,26 +55,17 @@ fn attributes(depth: u32) -> BoxedStrategy<Vec<Attribute>> {
 
 fn entity() -> impl Strategy<Value = Entity> {
     let texts = || proptest::collection::vec(text(), 0..3);
-    (
-        text(),
-        texts(),
-        texts(),
-        (some_text(), some_text()),
-        any::<(i64, i64)>(),
-        attributes(2),
-    )
-        .prop_map(
-            |(id, types, scopes, (expires_at, subject), times, attributes)| Entity {
-                id,
-                types,
-                scopes,
-                expires_at,
-                created_at: times.0,
-                modified_at: times.1,
-                subject,
-                attributes,
-            },
-        )
+    (text(), texts(), texts(), (some_text(), some_text()), any::<(i64, i64)>(), attributes(2))
+        .prop_map(|(id, types, scopes, (expires_at, subject), times, attributes)| Entity {
+            id,
+            types,
+            scopes,
+            expires_at,
+            created_at: times.0,
+            modified_at: times.1,
+            subject,
+            attributes,
+        })
 }
 
 fn shown(value: &impl std::fmt::Debug) -> String {
@@ -145,10 +116,7 @@ proptest! {
 fn other_versions_are_refused() {
     let mut bytes = Entity::new("urn:e:1", "urn:t", 0).encode();
     bytes[0] = 2;
-    assert_eq!(
-        EntityDoc::from_bytes(bytes.into()).unwrap_err().kind,
-        ErrorKind::Corrupt
-    );
+    assert_eq!(EntityDoc::from_bytes(bytes.into()).unwrap_err().kind, ErrorKind::Corrupt);
 }
 
 /// The stored form is a promise: these bytes were written by version 1.
@@ -159,18 +127,11 @@ fn version_1_stays_readable() {
     entity.set("urn:a", Instance::property(&5, 8).unwrap());
     let mut bytes = vec![1, 7, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 1];
     bytes.extend(b"\x07urn:e:1\x01s\x01\x05urn:t\x00\x01");
-    bytes.extend([
-        27, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0,
-    ]);
+    bytes.extend([27, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0]);
     bytes.extend(b"\x05urn:a\x015");
     assert_eq!(entity.encode(), bytes);
     assert_eq!(
-        shown(
-            &EntityDoc::from_bytes(bytes.into())
-                .unwrap()
-                .decode()
-                .unwrap()
-        ),
+        shown(&EntityDoc::from_bytes(bytes.into()).unwrap().decode().unwrap()),
         shown(&entity)
     );
 }

@@ -98,11 +98,7 @@ fn instance(
                 .sub
                 .iter_mut()
                 .find(|a| a.name == attribute.name)
-                .and_then(|a| {
-                    a.instances
-                        .iter_mut()
-                        .find(|i| i.dataset_id == sub.dataset_id)
-                });
+                .and_then(|a| a.instances.iter_mut().find(|i| i.dataset_id == sub.dataset_id));
             match exists {
                 Some(found) => *found = instance(found.clone(), sub, options, now)?,
                 None if sub.has_value => put(&mut old.sub, &attribute.name, sub, now),
@@ -127,11 +123,7 @@ pub(super) fn fits(kind: Kind, value: &str) -> Result<(), &'static str> {
         // Terms would have to be expanded, URIs of a list checked: the type is needed for that.
         Kind::VocabProperty | Kind::ListRelationship => false,
     };
-    if fitting {
-        Ok(())
-    } else {
-        Err("a value without a type does not fit the attribute's type")
-    }
+    if fitting { Ok(()) } else { Err("a value without a type does not fit the attribute's type") }
 }
 
 /// Takes over the members of a fragment that are not its value; the NGSI-LD Null removes.
@@ -146,12 +138,7 @@ pub(super) fn metadata(old: &mut Instance, change: &Instance) {
     set(&mut old.value_type, &change.value_type);
     set(&mut old.expires_at, &change.expires_at);
     if !change.object_type.is_empty() {
-        old.object_type = change
-            .object_type
-            .iter()
-            .filter(|t| *t != NULL)
-            .cloned()
-            .collect();
+        old.object_type = change.object_type.iter().filter(|t| *t != NULL).cloned().collect();
     }
     if change.publisher.is_some() {
         old.publisher.clone_from(&change.publisher);
@@ -180,10 +167,8 @@ pub(super) fn settled(mut instance: Instance, now: i64) -> Instance {
     instance.modified_at = now;
     for attribute in &mut instance.sub {
         let all = std::mem::take(&mut attribute.instances).into_iter();
-        attribute.instances = all
-            .filter(|i| i.has_value && !i.is_null())
-            .map(|i| settled(i, now))
-            .collect();
+        attribute.instances =
+            all.filter(|i| i.has_value && !i.is_null()).map(|i| settled(i, now)).collect();
     }
     instance.sub.retain(|a| !a.instances.is_empty());
     instance
@@ -193,17 +178,10 @@ pub(super) fn settled(mut instance: Instance, now: i64) -> Instance {
 pub(super) fn put(attributes: &mut Vec<Attribute>, name: &str, instance: Instance, now: i64) {
     let mut instance = settled(instance, now);
     let Some(attribute) = attributes.iter_mut().find(|a| a.name == name) else {
-        attributes.push(Attribute {
-            name: name.to_owned(),
-            instances: vec![instance],
-        });
+        attributes.push(Attribute { name: name.to_owned(), instances: vec![instance] });
         return;
     };
-    match attribute
-        .instances
-        .iter_mut()
-        .find(|i| i.dataset_id == instance.dataset_id)
-    {
+    match attribute.instances.iter_mut().find(|i| i.dataset_id == instance.dataset_id) {
         Some(old) => {
             instance.created_at = old.created_at;
             *old = instance;
@@ -219,9 +197,7 @@ pub(super) fn take(attributes: &mut Vec<Attribute>, name: &str, dataset_id: Opti
         return false;
     };
     let before = attribute.instances.len();
-    attribute
-        .instances
-        .retain(|i| i.dataset_id.as_deref() != dataset_id);
+    attribute.instances.retain(|i| i.dataset_id.as_deref() != dataset_id);
     let taken = attribute.instances.len() < before;
     if attribute.instances.is_empty() {
         attributes.retain(|a| a.name != name);

@@ -29,22 +29,10 @@ fn fragment(body: &str) -> Entity {
 fn concise(entity: &Entity, name: &str) -> String {
     let mut out = Vec::new();
     let pick = vec![full(name)];
-    let o = RenderOptions {
-        format: Format::Concise,
-        pick,
-        ..RenderOptions::default()
-    };
-    render(
-        &EntityDoc::from(entity),
-        &Everything,
-        &Context::core(),
-        &o,
-        &mut out,
-    );
+    let o = RenderOptions { format: Format::Concise, pick, ..RenderOptions::default() };
+    render(&EntityDoc::from(entity), &Everything, &Context::core(), &o, &mut out);
     let text = String::from_utf8(out).unwrap();
-    let inner = text
-        .strip_prefix(&format!("{{\"{name}\":"))
-        .and_then(|t| t.strip_suffix('}'));
+    let inner = text.strip_prefix(&format!("{{\"{name}\":")).and_then(|t| t.strip_suffix('}'));
     inner.unwrap_or_default().to_owned()
 }
 
@@ -64,37 +52,17 @@ fn append_adds_and_overwrites_only_if_asked() {
     };
     let mut entity = start();
     let result = append(&mut entity, more(), false, 2);
-    assert_eq!(
-        result.updated,
-        [
-            "type".to_owned(),
-            "scope".to_owned(),
-            full("new"),
-            full("c")
-        ]
-    );
+    assert_eq!(result.updated, ["type".to_owned(), "scope".to_owned(), full("new"), full("c")]);
     assert_eq!(result.not_updated.len(), 1);
     assert_eq!(result.not_updated[0].0, full("a"));
-    assert_eq!(
-        (concise(&entity, "a"), times(&entity, "a")),
-        ("1".to_owned(), (1, 1))
-    );
-    assert_eq!(
-        (concise(&entity, "new"), times(&entity, "new")),
-        ("6".to_owned(), (2, 2))
-    );
+    assert_eq!((concise(&entity, "a"), times(&entity, "a")), ("1".to_owned(), (1, 1)));
+    assert_eq!((concise(&entity, "new"), times(&entity, "new")), ("6".to_owned(), (2, 2)));
     assert_eq!(entity.attribute(&full("c")).unwrap().instances.len(), 3);
-    assert_eq!(
-        (entity.created_at, entity.modified_at, entity.types.len()),
-        (1, 2, 2)
-    );
+    assert_eq!((entity.created_at, entity.modified_at, entity.types.len()), (1, 2, 2));
 
     let mut entity = start();
     assert!(append(&mut entity, more(), true, 3).not_updated.is_empty());
-    assert_eq!(
-        (concise(&entity, "a"), times(&entity, "a")),
-        ("5".to_owned(), (1, 3))
-    );
+    assert_eq!((concise(&entity, "a"), times(&entity, "a")), ("5".to_owned(), (1, 3)));
     assert_eq!(times(&entity, "b"), (1, 1));
 }
 
@@ -108,11 +76,7 @@ fn update_touches_what_exists() {
     );
     assert_eq!(result.updated, [full("a")]);
     assert_eq!(result.deleted, [(full("b"), None)]);
-    let refused: Vec<_> = result
-        .not_updated
-        .iter()
-        .map(|(name, _)| name.clone())
-        .collect();
+    let refused: Vec<_> = result.not_updated.iter().map(|(name, _)| name.clone()).collect();
     assert_eq!(refused, [full("new"), full("r")]);
     assert!(entity.attribute(&full("b")).is_none() && entity.attribute(&full("new")).is_none());
 
@@ -140,40 +104,21 @@ fn partial_update_replaces_members() {
         change("b", r#"{"unitCode":"FAR"}"#).unwrap(),
         r#"{"value":9,"unitCode":"FAR","observedAt":"2026-01-01T00:00:00Z","s":5}"#
     );
-    assert_eq!(
-        change("d", r#"{"value":{"only":1}}"#).unwrap(),
-        r#"{"value":{"only":1}}"#
-    );
-    assert_eq!(
-        change("r", "\"urn:x:2\"").unwrap(),
-        r#"{"object":"urn:x:2"}"#
-    );
+    assert_eq!(change("d", r#"{"value":{"only":1}}"#).unwrap(), r#"{"value":{"only":1}}"#);
+    assert_eq!(change("r", "\"urn:x:2\"").unwrap(), r#"{"object":"urn:x:2"}"#);
     assert_eq!(
         change("c", r#"{"value":3,"datasetId":"urn:d:1"}"#).unwrap(),
         r#"[{"value":1},{"value":3,"datasetId":"urn:d:1"}]"#
     );
+    assert_eq!(change("c", r#"{"value":"urn:ngsi-ld:null","datasetId":"urn:d:1"}"#).unwrap(), "1");
+    assert_eq!(change("r", "7").unwrap_err().kind, ErrorKind::BadRequestData);
     assert_eq!(
-        change("c", r#"{"value":"urn:ngsi-ld:null","datasetId":"urn:d:1"}"#).unwrap(),
-        "1"
-    );
-    assert_eq!(
-        change("r", "7").unwrap_err().kind,
+        change("r", r#"{"type":"Property","value":7}"#).unwrap_err().kind,
         ErrorKind::BadRequestData
     );
+    assert_eq!(change("new", "7").unwrap_err().kind, ErrorKind::ResourceNotFound);
     assert_eq!(
-        change("r", r#"{"type":"Property","value":7}"#)
-            .unwrap_err()
-            .kind,
-        ErrorKind::BadRequestData
-    );
-    assert_eq!(
-        change("new", "7").unwrap_err().kind,
-        ErrorKind::ResourceNotFound
-    );
-    assert_eq!(
-        change("c", r#"{"value":3,"datasetId":"urn:d:9"}"#)
-            .unwrap_err()
-            .kind,
+        change("c", r#"{"value":3,"datasetId":"urn:d:9"}"#).unwrap_err().kind,
         ErrorKind::ResourceNotFound
     );
     assert_eq!((times(&entity, "b"), times(&entity, "a")), ((1, 2), (1, 1)));
@@ -196,28 +141,16 @@ fn merge_goes_into_values_and_deletes_null() {
         concise(&entity, "b"),
         r#"{"value":5,"unitCode":"CEL","observedAt":"2026-02-02T00:00:00Z","s":1,"t":2}"#
     );
-    assert_eq!(
-        concise(&entity, "d"),
-        r#"{"value":{"x":{"y":1.10,"q":[1]},"w":3}}"#
-    );
-    assert_eq!(
-        concise(&entity, "n"),
-        r#"{"languageMap":{"ja":"都","en":"m","fr":"mot"}}"#
-    );
+    assert_eq!(concise(&entity, "d"), r#"{"value":{"x":{"y":1.10,"q":[1]},"w":3}}"#);
+    assert_eq!(concise(&entity, "n"), r#"{"languageMap":{"ja":"都","en":"m","fr":"mot"}}"#);
     assert_eq!(concise(&entity, "r"), r#"{"object":"urn:x:9"}"#);
     assert_eq!(concise(&entity, "new"), r#"{"value":{"l":1}}"#);
     assert_eq!((times(&entity, "b"), times(&entity, "c")), ((1, 2), (1, 1)));
 
     let body = r#"{"n":{"languageMap":{"ja":"urn:ngsi-ld:null"}},"b":{"s":"urn:ngsi-ld:null","unitCode":"urn:ngsi-ld:null"},"r":7}"#;
     let result = merge(&mut entity, fragment(body), &MergeOptions::default(), 3);
-    assert_eq!(
-        concise(&entity, "n"),
-        r#"{"languageMap":{"en":"m","fr":"mot"}}"#
-    );
-    assert_eq!(
-        concise(&entity, "b"),
-        r#"{"value":5,"observedAt":"2026-02-02T00:00:00Z","t":2}"#
-    );
+    assert_eq!(concise(&entity, "n"), r#"{"languageMap":{"en":"m","fr":"mot"}}"#);
+    assert_eq!(concise(&entity, "b"), r#"{"value":5,"observedAt":"2026-02-02T00:00:00Z","t":2}"#);
     assert_eq!(result.not_updated[0].0, full("r"));
     assert_eq!(concise(&entity, "r"), r#"{"object":"urn:x:9"}"#);
 }
@@ -226,41 +159,22 @@ fn merge_goes_into_values_and_deletes_null() {
 fn replacing_keeps_when_things_began() {
     let mut old = start();
     old.subject = Some("someone".to_owned());
-    let new = parse_entity(
-        r#"{"id":"urn:e:1","type":"U","a":9,"z":1}"#,
-        &Context::core(),
-        5,
-    )
-    .unwrap();
+    let new =
+        parse_entity(r#"{"id":"urn:e:1","type":"U","a":9,"z":1}"#, &Context::core(), 5).unwrap();
     let new = replace_entity(&old, new, 5);
-    assert_eq!(
-        (new.created_at, new.modified_at, new.attributes.len()),
-        (1, 5, 2)
-    );
+    assert_eq!((new.created_at, new.modified_at, new.attributes.len()), (1, 5, 2));
     assert_eq!((times(&new, "a"), times(&new, "z")), ((1, 5), (5, 5)));
     assert_eq!(new.subject.as_deref(), Some("someone"));
 
     let attribute = |name, body| parse_attribute_fragment(body, name, &Context::core(), 6).unwrap();
     let result = replace_attribute(&mut old, attribute("c", r#"{"value":8}"#), 6).unwrap();
     assert_eq!(result.deleted, [(full("c"), Some("urn:d:1".to_owned()))]);
-    assert_eq!(
-        (concise(&old, "c"), times(&old, "c")),
-        ("8".to_owned(), (1, 6))
-    );
-    let kind = |name, body| {
-        replace_attribute(&mut start(), attribute(name, body), 6)
-            .unwrap_err()
-            .kind
-    };
+    assert_eq!((concise(&old, "c"), times(&old, "c")), ("8".to_owned(), (1, 6)));
+    let kind =
+        |name, body| replace_attribute(&mut start(), attribute(name, body), 6).unwrap_err().kind;
     assert_eq!(kind("zz", "1"), ErrorKind::ResourceNotFound);
-    assert_eq!(
-        kind("a", r#"{"unitCode":"C62"}"#),
-        ErrorKind::BadRequestData
-    );
-    assert_eq!(
-        kind("a", r#""urn:ngsi-ld:null""#),
-        ErrorKind::BadRequestData
-    );
+    assert_eq!(kind("a", r#"{"unitCode":"C62"}"#), ErrorKind::BadRequestData);
+    assert_eq!(kind("a", r#""urn:ngsi-ld:null""#), ErrorKind::BadRequestData);
 }
 
 #[test]
@@ -268,29 +182,16 @@ fn deleting_takes_one_instance_or_all() {
     let mut entity = start();
     let c = full("c");
     delete_attribute(&mut entity, &c, None, false, 2).unwrap();
+    assert_eq!(concise(&entity, "c"), r#"{"value":2,"datasetId":"urn:d:1"}"#);
     assert_eq!(
-        concise(&entity, "c"),
-        r#"{"value":2,"datasetId":"urn:d:1"}"#
-    );
-    assert_eq!(
-        delete_attribute(&mut entity, &c, None, false, 2)
-            .unwrap_err()
-            .kind,
+        delete_attribute(&mut entity, &c, None, false, 2).unwrap_err().kind,
         ErrorKind::ResourceNotFound
     );
     delete_attribute(&mut entity, &c, Some("urn:d:1"), false, 3).unwrap();
     assert!(entity.attribute(&c).is_none());
+    assert_eq!(delete_attribute(&mut start(), &c, None, true, 2).unwrap().deleted.len(), 2);
     assert_eq!(
-        delete_attribute(&mut start(), &c, None, true, 2)
-            .unwrap()
-            .deleted
-            .len(),
-        2
-    );
-    assert_eq!(
-        delete_attribute(&mut entity, &c, None, true, 2)
-            .unwrap_err()
-            .kind,
+        delete_attribute(&mut entity, &c, None, true, 2).unwrap_err().kind,
         ErrorKind::ResourceNotFound
     );
     assert_eq!(entity.modified_at, 3);
@@ -310,10 +211,8 @@ fn bodies() -> impl Strategy<Value = String> {
         Just(r#"{"unitCode":"urn:ngsi-ld:null"}"#),
     ];
     proptest::collection::btree_map("[a-dnrz]", value, 0..5).prop_map(|all| {
-        let members: Vec<String> = all
-            .iter()
-            .map(|(name, value)| format!("\"{name}\":{value}"))
-            .collect();
+        let members: Vec<String> =
+            all.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
         format!("{{{}}}", members.join(","))
     })
 }

@@ -48,14 +48,8 @@ const RESERVED: &[&str] = &[
 ];
 
 /// Members that say something about a value and so cannot be part of a plain one.
-const METADATA: &[&str] = &[
-    "observedAt",
-    "unitCode",
-    "datasetId",
-    "objectType",
-    "valueType",
-    "expiresAt",
-];
+const METADATA: &[&str] =
+    &["observedAt", "unitCode", "datasetId", "objectType", "valueType", "expiresAt"];
 
 type Member<'a> = (Cow<'a, str>, &'a str);
 
@@ -79,11 +73,9 @@ impl Input<'_> {
     /// Checks and expands the name of an attribute.
     pub(super) fn attribute_name(&self, name: &str) -> Result<String, Error> {
         if RESERVED.contains(&name) || name.starts_with('@') {
-            return Err(
-                Error::bad("a reserved name stands where an attribute is expected")
-                    .at(name)
-                    .remedy("rename the attribute"),
-            );
+            return Err(Error::bad("a reserved name stands where an attribute is expected")
+                .at(name)
+                .remedy("rename the attribute"));
         }
         rules::check_name(name, self.ctx).map_err(|e| e.at(name))?;
         Ok(self.ctx.expand(name).into_owned())
@@ -165,12 +157,8 @@ impl Input<'_> {
                 return Ok(false);
             }
             let all = collect(element)?;
-            let typed = get(&all, "type")
-                .and_then(string_of)
-                .and_then(|t| self.kind(&t));
-            let valued = Kind::ALL
-                .iter()
-                .any(|k| get(&all, k.value_member()).is_some());
+            let typed = get(&all, "type").and_then(string_of).and_then(|t| self.kind(&t));
+            let valued = Kind::ALL.iter().any(|k| get(&all, k.value_member()).is_some());
             if typed.is_none() && !valued {
                 return Ok(false);
             }
@@ -224,12 +212,12 @@ impl Input<'_> {
         match (given, inferred) {
             (Some(kind), _) => self.members(kind, true, all, depth),
             (None, Some(kind)) if type_name.is_none() => self.members(kind, true, all, depth),
-            (None, Some(_)) => Err(Error::bad("the type of the attribute is unknown")
-                .at("/type")
-                .remedy(
+            (None, Some(_)) => {
+                Err(Error::bad("the type of the attribute is unknown").at("/type").remedy(
                     "use one of Property, Relationship, GeoProperty, LanguageProperty, \
                          VocabProperty, JsonProperty, ListProperty, ListRelationship",
-                )),
+                ))
+            }
             (None, None) if geometry::parts(whole).is_some() => self.plain(whole),
             (None, None) if bare => {
                 if type_name.is_some() {
@@ -238,9 +226,7 @@ impl Input<'_> {
                 self.members(Kind::Property, false, all, depth)
             }
             (None, None) => {
-                let metadata = all
-                    .iter()
-                    .any(|(name, _)| METADATA.contains(&name.as_ref()));
+                let metadata = all.iter().any(|(name, _)| METADATA.contains(&name.as_ref()));
                 if metadata && type_name.is_none() {
                     return self.members(Kind::Property, false, all, depth);
                 }
@@ -261,8 +247,7 @@ impl Input<'_> {
         instance.has_kind = has_kind;
         instance.has_value = false;
         for (name, value) in all {
-            self.member(&mut instance, name, value, depth)
-                .map_err(|e| e.under(name))?;
+            self.member(&mut instance, name, value, depth).map_err(|e| e.under(name))?;
         }
         if !instance.has_value && !self.fragment {
             let member = kind.value_member();
@@ -317,19 +302,15 @@ impl Input<'_> {
                     if !(self.fragment && name == NULL) {
                         rules::check_name(name, self.ctx)?;
                     }
-                    instance
-                        .object_type
-                        .push(self.ctx.expand(name).into_owned());
+                    instance.object_type.push(self.ctx.expand(name).into_owned());
                     Ok(())
                 })?;
             }
             // Members the system makes: ignored when given (clause 5.2.2).
             "createdAt" | "modifiedAt" | "deletedAt" | "instanceId" => {}
             _ if RESERVED.contains(&name) => {
-                return Err(
-                    Error::bad(format!("a {} cannot have this member", kind.name()))
-                        .remedy("remove it, or correct the type of the attribute"),
-                );
+                return Err(Error::bad(format!("a {} cannot have this member", kind.name()))
+                    .remedy("remove it, or correct the type of the attribute"));
             }
             _ => {
                 let iri = self.attribute_name(name).map_err(|mut e| {
@@ -341,10 +322,7 @@ impl Input<'_> {
                         .remedy("keep one of them"));
                 }
                 let instances = self.attribute(value, depth + 1)?;
-                instance.sub.push(Attribute {
-                    name: iri,
-                    instances,
-                });
+                instance.sub.push(Attribute { name: iri, instances });
             }
         }
         Ok(())
@@ -414,11 +392,7 @@ impl Input<'_> {
             terms.push(quoted(&self.ctx.expand(term)));
             Ok(())
         })?;
-        Ok(if is_array(value) {
-            format!("[{}]", terms.join(","))
-        } else {
-            terms.concat()
-        })
+        Ok(if is_array(value) { format!("[{}]", terms.join(",")) } else { terms.concat() })
     }
 }
 
@@ -474,16 +448,11 @@ fn object_list(value: &str) -> Result<(), Error> {
     }
     for (index, element) in elements(value).enumerate() {
         let element = element?;
-        let uri = if is_object(element) {
-            get(&collect(element)?, "object")
-        } else {
-            Some(element)
-        };
+        let uri =
+            if is_object(element) { get(&collect(element)?, "object") } else { Some(element) };
         let Some(uri) = uri.and_then(string_of) else {
-            return Err(
-                Error::bad("an element of objectList is neither a URI nor has an object")
-                    .at(format!("/{index}")),
-            );
+            return Err(Error::bad("an element of objectList is neither a URI nor has an object")
+                .at(format!("/{index}")));
         };
         rules::check_uri(&uri).map_err(|e| e.under(&index.to_string()))?;
     }
@@ -494,15 +463,9 @@ fn object_list(value: &str) -> Result<(), Error> {
 fn in_order(mut instances: Vec<Instance>) -> Result<Vec<Instance>, Error> {
     instances.sort_by_key(|i| i.dataset_id.is_some());
     for (index, instance) in instances.iter().enumerate() {
-        if instances
-            .iter()
-            .skip(index + 1)
-            .any(|other| other.dataset_id == instance.dataset_id)
-        {
-            return Err(
-                Error::bad("two instances of the attribute have the same datasetId")
-                    .remedy("give each instance but one a datasetId of its own"),
-            );
+        if instances.iter().skip(index + 1).any(|other| other.dataset_id == instance.dataset_id) {
+            return Err(Error::bad("two instances of the attribute have the same datasetId")
+                .remedy("give each instance but one a datasetId of its own"));
         }
     }
     Ok(instances)

@@ -50,13 +50,9 @@ pub(super) fn check(value: &str) -> Result<(), Error> {
     if valid {
         return Ok(());
     }
-    Err(
-        Error::bad(format!("the coordinates are not those of a {kind}"))
-            .at("/coordinates")
-            .remedy(
-                "positions are [longitude, latitude]; the rings of a polygon end where they begin",
-            ),
-    )
+    Err(Error::bad(format!("the coordinates are not those of a {kind}"))
+        .at("/coordinates")
+        .remedy("positions are [longitude, latitude]; the rings of a polygon end where they begin"))
 }
 
 fn all(array: &str, check: &dyn Fn(&str) -> bool) -> bool {

@@ -11,11 +11,7 @@ pub(super) fn each_string(
     what: &str,
     each: &mut dyn FnMut(&str) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let wrong = || {
-        Error::bad(format!(
-            "{what} is neither a string nor an array of strings"
-        ))
-    };
+    let wrong = || Error::bad(format!("{what} is neither a string nor an array of strings"));
     if !is_array(value) {
         return each(&string_of(value).ok_or_else(wrong)?);
     }
@@ -25,11 +21,7 @@ pub(super) fn each_string(
         let text = string_of(element?).ok_or_else(wrong)?;
         each(&text).map_err(|e| e.under(&index.to_string()))?;
     }
-    if any {
-        Ok(())
-    } else {
-        Err(Error::bad(format!("{what} is an empty array")))
-    }
+    if any { Ok(()) } else { Err(Error::bad(format!("{what} is an empty array"))) }
 }
 
 /// A URI or IRI (clause 5.2.1): a scheme, a colon, and something after it, without spaces, control
@@ -49,10 +41,8 @@ pub fn check_uri(uri: &str) -> Result<(), Error> {
             || (!c.is_ascii() && c.is_alphanumeric())
     };
     if !rest.chars().all(allowed) {
-        return Err(
-            Error::bad("an identifier has a character that a URI cannot have")
-                .remedy("percent-encode it, or remove hidden characters"),
-        );
+        return Err(Error::bad("an identifier has a character that a URI cannot have")
+            .remedy("percent-encode it, or remove hidden characters"));
     }
     Ok(())
 }

@@ -13,12 +13,7 @@ fn with(members: &str) -> Result<Entity, Error> {
 }
 
 fn first(members: &str) -> Instance {
-    with(members)
-        .unwrap()
-        .attributes
-        .remove(0)
-        .instances
-        .remove(0)
+    with(members).unwrap().attributes.remove(0).instances.remove(0)
 }
 
 fn refused(members: &str) -> Error {
@@ -30,12 +25,7 @@ fn refused(members: &str) -> Error {
 
 #[test]
 fn ids_are_uris_that_can_be_seen() {
-    for id in [
-        "urn:e:1",
-        "https://x.test/a?b=c#d",
-        "urn:ngsi-ld:Building:役場",
-        "u:a%20b",
-    ] {
+    for id in ["urn:e:1", "https://x.test/a?b=c#d", "urn:ngsi-ld:Building:役場", "u:a%20b"] {
         let body = format!(r#"{{"id":"{id}","type":"T"}}"#);
         assert_eq!(parse_entity(&body, &Context::core(), NOW).unwrap().id, id);
     }
@@ -66,23 +56,13 @@ fn ids_are_uris_that_can_be_seen() {
 fn id_and_type_are_needed() {
     let parse = |body: &str| parse_entity(body, &Context::core(), NOW).unwrap_err();
     assert_eq!(parse(r#"{"type":"T"}"#).pointer.as_deref(), Some("/id"));
-    assert_eq!(
-        parse(r#"{"id":"urn:e:1"}"#).pointer.as_deref(),
-        Some("/type")
-    );
-    for kind in [
-        "[]", "7", "null", "[7]", "\"a b\"", "\"a-b\"", "\"1a\"", "\"\"",
-    ] {
+    assert_eq!(parse(r#"{"id":"urn:e:1"}"#).pointer.as_deref(), Some("/type"));
+    for kind in ["[]", "7", "null", "[7]", "\"a b\"", "\"a-b\"", "\"1a\"", "\"\""] {
         let error = parse(&format!(r#"{{"id":"urn:e:1","type":{kind}}}"#));
         assert_eq!(error.kind, ErrorKind::BadRequestData, "{kind}");
     }
     assert_eq!(parse("[]").kind, ErrorKind::InvalidRequest);
-    for broken in [
-        "{",
-        "{\"id\"",
-        "{\"id\":}",
-        "{\"id\":\"urn:e:1\" \"type\":\"T\"}",
-    ] {
+    for broken in ["{", "{\"id\"", "{\"id\":}", "{\"id\":\"urn:e:1\" \"type\":\"T\"}"] {
         assert_eq!(parse(broken).kind, ErrorKind::InvalidRequest, "{broken}");
     }
 }
@@ -116,22 +96,14 @@ fn types_and_scopes_keep_their_order() {
 #[test]
 fn every_kind_in_every_form() {
     let cases = [
-        (
-            r#"{"type":"Property","value":{"a":1}}"#,
-            Kind::Property,
-            r#"{"a":1}"#,
-        ),
+        (r#"{"type":"Property","value":{"a":1}}"#, Kind::Property, r#"{"a":1}"#),
         (r#"{"value":[1,2]}"#, Kind::Property, "[1,2]"),
         (r#""plain""#, Kind::Property, r#""plain""#),
         ("-1.50", Kind::Property, "-1.50"),
         ("false", Kind::Property, "false"),
         ("[1,{}]", Kind::Property, "[1,{}]"),
         ("[]", Kind::Property, "[]"),
-        (
-            r#"{"dataset":{"name":"x"}}"#,
-            Kind::Property,
-            r#"{"dataset":{"name":"x"}}"#,
-        ),
+        (r#"{"dataset":{"name":"x"}}"#, Kind::Property, r#"{"dataset":{"name":"x"}}"#),
         (r#"{"a":{"b":1}}"#, Kind::Property, r#"{"a":{"b":1}}"#),
         (
             r#"{"type":"PostalAddress","street":"x"}"#,
@@ -143,16 +115,8 @@ fn every_kind_in_every_form() {
             Kind::Property,
             r#"{"@type":"DateTime","@value":"2026-01-01T00:00:00Z"}"#,
         ),
-        (
-            r#"{"type":"Relationship","object":"urn:x:1"}"#,
-            Kind::Relationship,
-            r#""urn:x:1""#,
-        ),
-        (
-            r#"{"object":["urn:x:1","urn:x:2"]}"#,
-            Kind::Relationship,
-            r#"["urn:x:1","urn:x:2"]"#,
-        ),
+        (r#"{"type":"Relationship","object":"urn:x:1"}"#, Kind::Relationship, r#""urn:x:1""#),
+        (r#"{"object":["urn:x:1","urn:x:2"]}"#, Kind::Relationship, r#"["urn:x:1","urn:x:2"]"#),
         (
             r#"{"type":"GeoProperty","value":{"type":"Point","coordinates":[1,2]}}"#,
             Kind::GeoProperty,
@@ -178,30 +142,18 @@ fn every_kind_in_every_form() {
             Kind::VocabProperty,
             r#""https://uri.etsi.org/ngsi-ld/default-context/term""#,
         ),
-        (
-            r#"{"type":"JsonProperty","json":null}"#,
-            Kind::JsonProperty,
-            "null",
-        ),
+        (r#"{"type":"JsonProperty","json":null}"#, Kind::JsonProperty, "null"),
         (r#"{"valueList":[1,[2]]}"#, Kind::ListProperty, "[1,[2]]"),
         (
             r#"{"objectList":[{"object":"urn:x:1"},"urn:x:2"]}"#,
             Kind::ListRelationship,
             r#"[{"object":"urn:x:1"},"urn:x:2"]"#,
         ),
-        (
-            r#"{"type":"https://uri.etsi.org/ngsi-ld/Property","value":1}"#,
-            Kind::Property,
-            "1",
-        ),
+        (r#"{"type":"https://uri.etsi.org/ngsi-ld/Property","value":1}"#, Kind::Property, "1"),
     ];
     for (text, kind, value) in cases {
         let instance = first(&format!("\"a\":{text}"));
-        assert_eq!(
-            (instance.kind, instance.value.get()),
-            (kind, value),
-            "{text}"
-        );
+        assert_eq!((instance.kind, instance.value.get()), (kind, value), "{text}");
         assert!(instance.has_value);
     }
 }
@@ -247,23 +199,14 @@ fn wrong_values_and_members_are_refused() {
     ] {
         let error = refused(&format!("\"a\":{text}"));
         assert_eq!(error.kind, ErrorKind::BadRequestData, "{text}: {error}");
-        assert!(
-            error.pointer.as_deref().unwrap().starts_with("/a"),
-            "{text}: {error}"
-        );
+        assert!(error.pointer.as_deref().unwrap().starts_with("/a"), "{text}: {error}");
     }
 }
 
 #[test]
 fn names_follow_the_grammar() {
-    assert_eq!(
-        with(r#""気温_1":1"#).unwrap().attributes[0].name,
-        format!("{DEFAULT}気温_1")
-    );
-    assert_eq!(
-        with(r#""https://x.test/a-b":1"#).unwrap().attributes[0].name,
-        "https://x.test/a-b"
-    );
+    assert_eq!(with(r#""気温_1":1"#).unwrap().attributes[0].name, format!("{DEFAULT}気温_1"));
+    assert_eq!(with(r#""https://x.test/a-b":1"#).unwrap().attributes[0].name, "https://x.test/a-b");
     assert_eq!(
         with(r#""ngsi-ld:a":1"#).unwrap().attributes[0].name,
         "https://uri.etsi.org/ngsi-ld/a"
@@ -296,9 +239,7 @@ fn instances_are_told_from_arrays() {
            "b":[{"value":1},7],"c":{"dataset":{"urn:d:1":5,"@none":6}}"#,
     )
     .unwrap();
-    let [a, b, c] = entity.attributes.as_slice() else {
-        panic!()
-    };
+    let [a, b, c] = entity.attributes.as_slice() else { panic!() };
     assert_eq!(a.instances.len(), 2);
     assert_eq!(a.instances[0].dataset_id, None);
     assert_eq!(a.instances[0].sub[0].name, format!("{DEFAULT}sub"));
@@ -317,19 +258,13 @@ fn metadata_is_kept() {
            "deep":{"type":"Property","value":1,"deeper":{"type":"Relationship","object":"urn:x:1","objectType":["A","B"]}}}"#,
     );
     assert_eq!(instance.unit_code.as_deref(), Some("CEL"));
-    assert_eq!(
-        instance.observed_at.as_deref(),
-        Some("2026-01-01T00:00:00Z")
-    );
+    assert_eq!(instance.observed_at.as_deref(), Some("2026-01-01T00:00:00Z"));
     assert_eq!(instance.dataset_id.as_deref(), Some("urn:d:1"));
     assert_eq!(instance.value_type, Some(format!("{DEFAULT}Celsius")));
     assert_eq!(instance.instance_id, None);
     assert_eq!(instance.created_at, NOW);
     let deeper = &instance.sub[0].instances[0].sub[0].instances[0];
-    assert_eq!(
-        deeper.object_type,
-        [format!("{DEFAULT}A"), format!("{DEFAULT}B")]
-    );
+    assert_eq!(deeper.object_type, [format!("{DEFAULT}A"), format!("{DEFAULT}B")]);
 }
 
 #[test]
@@ -346,10 +281,7 @@ fn fragments_take_null_and_missing_values() {
     assert!(one(0).is_null() && one(1).is_null() && one(2).is_null());
     assert!(!one(3).has_value && !one(3).has_kind && !one(3).is_null());
     assert!(!one(4).has_value && one(4).has_kind);
-    assert_eq!(
-        parse(r#"{"a":null}"#).unwrap_err().pointer.as_deref(),
-        Some("/a")
-    );
+    assert_eq!(parse(r#"{"a":null}"#).unwrap_err().pointer.as_deref(), Some("/a"));
 
     let ctx = Context::core();
     let attribute = |body: &str| parse_attribute_fragment(body, "a", &ctx, NOW);
@@ -358,10 +290,7 @@ fn fragments_take_null_and_missing_values() {
     assert!(!found.instances[0].has_value);
     assert_eq!(found.instances[0].sub.len(), 1);
     assert_eq!(
-        attribute(r#"[{"value":1},{"value":2,"datasetId":"urn:d:1"}]"#)
-            .unwrap()
-            .instances
-            .len(),
+        attribute(r#"[{"value":1},{"value":2,"datasetId":"urn:d:1"}]"#).unwrap().instances.len(),
         2
     );
     assert_eq!(attribute("7").unwrap().instances[0].value.get(), "7");
@@ -385,10 +314,7 @@ fn errors_never_repeat_values() {
 #[test]
 fn the_context_is_found_first() {
     let found = |body: &str| split_context(body).unwrap().map(|raw| raw.get().to_owned());
-    assert_eq!(
-        found(r#"{"a":1,"@context":["x"]}"#).as_deref(),
-        Some(r#"["x"]"#)
-    );
+    assert_eq!(found(r#"{"a":1,"@context":["x"]}"#).as_deref(), Some(r#"["x"]"#));
     assert_eq!(found(r#"[{"@context":{}}]"#).as_deref(), Some("{}"));
     for body in ["{}", "[]", "7", r#"{"a":{"@context":1}}"#] {
         assert_eq!(found(body), None, "{body}");

@@ -34,11 +34,7 @@ pub(super) fn matches(q: &Q, doc: &EntityDoc, p: &dyn Projection) -> bool {
         Q::Compare { path, op, operand } => {
             follow(path, doc, p, &mut |target| compare(target, *op, operand, p))
         }
-        Q::Match {
-            path,
-            negated,
-            pattern,
-        } => follow(path, doc, p, &mut |target| {
+        Q::Match { path, negated, pattern } => follow(path, doc, p, &mut |target| {
             let found = any_leaf(target, p, &mut |leaf| match leaf {
                 Leaf::Text(text) | Leaf::Iri(text) => pattern.0.is_match(text),
                 _ => false,
@@ -65,11 +61,7 @@ fn follow(
         return match first.term.as_str() {
             "expiresAt" => doc.expires_at().is_some_and(|at| test(Target::Text(at))),
             term => visible_times(doc, p).is_some_and(|(created, modified)| {
-                test(Target::Micros(if term == "createdAt" {
-                    created
-                } else {
-                    modified
-                }))
+                test(Target::Micros(if term == "createdAt" { created } else { modified }))
             }),
         };
     }
@@ -103,9 +95,7 @@ fn descend(
         "createdAt" => return test(Target::Micros(slot.created_at())),
         "modifiedAt" => return test(Target::Micros(slot.modified_at())),
         "valueType" => {
-            return instance
-                .value_type
-                .is_some_and(|iri| test(Target::Iri(iri)));
+            return instance.value_type.is_some_and(|iri| test(Target::Iri(iri)));
         }
         "objectType" => {
             let mut types = instance.object_type;
@@ -135,9 +125,9 @@ fn inside(
                 .filter(|(name, _)| any_language || name == next)
                 .any(|(_, value)| inside(value, kind, rest, 0, test))
         }
-        b'[' if depth < MAX_DEPTH => elements(value)
-            .filter_map(Result::ok)
-            .any(|v| inside(v, kind, json, depth + 1, test)),
+        b'[' if depth < MAX_DEPTH => {
+            elements(value).filter_map(Result::ok).any(|v| inside(v, kind, json, depth + 1, test))
+        }
         _ => false,
     }
 }
@@ -195,10 +185,7 @@ fn any_in_json(
         b't' => test(&Leaf::Bool(true)),
         b'f' => test(&Leaf::Bool(false)),
         b'n' => false,
-        _ => value
-            .trim()
-            .parse()
-            .is_ok_and(|number| test(&Leaf::Number(number))),
+        _ => value.trim().parse().is_ok_and(|number| test(&Leaf::Number(number))),
     }
 }
 
@@ -224,18 +211,18 @@ fn compare(target: Target<'_>, op: Op, operand: &Operand, p: &dyn Projection) ->
     match op {
         Op::Equal => any_leaf(target, p, &mut |leaf| equal(leaf)),
         Op::Unequal => !any_leaf(target, p, &mut |leaf| equal(leaf)),
-        Op::Greater => any_leaf(target, p, &mut |leaf| {
-            order(leaf, value).is_some_and(Ordering::is_gt)
-        }),
-        Op::GreaterEqual => any_leaf(target, p, &mut |leaf| {
-            order(leaf, value).is_some_and(Ordering::is_ge)
-        }),
-        Op::Less => any_leaf(target, p, &mut |leaf| {
-            order(leaf, value).is_some_and(Ordering::is_lt)
-        }),
-        Op::LessEqual => any_leaf(target, p, &mut |leaf| {
-            order(leaf, value).is_some_and(Ordering::is_le)
-        }),
+        Op::Greater => {
+            any_leaf(target, p, &mut |leaf| order(leaf, value).is_some_and(Ordering::is_gt))
+        }
+        Op::GreaterEqual => {
+            any_leaf(target, p, &mut |leaf| order(leaf, value).is_some_and(Ordering::is_ge))
+        }
+        Op::Less => {
+            any_leaf(target, p, &mut |leaf| order(leaf, value).is_some_and(Ordering::is_lt))
+        }
+        Op::LessEqual => {
+            any_leaf(target, p, &mut |leaf| order(leaf, value).is_some_and(Ordering::is_le))
+        }
     }
 }
 

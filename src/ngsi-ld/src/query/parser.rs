@@ -12,12 +12,7 @@ const MAX_DEPTH: usize = 16;
 const MAX_TERMS: usize = 128;
 
 pub(super) fn parse(text: &str, ctx: &Context) -> Result<Q, Error> {
-    let mut parser = Parser {
-        whole: text,
-        rest: text,
-        ctx,
-        terms: 0,
-    };
+    let mut parser = Parser { whole: text, rest: text, ctx, terms: 0 };
     let q = parser.any(0)?;
     if !parser.rest.is_empty() {
         return Err(parser.fault("an operator is expected"));
@@ -70,21 +65,10 @@ impl<'a> Parser<'a> {
         for (symbol, negated) in [("!~=", true), ("~=", false)] {
             if self.take(symbol) {
                 let pattern = self.pattern()?;
-                return Ok(Q::Match {
-                    path,
-                    negated,
-                    pattern,
-                });
+                return Ok(Q::Match { path, negated, pattern });
             }
         }
-        let ops = [
-            Op::Equal,
-            Op::Unequal,
-            Op::GreaterEqual,
-            Op::LessEqual,
-            Op::Greater,
-            Op::Less,
-        ];
+        let ops = [Op::Equal, Op::Unequal, Op::GreaterEqual, Op::LessEqual, Op::Greater, Op::Less];
         for op in ops {
             if self.take(op.symbol()) {
                 let operand = self.operand(op)?;
@@ -119,10 +103,7 @@ impl<'a> Parser<'a> {
             return Err(self.fault("the name of an attribute is expected"));
         }
         check_name(term, self.ctx).map_err(|e| e.at("q"))?;
-        Ok(Name {
-            term: term.to_owned(),
-            iri: self.ctx.expand(term).into_owned(),
-        })
+        Ok(Name { term: term.to_owned(), iri: self.ctx.expand(term).into_owned() })
     }
 
     fn operand(&mut self, op: Op) -> Result<Operand, Error> {
@@ -172,20 +153,13 @@ impl<'a> Parser<'a> {
             "false" => Some(Scalar::Bool(false)),
             _ if is_number(word) => {
                 let value = word.parse().ok().filter(|n: &f64| n.is_finite());
-                value.map(|value| Scalar::Number {
-                    text: text(),
-                    value,
-                })
+                value.map(|value| Scalar::Number { text: text(), value })
             }
             _ => parse_date_time(word)
                 .map(|at| Scalar::DateTime(text(), at))
                 .or_else(|| parse_date(word).map(|at| Scalar::Date(text(), at)))
                 .or_else(|| parse_time(word).map(|at| Scalar::Time(text(), at)))
-                .or_else(|| {
-                    crate::parse::check_uri(word)
-                        .is_ok()
-                        .then(|| Scalar::Uri(text()))
-                }),
+                .or_else(|| crate::parse::check_uri(word).is_ok().then(|| Scalar::Uri(text()))),
         };
         scalar.ok_or_else(|| {
             start.fault("a value is expected").remedy(
@@ -261,11 +235,7 @@ impl<'a> Parser<'a> {
 
     fn fault(&self, what: &str) -> Error {
         let before = self.whole.len() - self.rest.len();
-        let place = self
-            .whole
-            .get(..before)
-            .map_or(0, |text| text.chars().count())
-            + 1;
+        let place = self.whole.get(..before).map_or(0, |text| text.chars().count()) + 1;
         Error::bad(format!("{what} at character {place}")).at("q")
     }
 

@@ -7,18 +7,14 @@ use super::q::{Operand, Path, Q, Scalar};
 impl fmt::Display for Q {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::And(parts) => joined(f, parts, ';', |part| {
-                matches!(part, Self::And(_) | Self::Or(_))
-            }),
+            Self::And(parts) => {
+                joined(f, parts, ';', |part| matches!(part, Self::And(_) | Self::Or(_)))
+            }
             // AND binds tighter, so it needs no parentheses here.
             Self::Or(parts) => joined(f, parts, '|', |part| matches!(part, Self::Or(_))),
             Self::Exists(path) => path.fmt(f),
             Self::Compare { path, op, operand } => write!(f, "{path}{}{operand}", op.symbol()),
-            Self::Match {
-                path,
-                negated,
-                pattern,
-            } => {
+            Self::Match { path, negated, pattern } => {
                 write!(f, "{path}{}", if *negated { "!~=" } else { "~=" })?;
                 quoted(f, pattern.as_str())
             }

@@ -47,20 +47,14 @@ impl Q {
     pub fn indexable(&self) -> Vec<Indexable<'_>> {
         match self {
             Self::And(parts) => parts.iter().flat_map(Self::indexable).collect(),
-            Self::Compare {
-                path,
-                op,
-                operand: Operand::One(value),
-            } if *op != Op::Unequal => match path.names.as_slice() {
-                [name] if path.json.is_empty() && !path.is_system() => {
-                    vec![Indexable {
-                        attribute: &name.iri,
-                        op: *op,
-                        value,
-                    }]
+            Self::Compare { path, op, operand: Operand::One(value) } if *op != Op::Unequal => {
+                match path.names.as_slice() {
+                    [name] if path.json.is_empty() && !path.is_system() => {
+                        vec![Indexable { attribute: &name.iri, op: *op, value }]
+                    }
+                    _ => Vec::new(),
                 }
-                _ => Vec::new(),
-            },
+            }
             _ => Vec::new(),
         }
     }
@@ -70,12 +64,9 @@ impl Q {
     pub fn attributes(&self) -> Vec<&str> {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::attributes).collect(),
-            Self::Exists(path) | Self::Compare { path, .. } | Self::Match { path, .. } => path
-                .names
-                .first()
-                .map(|name| name.iri.as_str())
-                .into_iter()
-                .collect(),
+            Self::Exists(path) | Self::Compare { path, .. } | Self::Match { path, .. } => {
+                path.names.first().map(|name| name.iri.as_str()).into_iter().collect()
+            }
         }
     }
 }

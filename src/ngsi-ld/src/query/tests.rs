@@ -30,11 +30,7 @@ fn q(text: &str) -> Q {
 }
 
 fn holds(text: &str, p: &dyn Projection) -> bool {
-    Query {
-        q: Some(q(text)),
-        ..Query::default()
-    }
-    .matches(&doc(), p)
+    Query { q: Some(q(text)), ..Query::default() }.matches(&doc(), p)
 }
 
 #[test]
@@ -179,15 +175,8 @@ fn broken_queries_are_refused() {
         assert_eq!(error.kind, ErrorKind::BadRequestData, "{text}");
         assert_eq!(error.pointer.as_deref(), Some("q"), "{text}");
     }
-    for text in [
-        "(".repeat(10_000),
-        vec!["n"; 1000].join(";"),
-        "n~=(a{1000}){1000}".to_owned(),
-    ] {
-        assert_eq!(
-            Q::parse(&text, &Context::core()).unwrap_err().kind,
-            ErrorKind::TooLarge
-        );
+    for text in ["(".repeat(10_000), vec!["n"; 1000].join(";"), "n~=(a{1000}){1000}".to_owned()] {
+        assert_eq!(Q::parse(&text, &Context::core()).unwrap_err().kind, ErrorKind::TooLarge);
     }
 }
 
@@ -195,10 +184,8 @@ fn broken_queries_are_refused() {
 fn comparisons_can_be_indexed() {
     let query = q("n>5;s==\"x\";(a|b);m!=1;c==1..2;d.e==1;f[g]==1;createdAt>2026-01-01T00:00:00Z");
     let found = query.indexable();
-    let names: Vec<_> = found
-        .iter()
-        .map(|i| (i.attribute.strip_prefix(DEFAULT).unwrap(), i.op))
-        .collect();
+    let names: Vec<_> =
+        found.iter().map(|i| (i.attribute.strip_prefix(DEFAULT).unwrap(), i.op)).collect();
     assert_eq!(names, [("n", Op::Greater), ("s", Op::Equal)]);
     assert_eq!(found[0].value.to_string(), "5");
     assert!(q("n==1|s==2").indexable().is_empty());
@@ -208,11 +195,7 @@ fn comparisons_can_be_indexed() {
 fn types_are_selected() {
     let selects = |text: &str| {
         let types = TypeSelection::parse(text, &Context::core()).unwrap();
-        Query {
-            types: Some(types),
-            ..Query::default()
-        }
-        .matches(&doc(), &Everything)
+        Query { types: Some(types), ..Query::default() }.matches(&doc(), &Everything)
     };
     for text in [
         "A",
@@ -230,10 +213,7 @@ fn types_are_selected() {
         assert!(!selects(text), "{text}");
     }
     for text in ["", "A|", "|A", "(A", "A)", "()", "A B", "a-b", "A;"] {
-        assert!(
-            TypeSelection::parse(text, &Context::core()).is_err(),
-            "{text}"
-        );
+        assert!(TypeSelection::parse(text, &Context::core()).is_err(), "{text}");
     }
     let types = TypeSelection::parse("(A|B);C", &Context::core()).unwrap();
     assert_eq!(types.candidates(), [format!("{DEFAULT}C")]);
@@ -261,13 +241,9 @@ impl Projection for Cut {
 
 #[test]
 fn what_is_hidden_cannot_be_asked_about() {
-    for text in [
-        "s",
-        "s!=\"other\"",
-        "s~=\".\"",
-        "owner==urn:ngsi-ld:Person:8",
-        "owner~=\"Person:8\"",
-    ] {
+    for text in
+        ["s", "s!=\"other\"", "s~=\".\"", "owner==urn:ngsi-ld:Person:8", "owner~=\"Person:8\""]
+    {
         assert!(holds(text, &Everything), "{text}");
         assert!(!holds(text, &Cut), "{text}");
     }
@@ -282,15 +258,10 @@ fn what_is_hidden_cannot_be_asked_about() {
     assert!(query(&|q| q.attrs = vec![format!("{DEFAULT}n")]));
     assert!(!query(&|q| q.attrs = vec![format!("{DEFAULT}s")]));
     assert!(query(&|q| q.id_pattern = Some(id_pattern("pw7$").unwrap())));
-    assert!(!query(
-        &|q| q.id_pattern = Some(id_pattern("Person:7").unwrap())
-    ));
+    assert!(!query(&|q| q.id_pattern = Some(id_pattern("Person:7").unwrap())));
     assert!(query(&|q| q.ids = vec!["urn:ngsi-ld:Person:7".to_owned()]));
     assert!(!query(&|q| q.ids = vec!["urn:ngsi-ld:Person:8".to_owned()]));
-    assert_eq!(
-        id_pattern("(").unwrap_err().pointer.as_deref(),
-        Some("idPattern")
-    );
+    assert_eq!(id_pattern("(").unwrap_err().pointer.as_deref(), Some("idPattern"));
 }
 
 fn scalar() -> impl Strategy<Value = String> {
@@ -321,13 +292,7 @@ fn queries() -> impl Strategy<Value = String> {
             prop_oneof![Just(";"), Just("|")].prop_map(move |separator| {
                 let enclosed: Vec<String> = parts
                     .iter()
-                    .map(|(part, plain)| {
-                        if *plain {
-                            part.clone()
-                        } else {
-                            format!("({part})")
-                        }
-                    })
+                    .map(|(part, plain)| if *plain { part.clone() } else { format!("({part})") })
                     .collect();
                 enclosed.join(separator)
             })

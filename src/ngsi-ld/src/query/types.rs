@@ -61,11 +61,9 @@ impl TypeSelection {
         match self {
             Self::Type(iri) => vec![iri],
             Self::Any(parts) => parts.iter().flat_map(Self::candidates).collect(),
-            Self::All(parts) => parts
-                .iter()
-                .map(Self::candidates)
-                .min_by_key(Vec::len)
-                .unwrap_or_default(),
+            Self::All(parts) => {
+                parts.iter().map(Self::candidates).min_by_key(Vec::len).unwrap_or_default()
+            }
         }
     }
 }

@@ -144,21 +144,14 @@ impl Writer<'_> {
             self.terms(&mut types);
         }
         if self.o.sys_attrs {
-            self.times(
-                instance.slot.created_at(),
-                instance.slot.modified_at(),
-                false,
-            );
+            self.times(instance.slot.created_at(), instance.slot.modified_at(), false);
         }
     }
 
     fn sub_attributes(&mut self, slots: AttrSlots<'_>) {
         let mut group: Vec<AttrSlot<'_>> = Vec::new();
         for slot in slots {
-            if group
-                .first()
-                .is_some_and(|first| first.name() != slot.name())
-            {
+            if group.first().is_some_and(|first| first.name() != slot.name()) {
                 self.attribute(&group);
                 group.clear();
             }
@@ -190,12 +183,7 @@ impl Writer<'_> {
 
     fn term(&mut self, token: &str) {
         match string_of(token) {
-            Some(iri)
-                if self
-                    .p
-                    .id_marker()
-                    .is_some_and(|marker| iri.contains(marker)) =>
-            {
+            Some(iri) if self.p.id_marker().is_some_and(|marker| iri.contains(marker)) => {
                 self.id(&iri);
             }
             Some(iri) => write_string(&self.ctx.compact(&iri), self.out),

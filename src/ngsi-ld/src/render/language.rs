@@ -19,15 +19,10 @@ pub(super) fn choose<'m>(map: &'m str, wanted: &str) -> Option<(Cow<'m, str>, &'
         })
         .collect();
     ranges.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let exact = |tag: &str| {
-        entries
-            .iter()
-            .find(|(have, _)| have.eq_ignore_ascii_case(tag))
-    };
+    let exact = |tag: &str| entries.iter().find(|(have, _)| have.eq_ignore_ascii_case(tag));
     let narrower = |tag: &str| {
         entries.iter().find(|(have, _)| {
-            have.split_once('-')
-                .is_some_and(|(base, _)| base.eq_ignore_ascii_case(tag))
+            have.split_once('-').is_some_and(|(base, _)| base.eq_ignore_ascii_case(tag))
         })
     };
     ranges
@@ -35,9 +30,7 @@ pub(super) fn choose<'m>(map: &'m str, wanted: &str) -> Option<(Cow<'m, str>, &'
         .take_while(|(tag, _)| *tag != "*")
         .find_map(|(tag, _)| {
             let base = tag.split_once('-').map_or(*tag, |(base, _)| base);
-            exact(tag)
-                .or_else(|| exact(base))
-                .or_else(|| narrower(base))
+            exact(tag).or_else(|| exact(base)).or_else(|| narrower(base))
         })
         .or_else(|| exact("@none"))
         .or_else(|| exact("en"))
@@ -64,10 +57,7 @@ mod tests {
         ] {
             assert_eq!(choose(map, wanted).unwrap().0, tag, "{wanted}");
         }
-        assert_eq!(
-            choose(r#"{"fr":"f","@none":"n"}"#, "ja").unwrap().1,
-            "\"n\""
-        );
+        assert_eq!(choose(r#"{"fr":"f","@none":"n"}"#, "ja").unwrap().1, "\"n\"");
         assert_eq!(choose("{}", "ja"), None);
     }
 }

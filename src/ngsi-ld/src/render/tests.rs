@@ -58,14 +58,7 @@ fn shown(p: &dyn Projection, o: &RenderOptions) -> Option<String> {
 
 #[test]
 fn what_is_hidden_is_not_there() {
-    let text = shown(
-        &Cut,
-        &RenderOptions {
-            sys_attrs: true,
-            ..RenderOptions::default()
-        },
-    )
-    .unwrap();
+    let text = shown(&Cut, &RenderOptions { sys_attrs: true, ..RenderOptions::default() }).unwrap();
     for hidden in [
         "Member",
         "secret",
@@ -77,9 +70,7 @@ fn what_is_hidden_is_not_there() {
         "00:00:09Z",
     ] {
         assert!(
-            !text
-                .replace("see urn:ngsi-ld:Person:7", "")
-                .contains(hidden),
+            !text.replace("see urn:ngsi-ld:Person:7", "").contains(hidden),
             "{hidden} in {text}"
         );
     }
@@ -88,17 +79,8 @@ fn what_is_hidden_is_not_there() {
     ));
     assert!(text.contains(r#""object":"urn:ngsi-ld:Person:pw8""#));
     assert!(text.contains(r#"["urn:ngsi-ld:Person:pw9",{"urn:ngsi-ld:Person:pw7":"#));
-    let all = shown(
-        &Everything,
-        &RenderOptions {
-            sys_attrs: true,
-            ..RenderOptions::default()
-        },
-    );
-    assert!(
-        all.unwrap()
-            .contains(r#""modifiedAt":"1970-01-01T00:00:09Z""#)
-    );
+    let all = shown(&Everything, &RenderOptions { sys_attrs: true, ..RenderOptions::default() });
+    assert!(all.unwrap().contains(r#""modifiedAt":"1970-01-01T00:00:09Z""#));
 }
 
 #[test]
@@ -124,52 +106,24 @@ fn members_are_selected() {
         };
         names.iter().map(full).collect()
     };
-    let simple = RenderOptions {
-        format: Format::Simplified,
-        ..RenderOptions::default()
-    };
+    let simple = RenderOptions { format: Format::Simplified, ..RenderOptions::default() };
     let pick = |names: &[&str], p: &dyn Projection| {
-        shown(
-            p,
-            &RenderOptions {
-                pick: list(names),
-                ..simple.clone()
-            },
-        )
+        shown(p, &RenderOptions { pick: list(names), ..simple.clone() })
     };
     assert_eq!(
         pick(&["id", "name"], &Everything).unwrap(),
         r#"{"id":"urn:ngsi-ld:Person:7","name":"n"}"#
     );
     assert_eq!(pick(&["name", "nothing"], &Cut), None);
-    let omit = list(&[
-        "id", "type", "scope", "name", "note", "friend", "kin", "log", "temp",
-    ]);
+    let omit = list(&["id", "type", "scope", "name", "note", "friend", "kin", "log", "temp"]);
     assert_eq!(
-        shown(
-            &Everything,
-            &RenderOptions {
-                omit,
-                ..simple.clone()
-            }
-        )
-        .unwrap(),
+        shown(&Everything, &RenderOptions { omit, ..simple.clone() }).unwrap(),
         r#"{"secret":1}"#
     );
     let attrs = |names: &[&str], p: &dyn Projection| {
-        shown(
-            p,
-            &RenderOptions {
-                attrs: list(names),
-                ..simple.clone()
-            },
-        )
+        shown(p, &RenderOptions { attrs: list(names), ..simple.clone() })
     };
-    assert!(
-        attrs(&["name"], &Everything)
-            .unwrap()
-            .ends_with(r#""scope":"/t","name":"n"}"#)
-    );
+    assert!(attrs(&["name"], &Everything).unwrap().ends_with(r#""scope":"/t","name":"n"}"#));
     assert_eq!(attrs(&["name"], &Cut), None);
     assert_eq!(attrs(&["nothing"], &Everything), None);
 }
@@ -185,10 +139,7 @@ fn instances_are_selected_and_wrapped() {
         };
         shown(&Everything, &o).unwrap_or_default()
     };
-    assert_eq!(
-        temp(Format::Simplified, &[]),
-        r#"{"temp":{"dataset":{"@none":1,"urn:d:1":3}}}"#
-    );
+    assert_eq!(temp(Format::Simplified, &[]), r#"{"temp":{"dataset":{"@none":1,"urn:d:1":3}}}"#);
     assert_eq!(temp(Format::Simplified, &["@none"]), r#"{"temp":1}"#);
     assert_eq!(
         temp(Format::Concise, &[]),
@@ -221,14 +172,8 @@ fn languages_are_chosen() {
 
 #[test]
 fn the_context_is_embedded() {
-    let o = RenderOptions {
-        embed_context: true,
-        ..RenderOptions::default()
-    };
+    let o = RenderOptions { embed_context: true, ..RenderOptions::default() };
     let text = shown(&Everything, &o).unwrap();
-    assert!(
-        text.ends_with(&format!(r#","@context":"{}"}}"#, crate::CORE_CONTEXT_URL)),
-        "{text}"
-    );
+    assert!(text.ends_with(&format!(r#","@context":"{}"}}"#, crate::CORE_CONTEXT_URL)), "{text}");
     serde_json::from_str::<serde_json::Value>(&text).unwrap();
 }

@@ -10,16 +10,8 @@ use tsunagu_rewards::{Budget, Reason, State};
 use crate::world::{Activity, World, person, rule, tenant};
 
 async fn outcomes(world: &World, who: u8) -> Vec<(i64, State, Option<Reason>)> {
-    let coins = world
-        .rewards
-        .coins_of(&tenant(), person(who))
-        .await
-        .unwrap();
-    coins
-        .grants
-        .into_iter()
-        .map(|grant| (grant.amount, grant.state, grant.reason))
-        .collect()
+    let coins = world.rewards.coins_of(&tenant(), person(who)).await.unwrap();
+    coins.grants.into_iter().map(|grant| (grant.amount, grant.state, grant.reason)).collect()
 }
 
 async fn budget(world: &World) -> Budget {
@@ -31,17 +23,10 @@ async fn an_activity_that_is_enough_earns_once_and_is_explained() {
     let world = World::new(&[rule(&json!({}))]);
     world.write(&Activity::new("a", 1)).await;
     let coins = world.rewards.coins_of(&tenant(), person(1)).await.unwrap();
-    assert_eq!(
-        (coins.balance, coins.pending, coins.grants.len()),
-        (0, 10, 1)
-    );
+    assert_eq!((coins.balance, coins.pending, coins.grants.len()), (0, 10, 1));
     let grant = &coins.grants[0];
     assert_eq!(
-        (
-            grant.rule.as_str(),
-            grant.rule_version,
-            grant.day.to_string().as_str()
-        ),
+        (grant.rule.as_str(), grant.rule_version, grant.day.to_string().as_str()),
         ("walk", 1, "2026-11-23")
     );
     assert_eq!(
@@ -50,12 +35,7 @@ async fn an_activity_that_is_enough_earns_once_and_is_explained() {
     );
     assert_eq!(
         budget(&world).await,
-        Budget {
-            total: 1000,
-            reserved: 10,
-            issued: 0,
-            remaining: 990
-        }
+        Budget { total: 1000, reserved: 10, issued: 0, remaining: 990 }
     );
     assert!(outcomes(&world, 2).await.is_empty());
 }
@@ -81,10 +61,7 @@ async fn a_day_earns_no_more_than_its_cap_and_ends_at_midnight_in_tokyo() {
     let world = World::new(&[rule(&json!({}))]);
     for n in 0..3 {
         world
-            .write(&Activity {
-                started: Some("2026-11-21T15:00:00Z"),
-                ..Activity::new(n, 1)
-            })
+            .write(&Activity { started: Some("2026-11-21T15:00:00Z"), ..Activity::new(n, 1) })
             .await;
         world.clock.advance(TimeDelta::seconds(1));
     }
@@ -98,18 +75,8 @@ async fn a_day_earns_no_more_than_its_cap_and_ends_at_midnight_in_tokyo() {
         ]
     );
     // One second before that midnight is another day; another person has their own cap.
-    world
-        .write(&Activity {
-            started: Some("2026-11-21T14:59:59Z"),
-            ..Activity::new("x", 1)
-        })
-        .await;
-    world
-        .write(&Activity {
-            started: Some("2026-11-21T15:00:00Z"),
-            ..Activity::new("y", 2)
-        })
-        .await;
+    world.write(&Activity { started: Some("2026-11-21T14:59:59Z"), ..Activity::new("x", 1) }).await;
+    world.write(&Activity { started: Some("2026-11-21T15:00:00Z"), ..Activity::new("y", 2) }).await;
     assert_eq!(outcomes(&world, 1).await[0], (10, State::Reserved, None));
     assert_eq!(outcomes(&world, 2).await, [(10, State::Reserved, None)]);
 }
@@ -123,15 +90,7 @@ async fn the_budget_is_used_up_exactly() {
         tasks.spawn(async move { world.write(&Activity::new(who, who)).await });
     }
     tasks.join_all().await;
-    assert_eq!(
-        budget(&world).await,
-        Budget {
-            total: 75,
-            reserved: 70,
-            issued: 0,
-            remaining: 5
-        }
-    );
+    assert_eq!(budget(&world).await, Budget { total: 75, reserved: 70, issued: 0, remaining: 5 });
     let mut without = 0;
     for who in 0..50 {
         without += usize::from(
@@ -140,15 +99,7 @@ async fn the_budget_is_used_up_exactly() {
     }
     assert_eq!(without, 43);
     // A person turned away by the budget has not used up the day.
-    assert_eq!(
-        world
-            .rewards
-            .grants(&tenant(), None, 100)
-            .await
-            .unwrap()
-            .len(),
-        50
-    );
+    assert_eq!(world.rewards.grants(&tenant(), None, 100).await.unwrap().len(), 50);
 }
 
 #[tokio::test]
@@ -156,56 +107,24 @@ async fn what_cannot_be_counted_is_rejected_with_its_reason() {
     type Row = (&'static str, fn(&mut Activity), Reason);
     let table: [Row; 12] = [
         ("typed in", |a| a.method = "manual", Reason::SelfReported),
-        (
-            "negative",
-            |a| a.steps = json!(-1),
-            Reason::ImplausibleSteps,
-        ),
-        (
-            "a million",
-            |a| a.steps = json!(1_000_000),
-            Reason::ImplausibleSteps,
-        ),
-        (
-            "one more than a day holds",
-            |a| a.steps = json!(100_001),
-            Reason::ImplausibleSteps,
-        ),
-        (
-            "no number",
-            |a| a.steps = json!("6000"),
-            Reason::ImplausibleSteps,
-        ),
-        (
-            "half a step",
-            |a| a.steps = json!(6000.5),
-            Reason::ImplausibleSteps,
-        ),
-        (
-            "overflow",
-            |a| a.steps = json!(u64::MAX),
-            Reason::ImplausibleSteps,
-        ),
+        ("negative", |a| a.steps = json!(-1), Reason::ImplausibleSteps),
+        ("a million", |a| a.steps = json!(1_000_000), Reason::ImplausibleSteps),
+        ("one more than a day holds", |a| a.steps = json!(100_001), Reason::ImplausibleSteps),
+        ("no number", |a| a.steps = json!("6000"), Reason::ImplausibleSteps),
+        ("half a step", |a| a.steps = json!(6000.5), Reason::ImplausibleSteps),
+        ("overflow", |a| a.steps = json!(u64::MAX), Reason::ImplausibleSteps),
         (
             "begins in the future",
             |a| (a.started, a.ended) = (Some("2026-11-23T03:06:00Z"), None),
             Reason::FuturePeriod,
         ),
-        (
-            "ends in the future",
-            |a| a.ended = Some("2026-11-24T00:00:00Z"),
-            Reason::FuturePeriod,
-        ),
+        ("ends in the future", |a| a.ended = Some("2026-11-24T00:00:00Z"), Reason::FuturePeriod),
         (
             "ends before it begins",
             |a| a.ended = Some("2026-11-22T22:59:59Z"),
             Reason::ImplausiblePeriod,
         ),
-        (
-            "no time",
-            |a| (a.started, a.ended) = (None, None),
-            Reason::NoPeriod,
-        ),
+        ("no time", |a| (a.started, a.ended) = (None, None), Reason::NoPeriod),
         (
             "too late",
             |a| (a.started, a.ended) = (Some("2026-10-22T14:00:00Z"), None),
@@ -217,11 +136,7 @@ async fn what_cannot_be_counted_is_rejected_with_its_reason() {
         let mut activity = Activity::new("a", 1);
         change(&mut activity);
         world.write(&activity).await;
-        assert_eq!(
-            outcomes(&world, 1).await,
-            [(0, State::Rejected, Some(reason))],
-            "{name}"
-        );
+        assert_eq!(outcomes(&world, 1).await, [(0, State::Rejected, Some(reason))], "{name}");
         let text = world
             .rewards
             .coins_of(&tenant(), person(1))
@@ -259,36 +174,20 @@ async fn the_bounds_themselves_count() {
 #[tokio::test]
 async fn without_a_consent_there_are_no_coins() {
     let world = World::new(&[rule(&json!({}))]);
-    world
-        .change(None, Some(&Activity::new("a", 1).doc()), None)
-        .await;
-    assert_eq!(
-        outcomes(&world, 1).await,
-        [(0, State::Rejected, Some(Reason::NoConsent))]
-    );
+    world.change(None, Some(&Activity::new("a", 1).doc()), None).await;
+    assert_eq!(outcomes(&world, 1).await, [(0, State::Rejected, Some(Reason::NoConsent))]);
 }
 
 #[tokio::test]
 async fn an_update_earns_when_it_is_first_enough_and_never_again() {
     let world = World::new(&[rule(&json!({}))]);
-    let few = Activity {
-        steps: json!(4999),
-        ..Activity::new("a", 1)
-    }
-    .doc();
+    let few = Activity { steps: json!(4999), ..Activity::new("a", 1) }.doc();
     let (enough, more) = (
         Activity::new("a", 1).doc(),
-        Activity {
-            steps: json!(7000),
-            ..Activity::new("a", 1)
-        }
-        .doc(),
+        Activity { steps: json!(7000), ..Activity::new("a", 1) }.doc(),
     );
     world.change(None, Some(&few), Some("c")).await;
-    assert_eq!(
-        outcomes(&world, 1).await,
-        [(0, State::Rejected, Some(Reason::NotMet))]
-    );
+    assert_eq!(outcomes(&world, 1).await, [(0, State::Rejected, Some(Reason::NotMet))]);
     for (before, after) in [
         (Some(&few), Some(&enough)),
         (Some(&enough), Some(&more)),
@@ -302,18 +201,10 @@ async fn an_update_earns_when_it_is_first_enough_and_never_again() {
     // Deleted and written again: for the same person, another one, or of another day.
     world.write(&Activity::new("a", 1)).await;
     world.write(&Activity::new("a", 2)).await;
-    world
-        .write(&Activity {
-            started: Some("2026-11-21T00:00:00Z"),
-            ..Activity::new("a", 1)
-        })
-        .await;
+    world.write(&Activity { started: Some("2026-11-21T00:00:00Z"), ..Activity::new("a", 1) }).await;
     assert_eq!(
         outcomes(&world, 1).await,
-        [
-            (10, State::Reserved, None),
-            (0, State::Rejected, Some(Reason::NotMet))
-        ]
+        [(10, State::Reserved, None), (0, State::Rejected, Some(Reason::NotMet))]
     );
     assert_eq!(budget(&world).await.reserved, 10);
 }
@@ -324,33 +215,11 @@ async fn other_days_types_and_entities_about_nobody_are_none_of_its_business() {
         rule(&json!({ "valid_from": "2026-11-23", "valid_until": "2026-11-24" })),
         rule(&json!({ "id": "run", "entity_type": "Run" })),
     ]);
-    world
-        .write(&Activity {
-            started: Some("2026-11-22T14:59:59Z"),
-            ..Activity::new("a", 1)
-        })
-        .await;
-    world
-        .write(&Activity {
-            subject: None,
-            ..Activity::new("b", 1)
-        })
-        .await;
+    world.write(&Activity { started: Some("2026-11-22T14:59:59Z"), ..Activity::new("a", 1) }).await;
+    world.write(&Activity { subject: None, ..Activity::new("b", 1) }).await;
     assert!(outcomes(&world, 1).await.is_empty());
-    assert!(
-        world
-            .rewards
-            .grants(&tenant(), None, 9)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    world
-        .write(&Activity {
-            started: Some("2026-11-22T15:00:00Z"),
-            ..Activity::new("c", 1)
-        })
-        .await;
+    assert!(world.rewards.grants(&tenant(), None, 9).await.unwrap().is_empty());
+    world.write(&Activity { started: Some("2026-11-22T15:00:00Z"), ..Activity::new("c", 1) }).await;
     assert_eq!(outcomes(&world, 1).await, [(10, State::Reserved, None)]);
 }
 
@@ -378,10 +247,7 @@ async fn a_new_version_of_a_rule_shares_budget_and_cap_with_the_old_one() {
         outcomes(&world, 1).await,
         [(15, State::Reserved, None), (10, State::Reserved, None)]
     );
-    assert_eq!(
-        outcomes(&world, 2).await,
-        [(0, State::Rejected, Some(Reason::Budget))]
-    );
+    assert_eq!(outcomes(&world, 2).await, [(0, State::Rejected, Some(Reason::Budget))]);
     let rules = world.rewards.rules(&tenant()).await.unwrap();
     assert!(rules.iter().all(|status| status.budget.remaining == 5));
 }

@@ -10,12 +10,7 @@ use crate::world::{Activity, Fault, World, person, rule, tenant};
 
 #[derive(Debug, Clone)]
 enum Event {
-    Write {
-        id: u8,
-        who: u8,
-        steps: i64,
-        day: usize,
-    },
+    Write { id: u8, who: u8, steps: i64, day: usize },
     Deliver,
     Wait(i64),
     Fault(Fault),
@@ -38,11 +33,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-const DAYS: [&str; 3] = [
-    "2026-11-20T01:00:00Z",
-    "2026-11-21T01:00:00Z",
-    "2026-11-22T01:00:00Z",
-];
+const DAYS: [&str; 3] = ["2026-11-20T01:00:00Z", "2026-11-21T01:00:00Z", "2026-11-22T01:00:00Z"];
 
 async fn check(world: &World, budget: i64) {
     let money = world.rewards.rules(&tenant()).await.unwrap()[0].budget;
@@ -50,11 +41,7 @@ async fn check(world: &World, budget: i64) {
     assert!(money.remaining >= 0 && money.reserved >= 0 && money.issued >= 0);
     let (mut balances, mut pending) = (0, 0);
     for who in 0..4 {
-        let coins = world
-            .rewards
-            .coins_of(&tenant(), person(who))
-            .await
-            .unwrap();
+        let coins = world.rewards.coins_of(&tenant(), person(who)).await.unwrap();
         balances += coins.balance;
         pending += coins.pending;
     }

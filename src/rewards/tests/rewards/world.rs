@@ -25,9 +25,7 @@ pub(crate) fn tenant() -> TenantId {
 }
 
 pub(crate) fn at(text: &str) -> Timestamp {
-    DateTime::parse_from_rfc3339(text)
-        .unwrap()
-        .timestamp_micros()
+    DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros()
 }
 
 pub(crate) fn person(n: u8) -> TsunoId {
@@ -41,9 +39,7 @@ pub(crate) fn rule(change: &serde_json::Value) -> serde_json::Value {
         "per_person_per_day": 20, "budget": 1000, "valid_from": "2026-04-01", "valid_until": "2027-04-01",
         "tz": "Asia/Tokyo", "label": { "ja": "歩く", "en": "Walk" }
     });
-    rule.as_object_mut()
-        .unwrap()
-        .extend(change.as_object().unwrap().clone());
+    rule.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
     rule
 }
 
@@ -71,23 +67,15 @@ impl Activity {
     pub(crate) fn doc(&self) -> EntityDoc {
         let context = Context::core();
         let now = at("2026-11-23T03:00:00Z");
-        let mut entity = Entity::new(
-            self.id.clone(),
-            context.expand("HealthActivity").into_owned(),
-            now,
-        );
+        let mut entity =
+            Entity::new(self.id.clone(), context.expand("HealthActivity").into_owned(), now);
         entity.subject = self.subject.map(|subject| subject.to_string());
         let mut set = |term: &str, value: &serde_json::Value| {
-            entity.set(
-                context.expand(term).into_owned(),
-                Instance::property(value, now).unwrap(),
-            );
+            entity.set(context.expand(term).into_owned(), Instance::property(value, now).unwrap());
         };
         set("steps", &self.steps);
         set("recordingMethod", &json!(self.method));
-        self.started
-            .into_iter()
-            .for_each(|text| set("startedAt", &json!(text)));
+        self.started.into_iter().for_each(|text| set("startedAt", &json!(text)));
         self.ended
             .into_iter()
             .for_each(|text| set("endedAt", &json!({ "@type": "DateTime", "@value": text })));
@@ -105,16 +93,8 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(rules: &[serde_json::Value]) -> Self {
         let start = DateTime::from_timestamp_micros(at("2026-11-23T03:00:00Z")).unwrap();
-        let (store, clock) = (
-            Arc::<MemoryStore>::default(),
-            Arc::new(ManualClock::at(start)),
-        );
-        Self {
-            rewards: Self::rewards(&store, &clock, rules),
-            store,
-            clock,
-            issuer: Arc::default(),
-        }
+        let (store, clock) = (Arc::<MemoryStore>::default(), Arc::new(ManualClock::at(start)));
+        Self { rewards: Self::rewards(&store, &clock, rules), store, clock, issuer: Arc::default() }
     }
 
     /// The room with other rules over the same store.
@@ -155,8 +135,7 @@ impl World {
 
     /// A new activity, written under a consent.
     pub(crate) async fn write(&self, activity: &Activity) {
-        self.change(None, Some(&activity.doc()), Some("consent-1"))
-            .await;
+        self.change(None, Some(&activity.doc()), Some("consent-1")).await;
     }
 
     pub(crate) fn deliverer(&self, store: Arc<dyn Store>, issuer: Arc<dyn Issuer>) -> Deliverer {
@@ -187,14 +166,7 @@ impl World {
         }
         let left = self
             .store
-            .records(
-                &tenant(),
-                Collection("reward-outbox"),
-                &Scan {
-                    limit: 1,
-                    ..Scan::default()
-                },
-            )
+            .records(&tenant(), Collection("reward-outbox"), &Scan { limit: 1, ..Scan::default() })
             .await;
         assert!(left.unwrap().is_empty(), "something is still owed");
     }
@@ -227,20 +199,11 @@ pub(crate) struct FakeIssuer {
 impl FakeIssuer {
     fn fault(&self, of: impl Fn(Fault) -> bool) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
-        if faults.front().copied().is_some_and(of) {
-            faults.pop_front()
-        } else {
-            None
-        }
+        if faults.front().copied().is_some_and(of) { faults.pop_front() } else { None }
     }
 
     pub(crate) fn total(&self) -> i64 {
-        self.grants
-            .lock()
-            .unwrap()
-            .values()
-            .map(|(_, amount)| amount)
-            .sum()
+        self.grants.lock().unwrap().values().map(|(_, amount)| amount).sum()
     }
 
     pub(crate) fn statement(&self) -> Vec<StatementLine> {
@@ -286,11 +249,7 @@ impl Issuer for FakeIssuer {
         }
         match fault {
             Some(Fault::LostReply) => Err(IssuerError::Unknown("timeout".to_owned())),
-            _ => Ok(IssuerGrant {
-                account: Some(held.0),
-                amount: held.1,
-                reference: None,
-            }),
+            _ => Ok(IssuerGrant { account: Some(held.0), amount: held.1, reference: None }),
         }
     }
 
@@ -316,11 +275,8 @@ impl Crash {
     }
 
     async fn step(&self) {
-        let left = self
-            .0
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-                left.checked_sub(1)
-            });
+        let left =
+            self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if left.is_err() {
             pending::<()>().await;
         }
@@ -346,9 +302,7 @@ impl<T: Issuer> Issuer for Mortal<T> {
         amount: i64,
         reason: &str,
     ) -> Result<IssuerGrant, IssuerError> {
-        self.1
-            .around(self.0.grant(key, account, amount, reason))
-            .await
+        self.1.around(self.0.grant(key, account, amount, reason)).await
     }
 
     async fn find(&self, key: AwardUid) -> Result<Option<IssuerGrant>, IssuerError> {
@@ -385,9 +339,7 @@ impl<T: Store> Store for Mortal<T> {
         collection: Collection,
         scan: &Scan,
     ) -> Result<Vec<(Vec<u8>, Record)>, StoreError> {
-        self.1
-            .around(self.0.records(tenant, collection, scan))
-            .await
+        self.1.around(self.0.records(tenant, collection, scan)).await
     }
 
     async fn log_size(&self, tenant: &TenantId, log: Log) -> Result<u64, StoreError> {

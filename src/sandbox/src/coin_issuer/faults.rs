@@ -60,11 +60,7 @@ impl Faults {
 
     /// How a booking is answered now.
     pub(super) fn reply(&mut self) -> Reply {
-        let after = [
-            Fault::TimeoutAfterCommit,
-            Fault::ErrorAfterCommit,
-            Fault::LostReply,
-        ];
+        let after = [Fault::TimeoutAfterCommit, Fault::ErrorAfterCommit, Fault::LostReply];
         Reply(after.into_iter().find(|fault| self.take(*fault)))
     }
 }

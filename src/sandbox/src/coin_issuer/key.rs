@@ -10,9 +10,7 @@ const MAX_LENGTH: usize = 255;
 pub(super) fn of(request: &HttpRequest) -> Result<String, Refusal> {
     let refuse = |text| Refusal::bad_request("idempotency_key", text);
     let mut headers = request.headers().get_all("Idempotency-Key");
-    let header = headers
-        .next()
-        .ok_or_else(|| refuse("the header Idempotency-Key is missing"))?;
+    let header = headers.next().ok_or_else(|| refuse("the header Idempotency-Key is missing"))?;
     if headers.next().is_some() {
         return Err(refuse("the header Idempotency-Key is repeated"));
     }
@@ -44,15 +42,7 @@ mod tests {
     fn only_quoted_strings_are_keys() {
         assert_eq!(parse(r#""award-1""#).as_deref(), Some("award-1"));
         assert_eq!(parse(r#""a\"b\\c""#).as_deref(), Some(r#"a"b\c"#));
-        for wrong in [
-            "award-1",
-            r#""""#,
-            r#""a"#,
-            r#""a"b"#,
-            r#""a";x=1"#,
-            r#""\a""#,
-            "\"ä\"",
-        ] {
+        for wrong in ["award-1", r#""""#, r#""a"#, r#""a"b"#, r#""a";x=1"#, r#""\a""#, "\"ä\""] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
         assert!(parse(&format!("\"{}\"", "k".repeat(255))).is_some());

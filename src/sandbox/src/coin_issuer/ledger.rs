@@ -34,11 +34,7 @@ impl TryFrom<Map<String, Value>> for Order {
     type Error = &'static str;
 
     fn try_from(body: Map<String, Value>) -> Result<Self, Self::Error> {
-        let text = |name| {
-            body.get(name)
-                .and_then(Value::as_str)
-                .filter(|text| !text.is_empty())
-        };
+        let text = |name| body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let account = text("account").ok_or("account must be a text")?.to_owned();
         text("reason").ok_or("reason must be a text")?;
         let amount = body
@@ -46,11 +42,7 @@ impl TryFrom<Map<String, Value>> for Order {
             .and_then(Value::as_u64)
             .filter(|amount| (1..=MAX_AMOUNT).contains(amount))
             .ok_or("amount must be a whole number from 1 to 1000000")?;
-        Ok(Self {
-            account,
-            amount,
-            body,
-        })
+        Ok(Self { account, amount, body })
     }
 }
 
@@ -64,16 +56,8 @@ impl From<Order> for Map<String, Value> {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Entry {
-    Grant {
-        grant_id: String,
-        key: String,
-        order: Order,
-        at: DateTime<Utc>,
-    },
-    Cancel {
-        key: String,
-        at: DateTime<Utc>,
-    },
+    Grant { grant_id: String, key: String, order: Order, at: DateTime<Utc> },
+    Cancel { key: String, at: DateTime<Utc> },
 }
 
 /// A grant as it stands now, which is also the answer about it.
@@ -155,12 +139,7 @@ impl Ledger {
     pub(super) fn book(&mut self, entry: Entry) {
         match &entry {
             Entry::Grant { key, .. } if self.grants.contains_key(key) => return,
-            Entry::Grant {
-                grant_id,
-                key,
-                order,
-                at,
-            } => {
+            Entry::Grant { grant_id, key, order, at } => {
                 *self.balances.entry(order.account.clone()).or_default() += order.amount;
                 let booked = Booked {
                     grant_id: grant_id.clone(),
@@ -188,13 +167,7 @@ impl Ledger {
 
     /// What was booked on a day of Japan time, in the order of booking.
     pub(super) fn statement(&self, date: NaiveDate) -> Statement {
-        let mut statement = Statement {
-            date,
-            lines: Vec::new(),
-            granted: 0,
-            cancelled: 0,
-            net: 0,
-        };
+        let mut statement = Statement { date, lines: Vec::new(), granted: 0, cancelled: 0, net: 0 };
         for entry in &self.entries {
             let (name, key, at) = match entry {
                 Entry::Grant { key, at, .. } => ("grant", key, at),
@@ -206,11 +179,8 @@ impl Ledger {
             };
             let amount = i64::try_from(booked.order.amount).unwrap_or(i64::MAX);
             let signed = if name == "grant" { amount } else { -amount };
-            let total = if name == "grant" {
-                &mut statement.granted
-            } else {
-                &mut statement.cancelled
-            };
+            let total =
+                if name == "grant" { &mut statement.granted } else { &mut statement.cancelled };
             *total += amount;
             statement.net += signed;
             statement.lines.push(Line {

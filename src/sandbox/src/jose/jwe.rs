@@ -38,19 +38,11 @@ pub(crate) fn encrypt(to: &Jwk, plaintext: &[u8]) -> Result<String, Error> {
         })
         .map_err(|_| failed())?;
     // the second part is the encrypted key: empty in direct agreement
-    Ok(format!(
-        "{header}..{}.{}.{}",
-        encode(iv),
-        encode(text),
-        encode(tag)
-    ))
+    Ok(format!("{header}..{}.{}.{}", encode(iv), encode(text), encode(tag)))
 }
 
 fn shared_secret(mine: &PrivateKey, theirs: &[u8]) -> Option<Vec<u8>> {
-    agree(mine, UnparsedPublicKey::new(&ECDH_P256, theirs), (), |z| {
-        Ok(z.to_vec())
-    })
-    .ok()
+    agree(mine, UnparsedPublicKey::new(&ECDH_P256, theirs), (), |z| Ok(z.to_vec())).ok()
 }
 
 /// Concat KDF with SHA-256 (RFC 7518, 4.6.2) for keys of at most 256 bits, which one round gives.
@@ -65,12 +57,7 @@ fn derive_key(z: &[u8], algorithm: &str, apu: &[u8], apv: &[u8], bits: u32) -> V
     }
     input.extend_from_slice(&bits.to_be_bytes());
     let length = usize::try_from(bits / 8).unwrap_or(0);
-    sha256(&input)
-        .as_ref()
-        .iter()
-        .copied()
-        .take(length)
-        .collect()
+    sha256(&input).as_ref().iter().copied().take(length).collect()
 }
 
 #[cfg(test)]

@@ -49,10 +49,8 @@ impl Jwk {
 
     /// The thumbprint (RFC 7638), used as key id.
     pub(crate) fn thumbprint(&self) -> String {
-        let canonical = format!(
-            r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#,
-            self.x, self.y
-        );
+        let canonical =
+            format!(r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#, self.x, self.y);
         encode(sha256(canonical.as_bytes()))
     }
 }
@@ -78,10 +76,9 @@ impl SigningKey {
             d: String,
         }
         let malformed = Error::Key("the file is not a private P-256 JWK with kty, crv, x, y, d");
-        let (Ok(public), Ok(private)) = (
-            serde_json::from_str::<Jwk>(json),
-            serde_json::from_str::<Private>(json),
-        ) else {
+        let (Ok(public), Ok(private)) =
+            (serde_json::from_str::<Jwk>(json), serde_json::from_str::<Private>(json))
+        else {
             return Err(malformed);
         };
         let (Some(point), Some(d)) = (public.point(), decode(&private.d)) else {
@@ -97,9 +94,8 @@ impl SigningKey {
     }
 
     fn new(pair: EcdsaKeyPair, kid: Option<String>) -> Result<Self, Error> {
-        let mut public = Jwk::from_point(pair.public_key().as_ref()).ok_or(Error::Key(
-            "the public key is not an uncompressed P-256 point",
-        ))?;
+        let mut public = Jwk::from_point(pair.public_key().as_ref())
+            .ok_or(Error::Key("the public key is not an uncompressed P-256 point"))?;
         public.kid = Some(kid.unwrap_or_else(|| public.thumbprint()));
         public.usage = Some("sig".to_owned());
         public.alg = Some("ES256".to_owned());
@@ -124,10 +120,7 @@ mod tests {
             "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
             "d":"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"}"#;
         let read = SigningKey::from_private_jwk(key).unwrap();
-        assert_eq!(
-            read.public().kid.as_deref(),
-            Some(read.public().thumbprint().as_str())
-        );
+        assert_eq!(read.public().kid.as_deref(), Some(read.public().thumbprint().as_str()));
         let foreign = key.replace("jpsQ", "jpsR");
         assert!(SigningKey::from_private_jwk(&foreign).is_err());
     }

@@ -24,28 +24,17 @@ pub(crate) fn sign(key: &SigningKey, header: &Value, claims: &Value) -> Result<S
 
 /// A token with `alg` `none` and no signature: what no verifier may take.
 pub(crate) fn unsigned(claims: &Value) -> String {
-    format!(
-        "{}.",
-        signing_input(&json!({"alg": "none", "typ": "JWT"}), claims)
-    )
+    format!("{}.", signing_input(&json!({"alg": "none", "typ": "JWT"}), claims))
 }
 
 fn signing_input(header: &Value, claims: &Value) -> String {
-    format!(
-        "{}.{}",
-        encode(header.to_string()),
-        encode(claims.to_string())
-    )
+    format!("{}.{}", encode(header.to_string()), encode(claims.to_string()))
 }
 
 /// The claims of a token that one of `keys` signed with ES256, or what is wrong with it.
 pub(crate) fn verify(token: &str, keys: &[Jwk]) -> Result<Value, &'static str> {
-    let (input, signature) = token
-        .rsplit_once('.')
-        .ok_or("the token is not a compact JWS")?;
-    let (head, payload) = input
-        .split_once('.')
-        .ok_or("the token is not a compact JWS")?;
+    let (input, signature) = token.rsplit_once('.').ok_or("the token is not a compact JWS")?;
+    let (head, payload) = input.split_once('.').ok_or("the token is not a compact JWS")?;
     let head = object(head).ok_or("the token's header is not JSON")?;
     if head.get("alg") != Some(&json!("ES256")) {
         return Err("the token is not signed with ES256");
@@ -53,10 +42,7 @@ pub(crate) fn verify(token: &str, keys: &[Jwk]) -> Result<Value, &'static str> {
     if head.get("crit").is_some() {
         return Err("the token needs an extension that is not understood");
     }
-    let kid = head
-        .get("kid")
-        .and_then(Value::as_str)
-        .ok_or("the token names no key")?;
+    let kid = head.get("kid").and_then(Value::as_str).ok_or("the token names no key")?;
     let key = keys
         .iter()
         .find(|key| key.kid.as_deref() == Some(kid))
@@ -80,10 +66,7 @@ mod tests {
 
     #[test]
     fn only_what_the_key_signed_is_believed() {
-        let (key, other) = (
-            SigningKey::generate().unwrap(),
-            SigningKey::generate().unwrap(),
-        );
+        let (key, other) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
         let claims = json!({"sub": "x"});
         let token = sign(&key, &header(&key), &claims).unwrap();
         let keys = [key.public().clone()];

@@ -14,10 +14,7 @@ const ACTIVITY: &str = "6f6d6b52-7c1e-4d0a-9f7b-0c8f3a5e2d11";
 const CONFIRMED: &str = "もらいました";
 
 fn at(world: &World, path: &str) -> Result<Url, String> {
-    world
-        .vendor
-        .join(path)
-        .map_err(|_| format!("no address for {path}"))
+    world.vendor.join(path).map_err(|_| format!("no address for {path}"))
 }
 
 /// Lets the app's server pass a request to the gateway, and gives the gateway's status, headers and body.
@@ -26,12 +23,8 @@ async fn probe(
     browser: &mut Browser,
     request: Value,
 ) -> Result<(u64, Value, Value), String> {
-    let (status, answer) = browser
-        .json(Method::POST, at(world, "/probe")?, Some(request))
-        .await?;
-    ensure(status.is_success(), || {
-        format!("the app could not ask the gateway: {status}")
-    })?;
+    let (status, answer) = browser.json(Method::POST, at(world, "/probe")?, Some(request)).await?;
+    ensure(status.is_success(), || format!("the app could not ask the gateway: {status}"))?;
     let gateway = answer["status"].as_u64().unwrap_or(0);
     Ok((gateway, answer["headers"].clone(), answer["body"].clone()))
 }
@@ -46,9 +39,8 @@ async fn get(
 
 fn count(headers: &Value) -> Option<String> {
     let headers = headers.as_object()?;
-    let (_, value) = headers
-        .iter()
-        .find(|(n, _)| n.eq_ignore_ascii_case("ngsild-results-count"))?;
+    let (_, value) =
+        headers.iter().find(|(n, _)| n.eq_ignore_ascii_case("ngsild-results-count"))?;
     value.as_str().map(str::to_owned)
 }
 
@@ -62,71 +54,44 @@ async fn issued(world: &World) -> Result<(usize, i64), String> {
     let url = world.coin_issuer.join(&format!("/statement?date={today}"));
     let url = url.map_err(|_| "no statement".to_owned())?;
     let key = &world.coin_key;
-    let answer = super::resident::plain_client()
-        .get(url)
-        .bearer_auth(key)
-        .send()
-        .await;
+    let answer = super::resident::plain_client().get(url).bearer_auth(key).send().await;
     let answer = answer.map_err(|_| "the coin issuer did not answer".to_owned())?;
-    let body: Value = answer
-        .json()
-        .await
-        .map_err(|_| "the statement is no JSON".to_owned())?;
+    let body: Value = answer.json().await.map_err(|_| "the statement is no JSON".to_owned())?;
     let lines = body["lines"].as_array().map_or(0, Vec::len);
     Ok((lines, body["net"].as_i64().unwrap_or(0)))
 }
 
 pub(super) async fn reads(world: &World, browser: &mut Browser) -> Told {
     let (_, answer) = browser.json(Method::GET, at(world, "/me")?, None).await?;
-    ensure(answer["status"] == 200, || {
-        format!("the gateway answered {}", answer["status"])
-    })?;
-    let person = answer["body"]
-        .as_object()
-        .ok_or("the gateway sent no entity")?;
+    ensure(answer["status"] == 200, || format!("the gateway answered {}", answer["status"]))?;
+    let person = answer["body"].as_object().ok_or("the gateway sent no entity")?;
     let mut names: Vec<&str> = person.keys().map(String::as_str).collect();
     names.retain(|name| !matches!(*name, "id" | "type" | "@context"));
     names.sort_unstable();
     let expected = ["address", "familyName", "givenName", "name"];
-    ensure(names == expected, || {
-        format!("the app sees {names:?} instead of {expected:?}")
-    })?;
+    ensure(names == expected, || format!("the app sees {names:?} instead of {expected:?}"))?;
     Ok(names.join(", "))
 }
 
 pub(super) async fn oracles(world: &World, browser: &mut Browser) -> Told {
-    let (_, session) = browser
-        .json(Method::GET, at(world, "/session")?, None)
-        .await?;
-    let person = session["person"]
-        .as_str()
-        .ok_or("the app does not know its resident")?
-        .to_owned();
+    let (_, session) = browser.json(Method::GET, at(world, "/session")?, None).await?;
+    let person = session["person"].as_str().ok_or("the app does not know its resident")?.to_owned();
     let base = format!("/ngsi-ld/v1/entities/{person}");
     let (status, _, _) = get(world, browser, &format!("{base}?attrs=birthDate")).await?;
-    ensure(status == 404, || {
-        format!("reading birthDate was answered {status}")
-    })?;
-    for q in [
-        "birthDate",
-        "birthDate!=%222000-01-01%22",
-        "gender==%22female%22",
-    ] {
+    ensure(status == 404, || format!("reading birthDate was answered {status}"))?;
+    for q in ["birthDate", "birthDate!=%222000-01-01%22", "gender==%22female%22"] {
         let path = format!("/ngsi-ld/v1/entities?type=Person&q={q}&count=true");
         let (status, headers, body) = get(world, browser, &path).await?;
-        ensure(status == 200 && is_empty_list(&body), || {
-            format!("q={q} was answered {status}")
-        })?;
+        ensure(status == 200 && is_empty_list(&body), || format!("q={q} was answered {status}"))?;
         ensure(count(&headers).as_deref() == Some("0"), || {
             format!("q={q} counts {:?}", count(&headers))
         })?;
     }
     let path = "/ngsi-ld/v1/entities?type=ResidentRecord&count=true";
     let (_, headers, body) = get(world, browser, path).await?;
-    ensure(
-        is_empty_list(&body) && count(&headers).as_deref() == Some("0"),
-        || "resident records are visible to the app".to_owned(),
-    )?;
+    ensure(is_empty_list(&body) && count(&headers).as_deref() == Some("0"), || {
+        "resident records are visible to the app".to_owned()
+    })?;
     Ok("404, empty lists, counts of 0".to_owned())
 }
 
@@ -137,58 +102,33 @@ pub(super) async fn others(world: &World, browser: &mut Browser) -> Told {
     // A well-formed id of somebody else: the answer may not tell it from one that was never given.
     let other = "/ngsi-ld/v1/entities/urn:ngsi-ld:Person:000000000000000000000000000";
     let (status, _, _) = get(world, browser, other).await?;
-    ensure(status == 404, || {
-        format!("another resident was answered {status}")
-    })?;
+    ensure(status == 404, || format!("another resident was answered {status}"))?;
     let request = json!({"method": "GET", "path": "/ngsi-ld/v1/entities?type=Person",
         "headers": {"Tsunagu-Purpose": "research"}});
     let (status, _, body) = probe(world, browser, request).await?;
-    ensure(status == 403, || {
-        format!("another purpose was answered {status}")
-    })?;
-    ensure(body.get("consentRequestUrl").is_some(), || {
-        "it is not said where to ask".to_owned()
-    })?;
+    ensure(status == 403, || format!("another purpose was answered {status}"))?;
+    ensure(body.get("consentRequestUrl").is_some(), || "it is not said where to ask".to_owned())?;
     Ok("one person, 404, 403 with where to ask".to_owned())
 }
 
 fn activity() -> Value {
-    let today = (crate::system_clock()() + chrono::Duration::hours(9))
-        .format("%Y-%m-%d")
-        .to_string();
+    let today =
+        (crate::system_clock()() + chrono::Duration::hours(9)).format("%Y-%m-%d").to_string();
     json!({"date": today, "steps": 8200, "id": ACTIVITY})
 }
 
 pub(super) async fn earns(world: &World, browser: &mut Browser) -> Told {
-    let coins = world
-        .gateway
-        .join("/coins")
-        .map_err(|_| "no coins page".to_owned())?;
-    let fault = world
-        .coin_issuer
-        .join("/faults")
-        .map_err(|_| "no faults".to_owned())?;
+    let coins = world.gateway.join("/coins").map_err(|_| "no coins page".to_owned())?;
+    let fault = world.coin_issuer.join("/faults").map_err(|_| "no faults".to_owned())?;
     let order = json!({"fault": "lost_reply", "count": 1});
-    let ordered = super::resident::plain_client()
-        .post(fault)
-        .bearer_auth(&world.coin_admin_key);
-    let ordered = ordered
-        .json(&order)
-        .send()
-        .await
-        .map_err(|_| "no answer".to_owned())?;
-    ensure(ordered.status().is_success(), || {
-        "the fault could not be ordered".to_owned()
-    })?;
+    let ordered = super::resident::plain_client().post(fault).bearer_auth(&world.coin_admin_key);
+    let ordered = ordered.json(&order).send().await.map_err(|_| "no answer".to_owned())?;
+    ensure(ordered.status().is_success(), || "the fault could not be ordered".to_owned())?;
 
-    let (_, answer) = browser
-        .json(Method::POST, at(world, "/activities")?, Some(activity()))
-        .await?;
+    let (_, answer) =
+        browser.json(Method::POST, at(world, "/activities")?, Some(activity())).await?;
     ensure(answer["status"] == 201, || {
-        format!(
-            "the activity was answered {} {}",
-            answer["status"], answer["body"]["detail"]
-        )
+        format!("the activity was answered {} {}", answer["status"], answer["body"]["detail"])
     })?;
     let mut tick = tokio::time::interval(std::time::Duration::from_millis(40));
     for _ in 0..250 {
@@ -204,12 +144,9 @@ pub(super) async fn earns(world: &World, browser: &mut Browser) -> Told {
 }
 
 pub(super) async fn again(world: &World, browser: &mut Browser) -> Told {
-    let (_, answer) = browser
-        .json(Method::POST, at(world, "/activities")?, Some(activity()))
-        .await?;
-    ensure(answer["status"] == 409, || {
-        format!("the copy was answered {}", answer["status"])
-    })?;
+    let (_, answer) =
+        browser.json(Method::POST, at(world, "/activities")?, Some(activity())).await?;
+    ensure(answer["status"] == 409, || format!("the copy was answered {}", answer["status"]))?;
     let (lines, net) = issued(world).await?;
     ensure(lines == 1, || format!("the issuer booked {lines} grants"))?;
     Ok(format!("409 and still {net} coins"))
@@ -217,20 +154,14 @@ pub(super) async fn again(world: &World, browser: &mut Browser) -> Told {
 
 pub(super) async fn gets_nothing(world: &World, browser: &mut Browser) -> Told {
     let (_, answer) = browser.json(Method::GET, at(world, "/me")?, None).await?;
-    ensure(answer["status"] == 403, || {
-        format!("a read was answered {}", answer["status"])
-    })?;
-    ensure(answer["body"].get("name").is_none(), || {
-        "a read shows the name".to_owned()
-    })?;
+    ensure(answer["status"] == 403, || format!("a read was answered {}", answer["status"]))?;
+    ensure(answer["body"].get("name").is_none(), || "a read shows the name".to_owned())?;
     for path in [
         "/ngsi-ld/v1/entities?type=Person&count=true",
         "/ngsi-ld/v1/entities?type=HealthActivity&count=true",
     ] {
         let (status, _, body) = get(world, browser, path).await?;
-        ensure(status == 403 || is_empty_list(&body), || {
-            format!("a query was answered {status}")
-        })?;
+        ensure(status == 403 || is_empty_list(&body), || format!("a query was answered {status}"))?;
     }
     let (_, answer) = browser
         .json(
@@ -239,8 +170,6 @@ pub(super) async fn gets_nothing(world: &World, browser: &mut Browser) -> Told {
             Some(json!({"date": "2026-01-01", "steps": 1})),
         )
         .await?;
-    ensure(answer["status"] == 403, || {
-        format!("a write was answered {}", answer["status"])
-    })?;
+    ensure(answer["status"] == 403, || format!("a write was answered {}", answer["status"]))?;
     Ok("403 on read, query and write, with where to ask again".to_owned())
 }

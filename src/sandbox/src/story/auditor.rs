@@ -16,10 +16,7 @@ pub async fn fetch_log(world: &World, auditor: &Machine, folder: &Path) -> Resul
     let token = machine::token(&http, &world.gateway, auditor, "audit").await?;
     let checkpoint = get(&http, world, &token, "checkpoint").await?;
     let text = String::from_utf8(checkpoint.clone()).map_err(|_| "no text".to_owned())?;
-    let size = text
-        .lines()
-        .nth(1)
-        .and_then(|line| line.parse::<u64>().ok());
+    let size = text.lines().nth(1).and_then(|line| line.parse::<u64>().ok());
     let size = size.ok_or("the checkpoint names no size")?;
     for path in paths(size) {
         let bytes = get(&http, world, &token, &path).await?;
@@ -35,10 +32,7 @@ async fn get(http: &Client, world: &World, token: &str, path: &str) -> Result<Ve
     let answer = http.get(url).bearer_auth(token).send().await;
     let answer = answer.map_err(|_| format!("{path} was not answered"))?;
     let status = answer.status();
-    let bytes = answer
-        .bytes()
-        .await
-        .map_err(|_| format!("{path} broke off"))?;
+    let bytes = answer.bytes().await.map_err(|_| format!("{path} broke off"))?;
     if status.is_success() {
         Ok(bytes.to_vec())
     } else {
@@ -70,9 +64,8 @@ fn paths(size: u64) -> Vec<String> {
 
 fn level(name: &str, hashes: u64) -> Vec<String> {
     let full = hashes / TILE;
-    let mut paths: Vec<String> = (0..full)
-        .map(|index| format!("tile/{name}/{}", number(index)))
-        .collect();
+    let mut paths: Vec<String> =
+        (0..full).map(|index| format!("tile/{name}/{}", number(index))).collect();
     if !hashes.is_multiple_of(TILE) {
         paths.push(format!("tile/{name}/{}.p/{}", number(full), hashes % TILE));
     }

@@ -35,13 +35,8 @@ const MOST_REDIRECTS: usize = 12;
 impl Browser {
     #[expect(clippy::disallowed_methods, reason = "an outsider's own client")]
     pub(crate) fn new() -> Self {
-        let client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .build();
-        Self {
-            client: client.unwrap_or_else(|_| Client::new()),
-            cookies: BTreeMap::new(),
-        }
+        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build();
+        Self { client: client.unwrap_or_else(|_| Client::new()), cookies: BTreeMap::new() }
     }
 
     /// Opens an address and follows where it leads.
@@ -61,10 +56,7 @@ impl Browser {
             fields.retain(|(n, _)| n != name);
             fields.push(((*name).to_owned(), (*value).to_owned()));
         }
-        let url = page
-            .url
-            .join(&form.action)
-            .map_err(|_| "a form leads nowhere".to_owned())?;
+        let url = page.url.join(&form.action).map_err(|_| "a form leads nowhere".to_owned())?;
         if form.method == "post" {
             return self.go(Method::POST, url, Some(fields)).await;
         }
@@ -80,10 +72,8 @@ impl Browser {
         url: Url,
         body: Option<serde_json::Value>,
     ) -> Result<(StatusCode, serde_json::Value), String> {
-        let mut request = self
-            .client
-            .request(method, url.clone())
-            .header(ACCEPT, "application/json");
+        let mut request =
+            self.client.request(method, url.clone()).header(ACCEPT, "application/json");
         if let Some(cookie) = self.cookie(&url) {
             request = request.header(COOKIE, cookie);
         }
@@ -107,9 +97,7 @@ impl Browser {
     ) -> Result<Page, String> {
         for _ in 0..MOST_REDIRECTS {
             let mut request = self.client.request(method.clone(), url.clone());
-            request = request
-                .header(ACCEPT, "text/html")
-                .header("Accept-Language", "ja");
+            request = request.header(ACCEPT, "text/html").header("Accept-Language", "ja");
             if let Some(cookie) = self.cookie(&url) {
                 request = request.header(COOKIE, cookie);
             }
@@ -120,10 +108,7 @@ impl Browser {
             self.keep(&url, &response);
             let status = response.status();
             if status.is_redirection() {
-                let to = response
-                    .headers()
-                    .get(LOCATION)
-                    .and_then(|to| to.to_str().ok());
+                let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
                 let to = to.and_then(|to| url.join(to).ok());
                 url = to.ok_or_else(|| format!("{} redirects nowhere", url.path()))?;
                 method = Method::GET;
@@ -137,10 +122,8 @@ impl Browser {
 
     fn cookie(&self, url: &Url) -> Option<String> {
         let jar = self.cookies.get(&place(url))?;
-        let pairs: Vec<String> = jar
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let pairs: Vec<String> =
+            jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 
@@ -163,11 +146,7 @@ impl Browser {
 }
 
 fn place(url: &Url) -> String {
-    format!(
-        "{}:{}",
-        url.host_str().unwrap_or_default(),
-        url.port_or_known_default().unwrap_or(0)
-    )
+    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0))
 }
 
 fn unreachable(url: &Url, error: &reqwest::Error) -> String {
@@ -175,11 +154,7 @@ fn unreachable(url: &Url, error: &reqwest::Error) -> String {
     format!(
         "{} did not answer ({})",
         url.path(),
-        if error.is_timeout() {
-            "timeout"
-        } else {
-            "connection"
-        }
+        if error.is_timeout() { "timeout" } else { "connection" }
     )
 }
 
@@ -229,25 +204,16 @@ impl Page {
 
     /// The form whose action contains this text.
     pub(crate) fn form(&self, action: &str) -> Result<Form, String> {
-        let found = self
-            .forms()
-            .into_iter()
-            .find(|form| form.action.contains(action));
+        let found = self.forms().into_iter().find(|form| form.action.contains(action));
         found.ok_or_else(|| {
-            format!(
-                "{} ({}) has no form for {action}",
-                self.url.path(),
-                self.status.as_u16()
-            )
+            format!("{} ({}) has no form for {action}", self.url.path(), self.status.as_u16())
         })
     }
 
     /// The target of the first link that contains this text.
     pub(crate) fn link(&self, containing: &str) -> Result<Url, String> {
         let links = tags(&self.body).into_iter().filter(|tag| tag.name == "a");
-        let hit = links
-            .map(|tag| tag.get("href"))
-            .find(|href| href.contains(containing));
+        let hit = links.map(|tag| tag.get("href")).find(|href| href.contains(containing));
         let hit = hit.and_then(|href| self.url.join(&href).ok());
         hit.ok_or_else(|| format!("{} has no link to {containing}", self.url.path()))
     }
@@ -260,11 +226,7 @@ struct Tag {
 
 impl Tag {
     fn get(&self, name: &str) -> String {
-        self.attributes
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, v)| v.clone())
-            .unwrap_or_default()
+        self.attributes.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default()
     }
 
     fn has(&self, name: &str) -> bool {
@@ -284,9 +246,8 @@ fn tags(html: &str) -> Vec<Tag> {
         if inside.starts_with(['/', '!']) {
             continue;
         }
-        let (name, mut attributes_text) = inside
-            .split_once(char::is_whitespace)
-            .unwrap_or((inside, ""));
+        let (name, mut attributes_text) =
+            inside.split_once(char::is_whitespace).unwrap_or((inside, ""));
         let mut attributes = Vec::new();
         loop {
             attributes_text =
@@ -305,10 +266,7 @@ fn tags(html: &str) -> Vec<Tag> {
             attributes.push((key.to_lowercase(), value));
             attributes_text = tail;
         }
-        tags.push(Tag {
-            name: name.to_lowercase(),
-            attributes,
-        });
+        tags.push(Tag { name: name.to_lowercase(), attributes });
     }
     tags
 }
@@ -337,9 +295,7 @@ fn unescape(text: &str) -> String {
         ("&#x2F;", "/"),
         ("&amp;", "&"),
     ];
-    pairs
-        .iter()
-        .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+    pairs.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
 #[cfg(test)]
@@ -357,15 +313,9 @@ mod tests {
                 .to_owned(),
         };
         let form = page.form("/x").unwrap();
-        assert_eq!(
-            (form.action.as_str(), form.method.as_str()),
-            ("/x?y=1&z=2", "post")
-        );
+        assert_eq!((form.action.as_str(), form.method.as_str()), ("/x?y=1&z=2", "post"));
         let expected = [("csrf", "a\"b"), ("yes", "1")];
-        assert_eq!(
-            form.fields,
-            expected.map(|(n, v)| (n.to_owned(), v.to_owned()))
-        );
+        assert_eq!(form.fields, expected.map(|(n, v)| (n.to_owned(), v.to_owned())));
         assert!(page.form("/nowhere").is_err());
         assert_eq!(page.link("/consents/").unwrap().path(), "/consents/7");
     }

@@ -27,30 +27,15 @@ pub(super) async fn token(
         ("grant_type", "client_credentials"),
         ("client_id", machine.client_id.as_str()),
         ("scope", scope),
-        (
-            "client_assertion_type",
-            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-        ),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
         ("client_assertion", assertion.as_str()),
     ];
-    let url = gateway
-        .join("/oauth/token")
-        .map_err(|_| "no token endpoint".to_owned())?;
-    let answer = http
-        .post(url)
-        .form(&form)
-        .send()
-        .await
-        .map_err(|_| "no answer".to_owned())?;
+    let url = gateway.join("/oauth/token").map_err(|_| "no token endpoint".to_owned())?;
+    let answer = http.post(url).form(&form).send().await.map_err(|_| "no answer".to_owned())?;
     let status = answer.status();
-    let body: Value = answer
-        .json()
-        .await
-        .map_err(|_| format!("the token endpoint said {status}"))?;
-    let token = body
-        .get("access_token")
-        .and_then(Value::as_str)
-        .map(str::to_owned);
+    let body: Value =
+        answer.json().await.map_err(|_| format!("the token endpoint said {status}"))?;
+    let token = body.get("access_token").and_then(Value::as_str).map(str::to_owned);
     token.ok_or_else(|| format!("the token endpoint refused: {status} {}", body["error"]))
 }
 
@@ -65,10 +50,7 @@ pub(super) async fn read(
     let answer = http.get(url).bearer_auth(token).send().await;
     let answer = answer.map_err(|_| "the gateway did not answer".to_owned())?;
     let status = answer.status();
-    let count = answer
-        .headers()
-        .get("NGSILD-Results-Count")
-        .and_then(|v| v.to_str().ok());
+    let count = answer.headers().get("NGSILD-Results-Count").and_then(|v| v.to_str().ok());
     let count = count.and_then(|text| text.parse().ok());
     let body = answer.json().await.unwrap_or(Value::Null);
     Ok((status, count, body))

@@ -11,8 +11,7 @@ pub(super) fn plain_client() -> reqwest::Client {
 }
 
 fn at(base: &Url, path: &str) -> Result<Url, String> {
-    base.join(path)
-        .map_err(|_| format!("no address for {path}"))
+    base.join(path).map_err(|_| format!("no address for {path}"))
 }
 
 /// From "log in" to where xID sends the browser back, as one persona.
@@ -27,9 +26,7 @@ async fn login(
         format!("the login did not lead to xID but to {}", page.url.path())
     })?;
     let form = page.form("/oauth2/auth")?;
-    browser
-        .send(&page, &form, &[("persona", persona), ("outcome", outcome)])
-        .await
+    browser.send(&page, &form, &[("persona", persona), ("outcome", outcome)]).await
 }
 
 /// The Tsuno ID that the home page shows: seven groups with hyphens.
@@ -40,26 +37,17 @@ fn tsuno_id(page: &Page) -> Result<String, String> {
         let groups: Vec<&str> = word.split('-').collect();
         groups.len() == 7
             && groups.iter().take(6).all(|g| g.len() == 4)
-            && groups.iter().all(|g| {
-                g.bytes()
-                    .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-            })
+            && groups
+                .iter()
+                .all(|g| g.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()))
     });
     let id = ids.next().map(str::to_owned);
-    id.ok_or_else(|| {
-        format!(
-            "{} ({}) shows no Tsuno ID",
-            page.url.path(),
-            page.status.as_u16()
-        )
-    })
+    id.ok_or_else(|| format!("{} ({}) shows no Tsuno ID", page.url.path(), page.status.as_u16()))
 }
 
 pub(super) async fn first_login(world: &World, browser: &mut Browser) -> Told {
     let page = login(world, browser, "hanako", "ok").await?;
-    ensure(page.status.is_success(), || {
-        format!("the login ended with {}", page.status)
-    })?;
+    ensure(page.status.is_success(), || format!("the login ended with {}", page.status))?;
     let home = browser.open(at(&world.gateway, "/")?).await?;
     tsuno_id(&home)
 }
@@ -67,64 +55,45 @@ pub(super) async fn first_login(world: &World, browser: &mut Browser) -> Told {
 pub(super) async fn same_again(world: &World, before: &str) -> Told {
     let mut phone = Browser::new();
     let again = first_login(world, &mut phone).await?;
-    ensure(again == before, || {
-        "another device got another Tsuno ID".to_owned()
-    })?;
+    ensure(again == before, || "another device got another Tsuno ID".to_owned())?;
     Ok("from another device too".to_owned())
 }
 
 pub(super) async fn non_resident(world: &World, browser: &mut Browser) -> Told {
     let page = login(world, browser, "jiro", "ok").await?;
-    ensure(tsuno_id(&page).is_err(), || {
-        "a non-resident got a Tsuno ID".to_owned()
-    })?;
+    ensure(tsuno_id(&page).is_err(), || "a non-resident got a Tsuno ID".to_owned())?;
     ensure(page.body.contains("都農町"), || {
         "the page does not say which town is meant".to_owned()
     })?;
     let home = browser.open(at(&world.gateway, "/")?).await?;
-    ensure(tsuno_id(&home).is_err(), || {
-        "a non-resident is logged in".to_owned()
-    })?;
+    ensure(tsuno_id(&home).is_err(), || "a non-resident is logged in".to_owned())?;
     Ok(format!("told so with status {}", page.status.as_u16()))
 }
 
 pub(super) async fn cancelled(world: &World) -> Told {
     let mut browser = Browser::new();
     let page = login(world, &mut browser, "taro", "cancelled").await?;
-    ensure(!page.body.contains("access_denied"), || {
-        "a raw protocol error is shown".to_owned()
-    })?;
+    ensure(!page.body.contains("access_denied"), || "a raw protocol error is shown".to_owned())?;
     page.link("/login/xid")?;
     Ok("told so, with a way to try again".to_owned())
 }
 
 pub(super) async fn connect(world: &World, browser: &mut Browser) -> Told {
     let page = browser.open(at(&world.vendor, "/login")?).await?;
-    ensure(
-        page.url.as_str().starts_with(world.gateway.as_str()),
-        || {
-            format!(
-                "the app did not lead to the consent page but to {}",
-                page.url.path()
-            )
-        },
-    )?;
+    ensure(page.url.as_str().starts_with(world.gateway.as_str()), || {
+        format!("the app did not lead to the consent page but to {}", page.url.path())
+    })?;
     for text in ["つのヘルスケア", "歩数", "同意します", "同意しません"] {
-        ensure(page.body.contains(text), || {
-            format!("the consent page does not say {text}")
-        })?;
+        ensure(page.body.contains(text), || format!("the consent page does not say {text}"))?;
     }
     let form = page.form("/oauth/authorize/decision")?;
     let back = browser.send(&page, &form, &[("decision", "give")]).await?;
     ensure(back.url.as_str().starts_with(world.vendor.as_str()), || {
         format!("the decision led to {} ({})", back.url.path(), back.status)
     })?;
-    let (_, session) = browser
-        .json(reqwest::Method::GET, at(&world.vendor, "/session")?, None)
-        .await?;
-    ensure(session["logged_in"] == true, || {
-        "the app is not logged in".to_owned()
-    })?;
+    let (_, session) =
+        browser.json(reqwest::Method::GET, at(&world.vendor, "/session")?, None).await?;
+    ensure(session["logged_in"] == true, || "the app is not logged in".to_owned())?;
     Ok("authorization code with PAR and PKCE; the app sees a pairwise id".to_owned())
 }
 
@@ -155,8 +124,6 @@ pub(super) async fn withdraws(world: &World, browser: &mut Browser) -> Told {
     if let Ok(form) = page.form("/withdraw") {
         page = browser.send(&page, &form, &[]).await?;
     }
-    ensure(page.status.is_success(), || {
-        format!("withdrawing was answered {}", page.status)
-    })?;
+    ensure(page.status.is_success(), || format!("withdrawing was answered {}", page.status))?;
     Ok("two taps".to_owned())
 }

@@ -8,17 +8,11 @@ use super::{Address, Movement, Name, Person, Sex, TODAY, named};
 /// `count` people, always the same.
 pub(super) fn people(count: usize) -> Vec<Person> {
     let mut dice = Dice(0x7473_756e_6f67_7521);
-    (1..=count)
-        .map(|number| person(number, &mut dice))
-        .collect()
+    (1..=count).map(|number| person(number, &mut dice)).collect()
 }
 
 fn person(number: usize, dice: &mut Dice) -> Person {
-    let sex = if dice.below(100) < 52 {
-        Sex::Female
-    } else {
-        Sex::Male
-    };
+    let sex = if dice.below(100) < 52 { Sex::Female } else { Sex::Male };
     let (family, family_kana) = dice.pick(&FAMILY);
     let (given, given_kana) = dice.pick(if sex == Sex::Female { &WOMEN } else { &MEN });
     let name = Name::new(family, given);
@@ -88,10 +82,6 @@ impl Dice {
 
     fn pick<'a>(&mut self, list: &'a [(&'a str, &'a str)]) -> (&'a str, &'a str) {
         let place = self.below(list.len() as u64);
-        usize::try_from(place)
-            .ok()
-            .and_then(|at| list.get(at))
-            .copied()
-            .unwrap_or(("森", "モリ"))
+        usize::try_from(place).ok().and_then(|at| list.get(at)).copied().unwrap_or(("森", "モリ"))
     }
 }

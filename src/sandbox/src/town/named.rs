@@ -7,50 +7,27 @@ use super::{Address, Movement, Name, Person, Sex, date};
 
 /// An address in the town.
 pub(super) fn tsuno(street: String) -> Address {
-    Address {
-        postal_code: "889-1201",
-        prefecture: "宮崎県",
-        city: "児湯郡都農町",
-        street,
-    }
+    Address { postal_code: "889-1201", prefecture: "宮崎県", city: "児湯郡都農町", street }
 }
 
 fn hyuga(street: &str) -> Address {
     let street = street.to_owned();
-    Address {
-        postal_code: "883-0062",
-        prefecture: "宮崎県",
-        city: "日向市",
-        street,
-    }
+    Address { postal_code: "883-0062", prefecture: "宮崎県", city: "日向市", street }
 }
 
 fn kawaminami(street: &str) -> Address {
     let street = street.to_owned();
-    Address {
-        postal_code: "889-1301",
-        prefecture: "宮崎県",
-        city: "児湯郡川南町",
-        street,
-    }
+    Address { postal_code: "889-1301", prefecture: "宮崎県", city: "児湯郡川南町", street }
 }
 
 /// The name with the certificate's substitutes and without variant selectors.
 pub(super) fn on_certificate(name: &Name) -> Name {
     let replace = |text: &str| {
         let kept = text.chars().filter(|&c| !is_variant_selector(c));
-        kept.map(|c| {
-            SUBSTITUTES
-                .iter()
-                .find(|(from, _)| *from == c)
-                .map_or(c, |(_, to)| *to)
-        })
-        .collect()
+        kept.map(|c| SUBSTITUTES.iter().find(|(from, _)| *from == c).map_or(c, |(_, to)| *to))
+            .collect()
     };
-    Name {
-        family: replace(&name.family),
-        given: replace(&name.given),
-    }
+    Name { family: replace(&name.family), given: replace(&name.given) }
 }
 
 /// Whether the character selects a variant of the one before it (ideographic variation sequences).
@@ -116,14 +93,7 @@ fn ordinary() -> Vec<Person> {
         resident_number: None,
         address: hyuga("大字富高207番地3"),
         certificate_address: hyuga("大字富高207番地3"),
-        ..resident(
-            "jiro",
-            0,
-            ["日向", "次郎", "ヒュウガ", "ジロウ"],
-            date(1979, 6, 21),
-            Male,
-            "",
-        )
+        ..resident("jiro", 0, ["日向", "次郎", "ヒュウガ", "ジロウ"], date(1979, 6, 21), Male, "")
     };
     vec![hanako, taro, jiro]
 }
@@ -168,25 +138,11 @@ fn awkward_names() -> Vec<Person> {
         )
     };
     let same = ["河野", "健一", "カワノ", "ケンイチ"];
-    let kenichi1 = resident(
-        "kenichi1",
-        100_010,
-        same,
-        date(1958, 7, 7),
-        Male,
-        "1120番地",
-    );
+    let kenichi1 = resident("kenichi1", 100_010, same, date(1958, 7, 7), Male, "1120番地");
     let kenichi2 = Person {
         movement: Movement::MovedIn,
         moved_on: date(2019, 5, 1),
-        ..resident(
-            "kenichi2",
-            100_011,
-            same,
-            date(1958, 7, 7),
-            Male,
-            "17740番地5",
-        )
+        ..resident("kenichi2", 100_011, same, date(1958, 7, 7), Male, "17740番地5")
     };
     vec![sakura, katsuragi, yoshida, nguyen, kenichi1, kenichi2]
 }

@@ -25,10 +25,7 @@ pub const BAD_ROWS: [(&str, &str); 5] = [
     ("0000900001", "an impossible date: 30 February"),
     ("0000900002", "no name"),
     ("0000900003", "a private-use character in the name (外字)"),
-    (
-        "0000900004",
-        "twelve digits shaped like an individual number in 備考",
-    ),
+    ("0000900004", "twelve digits shaped like an individual number in 備考"),
     ("0000900005", "an impossible year of an era: 昭和70年"),
 ];
 
@@ -139,11 +136,7 @@ fn row(number: &str, person: &Person, form: Form) -> [String; 10] {
     [
         number.to_owned(),
         name,
-        person
-            .kana
-            .as_ref()
-            .map(super::Name::full)
-            .unwrap_or_default(),
+        person.kana.as_ref().map(super::Name::full).unwrap_or_default(),
         day(person.birth_date),
         match person.sex {
             Sex::Male => "男".to_owned(),
@@ -160,8 +153,7 @@ fn row(number: &str, person: &Person, form: Form) -> [String; 10] {
 /// What an old system has left of a name: no variant selectors, 〓 for what it cannot write.
 fn legacy_name(name: &str) -> String {
     let kept = name.chars().filter(|&c| !is_variant_selector(c));
-    kept.map(|c| if u32::from(c) > 0xFFFF { '〓' } else { c })
-        .collect()
+    kept.map(|c| if u32::from(c) > 0xFFFF { '〓' } else { c }).collect()
 }
 
 /// Appends one line of CSV (RFC 4180).
@@ -210,11 +202,6 @@ mod tests {
             assert_eq!(SHIFT_JIS.decode(&bytes).0, c.to_string());
         }
         assert_eq!(cp932("\u{E000}").unwrap(), [0xF0, 0x40]);
-        assert!(matches!(
-            cp932("𠮷"),
-            Err(Error::Unencodable {
-                code_point: 0x20BB7
-            })
-        ));
+        assert!(matches!(cp932("𠮷"), Err(Error::Unencodable { code_point: 0x20BB7 })));
     }
 }

@@ -26,11 +26,7 @@ fn era(day: NaiveDate) -> (&'static str, char, i32) {
 pub(super) fn long(day: NaiveDate) -> String {
     let (name, _, year) = era(day);
     let (_, month, number) = parts(day);
-    let year = if year == 1 {
-        "元".to_owned()
-    } else {
-        year.to_string()
-    };
+    let year = if year == 1 { "元".to_owned() } else { year.to_string() };
     format!("{name}{year}年{month}月{number}日")
 }
 

@@ -56,27 +56,16 @@ impl Activity {
     fn entity(self, login: &Login, now: DateTime<Utc>) -> Result<(String, Value), Refusal> {
         let refuse = |text: &str| Refusal::bad_request("invalid_request", text);
         let midnight = FixedOffset::east_opt(9 * 3600)
-            .and_then(|japan| {
-                self.date
-                    .and_time(NaiveTime::MIN)
-                    .and_local_timezone(japan)
-                    .single()
-            })
+            .and_then(|japan| self.date.and_time(NaiveTime::MIN).and_local_timezone(japan).single())
             .ok_or_else(|| refuse("date is out of range"))?
             .to_utc();
         let started_at = self.started_at.unwrap_or(midnight);
-        let ended_at = self
-            .ended_at
-            .unwrap_or_else(|| now.min(midnight + TimeDelta::days(1)));
+        let ended_at = self.ended_at.unwrap_or_else(|| now.min(midnight + TimeDelta::days(1)));
         if started_at >= ended_at || ended_at > now {
-            return Err(refuse(
-                "the activity must have ended by now, after it started",
-            ));
+            return Err(refuse("the activity must have ended by now, after it started"));
         }
         let uuid = match self.id {
-            Some(id) => Uuid::try_parse(&id)
-                .map_err(|_| refuse("id must be a UUID"))?
-                .to_string(),
+            Some(id) => Uuid::try_parse(&id).map_err(|_| refuse("id must be a UUID"))?.to_string(),
             None => jose::random_uuid()?,
         };
         let id = format!("urn:ngsi-ld:HealthActivity:{uuid}");
@@ -118,17 +107,11 @@ pub(super) async fn record(
 ) -> Result<HttpResponse, Refusal> {
     let login = state.sessions.require_login(&request)?;
     let (id, entity) = Activity::read(&request, &body)?.entity(&login, (state.clock)())?;
-    let ask = Ask {
-        method: "POST".to_owned(),
-        body: Some(entity),
-        ..Ask::get(ENTITIES)
-    };
+    let ask = Ask { method: "POST".to_owned(), body: Some(entity), ..Ask::get(ENTITIES) };
     let mut answer = ask.answered(&state, Some(&login)).await?;
     if wants_page(&request) {
         let home = format!("/?status={}", answer.get("status").unwrap_or(&Value::Null));
-        return Ok(HttpResponse::SeeOther()
-            .insert_header((header::LOCATION, home))
-            .finish());
+        return Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, home)).finish());
     }
     if let Some(answer) = answer.as_object_mut() {
         answer.insert("id".to_owned(), json!(id));
@@ -144,10 +127,7 @@ pub(super) async fn list(request: HttpRequest, state: Data<State>) -> Result<Jso
         .append_pair("q", &format!("person==\"{}\"", login.person()))
         .append_pair("limit", "100")
         .finish();
-    Ask::get(&format!("{ENTITIES}?{query}"))
-        .answered(&state, Some(&login))
-        .await
-        .map(Json)
+    Ask::get(&format!("{ENTITIES}?{query}")).answered(&state, Some(&login)).await.map(Json)
 }
 
 /// The query of `GET /probe`.
@@ -164,10 +144,7 @@ pub(super) async fn probe(
     query: web::Query<Path>,
 ) -> Result<Json<Value>, Refusal> {
     let login = state.sessions.require_login(&request)?;
-    Ask::get(&query.path)
-        .answered(&state, Some(&login))
-        .await
-        .map(Json)
+    Ask::get(&query.path).answered(&state, Some(&login)).await.map(Json)
 }
 
 /// `POST /probe`
@@ -208,14 +185,7 @@ fn yes() -> bool {
 impl Ask {
     fn get(path: &str) -> Self {
         let (method, path) = ("GET".to_owned(), path.to_owned());
-        Self {
-            method,
-            path,
-            body: None,
-            content_type: None,
-            headers: Map::new(),
-            token: true,
-        }
+        Self { method, path, body: None, content_type: None, headers: Map::new(), token: true }
     }
 
     /// What the gateway says: `{"status", "headers", "body"}`; the body is JSON when it parses as
@@ -229,36 +199,23 @@ impl Ask {
             request = request.bearer_auth(&login.access_token);
         }
         for (name, value) in &self.headers {
-            let value = value
-                .as_str()
-                .ok_or_else(|| refuse("headers must be texts"))?;
+            let value = value.as_str().ok_or_else(|| refuse("headers must be texts"))?;
             request = request.header(name, value);
         }
         if let Some(body) = &self.body {
             let content_type = self.content_type.as_deref().unwrap_or("application/json");
-            request = request
-                .header("Content-Type", content_type)
-                .body(body.to_string());
+            request = request.header("Content-Type", content_type).body(body.to_string());
         }
-        let response = request
-            .send()
-            .await
-            .map_err(|error| gateway::unreachable(&error))?;
+        let response = request.send().await.map_err(|error| gateway::unreachable(&error))?;
         let status = response.status().as_u16();
         let headers: Map<String, Value> = response
             .headers()
             .iter()
             .map(|(name, value)| {
-                (
-                    name.to_string(),
-                    json!(String::from_utf8_lossy(value.as_bytes())),
-                )
+                (name.to_string(), json!(String::from_utf8_lossy(value.as_bytes())))
             })
             .collect();
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| gateway::unreachable(&error))?;
+        let body = response.bytes().await.map_err(|error| gateway::unreachable(&error))?;
         let body = if body.is_empty() {
             Value::Null
         } else {

@@ -71,10 +71,7 @@ impl Gateway {
         context: Option<&Url>,
         clock: Clock,
     ) -> Result<Self, Error> {
-        let wrong = |reason: &str| Error::Option {
-            option: "--gateway",
-            reason: reason.to_owned(),
-        };
+        let wrong = |reason: &str| Error::Option { option: "--gateway", reason: reason.to_owned() };
         let base = Url::parse(issuer).map_err(|_| wrong("must be an absolute URL"))?;
         if !matches!(base.scheme(), "http" | "https") || base.path() != "/" {
             return Err(wrong("must be http(s)://host:port without a path"));
@@ -183,10 +180,8 @@ impl Gateway {
         authorization_details: &Value,
     ) -> Result<Url, Refusal> {
         let metadata = self.metadata().await?;
-        let (challenge, details) = (
-            jose::challenge(&pending.verifier),
-            authorization_details.to_string(),
-        );
+        let (challenge, details) =
+            (jose::challenge(&pending.verifier), authorization_details.to_string());
         let pushed: Pushed = self
             .post(
                 "the pushed authorization request",
@@ -240,17 +235,10 @@ impl Gateway {
         }
         let keys = self.keys(metadata).await?;
         let claims = jose::verify(&tokens.id_token, &keys).map_err(untrusted)?;
-        self.check(&claims, &pending.nonce, &tokens.access_token)
-            .map_err(untrusted)?;
-        let sub = claims
-            .get("sub")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
-        let ask = self
-            .http
-            .get(metadata.userinfo_endpoint.clone())
-            .bearer_auth(&tokens.access_token);
+        self.check(&claims, &pending.nonce, &tokens.access_token).map_err(untrusted)?;
+        let sub = claims.get("sub").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let ask =
+            self.http.get(metadata.userinfo_endpoint.clone()).bearer_auth(&tokens.access_token);
         let userinfo: Value = answer("the userinfo request", ask).await?;
         if userinfo.get("sub").and_then(Value::as_str) != Some(&sub) {
             return Err(untrusted("the userinfo is about somebody else"));
@@ -273,11 +261,7 @@ impl Gateway {
             keys: Vec<Value>,
         }
         let set: Set = answer("the key set", self.http.get(metadata.jwks_uri.clone())).await?;
-        Ok(set
-            .keys
-            .into_iter()
-            .filter_map(|key| serde_json::from_value(key).ok())
-            .collect())
+        Ok(set.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).collect())
     }
 
     /// The checks of OpenID Connect Core, 3.1.3.7, after the signature.
@@ -321,10 +305,7 @@ async fn answer<T: DeserializeOwned>(
 ) -> Result<T, Refusal> {
     let response = request.send().await.map_err(|error| unreachable(&error))?;
     let status = response.status();
-    let body = response
-        .bytes()
-        .await
-        .map_err(|error| unreachable(&error))?;
+    let body = response.bytes().await.map_err(|error| unreachable(&error))?;
     if !status.is_success() {
         let said: Value = serde_json::from_slice(&body).unwrap_or_default();
         return Err(Refusal::new(
@@ -345,9 +326,5 @@ pub(super) fn unreachable(error: &reqwest::Error) -> Refusal {
 
 /// 502: the gateway answered what a careful client does not believe.
 fn untrusted(reason: impl AsRef<str>) -> Refusal {
-    Refusal::new(
-        StatusCode::BAD_GATEWAY,
-        "gateway_untrusted",
-        reason.as_ref(),
-    )
+    Refusal::new(StatusCode::BAD_GATEWAY, "gateway_untrusted", reason.as_ref())
 }

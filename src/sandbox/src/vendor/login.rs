@@ -12,9 +12,7 @@ use crate::jose;
 
 /// `GET /login`
 pub(super) async fn begin(request: HttpRequest, state: Data<State>) -> HttpResponse {
-    push(&request, &state)
-        .await
-        .unwrap_or_else(|refusal| failed(&request, &refusal))
+    push(&request, &state).await.unwrap_or_else(|refusal| failed(&request, &refusal))
 }
 
 async fn push(request: &HttpRequest, state: &State) -> Result<HttpResponse, Refusal> {
@@ -24,10 +22,8 @@ async fn push(request: &HttpRequest, state: &State) -> Result<HttpResponse, Refu
         verifier: jose::random_token()?,
         at: (state.clock)(),
     };
-    let url = state
-        .gateway
-        .push(&pending, &state.redirect_uri, &state.authorization_details)
-        .await?;
+    let url =
+        state.gateway.push(&pending, &state.redirect_uri, &state.authorization_details).await?;
     let cookie = state.sessions.begin(request, pending)?;
     Ok(HttpResponse::Found()
         .cookie(cookie)
@@ -38,53 +34,31 @@ async fn push(request: &HttpRequest, state: &State) -> Result<HttpResponse, Refu
 
 /// `GET /callback`
 pub(super) async fn finish(request: HttpRequest, state: Data<State>) -> HttpResponse {
-    exchange(&request, &state)
-        .await
-        .unwrap_or_else(|refusal| failed(&request, &refusal))
+    exchange(&request, &state).await.unwrap_or_else(|refusal| failed(&request, &refusal))
 }
 
 async fn exchange(request: &HttpRequest, state: &State) -> Result<HttpResponse, Refusal> {
     let params = Params::parse(request.query_string().as_bytes())?;
-    let pending = state
-        .sessions
-        .take_pending(request, (state.clock)())
-        .ok_or_else(|| {
-            Refusal::bad_request(
-                "no_login_pending",
-                "this browser began no login, or too long ago",
-            )
-        })?;
+    let pending = state.sessions.take_pending(request, (state.clock)()).ok_or_else(|| {
+        Refusal::bad_request("no_login_pending", "this browser began no login, or too long ago")
+    })?;
     if !same_secret(params.required("state")?, &pending.state) {
-        return Err(Refusal::bad_request(
-            "wrong_state",
-            "the answer is to another login",
-        ));
+        return Err(Refusal::bad_request("wrong_state", "the answer is to another login"));
     }
     if !state.gateway.is_issuer(params.get("iss")) {
-        return Err(Refusal::bad_request(
-            "wrong_iss",
-            "the answer is not from our gateway",
-        ));
+        return Err(Refusal::bad_request("wrong_iss", "the answer is not from our gateway"));
     }
     if let Some(error) = params.get("error") {
-        let text = params
-            .get("error_description")
-            .unwrap_or("the gateway did not say why");
+        let text = params.get("error_description").unwrap_or("the gateway did not say why");
         return Err(Refusal::new(StatusCode::FORBIDDEN, error.to_owned(), text));
     }
     let code = params.required("code")?;
-    let login = state
-        .gateway
-        .exchange(code, &pending, &state.redirect_uri)
-        .await?;
+    let login = state.gateway.exchange(code, &pending, &state.redirect_uri).await?;
     let seen = described(&login);
     let cookie = state.sessions.open(request, login)?;
     if wants_page(request) {
         let home = (header::LOCATION, "/");
-        return Ok(HttpResponse::SeeOther()
-            .cookie(cookie)
-            .insert_header(home)
-            .finish());
+        return Ok(HttpResponse::SeeOther().cookie(cookie).insert_header(home).finish());
     }
     Ok(HttpResponse::Ok().cookie(cookie).json(seen))
 }
@@ -93,9 +67,7 @@ async fn exchange(request: &HttpRequest, state: &State) -> Result<HttpResponse, 
 pub(super) async fn end(request: HttpRequest, state: Data<State>) -> HttpResponse {
     state.sessions.close(&request);
     if wants_page(&request) {
-        return HttpResponse::SeeOther()
-            .insert_header((header::LOCATION, "/"))
-            .finish();
+        return HttpResponse::SeeOther().insert_header((header::LOCATION, "/")).finish();
     }
     HttpResponse::NoContent().finish()
 }
@@ -124,10 +96,7 @@ fn failed(request: &HttpRequest, refusal: &Refusal) -> HttpResponse {
     if !wants_page(request) {
         return refusal.error_response();
     }
-    let (code, text) = (
-        http::escape(&refusal.code),
-        http::escape(&refusal.description),
-    );
+    let (code, text) = (http::escape(&refusal.code), http::escape(&refusal.description));
     let body = format!(
         "<p>ログインできませんでした。</p><p class=\"note\">{code}<br>{text}</p>\
          <p><a class=\"button\" href=\"/login\">もう一度ログインする</a> \

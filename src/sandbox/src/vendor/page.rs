@@ -20,10 +20,8 @@ pub(super) async fn home(request: HttpRequest, state: Data<State>) -> HttpRespon
         return page(StatusCode::OK, "つのヘルスケア", &body);
     };
     let now = (state.clock)();
-    let today = FixedOffset::east_opt(9 * 3600).map_or_else(
-        || now.date_naive(),
-        |japan| now.with_timezone(&japan).date_naive(),
-    );
+    let today = FixedOffset::east_opt(9 * 3600)
+        .map_or_else(|| now.date_naive(), |japan| now.with_timezone(&japan).date_naive());
     let sub = escape(&login.sub);
     page(
         StatusCode::OK,

@@ -130,10 +130,6 @@ impl Sessions {
         let id = jose::random_token()?;
         self.close(request);
         self.all().insert(id.clone(), session);
-        Ok(Cookie::build(COOKIE, id)
-            .path("/")
-            .http_only(true)
-            .same_site(SameSite::Lax)
-            .finish())
+        Ok(Cookie::build(COOKIE, id).path("/").http_only(true).same_site(SameSite::Lax).finish())
     }
 }

@@ -38,13 +38,7 @@ impl Request {
             .filter(|_| client.redirect_uris.contains(&given))
             .ok_or_else(|| Refusal::bad_request("invalid_request", unregistered))?;
         let state = params.get("state").map(str::to_owned);
-        Ok(Self {
-            client_id,
-            redirect_uri,
-            redirect_uri_as_given: given,
-            state,
-            params,
-        })
+        Ok(Self { client_id, redirect_uri, redirect_uri_as_given: given, state, params })
     }
 
     /// Checks what can be complained about at the redirect URI; returns the login it asks for,
@@ -55,35 +49,22 @@ impl Request {
         if !has("response_type", "code") {
             return Err(("unsupported_response_type", "response_type must be code"));
         }
-        if self
-            .params
-            .get("response_mode")
-            .is_some_and(|mode| mode != "query")
-        {
+        if self.params.get("response_mode").is_some_and(|mode| mode != "query") {
             return Err(("invalid_request", "response_mode must be query"));
         }
         if !scope.split(' ').any(|one| one == "openid") {
             return Err(("invalid_scope", "scope must contain openid"));
         }
-        if scope
-            .split(' ')
-            .any(|one| one != "openid" && one != "verification")
-        {
+        if scope.split(' ').any(|one| one != "openid" && one != "verification") {
             return Err(("invalid_scope", "scope may contain openid and verification"));
         }
         if self.state.is_none() {
             return Err(("invalid_request", "state is missing"));
         }
-        let nonce = self
-            .params
-            .get("nonce")
-            .ok_or(("invalid_request", "nonce is missing"))?;
+        let nonce = self.params.get("nonce").ok_or(("invalid_request", "nonce is missing"))?;
         let challenge = self.params.get("code_challenge").unwrap_or_default();
         if challenge.len() != 43 || !has("code_challenge_method", "S256") {
-            return Err((
-                "invalid_request",
-                "a code_challenge with method S256 is needed",
-            ));
+            return Err(("invalid_request", "a code_challenge with method S256 is needed"));
         }
         Ok(Login {
             client_id: self.client_id.clone(),
@@ -128,10 +109,9 @@ fn checked(request: &HttpRequest, state: &State) -> Result<(Request, Login), Fai
     let asked = Request::read(request, state).map_err(Fail::Here)?;
     match asked.login(state) {
         Ok(login) => Ok((asked, login)),
-        Err((error, text)) => Err(Fail::Back(asked.back(
-            &state.issuer,
-            &[("error", error), ("error_description", text)],
-        ))),
+        Err((error, text)) => Err(Fail::Back(
+            asked.back(&state.issuer, &[("error", error), ("error_description", text)]),
+        )),
     }
 }
 
@@ -151,10 +131,7 @@ fn decide(request: &HttpRequest, state: &State, body: &[u8]) -> Result<Url, Fail
         _ => return Err(bad("outcome must be ok or cancelled")),
     }
     let persona = form.required("persona").map_err(Fail::Here)?;
-    let person = state
-        .town
-        .person(persona)
-        .ok_or_else(|| bad("the persona is unknown"))?;
+    let person = state.town.person(persona).ok_or_else(|| bad("the persona is unknown"))?;
     if !person.can_log_in() {
         return Err(bad("the persona has no working card: a minor or deceased"));
     }
@@ -162,14 +139,8 @@ fn decide(request: &HttpRequest, state: &State, body: &[u8]) -> Result<Url, Fail
         None => state.fault,
         Some(name) => Some(Fault::named(name).ok_or_else(|| bad("the fault is unknown"))?),
     };
-    let login = Login {
-        persona: person.key.clone(),
-        fault,
-        ..login
-    };
-    let code = state
-        .issue_code(login)
-        .map_err(|error| Fail::Here(error.into()))?;
+    let login = Login { persona: person.key.clone(), fault, ..login };
+    let code = state.issue_code(login).map_err(|error| Fail::Here(error.into()))?;
     Ok(asked.back(&state.issuer, &[("code", &code)]))
 }
 

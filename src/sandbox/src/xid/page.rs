@@ -14,12 +14,7 @@ use crate::town::Town;
 /// The choice of person, outcome and fault; posts back to the same query.
 pub(super) fn choice(town: &Town, asked: &Request, login: &Login, query: &str) -> HttpResponse {
     let mut people = String::new();
-    for (at, person) in town
-        .people()
-        .iter()
-        .filter(|person| person.can_log_in())
-        .enumerate()
-    {
+    for (at, person) in town.people().iter().filter(|person| person.can_log_in()).enumerate() {
         let (key, name) = (escape(&person.key), escape(&person.certificate_name.full()));
         let selected = if at == 0 { " selected" } else { "" };
         let place = person.certificate_address.city;
@@ -34,11 +29,7 @@ pub(super) fn choice(town: &Town, asked: &Request, login: &Login, query: &str) -
     for name in Fault::names() {
         _ = write!(faults, "<option value=\"{name}\">{name}</option>");
     }
-    let (query, client, scope) = (
-        escape(query),
-        escape(&asked.client_id),
-        escape(&login.scope),
-    );
+    let (query, client, scope) = (escape(query), escape(&asked.client_id), escape(&login.scope));
     page(
         StatusCode::OK,
         "xID(模擬)でログイン",

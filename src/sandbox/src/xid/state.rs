@@ -42,11 +42,7 @@ impl Client {
         if redirect_uris.is_empty() || redirect_uris.iter().any(|uri| Url::parse(uri).is_err()) {
             return Err("there must be redirect URIs, and they must be absolute");
         }
-        Ok(Self {
-            secret,
-            redirect_uris,
-            user_data_key,
-        })
+        Ok(Self { secret, redirect_uris, user_data_key })
     }
 }
 
@@ -97,15 +93,7 @@ impl State {
         fault: Option<Fault>,
     ) -> Result<Self, Error> {
         let (key, memory) = (SigningKey::generate()?, Mutex::default());
-        Ok(Self {
-            issuer,
-            town,
-            clock,
-            key,
-            admin_key,
-            fault,
-            memory,
-        })
+        Ok(Self { issuer, town, clock, key, admin_key, fault, memory })
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {
@@ -126,8 +114,7 @@ impl State {
 
     /// Whether the secret is the client's.
     pub(super) fn authenticates(&self, id: &str, secret: &str) -> bool {
-        self.client(id)
-            .is_some_and(|client| same_secret(&client.secret, secret))
+        self.client(id).is_some_and(|client| same_secret(&client.secret, secret))
     }
 
     /// A new code for a login.
@@ -136,17 +123,9 @@ impl State {
         let now = self.now();
         let mut memory = self.memory();
         // used and expired codes are kept a little, to notice a second use
-        memory
-            .codes
-            .retain(|_, code| code.login.at + TOKEN_LIFETIME > now);
+        memory.codes.retain(|_, code| code.login.at + TOKEN_LIFETIME > now);
         memory.tokens.retain(|_, (_, until)| *until > now);
-        memory.codes.insert(
-            code.clone(),
-            Code {
-                login,
-                exchanged_for: None,
-            },
-        );
+        memory.codes.insert(code.clone(), Code { login, exchanged_for: None });
         Ok(code)
     }
 
@@ -170,27 +149,19 @@ impl State {
         }
         if let Some(token) = found.exchanged_for.replace(token.clone()) {
             memory.tokens.remove(&token);
-            return Ok(Err(
-                "the code was used before; what it gave no longer works",
-            ));
+            return Ok(Err("the code was used before; what it gave no longer works"));
         }
         let login = found.login.clone();
         if now >= login.at + CODE_LIFETIME {
             return Ok(Err("the code has expired"));
         }
         if login.redirect_uri != redirect_uri {
-            return Ok(Err(
-                "the redirect URI is not that of the authorization request",
-            ));
+            return Ok(Err("the redirect URI is not that of the authorization request"));
         }
         if !same_secret(&jose::challenge(verifier), &login.code_challenge) {
-            return Ok(Err(
-                "the code verifier does not belong to the code challenge",
-            ));
+            return Ok(Err("the code verifier does not belong to the code challenge"));
         }
-        memory
-            .tokens
-            .insert(token.clone(), (login.clone(), now + TOKEN_LIFETIME));
+        memory.tokens.insert(token.clone(), (login.clone(), now + TOKEN_LIFETIME));
         Ok(Ok((login, token)))
     }
 

@@ -71,11 +71,7 @@ fn authenticate(request: &HttpRequest, form: &Params, state: &State) -> Result<S
         (None, None) => return Err(wrong_client()),
     };
     let same = form.get("client_id").is_none_or(|named| named == id);
-    if same && state.authenticates(&id, &secret) {
-        Ok(id)
-    } else {
-        Err(wrong_client())
-    }
+    if same && state.authenticates(&id, &secret) { Ok(id) } else { Err(wrong_client()) }
 }
 
 fn wrong_client() -> Refusal {

@@ -24,9 +24,7 @@ pub(super) fn subject(key: &str) -> String {
     for (byte, from) in bytes.iter_mut().zip(digest.as_ref()) {
         *byte = *from;
     }
-    uuid::Builder::from_custom_bytes(bytes)
-        .into_uuid()
-        .to_string()
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 
 /// The claims about a person that the ID token and `/userinfo` share.
@@ -107,14 +105,8 @@ fn substitutes(person: &Person) -> String {
     let mut flags = String::new();
     for shown in certificate.chars() {
         let original = written.next();
-        let variant = written
-            .next_if(|c| ('\u{E0100}'..='\u{E01EF}').contains(c))
-            .is_some();
-        flags.push(if original != Some(shown) || variant {
-            '1'
-        } else {
-            '0'
-        });
+        let variant = written.next_if(|c| ('\u{E0100}'..='\u{E01EF}').contains(c)).is_some();
+        flags.push(if original != Some(shown) || variant { '1' } else { '0' });
     }
     flags
 }

@@ -24,28 +24,19 @@ fn options(journal: Option<PathBuf>) -> Role {
 
 impl Issuer {
     async fn new(journal: Option<PathBuf>, clock: &TestClock) -> Self {
-        Self {
-            server: started(options(journal), clock).await,
-            http: browser(),
-        }
+        Self { server: started(options(journal), clock).await, http: browser() }
     }
 
     fn get(&self, path: &str) -> reqwest::RequestBuilder {
-        self.http
-            .get(format!("{}{path}", self.server.url()))
-            .bearer_auth("orders")
+        self.http.get(format!("{}{path}", self.server.url())).bearer_auth("orders")
     }
 
     fn post(&self, path: &str) -> reqwest::RequestBuilder {
-        self.http
-            .post(format!("{}{path}", self.server.url()))
-            .bearer_auth("orders")
+        self.http.post(format!("{}{path}", self.server.url())).bearer_auth("orders")
     }
 
     fn grant(&self, key: &str, body: &Value) -> reqwest::RequestBuilder {
-        self.post("/grants")
-            .header("Idempotency-Key", format!("\"{key}\""))
-            .json(body)
+        self.post("/grants").header("Idempotency-Key", format!("\"{key}\"")).json(body)
     }
 
     async fn balance(&self, account: &str) -> Value {
@@ -55,9 +46,7 @@ impl Issuer {
     async fn order_fault(&self, fault: &str, count: u32) -> u16 {
         let url = format!("{}/faults", self.server.url());
         let order = json!({"fault": fault, "count": count});
-        seen(self.http.post(url).bearer_auth("admin").json(&order))
-            .await
-            .0
+        seen(self.http.post(url).bearer_auth("admin").json(&order)).await.0
     }
 }
 
@@ -84,14 +73,8 @@ async fn a_key_makes_one_grant() {
 async fn fifty_equal_orders_at_once_are_one_grant() {
     let issuer = Issuer::new(None, &TestClock::at_noon()).await;
     let answers = join_all((0..50).map(|_| seen(issuer.grant("k1", &order(7))))).await;
-    assert_eq!(
-        answers.iter().filter(|(status, _)| *status == 201).count(),
-        1
-    );
-    assert_eq!(
-        answers.iter().filter(|(status, _)| *status == 200).count(),
-        49
-    );
+    assert_eq!(answers.iter().filter(|(status, _)| *status == 201).count(), 1);
+    assert_eq!(answers.iter().filter(|(status, _)| *status == 200).count(), 49);
     assert!(answers.iter().all(|(_, body)| *body == answers[0].1));
     assert_eq!(issuer.balance("acc-1").await, 7);
 }
@@ -100,17 +83,10 @@ async fn fifty_equal_orders_at_once_are_one_grant() {
 async fn orders_without_a_key_a_bearer_or_sense_book_nothing() {
     let issuer = Issuer::new(None, &TestClock::at_noon()).await;
     assert_eq!(seen(issuer.post("/grants").json(&order(1))).await.0, 400);
-    let unquoted = issuer
-        .post("/grants")
-        .header("Idempotency-Key", "k1")
-        .json(&order(1));
+    let unquoted = issuer.post("/grants").header("Idempotency-Key", "k1").json(&order(1));
     assert_eq!(seen(unquoted).await.0, 400);
     let url = format!("{}/grants", issuer.server.url());
-    let bare = issuer
-        .http
-        .post(&url)
-        .header("Idempotency-Key", "\"k1\"")
-        .json(&order(1));
+    let bare = issuer.http.post(&url).header("Idempotency-Key", "\"k1\"").json(&order(1));
     assert_eq!(seen(bare).await.0, 401);
     for body in [
         json!([]),
@@ -134,10 +110,7 @@ async fn a_cancelled_grant_is_taken_back_once_and_stays_cancelled() {
     assert_eq!(seen(issuer.post("/grants/none/cancel")).await.0, 404);
     let (status, cancelled) = seen(issuer.post("/grants/k1/cancel")).await;
     assert_eq!((status, &cancelled["status"]), (200, &json!("cancelled")));
-    assert_eq!(
-        seen(issuer.post("/grants/k1/cancel")).await,
-        (200, cancelled.clone())
-    );
+    assert_eq!(seen(issuer.post("/grants/k1/cancel")).await, (200, cancelled.clone()));
     assert_eq!(seen(issuer.grant("k1", &order(30))).await, (200, cancelled));
     assert_eq!(issuer.balance("acc-1").await, 5);
 }
@@ -156,10 +129,7 @@ async fn a_statement_holds_the_bookings_of_a_day_in_japan() {
     assert_eq!(second["net"], -25);
     let lines: Vec<_> = second["lines"].as_array().unwrap().iter().collect();
     assert_eq!(lines.len(), 2);
-    assert_eq!(
-        (&lines[1]["entry"], &lines[1]["amount"]),
-        (&json!("cancel"), &json!(-30))
-    );
+    assert_eq!((&lines[1]["entry"], &lines[1]["amount"]), (&json!("cancel"), &json!(-30)));
     assert_eq!(seen(issuer.get("/statement")).await.0, 400);
     assert_eq!(seen(issuer.get("/statement?date=yesterday")).await.0, 400);
 }
@@ -184,12 +154,7 @@ async fn after_a_fault_the_booking_stands_and_asking_again_shows_it() {
 
     issuer.order_fault("timeout_after_commit", 1).await;
     let patience = Duration::from_millis(500);
-    let error = issuer
-        .grant("k3", &order(1))
-        .timeout(patience)
-        .send()
-        .await
-        .unwrap_err();
+    let error = issuer.grant("k3", &order(1)).timeout(patience).send().await.unwrap_err();
     assert!(error.is_timeout());
     assert_eq!(seen(issuer.grant("k3", &order(1))).await.0, 200);
 
@@ -233,11 +198,7 @@ async fn a_restart_with_the_same_journal_goes_on() {
     issuer.server.stop().await;
 
     let issuer = Issuer::new(Some(path.clone()), &clock).await;
-    assert_eq!(
-        issuer.balance("acc-1").await,
-        31,
-        "what followed the torn line is whole"
-    );
+    assert_eq!(issuer.balance("acc-1").await, 31, "what followed the torn line is whole");
     issuer.server.stop().await;
 
     std::fs::write(&path, "not a booking\n").unwrap();

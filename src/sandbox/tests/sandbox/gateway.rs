@@ -45,10 +45,7 @@ impl Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let memory = Arc::new(Mutex::new(Memory::default()));
-        let state = Data::new(State {
-            url: url.clone(),
-            memory: Arc::clone(&memory),
-        });
+        let state = Data::new(State { url: url.clone(), memory: Arc::clone(&memory) });
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(state.clone())
@@ -60,12 +57,7 @@ impl Gateway {
                 .route("/oauth/userinfo", web::get().to(userinfo))
                 .default_service(web::to(ngsi_ld))
         });
-        let server = server
-            .workers(1)
-            .disable_signals()
-            .listen(listener)
-            .unwrap()
-            .run();
+        let server = server.workers(1).disable_signals().listen(listener).unwrap().run();
         tokio::spawn(server);
         Self { url, memory }
     }
@@ -108,9 +100,7 @@ fn authenticated(state: &State, form: &Map) -> Result<(), Box<HttpResponse>> {
     let keys: JwkSet = serde_json::from_value(memory.vendor_keys.clone()).unwrap();
     let assertion = &form["client_assertion"];
     let header = jsonwebtoken::decode_header(assertion).unwrap();
-    let key = keys
-        .find(&header.kid.unwrap())
-        .ok_or_else(|| refuse("unknown key"))?;
+    let key = keys.find(&header.kid.unwrap()).ok_or_else(|| refuse("unknown key"))?;
     let mut validation = Validation::new(Algorithm::ES256);
     validation.validate_exp = false;
     validation.set_audience(&[&state.url]);
@@ -122,17 +112,9 @@ fn authenticated(state: &State, form: &Map) -> Result<(), Box<HttpResponse>> {
         && claims["sub"] == "app-1"
         && form["client_id"] == "app-1"
         && claims["iat"] == NOON
-        && claims["exp"]
-            .as_i64()
-            .is_some_and(|exp| (NOON + 1..=NOON + 300).contains(&exp))
-        && memory
-            .assertions
-            .insert(claims["jti"].as_str().unwrap().to_owned());
-    if good {
-        Ok(())
-    } else {
-        Err(refuse("wrong claims or seen before"))
-    }
+        && claims["exp"].as_i64().is_some_and(|exp| (NOON + 1..=NOON + 300).contains(&exp))
+        && memory.assertions.insert(claims["jti"].as_str().unwrap().to_owned());
+    if good { Ok(()) } else { Err(refuse("wrong claims or seen before")) }
 }
 
 async fn par(state: Data<State>, form: Form<Map>) -> HttpResponse {
@@ -148,10 +130,7 @@ async fn par(state: Data<State>, form: Form<Map>) -> HttpResponse {
 
 async fn authorize(state: Data<State>, query: Query<Map>) -> HttpResponse {
     let memory = state.memory.lock().unwrap();
-    assert_eq!(
-        (&*query["client_id"], &*query["request_uri"]),
-        ("app-1", "urn:request:1")
-    );
+    assert_eq!((&*query["client_id"], &*query["request_uri"]), ("app-1", "urn:request:1"));
     let mut uri = url::Url::parse(&memory.pushed["redirect_uri"]).unwrap();
     let answer = match memory.fault {
         "refused" => ("error", "access_denied"),
@@ -165,11 +144,8 @@ async fn authorize(state: Data<State>, query: Query<Map>) -> HttpResponse {
         "mix_up" => "https://other.example",
         _ => &state.url,
     };
-    uri.query_pairs_mut()
-        .extend_pairs([answer, ("state", state_sent), ("iss", iss)]);
-    HttpResponse::SeeOther()
-        .insert_header(("Location", uri.as_str()))
-        .finish()
+    uri.query_pairs_mut().extend_pairs([answer, ("state", state_sent), ("iss", iss)]);
+    HttpResponse::SeeOther().insert_header(("Location", uri.as_str())).finish()
 }
 
 async fn token(state: Data<State>, form: Form<Map>) -> HttpResponse {
@@ -178,9 +154,7 @@ async fn token(state: Data<State>, form: Form<Map>) -> HttpResponse {
     }
     let memory = state.memory.lock().unwrap();
     let sha256 = |text: &str| {
-        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes())
-            .as_ref()
-            .to_vec()
+        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()).as_ref().to_vec()
     };
     let challenge = URL_SAFE_NO_PAD.encode(sha256(&form["code_verifier"]));
     if challenge != memory.pushed["code_challenge"]
@@ -248,12 +222,7 @@ async fn ngsi_ld(state: Data<State>, request: HttpRequest, body: Bytes) -> HttpR
     let (method, uri) = (request.method().to_string(), request.uri().to_string());
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
     let created = method == "POST";
-    state
-        .memory
-        .lock()
-        .unwrap()
-        .asked
-        .push((method, uri, headers, body));
+    state.memory.lock().unwrap().asked.push((method, uri, headers, body));
     if request.path().ends_with("/missing") {
         return HttpResponse::NotFound().json(json!({"title": "not found"}));
     }

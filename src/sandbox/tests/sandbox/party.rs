@@ -41,12 +41,7 @@ impl Party {
             residents: 20,
         };
         let xid = started(Role::Xid(options), &clock).await;
-        Self {
-            xid,
-            clock,
-            key,
-            http: browser(),
-        }
+        Self { xid, clock, key, http: browser() }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -95,10 +90,8 @@ impl Party {
             ("code_verifier", VERIFIER),
         ]);
         form.extend(changes.iter().copied());
-        let request = self
-            .http
-            .post(self.url("/oauth2/token"))
-            .basic_auth("tsunagu", Some("s3cret"));
+        let request =
+            self.http.post(self.url("/oauth2/token")).basic_auth("tsunagu", Some("s3cret"));
         seen(request.form(&form)).await
     }
 
@@ -123,49 +116,29 @@ impl Party {
 
     /// Decrypts with a derivation function that is not the server's.
     pub(crate) fn open(&self, jwe: &str) -> Value {
-        let parts: Vec<Vec<u8>> = jwe
-            .split('.')
-            .map(|part| URL_SAFE_NO_PAD.decode(part).unwrap())
-            .collect();
+        let parts: Vec<Vec<u8>> =
+            jwe.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).unwrap()).collect();
         let [header, wrapped_key, iv, text, tag] = parts.try_into().unwrap();
         assert!(wrapped_key.is_empty());
         let encoded_header = jwe.split('.').next().unwrap();
         let header: Value = serde_json::from_slice(&header).unwrap();
-        assert_eq!(
-            (&header["alg"], &header["enc"]),
-            (&json!("ECDH-ES"), &json!("A256GCM"))
-        );
+        assert_eq!((&header["alg"], &header["enc"]), (&json!("ECDH-ES"), &json!("A256GCM")));
         assert_eq!(header["kid"], "user-data-1");
-        let coordinate = |name: &str| {
-            URL_SAFE_NO_PAD
-                .decode(header["epk"][name].as_str().unwrap())
-                .unwrap()
-        };
+        let coordinate =
+            |name: &str| URL_SAFE_NO_PAD.decode(header["epk"][name].as_str().unwrap()).unwrap();
         let epk = [&[4][..], &coordinate("x"), &coordinate("y")].concat();
-        let info = [
-            &[0, 0, 0, 7][..],
-            b"A256GCM",
-            &[0; 8],
-            &256_u32.to_be_bytes(),
-        ]
-        .concat();
+        let info = [&[0, 0, 0, 7][..], b"A256GCM", &[0; 8], &256_u32.to_be_bytes()].concat();
         let mut key = [0; 32];
-        agree(
-            &self.key,
-            UnparsedPublicKey::new(&ECDH_P256, epk),
-            (),
-            |z| {
-                let sha256 = get_sskdf_digest_algorithm(SskdfDigestAlgorithmId::Sha256).unwrap();
-                sskdf_digest(sha256, z, &info, &mut key).map_err(|_| ())
-            },
-        )
+        agree(&self.key, UnparsedPublicKey::new(&ECDH_P256, epk), (), |z| {
+            let sha256 = get_sskdf_digest_algorithm(SskdfDigestAlgorithmId::Sha256).unwrap();
+            sskdf_digest(sha256, z, &info, &mut key).map_err(|_| ())
+        })
         .unwrap();
         let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).unwrap());
         let mut sealed = [text, tag].concat();
         let nonce = Nonce::try_assume_unique_for_key(&iv).unwrap();
-        let opened = key
-            .open_in_place(nonce, Aad::from(encoded_header.as_bytes()), &mut sealed)
-            .unwrap();
+        let opened =
+            key.open_in_place(nonce, Aad::from(encoded_header.as_bytes()), &mut sealed).unwrap();
         serde_json::from_slice(opened).unwrap()
     }
 
@@ -173,10 +146,7 @@ impl Party {
         let code = self.code(&[("persona", persona)]).await;
         let (_, tokens) = self.exchange(&code, &[]).await;
         let token = tokens["access_token"].as_str().unwrap();
-        let ask = self
-            .http
-            .get(self.url("/v4/verification/userdata"))
-            .bearer_auth(token);
+        let ask = self.http.get(self.url("/v4/verification/userdata")).bearer_auth(token);
         let response = ask.send().await.unwrap();
         assert_eq!(response.headers()["content-type"], "application/jose");
         self.open(&response.text().await.unwrap())

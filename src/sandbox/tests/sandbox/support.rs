@@ -71,8 +71,5 @@ pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 pub(crate) static KEY: LazyLock<(Vec<u8>, Vec<u8>)> = LazyLock::new(|| {
     use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-    (
-        pair.to_pkcs8v1().unwrap().as_ref().to_vec(),
-        pair.public_key().as_ref().to_vec(),
-    )
+    (pair.to_pkcs8v1().unwrap().as_ref().to_vec(), pair.public_key().as_ref().to_vec())
 });

@@ -36,11 +36,7 @@ impl App {
         let mut options = options(&gateway);
         change(&mut options);
         let vendor = started(Role::Vendor(options), &TestClock::at_noon()).await;
-        let app = Self {
-            gateway,
-            vendor,
-            http: browser(),
-        };
+        let app = Self { gateway, vendor, http: browser() };
         let (_, keys) = seen(app.get("/jwks.json")).await;
         app.gateway.memory().vendor_keys = keys;
         app
@@ -74,10 +70,7 @@ impl App {
 #[tokio::test]
 async fn a_resident_logs_in_and_the_consent_asked_for_is_the_one_configured() {
     let app = App::new().await;
-    assert_eq!(
-        seen(app.get("/session")).await,
-        (200, json!({"logged_in": false}))
-    );
+    assert_eq!(seen(app.get("/session")).await, (200, json!({"logged_in": false})));
     let (status, session) = app.log_in().await;
     assert_eq!(status, 200, "{session}");
     assert_eq!(session["person"], "urn:ngsi-ld:Person:pairwise-1");
@@ -86,22 +79,13 @@ async fn a_resident_logs_in_and_the_consent_asked_for_is_the_one_configured() {
         "data_classes": ["contact", "health-activity"], "actions": ["read", "write"],
     }]);
     assert_eq!(session["authorization_details"], details);
-    assert!(
-        !session.to_string().contains(TOKEN),
-        "tokens never leave the server"
-    );
+    assert!(!session.to_string().contains(TOKEN), "tokens never leave the server");
     let pushed = app.gateway.memory().pushed.clone();
     assert_eq!(pushed["response_type"], "code");
     assert_eq!(pushed["scope"], "openid");
     assert_eq!(pushed["code_challenge_method"], "S256");
-    assert_eq!(
-        pushed["redirect_uri"],
-        format!("{}/callback", app.vendor.url())
-    );
-    assert_eq!(
-        serde_json::from_str::<Value>(&pushed["authorization_details"]).unwrap(),
-        details
-    );
+    assert_eq!(pushed["redirect_uri"], format!("{}/callback", app.vendor.url()));
+    assert_eq!(serde_json::from_str::<Value>(&pushed["authorization_details"]).unwrap(), details);
     assert_eq!(seen(app.get("/session")).await, (200, session));
 
     assert_eq!(seen(app.post("/logout")).await.0, 204);
@@ -120,11 +104,7 @@ async fn the_app_signs_in_with_the_key_it_is_given() {
     let app = App::with(|options| options.private_jwk = Some(path)).await;
     let keys = app.gateway.memory().vendor_keys.clone();
     assert_eq!(keys["keys"][0]["kid"], "app-key");
-    assert_eq!(
-        keys["keys"][0].get("d"),
-        None,
-        "the private part stays private"
-    );
+    assert_eq!(keys["keys"][0].get("d"), None, "the private part stays private");
     assert_eq!(app.log_in().await.0, 200);
 }
 
@@ -153,11 +133,7 @@ async fn nothing_wrong_that_the_gateway_says_is_believed() {
         assert_eq!(seen_status, status, "{fault}: {body}");
         let description = body["error_description"].as_str().unwrap();
         assert!(description.contains(reason), "{fault}: {description}");
-        assert_eq!(
-            seen(app.get("/session")).await.1["logged_in"],
-            false,
-            "{fault}"
-        );
+        assert_eq!(seen(app.get("/session")).await.1["logged_in"], false, "{fault}");
     }
     let app = App::new().await;
     app.gateway.memory().fault = "metadata_of_another_issuer";
@@ -238,30 +214,19 @@ async fn the_residents_data_is_read_and_activities_are_written_and_listed() {
     );
     let today = json!({"date": "2026-06-01", "steps": 1});
     seen(app.post("/activities").json(&today)).await;
-    assert_eq!(
-        app.last_asked().3["endedAt"],
-        date_time("2026-06-01T03:00:00Z"),
-        "it is noon"
-    );
+    assert_eq!(app.last_asked().3["endedAt"], date_time("2026-06-01T03:00:00Z"), "it is noon");
 
     seen(app.get("/activities")).await;
     let asked = url::Url::parse(&format!("http://x{}", app.last_asked().1)).unwrap();
     assert_eq!(query(&asked)["type"], "HealthActivity");
-    assert_eq!(
-        query(&asked)["q"],
-        "person==\"urn:ngsi-ld:Person:pairwise-1\""
-    );
+    assert_eq!(query(&asked)["q"], "person==\"urn:ngsi-ld:Person:pairwise-1\"");
 }
 
 #[tokio::test]
 async fn activities_that_make_no_sense_are_not_sent() {
     let app = App::new().await;
     let walk = json!({"date": "2026-05-31", "steps": 1});
-    assert_eq!(
-        seen(app.post("/activities").json(&walk)).await.0,
-        401,
-        "nobody is logged in"
-    );
+    assert_eq!(seen(app.post("/activities").json(&walk)).await.0, 401, "nobody is logged in");
     app.log_in().await;
     for body in [
         json!({"date": "2026-06-02", "steps": 1}),
@@ -271,11 +236,7 @@ async fn activities_that_make_no_sense_are_not_sent() {
         json!({"date": "2026-05-31", "steps": 1, "colour": "red"}),
         json!({"date": "2026-05-31", "steps": 1, "id": "not-a-uuid"}),
     ] {
-        assert_eq!(
-            seen(app.post("/activities").json(&body)).await.0,
-            400,
-            "{body}"
-        );
+        assert_eq!(seen(app.post("/activities").json(&body)).await.0, 400, "{body}");
     }
     assert!(app.gateway.memory().asked.is_empty());
 }
@@ -303,13 +264,7 @@ async fn a_probe_shows_what_the_gateway_says_and_goes_nowhere_else() {
     let before = app.gateway.memory().asked.len();
     let elsewhere = Gateway::start();
     let host = elsewhere.url.trim_start_matches("http:");
-    for path in [
-        host,
-        &elsewhere.url,
-        "ngsi-ld",
-        "",
-        &host.replace('/', "\\"),
-    ] {
+    for path in [host, &elsewhere.url, "ngsi-ld", "", &host.replace('/', "\\")] {
         let ask = json!({"method": "GET", "path": path});
         assert_eq!(seen(app.post("/probe").json(&ask)).await.0, 400, "{path}");
     }
@@ -321,37 +276,19 @@ async fn a_probe_shows_what_the_gateway_says_and_goes_nowhere_else() {
 async fn people_get_pages_in_japanese_without_scripts() {
     let app = App::new().await;
     let html = async |path: &str| {
-        let page = app
-            .get(path)
-            .header("Accept", "text/html")
-            .send()
-            .await
-            .unwrap();
-        let csp = page.headers()["content-security-policy"]
-            .to_str()
-            .unwrap()
-            .to_owned();
+        let page = app.get(path).header("Accept", "text/html").send().await.unwrap();
+        let csp = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
         assert!(csp.starts_with("default-src 'none'"));
         page.text().await.unwrap()
     };
     assert!(html("/").await.contains("都農IDでログイン"));
-    assert!(
-        html("/callback?state=<b>")
-            .await
-            .contains("ログインできませんでした")
-    );
-    let back = app
-        .http
-        .get(app.authorized().await)
-        .header("Accept", "text/html");
+    assert!(html("/callback?state=<b>").await.contains("ログインできませんでした"));
+    let back = app.http.get(app.authorized().await).header("Accept", "text/html");
     assert_eq!(back.send().await.unwrap().status(), 303);
     let home = html("/").await;
     assert!(home.contains("pairwise-1") && home.contains("value=\"2026-06-01\""));
     let form = [("date", "2026-05-31"), ("steps", "5000")];
-    let sent = app
-        .post("/activities")
-        .header("Accept", "text/html")
-        .form(&form);
+    let sent = app.post("/activities").header("Accept", "text/html").form(&form);
     let sent = sent.send().await.unwrap();
     assert_eq!(sent.headers()["location"], "/?status=201");
     assert!(html("/?status=201").await.contains("記録を送りました"));
@@ -366,17 +303,12 @@ async fn a_gateway_that_does_not_answer_is_named_as_the_cause() {
     })
     .await;
     let (status, body) = seen(app.get("/login")).await;
-    assert_eq!(
-        (status, &body["error"]),
-        (502, &json!("gateway_unreachable"))
-    );
+    assert_eq!((status, &body["error"]), (502, &json!("gateway_unreachable")));
 }
 
 #[test]
 fn the_published_challenge_is_that_of_the_standard() {
-    let digest = aws_lc_rs::digest::digest(
-        &aws_lc_rs::digest::SHA256,
-        super::support::VERIFIER.as_bytes(),
-    );
+    let digest =
+        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, super::support::VERIFIER.as_bytes());
     assert_eq!(URL_SAFE_NO_PAD.encode(digest), super::support::CHALLENGE);
 }

@@ -11,41 +11,21 @@ use super::support::{TestClock, VERIFIER, browser, location, query, seen, starte
 #[tokio::test]
 async fn a_resident_logs_in_and_the_party_reads_verified_data() {
     let party = Party::new().await;
-    let configuration = party
-        .http
-        .get(party.url("/.well-known/openid-configuration"));
+    let configuration = party.http.get(party.url("/.well-known/openid-configuration"));
     let (_, metadata) = seen(configuration).await;
     assert_eq!(metadata["issuer"], party.xid.url());
-    assert_eq!(
-        metadata["authorization_endpoint"],
-        party.url("/oauth2/auth")
-    );
+    assert_eq!(metadata["authorization_endpoint"], party.url("/oauth2/auth"));
     assert_eq!(metadata["userinfo_endpoint"], party.url("/userinfo"));
 
     let code = party.code(&[("persona", "hanako")]).await;
     let (status, tokens) = party.exchange(&code, &[]).await;
     assert_eq!(status, 200, "{tokens}");
-    let claims = party
-        .believed(tokens["id_token"].as_str().unwrap())
-        .await
-        .unwrap();
+    let claims = party.believed(tokens["id_token"].as_str().unwrap()).await.unwrap();
     assert_eq!(claims["nonce"], "n0nce");
     assert_eq!(claims["acr"], "urn:x-id:aal2");
     assert_eq!(claims["XID_verified"], true);
-    assert_eq!(
-        claims["exp"].as_i64(),
-        claims["iat"].as_i64().map(|iat| iat + 300)
-    );
-    for name in [
-        "sub",
-        "tid",
-        "email",
-        "sid",
-        "userdataid",
-        "auth_time",
-        "amr",
-        "at_hash",
-    ] {
+    assert_eq!(claims["exp"].as_i64(), claims["iat"].as_i64().map(|iat| iat + 300));
+    for name in ["sub", "tid", "email", "sid", "userdataid", "auth_time", "amr", "at_hash"] {
         assert!(!claims[name].is_null(), "{name}");
     }
 
@@ -73,10 +53,7 @@ async fn people_have_the_awkward_data_they_are_there_for() {
     let sakura = party.user_data("sakura").await;
     assert_eq!(sakura["last_name"], "高鍋");
     assert_eq!(sakura["sub_char_common_name"], "10000");
-    assert_eq!(
-        party.user_data("katsuragi").await["sub_char_common_name"],
-        "100"
-    );
+    assert_eq!(party.user_data("katsuragi").await["sub_char_common_name"], "100");
     assert_eq!(party.user_data("jiro").await["city"], "日向市");
     assert_eq!(party.user_data("tenshutsu").await["city"], "児湯郡川南町");
     for persona in ["kodomo", "shibou", "nobody"] {
@@ -91,13 +68,8 @@ async fn the_subject_is_stable_and_differs_between_people() {
     let party = Party::new().await;
     let mut subjects = Vec::new();
     for persona in ["hanako", "hanako", "taro"] {
-        let (_, tokens) = party
-            .exchange(&party.code(&[("persona", persona)]).await, &[])
-            .await;
-        let claims = party
-            .believed(tokens["id_token"].as_str().unwrap())
-            .await
-            .unwrap();
+        let (_, tokens) = party.exchange(&party.code(&[("persona", persona)]).await, &[]).await;
+        let claims = party.believed(tokens["id_token"].as_str().unwrap()).await.unwrap();
         subjects.push(claims["sub"].clone());
     }
     assert_eq!(subjects[0], subjects[1]);
@@ -110,35 +82,20 @@ async fn the_page_works_without_scripts_and_posts_to_its_own_query() {
     let url = party.request(&[]);
     let page = party.http.get(&url).send().await.unwrap();
     assert_eq!(page.status(), 200);
-    assert!(
-        page.headers()["content-security-policy"]
-            .to_str()
-            .unwrap()
-            .contains("'none'")
-    );
+    assert!(page.headers()["content-security-policy"].to_str().unwrap().contains("'none'"));
     let html = page.text().await.unwrap();
     assert!(!html.contains("<script"));
     assert!(html.contains("value=\"hanako\"") && !html.contains("value=\"kodomo\""));
-    let action = html
-        .split("action=\"")
-        .nth(1)
-        .unwrap()
-        .split('"')
-        .next()
-        .unwrap();
+    let action = html.split("action=\"").nth(1).unwrap().split('"').next().unwrap();
     let action = party.url(&action.replace("&amp;", "&"));
-    let answer = party
-        .choose(&action, &[("persona", "taro"), ("outcome", "ok")])
-        .await;
+    let answer = party.choose(&action, &[("persona", "taro"), ("outcome", "ok")]).await;
     assert_eq!(party.exchange(&answer["code"], &[]).await.0, 200);
 }
 
 #[tokio::test]
 async fn a_cancelled_login_goes_back_as_access_denied() {
     let party = Party::new().await;
-    let answer = party
-        .choose(&party.request(&[]), &[("outcome", "cancelled")])
-        .await;
+    let answer = party.choose(&party.request(&[]), &[("outcome", "cancelled")]).await;
     assert_eq!(answer["error"], "access_denied");
     assert_eq!(answer["state"], "st&te");
     assert!(!answer.contains_key("code"));
@@ -147,16 +104,10 @@ async fn a_cancelled_login_goes_back_as_access_denied() {
 #[tokio::test]
 async fn bad_authorization_requests_are_refused_at_the_right_place() {
     let party = Party::new().await;
-    for change in [
-        ("client_id", "other"),
-        ("redirect_uri", "http://127.0.0.1:9/login/xid/callback/"),
-    ] {
-        let response = party
-            .http
-            .get(party.request(&[change]))
-            .send()
-            .await
-            .unwrap();
+    for change in
+        [("client_id", "other"), ("redirect_uri", "http://127.0.0.1:9/login/xid/callback/")]
+    {
+        let response = party.http.get(party.request(&[change])).send().await.unwrap();
         assert_eq!(response.status(), 400, "{change:?} must not redirect");
     }
     for (name, value, error) in [
@@ -169,18 +120,9 @@ async fn bad_authorization_requests_are_refused_at_the_right_place() {
         ("code_challenge", "", "invalid_request"),
         ("code_challenge_method", "plain", "invalid_request"),
     ] {
-        let response = party
-            .http
-            .get(party.request(&[(name, value)]))
-            .send()
-            .await
-            .unwrap();
+        let response = party.http.get(party.request(&[(name, value)])).send().await.unwrap();
         assert_eq!(response.status(), 302);
-        assert_eq!(
-            query(&location(&response))["error"],
-            error,
-            "{name}={value}"
-        );
+        assert_eq!(query(&location(&response))["error"], error, "{name}={value}");
     }
 }
 
@@ -189,20 +131,13 @@ async fn a_code_works_once_for_its_client_redirect_and_verifier_within_a_minute(
     let party = Party::new().await;
     let wrong = [
         ("redirect_uri", "http://127.0.0.1:9/other"),
-        (
-            "code_verifier",
-            "aBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
-        ),
+        ("code_verifier", "aBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
         ("code", "unknown"),
     ];
     for change in wrong {
         let code = party.code(&[("persona", "hanako")]).await;
         let (status, body) = party.exchange(&code, &[change]).await;
-        assert_eq!(
-            (status, &body["error"]),
-            (400, &json!("invalid_grant")),
-            "{change:?}"
-        );
+        assert_eq!((status, &body["error"]), (400, &json!("invalid_grant")), "{change:?}");
     }
 
     let code = party.code(&[("persona", "hanako")]).await;
@@ -257,27 +192,13 @@ async fn access_tokens_are_needed_end_and_carry_their_scope() {
         let missing = party.http.get(party.url(path)).send().await.unwrap();
         assert_eq!(missing.status(), 401, "{path}");
         assert_eq!(missing.headers()["www-authenticate"], "Bearer");
-        assert_eq!(
-            seen(party.http.get(party.url(path)).bearer_auth("x"))
-                .await
-                .0,
-            401
-        );
+        assert_eq!(seen(party.http.get(party.url(path)).bearer_auth("x")).await.0, 401);
     }
     let form = [("persona", "hanako"), ("outcome", "ok")];
-    let answer = party
-        .choose(&party.request(&[("scope", "openid")]), &form)
-        .await;
+    let answer = party.choose(&party.request(&[("scope", "openid")]), &form).await;
     let (_, tokens) = party.exchange(&answer["code"], &[]).await;
     let token = tokens["access_token"].as_str().unwrap();
-    let data = || {
-        seen(
-            party
-                .http
-                .get(party.url("/v4/verification/userdata"))
-                .bearer_auth(token),
-        )
-    };
+    let data = || seen(party.http.get(party.url("/v4/verification/userdata")).bearer_auth(token));
     assert_eq!(data().await.0, 403);
     party.clock.advance(300);
     assert_eq!(data().await.0, 401);
@@ -314,17 +235,8 @@ async fn every_fault_makes_an_id_token_or_answer_that_a_careful_party_refuses() 
         });
         assert_eq!(good, name.is_empty(), "{name}");
     }
-    let unknown = [
-        ("persona", "hanako"),
-        ("outcome", "ok"),
-        ("fault", "sunspots"),
-    ];
-    assert_eq!(
-        seen(party.http.post(party.request(&[])).form(&unknown))
-            .await
-            .0,
-        400
-    );
+    let unknown = [("persona", "hanako"), ("outcome", "ok"), ("fault", "sunspots")];
+    assert_eq!(seen(party.http.post(party.request(&[])).form(&unknown)).await.0, 400);
 }
 
 #[tokio::test]
@@ -342,12 +254,7 @@ async fn clients_are_registered_while_running_with_the_admin_key_only() {
     };
     let xid = started(Role::Xid(options(Some("admin"))), &clock).await;
     let key = PrivateKey::generate(&ECDH_P256).unwrap();
-    let party = Party {
-        xid,
-        clock: clock.clone(),
-        key,
-        http: browser(),
-    };
+    let party = Party { xid, clock: clock.clone(), key, http: browser() };
     let put = |key: &str, body: Value| {
         let url = party.url("/sandbox/clients/tsunagu");
         seen(party.http.put(url).bearer_auth(key).json(&body))
@@ -362,18 +269,10 @@ async fn clients_are_registered_while_running_with_the_admin_key_only() {
     assert_eq!(put("admin", body.clone()).await.0, 204);
     let code = party.code(&[("persona", "hanako")]).await;
     let (_, tokens) = party.exchange(&code, &[]).await;
-    let claims = party
-        .believed(tokens["id_token"].as_str().unwrap())
-        .await
-        .unwrap();
+    let claims = party.believed(tokens["id_token"].as_str().unwrap()).await.unwrap();
     assert_ne!(claims["nonce"], "n0nce", "the fault of the option is on");
 
     let closed = started(Role::Xid(options(None)), &clock).await;
     let url = format!("{}/sandbox/clients/tsunagu", closed.url());
-    assert_eq!(
-        seen(party.http.put(url).bearer_auth("admin").json(&body))
-            .await
-            .0,
-        404
-    );
+    assert_eq!(seen(party.http.put(url).bearer_auth("admin").json(&body)).await.0, 404);
 }

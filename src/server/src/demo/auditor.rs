@@ -15,11 +15,7 @@ pub(super) async fn verifies(world: &World) -> Told {
     let Machine { .. } = &world.auditor;
     let size = fetch_log(&world.parties, &world.auditor, &folder).await?;
     let (ok, said) = verify(world, &folder).await?;
-    if ok {
-        Ok(format!("{size} entries; {said}"))
-    } else {
-        Err(said)
-    }
+    if ok { Ok(format!("{size} entries; {said}")) } else { Err(said) }
 }
 
 /// Whatever is done to it is found.
@@ -85,11 +81,7 @@ fn swap(bytes: &mut Vec<u8>, entries: &[(usize, usize)]) {
 async fn verify(world: &World, folder: &Path) -> Result<(bool, String), String> {
     let program = std::env::current_exe().map_err(|e| e.to_string())?;
     let config = world.folder.join("tsunagu.toml");
-    let key = Command::new(&program)
-        .args(["audit", "key", "--config"])
-        .arg(config)
-        .output()
-        .await;
+    let key = Command::new(&program).args(["audit", "key", "--config"]).arg(config).output().await;
     let key = key.map_err(|e| e.to_string())?;
     let key = String::from_utf8_lossy(&key.stdout).trim().to_owned();
     let done = Command::new(&program)
@@ -99,11 +91,7 @@ async fn verify(world: &World, folder: &Path) -> Result<(bool, String), String> 
         .output()
         .await
         .map_err(|e| e.to_string())?;
-    let said = String::from_utf8_lossy(&done.stdout)
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned();
+    let said = String::from_utf8_lossy(&done.stdout).lines().next().unwrap_or_default().to_owned();
     Ok((done.status.success(), said))
 }
 
@@ -128,8 +116,5 @@ fn first_bundle(folder: &Path) -> Option<PathBuf> {
         return Some(whole);
     }
     let partial = std::fs::read_dir(entries.join("000.p")).ok()?;
-    partial
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
-        .max()
+    partial.filter_map(Result::ok).map(|entry| entry.path()).max()
 }

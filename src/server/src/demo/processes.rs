@@ -149,12 +149,7 @@ impl World {
             staff: machine(settings::STAFF, &staff),
         };
         let auditor = machine(settings::AUDITOR, &auditor);
-        Ok(Self {
-            folder: folder.to_owned(),
-            parties,
-            auditor,
-            children,
-        })
+        Ok(Self { folder: folder.to_owned(), parties, auditor, children })
     }
 
     /// Where to look.
@@ -193,12 +188,8 @@ async fn spawn(
     secrets: &[(&str, &str)],
     folder: &Path,
 ) -> anyhow::Result<(Child, Url)> {
-    let name = args
-        .iter()
-        .take(2)
-        .filter(|arg| !arg.starts_with("--"))
-        .copied()
-        .collect::<Vec<_>>();
+    let name =
+        args.iter().take(2).filter(|arg| !arg.starts_with("--")).copied().collect::<Vec<_>>();
     let name = name.join("-");
     let log = std::fs::File::create(folder.join(format!("{name}.log")))?;
     let mut child = Command::new(program)
@@ -215,10 +206,7 @@ async fn spawn(
     let ready = async {
         while let Some(line) = lines.next_line().await? {
             if let Some(rest) = line.strip_prefix("READY ") {
-                let url = rest
-                    .split_whitespace()
-                    .nth(1)
-                    .context("READY without an address")?;
+                let url = rest.split_whitespace().nth(1).context("READY without an address")?;
                 return Ok(Url::parse(url)?);
             }
         }

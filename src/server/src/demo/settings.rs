@@ -42,13 +42,8 @@ pub(super) fn write(demo: &Demo<'_>) -> anyhow::Result<PathBuf> {
         None => folder.join("store").to_string_lossy().into_owned(),
     };
     let listen = demo.gateway.trim_start_matches("http://");
-    let near = |url: &Url| {
-        format!(
-            "{}:{}",
-            url.host_str().unwrap_or_default(),
-            url.port().unwrap_or(80)
-        )
-    };
+    let near =
+        |url: &Url| format!("{}:{}", url.host_str().unwrap_or_default(), url.port().unwrap_or(80));
     let text = format!(
         r#"listen = {listen:?}
 base_url = {gateway:?}

@@ -33,11 +33,7 @@ impl ConnectorPlatform {
             )
         };
         let id = connector.parse().map_err(|_| unknown())?;
-        let client = self
-            .clients
-            .policy(&self.tenant, &id)
-            .await?
-            .ok_or_else(unknown)?;
+        let client = self.clients.policy(&self.tenant, &id).await?.ok_or_else(unknown)?;
         let asked = Asked {
             tenant: &self.tenant,
             catalogue: &self.catalogue,
@@ -60,10 +56,7 @@ impl Platform for ConnectorPlatform {
             Err(problem) => return entities.iter().map(|_| Err(problem.clone())).collect(),
         };
         let id = self.ids.uuid();
-        let request = Request {
-            view: &view,
-            id: &id,
-        };
+        let request = Request { view: &view, id: &id };
         let outcomes = self.broker.publish(&request, entities).await;
         let outcome = |published| match published {
             Published::Created => UpsertOutcome::Created,
@@ -84,11 +77,7 @@ pub(super) struct ConsentGrants {
 impl LiveGrants for ConsentGrants {
     async fn is_live(&self, tenant: &TenantId, grant_id: &str) -> Result<bool, Problem> {
         let now = self.clock.micros();
-        Ok(self
-            .ledger
-            .live_grant(tenant, grant_id, now)
-            .await?
-            .is_some())
+        Ok(self.ledger.live_grant(tenant, grant_id, now).await?.is_some())
     }
 }
 
@@ -105,17 +94,12 @@ impl Http for IssuerHttp {
             None => tsunagu_outbound::Request::new(Method::GET, call.url),
             Some(json) => tsunagu_outbound::Request::post_json(call.url, json),
         };
-        request = request
-            .bearer(call.bearer.expose_secret())
-            .map_err(unsent)?;
+        request = request.bearer(call.bearer.expose_secret()).map_err(unsent)?;
         if let Some(key) = &call.idempotency_key {
             request = request.header("idempotency-key", key).map_err(unsent)?;
         }
         match self.outbound.send(request).await {
-            Ok(response) => Ok(Reply {
-                status: response.status,
-                body: response.body.to_vec(),
-            }),
+            Ok(response) => Ok(Reply { status: response.status, body: response.body.to_vec() }),
             Err(
                 error @ (OutboundError::Refused(_)
                 | OutboundError::Malformed(_)
@@ -144,11 +128,8 @@ impl DocumentLoader for FetchDocuments {
             .at("@context")
         };
         let target = url.parse().map_err(|_| gone("it is no absolute URL"))?;
-        let response = self
-            .outbound
-            .get(&target)
-            .await
-            .map_err(|error| gone(&error.to_string()))?;
+        let response =
+            self.outbound.get(&target).await.map_err(|error| gone(&error.to_string()))?;
         if !response.is_success() {
             return Err(gone(&format!("status {}", response.status)));
         }

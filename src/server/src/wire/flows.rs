@@ -55,36 +55,24 @@ impl Flows {
                 Arc::clone(&base.ids),
                 base.tenant.clone(),
                 Box::new(source),
-                tsunagu_connect::Pace {
-                    interval: LOOK,
-                    ..tsunagu_connect::Pace::default()
-                },
+                tsunagu_connect::Pace { interval: LOOK, ..tsunagu_connect::Pace::default() },
             ));
         }
         let mut deliverer = None;
         if let Some(settings) = &config.coin_issuer {
             manifests.push(tsunagu_connector_coin_issuer::Config::manifest());
-            let http = Arc::new(IssuerHttp {
-                outbound: Arc::clone(outbound),
-            });
+            let http = Arc::new(IssuerHttp { outbound: Arc::clone(outbound) });
             deliverer = Some(Deliverer::new(
                 Arc::clone(&base.store),
                 Arc::new(CoinIssuer::new(settings.clone(), http)?),
                 Arc::clone(&base.clock),
                 Arc::clone(&base.ids),
                 vec![base.tenant.clone()],
-                tsunagu_rewards::Pace {
-                    idle: LOOK,
-                    ..tsunagu_rewards::Pace::default()
-                },
+                tsunagu_rewards::Pace { idle: LOOK, ..tsunagu_rewards::Pace::default() },
             ));
         }
         let connectors = Arc::new(Connectors::new(Arc::clone(&base.store), manifests)?);
-        Ok(Self {
-            connectors,
-            runners,
-            deliverer,
-        })
+        Ok(Self { connectors, runners, deliverer })
     }
 
     /// Starts everything; it stops when `shutdown` says so.

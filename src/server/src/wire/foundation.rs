@@ -31,9 +31,7 @@ pub(crate) struct Foundation {
 
 impl fmt::Debug for Foundation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Foundation")
-            .field("tenant", &self.tenant)
-            .finish_non_exhaustive()
+        f.debug_struct("Foundation").field("tenant", &self.tenant).finish_non_exhaustive()
     }
 }
 
@@ -45,36 +43,20 @@ impl Foundation {
         let keys = Keys::open(&config.keys, Arc::clone(&ids))?;
         let store = store(config).await?;
         let signer = Signer::from_seed(&keys.secret("audit")?)?;
-        let audit = AuditLog::new(
-            Arc::clone(&store),
-            Arc::clone(&clock),
-            Arc::clone(&ids),
-            signer,
-        );
+        let audit = AuditLog::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), signer);
         let tenant = config.town.tenant.clone();
         audit.check(&tenant).await.context(
             "the log of accesses does not continue what was signed before; do not serve, restore it from a backup",
         )?;
         let catalogue = Arc::new(catalogue(config)?);
-        Ok(Self {
-            store,
-            clock,
-            ids,
-            keys,
-            audit: Arc::new(audit),
-            catalogue,
-            tenant,
-        })
+        Ok(Self { store, clock, ids, keys, audit: Arc::new(audit), catalogue, tenant })
     }
 }
 
 async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     let declared = config.broker.indexed_attributes.iter();
-    let declared = Declared(
-        declared
-            .map(|term| Context::core().expand(term).into_owned())
-            .collect(),
-    );
+    let declared =
+        Declared(declared.map(|term| Context::core().expand(term).into_owned()).collect());
     if config.store.starts_with("postgres://") || config.store.starts_with("postgresql://") {
         let options = tsunagu_store_postgres::Options {
             declared,

@@ -49,11 +49,8 @@ impl People {
         }
         let clients = Arc::new(clients);
         let sessions = Arc::new(Sessions::new(services.clone()));
-        let residents = Residents::new(
-            services.clone(),
-            config.town.municipality.clone(),
-            digests.clone(),
-        );
+        let residents =
+            Residents::new(services.clone(), config.town.municipality.clone(), digests.clone());
         let logins = Logins::new(
             services.clone(),
             residents,
@@ -62,10 +59,7 @@ impl People {
             config.base_url.clone(),
         );
         let ledger = Arc::new(ledger(config, base)?);
-        let grants = ConsentGrants {
-            ledger: Arc::clone(&ledger),
-            clock: Arc::clone(&base.clock),
-        };
+        let grants = ConsentGrants { ledger: Arc::clone(&ledger), clock: Arc::clone(&base.clock) };
         let authorization = AuthorizationServer::new(tsunagu_identity::Parts {
             keys: SigningKeys::load(&services, &base.tenant).await?,
             services,
@@ -75,15 +69,7 @@ impl People {
             grants: Arc::new(grants),
         })?;
         let authorization = Arc::new(authorization);
-        Ok(Self {
-            sectors,
-            digests,
-            clients,
-            sessions,
-            logins,
-            ledger,
-            authorization,
-        })
+        Ok(Self { sectors, digests, clients, sessions, logins, ledger, authorization })
     }
 }
 
@@ -109,11 +95,7 @@ fn providers(
         user_data_endpoint: None,
         acr_map: xid.acr_map.clone(),
     };
-    Ok(vec![Arc::new(Xid::new(
-        xid,
-        Arc::clone(outbound),
-        Arc::clone(&base.clock),
-    )?)])
+    Ok(vec![Arc::new(Xid::new(xid, Arc::clone(outbound), Arc::clone(&base.clock))?)])
 }
 
 fn ledger(config: &Config, base: &Foundation) -> anyhow::Result<Ledger> {

@@ -46,33 +46,17 @@ pub fn person(n: u8) -> TsunoId {
 
 fn view(tenant: &TenantId, principal: Principal<'_>) -> View {
     let catalogue = Catalogue::read(CATALOGUE.as_bytes(), iri).unwrap();
-    decide(&Asked {
-        tenant,
-        catalogue: &Arc::new(catalogue),
-        now: 0,
-        principal,
-    })
-    .unwrap()
+    decide(&Asked { tenant, catalogue: &Arc::new(catalogue), now: 0, principal }).unwrap()
 }
 
 /// Sees everything of a town.
 pub fn platform(tenant: &TenantId) -> View {
-    view(
-        tenant,
-        Principal::Platform {
-            task: "conformance",
-        },
-    )
+    view(tenant, Principal::Platform { task: "conformance" })
 }
 
 /// Sees open data of a town.
 pub fn anonymous(tenant: &TenantId) -> View {
-    view(
-        tenant,
-        Principal::Anonymous {
-            reads_open_data: true,
-        },
-    )
+    view(tenant, Principal::Anonymous { reads_open_data: true })
 }
 
 /// Sees open data of a town and their own.
@@ -85,13 +69,7 @@ pub fn resident(tenant: &TenantId, subject: TsunoId) -> View {
         auth_time: 0,
         idp: "test".to_owned(),
     };
-    view(
-        tenant,
-        Principal::Resident {
-            subject,
-            assurance: &assurance,
-        },
-    )
+    view(tenant, Principal::Resident { subject, assurance: &assurance })
 }
 
 /// The id of a lamp or walk.
@@ -115,10 +93,7 @@ pub fn lamp(n: usize, level: f64) -> EntityDoc {
 pub fn lamp_near(n: usize, label: &str, near: usize) -> EntityDoc {
     let mut entity = Entity::new(id(LAMP, n), iri(LAMP), 0);
     entity.set(iri("label"), Instance::property(&label, 0).unwrap());
-    entity.set(
-        iri("near"),
-        Instance::relationship(&id(LAMP, near), 0).unwrap(),
-    );
+    entity.set(iri("near"), Instance::relationship(&id(LAMP, near), 0).unwrap());
     doc(&entity)
 }
 
@@ -127,10 +102,7 @@ pub fn walk(n: usize, subject: TsunoId, steps: u32) -> EntityDoc {
     let mut entity = Entity::new(id(WALK, n), iri(WALK), 0);
     entity.subject = Some(subject.to_string());
     entity.set(iri("steps"), Instance::property(&steps, 0).unwrap());
-    entity.set(
-        iri("person"),
-        Instance::relationship(&subject.urn(), 0).unwrap(),
-    );
+    entity.set(iri("person"), Instance::relationship(&subject.urn(), 0).unwrap());
     doc(&entity)
 }
 
@@ -143,12 +115,7 @@ pub fn level(doc: &EntityDoc) -> f64 {
 
 /// A query with everything off: all entities.
 pub fn all() -> EntityQuery {
-    EntityQuery {
-        filter: Query::default(),
-        limit: 1_000,
-        offset: 0,
-        count: false,
-    }
+    EntityQuery { filter: Query::default(), limit: 1_000, offset: 0, count: false }
 }
 
 /// All of these types, e.g. `Lamp,HealthActivity`.
@@ -167,30 +134,14 @@ pub fn asked(types: &str, q: &str) -> EntityQuery {
 
 /// Stores entities, whatever is there.
 pub async fn put(store: &dyn Store, tenant: &TenantId, docs: Vec<EntityDoc>) -> u64 {
-    let ops = docs
-        .into_iter()
-        .map(|doc| Op::PutEntity {
-            doc,
-            expect: Expect::Any,
-        })
-        .collect();
-    store
-        .commit(WriteSet {
-            tenant: tenant.clone(),
-            ops,
-        })
-        .await
-        .unwrap()
-        .version
+    let ops = docs.into_iter().map(|doc| Op::PutEntity { doc, expect: Expect::Any }).collect();
+    store.commit(WriteSet { tenant: tenant.clone(), ops }).await.unwrap().version
 }
 
 /// The ids that a query gives, in order.
 pub async fn found(store: &dyn Store, view: &View, query: &EntityQuery) -> Vec<String> {
     let page = store.query(view, query).await.unwrap();
-    page.entities
-        .iter()
-        .map(|found| found.doc.id().to_owned())
-        .collect()
+    page.entities.iter().map(|found| found.doc.id().to_owned()).collect()
 }
 
 /// Lamp ids of these numbers.

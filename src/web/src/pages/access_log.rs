@@ -77,9 +77,7 @@ impl AccessLogPage {
     pub(crate) fn samples(lang: crate::locale::Lang) -> Vec<(&'static str, Self)> {
         use crate::dates::day;
         const AT: i64 = 1_795_359_600_000_000;
-        let service = || Who::Service {
-            name: "つのヘルスケア".to_owned(),
-        };
+        let service = || Who::Service { name: "つのヘルスケア".to_owned() };
         let line = |who, what: &[&str], action, denied, times| LogLine {
             time: "15:04".to_owned(),
             who,
@@ -98,13 +96,7 @@ impl AccessLogPage {
             line(Who::You, &["氏名"], "read", false, 1),
         ];
         let second = vec![
-            line(
-                Who::Town,
-                &["氏名", "生年月日", "性別", "住所"],
-                "identify",
-                false,
-                1,
-            ),
+            line(Who::Town, &["氏名", "生年月日", "性別", "住所"], "identify", false, 1),
             line(Who::Town, &["住民記録"], "link", false, 1),
             line(service(), &["歩数"], "query", true, 2),
             line(service(), &["歩数"], "write", true, 2),
@@ -116,14 +108,8 @@ impl AccessLogPage {
             since: Some(day(lang, AT - 40 * 86_400_000_000)),
             own,
             days: vec![
-                LogDay {
-                    day: day(lang, AT),
-                    entries: vec![],
-                },
-                LogDay {
-                    day: day(lang, AT - 86_400_000_000),
-                    entries: vec![],
-                },
+                LogDay { day: day(lang, AT), entries: vec![] },
+                LogDay { day: day(lang, AT - 86_400_000_000), entries: vec![] },
             ],
             newer: Some("/access-log?page=1".to_owned()),
             older: Some("/access-log?page=3".to_owned()),
@@ -131,13 +117,7 @@ impl AccessLogPage {
         let mut page = full(true);
         page.days[0].entries = first;
         page.days[1].entries = second;
-        let none = Self {
-            since: None,
-            own: false,
-            days: vec![],
-            newer: None,
-            older: None,
-        };
+        let none = Self { since: None, own: false, days: vec![], newer: None, older: None };
         vec![("access-log", page), ("access-log-none", none)]
     }
 }

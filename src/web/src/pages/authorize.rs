@@ -59,10 +59,7 @@ impl AuthorizePage {
             coded: None,
             count: None,
         };
-        let coded = |key| OwnValue {
-            coded: Some(key),
-            ..value("性別", Some("code"))
-        };
+        let coded = |key| OwnValue { coded: Some(key), ..value("性別", Some("code")) };
         let of = |changed, values| Self {
             client: "つのヘルスケア".to_owned(),
             client_id: "tsuno-healthcare".to_owned(),
@@ -80,14 +77,8 @@ impl AuthorizePage {
             coded("value-male"),
             coded("value-other"),
             value("生年月日", None),
-            OwnValue {
-                count: Some(12),
-                ..value("歩数などの健康活動", None)
-            },
+            OwnValue { count: Some(12), ..value("歩数などの健康活動", None) },
         ];
-        vec![
-            ("authorize", of(false, values)),
-            ("authorize-changed", of(true, vec![])),
-        ]
+        vec![("authorize", of(false, values)), ("authorize-changed", of(true, vec![]))]
     }
 }

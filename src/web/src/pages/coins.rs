@@ -72,10 +72,7 @@ async fn coins(visit: &Visit) -> Shown {
         count: u64::try_from(coins.grants.len()).unwrap_or(u64::MAX),
     };
     parts.audit.record(&parts.tenant, &access).await?;
-    let grants = coins
-        .grants
-        .iter()
-        .map(|grant| GrantLine::of(visit.lang, grant));
+    let grants = coins.grants.iter().map(|grant| GrantLine::of(visit.lang, grant));
     visit.page(&CoinsPage {
         balance: grouped(coins.balance),
         pending: grouped(coins.pending),
@@ -100,10 +97,7 @@ impl GrantLine {
                 State::Confirmed => "confirmed",
                 State::Reversed => "reversed",
             },
-            reason: grant
-                .reason_text
-                .as_ref()
-                .map(|text| lang.pick(text).to_owned()),
+            reason: grant.reason_text.as_ref().map(|text| lang.pick(text).to_owned()),
         }
     }
 }
@@ -149,22 +143,8 @@ impl CoinsPage {
             line("reversed", 50, Some("記録の取り消し")),
         ];
         vec![
-            (
-                "coins",
-                Self {
-                    balance: grouped(1250),
-                    pending: grouped(100),
-                    grants,
-                },
-            ),
-            (
-                "coins-none",
-                Self {
-                    balance: grouped(0),
-                    pending: grouped(0),
-                    grants: vec![],
-                },
-            ),
+            ("coins", Self { balance: grouped(1250), pending: grouped(100), grants }),
+            ("coins-none", Self { balance: grouped(0), pending: grouped(0), grants: vec![] }),
         ]
     }
 }

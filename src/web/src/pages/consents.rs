@@ -133,16 +133,7 @@ mod samples {
                 live: vec![line(lang, "given"), line(lang, "resumed")],
                 ended: ended.into_iter().map(|state| line(lang, state)).collect(),
             };
-            vec![
-                ("consents", full),
-                (
-                    "consents-none",
-                    Self {
-                        live: vec![],
-                        ended: vec![],
-                    },
-                ),
-            ]
+            vec![("consents", full), ("consents-none", Self { live: vec![], ended: vec![] })]
         }
     }
 
@@ -168,15 +159,8 @@ mod samples {
                 history: history.iter().map(|state| event(state)).collect(),
                 receipt_id: "6f1c0e2a-1b7d-4b6e-9a55-0d3a9be2c111".to_owned(),
             };
-            let all = [
-                "withdrawn",
-                "resumed",
-                "paused",
-                "given",
-                "refused",
-                "expired",
-                "superseded",
-            ];
+            let all =
+                ["withdrawn", "resumed", "paused", "given", "refused", "expired", "superseded"];
             vec![
                 ("consent", of("given", true, &["given"])),
                 ("consent-withdrawn", of("withdrawn", false, &all)),

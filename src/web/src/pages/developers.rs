@@ -50,10 +50,7 @@ impl DevelopersPage {
     pub(crate) fn of(base: &str) -> Self {
         let call = |text, command| Call { text, command };
         let calls = vec![
-            call(
-                "dev-call-discovery",
-                format!("curl {base}/.well-known/openid-configuration"),
-            ),
+            call("dev-call-discovery", format!("curl {base}/.well-known/openid-configuration")),
             call(
                 "dev-call-par",
                 format!(

@@ -77,18 +77,9 @@ pub async fn not_found(request: HttpRequest) -> Result<HttpResponse, Error> {
 impl MessagePage {
     pub(crate) fn samples() -> Vec<(&'static str, Self)> {
         use Kind::*;
-        let login = || {
-            Some(Action {
-                href: "/login/xid".to_owned(),
-                text: "action-login",
-            })
-        };
+        let login = || Some(Action { href: "/login/xid".to_owned(), text: "action-login" });
         let request = || Some("01k9-8f2c".to_owned());
-        let of = |kind, action, request| Self {
-            kind,
-            action,
-            request,
-        };
+        let of = |kind, action, request| Self { kind, action, request };
         vec![
             ("login-needed", of(LoginNeeded, login(), None)),
             ("login-again", of(LoginAgain, login(), None)),
@@ -96,10 +87,7 @@ impl MessagePage {
             ("login-not-resident", of(LoginNotResident, None, request())),
             ("login-counter", of(LoginCounter, None, request())),
             ("login-expired", of(LoginExpired, login(), request())),
-            (
-                "login-unavailable",
-                of(LoginUnavailable, login(), request()),
-            ),
+            ("login-unavailable", of(LoginUnavailable, login(), request())),
             ("login-refused", of(LoginRefused, login(), request())),
             ("login-weak", of(LoginWeak, login(), request())),
             ("authorize-error", of(AuthorizeError, None, request())),

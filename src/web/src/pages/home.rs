@@ -47,19 +47,11 @@ pub(crate) async fn show(visit: Visit) -> HttpResponse {
 
 async fn home(visit: &Visit) -> Shown {
     if visit.session()?.is_none() {
-        let providers = visit
-            .site
-            .parts
-            .logins
-            .providers()
-            .map(|provider| ProviderView {
-                name: spoken(provider).to_owned(),
-                href: format!("/login/{provider}"),
-            });
-        return visit.page(&HomePage {
-            resident: None,
-            providers: providers.collect(),
+        let providers = visit.site.parts.logins.providers().map(|provider| ProviderView {
+            name: spoken(provider).to_owned(),
+            href: format!("/login/{provider}"),
         });
+        return visit.page(&HomePage { resident: None, providers: providers.collect() });
     }
     let session = visit.resident()?;
     let name = Context::core().expand("name").into_owned();
@@ -68,10 +60,7 @@ async fn home(visit: &Visit) -> Shown {
         name: person.get("name").and_then(own::words),
         tsuno_id: session.tsuno_id.grouped(),
     };
-    visit.page(&HomePage {
-        resident: Some(resident),
-        providers: Vec::new(),
-    })
+    visit.page(&HomePage { resident: Some(resident), providers: Vec::new() })
 }
 
 /// What people call a provider.
@@ -85,36 +74,15 @@ fn spoken(provider: &str) -> &str {
 #[cfg(test)]
 impl HomePage {
     pub(crate) fn samples() -> Vec<(&'static str, Self)> {
-        let provider = ProviderView {
-            name: "xID".to_owned(),
-            href: "/login/xid".to_owned(),
-        };
+        let provider = ProviderView { name: "xID".to_owned(), href: "/login/xid".to_owned() };
         let resident = |name: Option<&str>| ResidentView {
             name: name.map(str::to_owned),
             tsuno_id: "7K3M-9PQX-0A1B-2C3D-4E5F-6G7H-8J9".to_owned(),
         };
         vec![
-            (
-                "home-signed-out",
-                Self {
-                    resident: None,
-                    providers: vec![provider],
-                },
-            ),
-            (
-                "home",
-                Self {
-                    resident: Some(resident(Some("都農 花子"))),
-                    providers: vec![],
-                },
-            ),
-            (
-                "home-unnamed",
-                Self {
-                    resident: Some(resident(None)),
-                    providers: vec![],
-                },
-            ),
+            ("home-signed-out", Self { resident: None, providers: vec![provider] }),
+            ("home", Self { resident: Some(resident(Some("都農 花子"))), providers: vec![] }),
+            ("home-unnamed", Self { resident: Some(resident(None)), providers: vec![] }),
         ]
     }
 }

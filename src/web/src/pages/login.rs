@@ -20,10 +20,7 @@ pub(crate) async fn begin(visit: Visit, provider: web::Path<String>) -> HttpResp
 
 async fn start(visit: &Visit, provider: &str, return_to: &str) -> Shown {
     let parts = &visit.site.parts;
-    let begun = parts
-        .logins
-        .begin(&parts.tenant, provider, return_to)
-        .await?;
+    let begun = parts.logins.begin(&parts.tenant, provider, return_to).await?;
     let name = login_cookie_name(visit.site.https());
     Ok(Visit::see_other(begun.redirect.as_str())
         .cookie(visit.cookie(name, &begun.cookie, Some(LOGIN_SECONDS)))
@@ -53,14 +50,8 @@ async fn finish(visit: &Visit, provider: &str, query: &CallbackQuery) -> Shown {
     let parts = &visit.site.parts;
     let cookie = visit.login_cookie.as_deref();
     let message = |status, kind| Err(Stop::Message(status, kind));
-    match parts
-        .logins
-        .callback(&parts.tenant, provider, query, cookie)
-        .await?
-    {
-        LoginOutcome::SignedIn {
-            session, return_to, ..
-        } => {
+    match parts.logins.callback(&parts.tenant, provider, query, cookie).await? {
+        LoginOutcome::SignedIn { session, return_to, .. } => {
             // A session that this browser had before is not left behind.
             visit.end_session().await?;
             let name = session_cookie_name(visit.site.https());
@@ -113,7 +104,5 @@ async fn leave(visit: &Visit, csrf: &str) -> Shown {
         }
         visit.end_session().await?;
     }
-    Ok(Visit::see_other("/")
-        .cookie(visit.cookie(name, "", Some(0)))
-        .finish())
+    Ok(Visit::see_other("/").cookie(visit.cookie(name, "", Some(0))).finish())
 }

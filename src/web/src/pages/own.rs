@@ -15,22 +15,12 @@ pub(crate) async fn person(
     attributes: Vec<String>,
 ) -> Result<Map<String, Value>, Problem> {
     let view = visit.site.own_view(session)?;
-    let request = Request {
-        view: &view,
-        id: &visit.id,
-    };
-    let options = RenderOptions {
-        format: Format::Simplified,
-        attrs: attributes,
-        ..RenderOptions::default()
-    };
+    let request = Request { view: &view, id: &visit.id };
+    let options =
+        RenderOptions { format: Format::Simplified, attrs: attributes, ..RenderOptions::default() };
     let urn = session.tsuno_id.urn();
     let context = Context::core();
-    let read = visit
-        .site
-        .parts
-        .broker
-        .retrieve(&request, &urn, &context, &options);
+    let read = visit.site.parts.broker.retrieve(&request, &urn, &context, &options);
     match read.await {
         Ok(answer) => serde_json::from_slice(&answer.body).map_err(|_| {
             Problem::new(ProblemCode::InternalError, "an entity is not a json object")
@@ -47,27 +37,12 @@ pub(crate) async fn count(
     entity_type: &str,
 ) -> Result<u64, Problem> {
     let view = visit.site.own_view(session)?;
-    let request = Request {
-        view: &view,
-        id: &visit.id,
-    };
-    let filter = Query {
-        types: Some(TypeSelection::Type(entity_type.to_owned())),
-        ..Query::default()
-    };
-    let asked = Asked {
-        filter,
-        limit: 0,
-        offset: 0,
-        count: true,
-    };
+    let request = Request { view: &view, id: &visit.id };
+    let filter =
+        Query { types: Some(TypeSelection::Type(entity_type.to_owned())), ..Query::default() };
+    let asked = Asked { filter, limit: 0, offset: 0, count: true };
     let options = RenderOptions::default();
-    let found = visit
-        .site
-        .parts
-        .broker
-        .query(&request, asked, &Context::core(), &options)
-        .await?;
+    let found = visit.site.parts.broker.query(&request, asked, &Context::core(), &options).await?;
     Ok(found.count.unwrap_or(0))
 }
 
@@ -88,11 +63,7 @@ pub(crate) fn words(value: &Value) -> Option<String> {
 
 fn joined<'a>(values: impl Iterator<Item = &'a Value>) -> Option<String> {
     let texts: Vec<String> = values.filter_map(words).collect();
-    if texts.is_empty() {
-        None
-    } else {
-        Some(texts.join(" "))
-    }
+    if texts.is_empty() { None } else { Some(texts.join(" ")) }
 }
 
 #[cfg(test)]
@@ -106,10 +77,7 @@ mod tests {
         let address =
             json!({"prefecture": "宮崎県", "city": "児湯郡都農町", "streetAddress": "大字川北1"});
         assert_eq!(words(&address).unwrap(), "宮崎県 児湯郡都農町 大字川北1");
-        assert_eq!(
-            words(&json!({"@type": "Date", "@value": "1950-04-01"})).unwrap(),
-            "1950-04-01"
-        );
+        assert_eq!(words(&json!({"@type": "Date", "@value": "1950-04-01"})).unwrap(), "1950-04-01");
         assert_eq!(words(&json!(6200)).unwrap(), "6200");
         assert_eq!(words(&json!("")), None);
         assert_eq!(words(&json!({})), None);

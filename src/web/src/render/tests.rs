@@ -16,19 +16,9 @@ const LANGUAGES: [Lang; 2] = [Lang::Ja, Lang::En];
 fn frame(lang: Lang, path: &str, signed_in: bool) -> Frame {
     Frame {
         lang,
-        town: if lang == Lang::Ja {
-            "都農町"
-        } else {
-            "Tsuno Town"
-        }
-        .to_owned(),
+        town: if lang == Lang::Ja { "都農町" } else { "Tsuno Town" }.to_owned(),
         phone: "0983-00-0000".to_owned(),
-        hours: if lang == Lang::Ja {
-            "平日 8:30〜17:15"
-        } else {
-            "Weekdays 8:30–17:15"
-        }
-        .to_owned(),
+        hours: if lang == Lang::Ja { "平日 8:30〜17:15" } else { "Weekdays 8:30–17:15" }.to_owned(),
         in_ja: format!("{path}?lang=ja"),
         in_en: format!("{path}?lang=en"),
         path: path.to_owned(),
@@ -49,10 +39,7 @@ fn rendered(lang: Lang) -> (Vec<(String, String)>, BTreeSet<String>) {
         ($path:literal, $signed_in:literal, $samples:expr) => {
             for (name, page) in $samples {
                 let html = renderer.page(&frame(lang, $path, $signed_in), &page);
-                pages.push((
-                    name.to_owned(),
-                    html.unwrap_or_else(|e| panic!("{name}: {e:#}")),
-                ));
+                pages.push((name.to_owned(), html.unwrap_or_else(|e| panic!("{name}: {e:#}"))));
             }
         };
     }
@@ -84,10 +71,7 @@ fn keys(source: &str) -> BTreeSet<String> {
 
 /// The opening tags of a page, without `<` and `>`.
 fn tags(html: &str) -> Vec<&str> {
-    html.split('<')
-        .skip(1)
-        .filter_map(|rest| Some(rest.split_once('>')?.0))
-        .collect()
+    html.split('<').skip(1).filter_map(|rest| Some(rest.split_once('>')?.0)).collect()
 }
 
 #[test]
@@ -106,14 +90,8 @@ fn every_text_exists_in_both_languages_and_is_shown_somewhere() {
 fn a_missing_text_or_value_is_an_error() {
     let texts = Texts::embedded().unwrap();
     let none = FluentArgs::new();
-    assert!(matches!(
-        texts.text(Lang::Ja, "no-such-text", &none),
-        Err(TextError::Missing(_))
-    ));
-    assert!(matches!(
-        texts.text(Lang::Ja, "home-hello", &none),
-        Err(TextError::Unformed(_))
-    ));
+    assert!(matches!(texts.text(Lang::Ja, "no-such-text", &none), Err(TextError::Missing(_))));
+    assert!(matches!(texts.text(Lang::Ja, "home-hello", &none), Err(TextError::Unformed(_))));
 }
 
 #[test]
@@ -144,29 +122,11 @@ fn every_page_is_built_for_everyone() {
         for (name, html) in rendered(lang).0 {
             let at = format!("{name} in {}", lang.code());
             assert!(html.starts_with("<!DOCTYPE html>"), "{at}");
-            assert!(
-                html.contains(&format!("<html lang=\"{}\">", lang.code())),
-                "{at}"
-            );
-            let title = html
-                .split_once("<title>")
-                .unwrap()
-                .1
-                .split_once("</title>")
-                .unwrap()
-                .0;
-            assert!(
-                title.split('|').all(|part| !part.trim().is_empty()),
-                "{at}: title"
-            );
-            assert!(
-                html.contains("href=\"#main\"") && html.contains("id=\"main\""),
-                "{at}: skip"
-            );
-            assert!(
-                html.contains("href=\"tel:0983-00-0000\""),
-                "{at}: help desk"
-            );
+            assert!(html.contains(&format!("<html lang=\"{}\">", lang.code())), "{at}");
+            let title = html.split_once("<title>").unwrap().1.split_once("</title>").unwrap().0;
+            assert!(title.split('|').all(|part| !part.trim().is_empty()), "{at}: title");
+            assert!(html.contains("href=\"#main\"") && html.contains("id=\"main\""), "{at}: skip");
+            assert!(html.contains("href=\"tel:0983-00-0000\""), "{at}: help desk");
             let tags = tags(&html);
             headings_are_in_order(&tags, &at);
             nothing_is_inline(&tags, &at);
@@ -181,15 +141,8 @@ fn headings_are_in_order(tags: &[&str], at: &str) {
         .filter_map(|tag| tag.split(' ').next()?.strip_prefix('h')?.parse().ok())
         .collect();
     assert_eq!(levels.first(), Some(&1), "{at}: the first heading");
-    assert_eq!(
-        levels.iter().filter(|level| **level == 1).count(),
-        1,
-        "{at}: one h1"
-    );
-    assert!(
-        levels.windows(2).all(|pair| pair[1] <= pair[0] + 1),
-        "{at}: {levels:?}"
-    );
+    assert_eq!(levels.iter().filter(|level| **level == 1).count(), 1, "{at}: one h1");
+    assert!(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{at}: {levels:?}");
 }
 
 fn nothing_is_inline(tags: &[&str], at: &str) {
@@ -198,10 +151,7 @@ fn nothing_is_inline(tags: &[&str], at: &str) {
         assert!(!tag.split_whitespace().any(handler), "{at}: {tag}");
         assert!(!tag.contains(" style="), "{at}: {tag}");
         assert!(!tag.starts_with("style"), "{at}: {tag}");
-        assert!(
-            !tag.starts_with("script") || tag.contains(" src=\"/assets/"),
-            "{at}: {tag}"
-        );
+        assert!(!tag.starts_with("script") || tag.contains(" src=\"/assets/"), "{at}: {tag}");
         for attribute in ["src=\"", "href=\"", "action=\""] {
             if let Some((_, value)) = tag.split_once(attribute) {
                 let local = value.starts_with('/') && !value.starts_with("//");
@@ -215,14 +165,8 @@ fn nothing_is_inline(tags: &[&str], at: &str) {
 fn everything_has_a_name(html: &str, tags: &[&str], at: &str) {
     let mut ids = BTreeSet::new();
     for tag in tags {
-        assert!(
-            !tag.starts_with("img") || tag.contains(" alt="),
-            "{at}: {tag}"
-        );
-        assert!(
-            !tag.starts_with("input") || tag.contains("type=\"hidden\""),
-            "{at}: {tag}"
-        );
+        assert!(!tag.starts_with("img") || tag.contains(" alt="), "{at}: {tag}");
+        assert!(!tag.starts_with("input") || tag.contains("type=\"hidden\""), "{at}: {tag}");
         if let Some((_, id)) = tag.split_once(" id=\"") {
             let id = id.split('"').next().unwrap();
             assert!(ids.insert(id), "{at}: the id {id} twice");
@@ -234,10 +178,7 @@ fn everything_has_a_name(html: &str, tags: &[&str], at: &str) {
     }
     for form in html.split("<form").skip(1) {
         let form = form.split("</form>").next().unwrap();
-        assert!(
-            form.contains("name=\"csrf\" value=\"secret-of-the-session\""),
-            "{at}: {form}"
-        );
+        assert!(form.contains("name=\"csrf\" value=\"secret-of-the-session\""), "{at}: {form}");
     }
 }
 

@@ -11,19 +11,9 @@ fn answer<'a>(fields: &'a [(&'static str, String)], decision: &'a str) -> Vec<(&
 }
 
 fn fields(page: &Seen) -> Vec<(&'static str, String)> {
-    let names = [
-        "csrf",
-        "client_id",
-        "request_uri",
-        "lang",
-        "shown_at",
-        "notice",
-    ];
+    let names = ["csrf", "client_id", "request_uri", "lang", "shown_at", "notice"];
     // The first form of the page is the log-out button: its csrf is the same session's.
-    names
-        .into_iter()
-        .map(|name| (name, page.field(name)))
-        .collect()
+    names.into_iter().map(|name| (name, page.field(name))).collect()
 }
 
 const DECISION: &str = "/oauth/authorize/decision";
@@ -36,10 +26,7 @@ async fn a_stranger_is_sent_to_log_in_and_comes_back_to_the_question() {
     let sent = browser.get(&page).await;
     assert_eq!(sent.status, 303);
     let login = sent.location.unwrap();
-    assert!(
-        login.starts_with("/login/xid?return_to=%2Foauth%2Fauthorize"),
-        "{login}"
-    );
+    assert!(login.starts_with("/login/xid?return_to=%2Foauth%2Fauthorize"), "{login}");
     let back = browser.log_in("hanako", &page).await;
     assert_eq!(back.location.as_deref(), Some(page.as_str()));
     let question = browser.get(&page).await;
@@ -55,11 +42,7 @@ async fn a_stranger_is_sent_to_log_in_and_comes_back_to_the_question() {
     }
     // One's own values, on one's own page.
     assert!(question.says("都農 花子") && question.says("大字川北4874番地2"));
-    assert!(
-        question
-            .policy
-            .contains("form-action 'self' https://health.example")
-    );
+    assert!(question.policy.contains("form-action 'self' https://health.example"));
     assert!(!question.says("checked"));
 }
 
@@ -72,10 +55,7 @@ async fn agreeing_is_recorded_with_the_very_notice_and_leads_back_with_a_code() 
     let question = browser.get(&page).await;
     let fields = fields(&question);
     let notice = question.body.split_once("<dl class=\"terms\">").unwrap().1;
-    let notice = format!(
-        "<dl class=\"terms\">{}</dl>",
-        notice.split_once("</dl>").unwrap().0
-    );
+    let notice = format!("<dl class=\"terms\">{}</dl>", notice.split_once("</dl>").unwrap().0);
     let back = browser.post(DECISION, &answer(&fields, "give")).await;
     assert_eq!(back.status, 303, "{}", back.body);
     let location = back.location.unwrap();
@@ -88,11 +68,8 @@ async fn agreeing_is_recorded_with_the_very_notice_and_leads_back_with_a_code() 
     assert_eq!(consent.notice.lang, "ja");
     assert_eq!(consent.notice.sha256, fields[5].1);
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, notice.as_bytes());
-    let hex = |digest: &[u8]| {
-        digest
-            .iter()
-            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
-    };
+    let hex =
+        |digest: &[u8]| digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     assert_eq!(hex(digest.as_ref()), consent.notice.sha256);
     // Asked again, the service gets its code at once.
     let again = browser.get(&town.pushed().await).await;
@@ -106,9 +83,7 @@ async fn refusing_leads_back_and_gives_nothing() {
     let mut browser = town.browser().await;
     browser.log_in("hanako", "/").await;
     let question = browser.get(&town.pushed().await).await;
-    let back = browser
-        .post(DECISION, &answer(&fields(&question), "refuse"))
-        .await;
+    let back = browser.post(DECISION, &answer(&fields(&question), "refuse")).await;
     assert!(back.location.unwrap().contains("error=access_denied"));
     let subject = browser.tsuno_id().await;
     assert_eq!(town.consent(subject).await.unwrap().state, State::Refused);
@@ -129,22 +104,16 @@ async fn an_answer_counts_only_from_this_session_to_this_notice_after_a_fresh_lo
         fields.iter_mut().find(|(n, _)| *n == name).unwrap().1 = value.to_owned();
         fields
     };
-    let forged = browser
-        .post(DECISION, &answer(&with("csrf", "guessed"), "give"))
-        .await;
+    let forged = browser.post(DECISION, &answer(&with("csrf", "guessed"), "give")).await;
     assert_eq!(forged.status, 403);
     for (name, value) in [("notice", "00"), ("lang", "en"), ("shown_at", "0")] {
-        let seen = browser
-            .post(DECISION, &answer(&with(name, value), "give"))
-            .await;
+        let seen = browser.post(DECISION, &answer(&with(name, value), "give")).await;
         assert_eq!(seen.status, 200, "{name}");
         assert!(seen.says("内容が新しくなりました"), "{name}: {}", seen.body);
     }
     let odd = browser.post(DECISION, &answer(&right, "maybe")).await;
     assert_eq!(odd.status, 400);
-    let unknown = browser
-        .post(DECISION, &answer(&with("request_uri", "urn:x"), "give"))
-        .await;
+    let unknown = browser.post(DECISION, &answer(&with("request_uri", "urn:x"), "give")).await;
     assert_eq!(unknown.status, 400);
     assert_eq!(unknown.location, None);
     town.pass(301);
@@ -162,17 +131,9 @@ async fn a_bad_request_is_shown_and_sent_nowhere() {
     let mut browser = town.browser().await;
     let page = town.pushed().await;
     let other = page.replace("client_id=health", "client_id=somebody");
-    for address in [
-        "/oauth/authorize",
-        "/oauth/authorize?client_id=health",
-        &other,
-    ] {
+    for address in ["/oauth/authorize", "/oauth/authorize?client_id=health", &other] {
         let seen = browser.get(address).await;
-        assert_eq!(
-            (seen.status, seen.location.as_deref()),
-            (400, None),
-            "{address}"
-        );
+        assert_eq!((seen.status, seen.location.as_deref()), (400, None), "{address}");
         assert!(seen.says("このサービスとつなげませんでした"), "{address}");
     }
 }
@@ -183,9 +144,7 @@ async fn withdrawing_takes_two_taps_and_holds_at_once() {
     let mut browser = town.browser().await;
     browser.log_in("hanako", "/").await;
     let question = browser.get(&town.pushed().await).await;
-    browser
-        .post(DECISION, &answer(&fields(&question), "give"))
-        .await;
+    browser.post(DECISION, &answer(&fields(&question), "give")).await;
     let subject = browser.tsuno_id().await;
     let consent = town.consent(subject).await.unwrap();
     let address = format!("/consents/{}", consent.id);
@@ -198,17 +157,9 @@ async fn withdrawing_takes_two_taps_and_holds_at_once() {
     town.pass(1_000);
     let sure = browser.get(&format!("{address}/withdraw")).await;
     let csrf = sure.field("csrf");
-    assert_eq!(
-        browser
-            .post(&format!("{address}/withdraw"), &[("csrf", "x")])
-            .await
-            .status,
-        403
-    );
+    assert_eq!(browser.post(&format!("{address}/withdraw"), &[("csrf", "x")]).await.status, 403);
     assert!(town.vendor(&consent.id, None).await.is_ok());
-    let done = browser
-        .post(&format!("{address}/withdraw"), &[("csrf", &csrf)])
-        .await;
+    let done = browser.post(&format!("{address}/withdraw"), &[("csrf", &csrf)]).await;
     assert_eq!(done.status, 303);
     assert!(town.vendor(&consent.id, None).await.is_err());
     let after = browser.get(&done.location.unwrap()).await;
@@ -221,9 +172,7 @@ async fn a_consent_of_somebody_else_is_not_there() {
     let mut hanako = town.browser().await;
     hanako.log_in("hanako", "/").await;
     let question = hanako.get(&town.pushed().await).await;
-    hanako
-        .post(DECISION, &answer(&fields(&question), "give"))
-        .await;
+    hanako.post(DECISION, &answer(&fields(&question), "give")).await;
     let subject = hanako.tsuno_id().await;
     let consent = town.consent(subject).await.unwrap();
     let mut other = town.browser().await;

@@ -10,10 +10,7 @@ async fn a_resident_logs_in_is_greeted_and_logs_out() {
     assert!(before.says("href=\"/login/xid\""));
     assert!(!before.says("花子"));
     let back = browser.log_in("hanako", "/coins").await;
-    assert_eq!(
-        (back.status, back.location.as_deref()),
-        (303, Some("/coins"))
-    );
+    assert_eq!((back.status, back.location.as_deref()), (303, Some("/coins")));
     assert_eq!(browser.cookie("tsunagu-login"), None);
     let home = browser.get("/").await;
     assert!(home.says("都農 花子"), "{}", home.body);
@@ -37,26 +34,17 @@ async fn who_cannot_log_in_is_told_why_and_gets_no_session() {
         let mut browser = town.browser().await;
         let seen = browser.log_in(code, "/").await;
         assert_eq!(seen.status, status, "{code}");
-        assert!(
-            seen.says(title) && seen.says("request-1"),
-            "{code}: {}",
-            seen.body
-        );
+        assert!(seen.says(title) && seen.says("request-1"), "{code}: {}", seen.body);
         assert_eq!(browser.cookie("tsunagu-session"), None, "{code}");
     }
     let mut browser = town.browser().await;
     let begun = browser.get("/login/xid").await.location.unwrap();
     let state = begun.split_once("state=").unwrap().1;
-    let cancelled = browser
-        .get(&format!(
-            "/login/xid/callback?error=access_denied&state={state}"
-        ))
-        .await;
+    let cancelled =
+        browser.get(&format!("/login/xid/callback?error=access_denied&state={state}")).await;
     assert!(cancelled.says("ログインを中止しました") && cancelled.says("login"));
     assert!(!cancelled.says("access_denied"));
-    let foreign = browser
-        .get("/login/xid/callback?code=hanako&state=made-up")
-        .await;
+    let foreign = browser.get("/login/xid/callback?code=hanako&state=made-up").await;
     assert_eq!(foreign.status, 400);
     assert!(foreign.says("ログインの時間が切れました"));
 }
@@ -80,10 +68,7 @@ async fn pages_about_oneself_need_a_login_that_is_strong_enough() {
     for page in ["/consents", "/consents/x", "/access-log", "/coins"] {
         let seen = stranger.get(page).await;
         assert_eq!(seen.status, 403, "{page}");
-        assert!(
-            seen.says("ログインしてください") && seen.says("return_to"),
-            "{page}"
-        );
+        assert!(seen.says("ログインしてください") && seen.says("return_to"), "{page}");
         let seen = weak.get(page).await;
         assert_eq!(seen.status, 403, "{page}");
         assert!(seen.says("もう一つ確認が必要です"), "{page}: {}", seen.body);

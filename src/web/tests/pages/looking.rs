@@ -11,17 +11,11 @@ async fn a_resident_sees_who_looked_what_was_prevented_and_what_was_earned() {
     browser.log_in("hanako", "/").await;
     let subject = browser.tsuno_id().await;
     let question = browser.get(&town.pushed().await).await;
-    let mut fields: Vec<(&str, String)> = [
-        "csrf",
-        "client_id",
-        "request_uri",
-        "lang",
-        "shown_at",
-        "notice",
-    ]
-    .into_iter()
-    .map(|name| (name, question.field(name)))
-    .collect();
+    let mut fields: Vec<(&str, String)> =
+        ["csrf", "client_id", "request_uri", "lang", "shown_at", "notice"]
+            .into_iter()
+            .map(|name| (name, question.field(name)))
+            .collect();
     fields.push(("decision", "give".to_owned()));
     let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
     assert_eq!(browser.post(DECISION, &fields).await.status, 303);
@@ -39,30 +33,13 @@ async fn a_resident_sees_who_looked_what_was_prevented_and_what_was_earned() {
     assert!(log.says(&read), "{}", log.body);
     assert!(log.says("書き加えました。") && log.says("からの、すべての記録があります"));
     assert!(!log.says("あなたが、"));
-    assert!(
-        browser
-            .get("/access-log?own=1")
-            .await
-            .says("あなたが、氏名を、")
-    );
+    assert!(browser.get("/access-log?own=1").await.says("あなたが、氏名を、"));
 
     let coins = browser.get("/coins").await;
-    assert!(
-        coins.says("10コイン") && coins.says("受け取りの途中"),
-        "{}",
-        coins.body
-    );
-    assert!(
-        coins.says("わけ："),
-        "the activity that earned nothing is explained: {}",
-        coins.body
-    );
+    assert!(coins.says("10コイン") && coins.says("受け取りの途中"), "{}", coins.body);
+    assert!(coins.says("わけ："), "the activity that earned nothing is explained: {}", coins.body);
     let own = browser.get("/access-log?own=1").await;
-    assert!(
-        own.says("つのコインの記録"),
-        "looking at coins is on record, too: {}",
-        own.body
-    );
+    assert!(own.says("つのコインの記録"), "looking at coins is on record, too: {}", own.body);
 }
 
 #[actix_web::test]
@@ -97,11 +74,7 @@ async fn the_record_has_pages_that_lose_nothing() {
     }
     let about = town
         .audit
-        .accesses_about(
-            &town.tenant,
-            browser.tsuno_id().await,
-            tsunagu_audit::Period::newest(1),
-        )
+        .accesses_about(&town.tenant, browser.tsuno_id().await, tsunagu_audit::Period::newest(1))
         .await
         .unwrap();
     // The looks made while paging, and the last for the id, came after the record that was paged through.

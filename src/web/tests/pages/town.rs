@@ -38,10 +38,7 @@ pub(crate) const BASE: &str = "http://127.0.0.1:8080";
 pub(crate) const CALLBACK: &str = "https://health.example/callback";
 
 fn text(ja: &str, en: &str) -> Text {
-    Text {
-        ja: ja.to_owned(),
-        en: en.to_owned(),
-    }
+    Text { ja: ja.to_owned(), en: en.to_owned() }
 }
 
 /// An identity provider whose codes name the person: `hanako`, `jiro` who lives elsewhere, `counter` whose address is unclear.
@@ -75,11 +72,7 @@ impl LoginProvider for Scripted {
             subject: code.to_owned(),
             assurance: Assurance {
                 ial: Level::High,
-                aal: if code == "weak" {
-                    Level::Low
-                } else {
-                    Level::Substantial
-                },
+                aal: if code == "weak" { Level::Low } else { Level::Substantial },
                 acr: None,
                 amr: vec![],
                 auth_time: self.0.micros(),
@@ -104,11 +97,7 @@ struct Grants(Arc<Ledger>, Arc<ManualClock>);
 #[async_trait]
 impl LiveGrants for Grants {
     async fn is_live(&self, tenant: &TenantId, grant: &str) -> Result<bool, Problem> {
-        Ok(self
-            .0
-            .live_grant(tenant, grant, self.1.micros())
-            .await?
-            .is_some())
+        Ok(self.0.live_grant(tenant, grant, self.1.micros()).await?.is_some())
     }
 }
 
@@ -278,10 +267,7 @@ impl Town {
             .app_data(self.site.clone())
             .configure(tsunagu_web::configure)
             .default_service(web::to(tsunagu_web::not_found));
-        Browser {
-            app: test::init_service(app).await,
-            cookies: BTreeMap::new(),
-        }
+        Browser { app: test::init_service(app).await, cookies: BTreeMap::new() }
     }
 
     pub(crate) fn pass(&self, seconds: i64) {
@@ -309,10 +295,7 @@ impl Town {
                 "client_assertion_type",
                 "urn:ietf:params:oauth:client-assertion-type:jwt-bearer".to_owned(),
             ),
-            (
-                "client_assertion",
-                self.vendor.sign("JWT", &claims).unwrap(),
-            ),
+            ("client_assertion", self.vendor.sign("JWT", &claims).unwrap()),
         ];
         let form = Form::from_pairs(fields.map(|(n, v)| (n.to_owned(), v))).unwrap();
         let pushed = self.authorization.par(&form).await.unwrap();
@@ -325,15 +308,8 @@ impl Town {
 
     /// The latest consent of a resident.
     pub(crate) async fn consent(&self, subject: TsunoId) -> Option<tsunagu_consent::Consent> {
-        let part = Part {
-            offset: 0,
-            limit: 1,
-        };
-        let listed = self
-            .ledger
-            .of_subject(&self.tenant, subject, part)
-            .await
-            .unwrap();
+        let part = Part { offset: 0, limit: 1 };
+        let listed = self.ledger.of_subject(&self.tenant, subject, part).await.unwrap();
         listed.consents.into_iter().next()
     }
 
@@ -347,12 +323,7 @@ impl Town {
         let id: ClientId = "health".parse().unwrap();
         let client = self.clients.policy(&self.tenant, &id).await?.unwrap();
         let grant = self.ledger.live_grant(&self.tenant, consent, now).await?;
-        let subject = self
-            .ledger
-            .get(&self.tenant, consent)
-            .await?
-            .unwrap()
-            .subject;
+        let subject = self.ledger.get(&self.tenant, consent).await?.unwrap().subject;
         let assurance = Assurance {
             ial: Level::High,
             aal: Level::Substantial,
@@ -371,22 +342,14 @@ impl Town {
                 assurance: &assurance,
             },
         })?;
-        let request = tsunagu_broker::Request {
-            view: &view,
-            id: "vendor-request",
-        };
+        let request = tsunagu_broker::Request { view: &view, id: "vendor-request" };
         let person = client.sector.as_ref().unwrap().outward(subject).urn();
         let core = Context::core();
         match steps {
             None => {
-                let options = RenderOptions {
-                    format: Format::Simplified,
-                    ..RenderOptions::default()
-                };
-                let answer = self
-                    .broker
-                    .retrieve(&request, &person, &core, &options)
-                    .await?;
+                let options =
+                    RenderOptions { format: Format::Simplified, ..RenderOptions::default() };
+                let answer = self.broker.retrieve(&request, &person, &core, &options).await?;
                 Ok(String::from_utf8(answer.body).unwrap())
             }
             Some(steps) => {
@@ -404,9 +367,7 @@ impl Town {
                     "endedAt": property(json!({"@type": "DateTime", "@value": to.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)})),
                     "recordingMethod": property(json!("sensed")),
                 });
-                self.broker
-                    .create(&request, &body.to_string(), &core)
-                    .await?;
+                self.broker.create(&request, &body.to_string(), &core).await?;
                 Ok(String::new())
             }
         }
@@ -431,11 +392,7 @@ impl Seen {
     /// The value of a hidden field of the first form that has it.
     pub(crate) fn field(&self, name: &str) -> String {
         let mark = format!("name=\"{name}\" value=\"");
-        let rest = self
-            .body
-            .split_once(&mark)
-            .unwrap_or_else(|| panic!("no field {name}"))
-            .1;
+        let rest = self.body.split_once(&mark).unwrap_or_else(|| panic!("no field {name}")).1;
         rest.split('"').next().unwrap().to_owned()
     }
 
@@ -454,8 +411,7 @@ where
     }
 
     pub(crate) async fn post(&mut self, address: &str, fields: &[(&str, &str)]) -> Seen {
-        self.send(test::TestRequest::post().uri(address).set_form(fields))
-            .await
+        self.send(test::TestRequest::post().uri(address).set_form(fields)).await
     }
 
     pub(crate) fn cookie(&self, name: &str) -> Option<&String> {
@@ -468,24 +424,17 @@ where
         }
         let answer = test::call_service(&self.app, request.to_request()).await;
         for cookie in answer.response().cookies() {
-            if cookie
-                .max_age()
-                .is_some_and(actix_web::cookie::time::Duration::is_zero)
-            {
+            if cookie.max_age().is_some_and(actix_web::cookie::time::Duration::is_zero) {
                 self.cookies.remove(cookie.name());
             } else {
-                self.cookies
-                    .insert(cookie.name().to_owned(), cookie.value().to_owned());
+                self.cookies.insert(cookie.name().to_owned(), cookie.value().to_owned());
             }
         }
         let header = |name: header::HeaderName| {
             Some(answer.headers().get(name)?.to_str().unwrap().to_owned())
         };
         assert_eq!(header(header::CACHE_CONTROL).as_deref(), Some("no-store"));
-        assert_eq!(
-            header(header::REFERRER_POLICY).as_deref(),
-            Some("no-referrer")
-        );
+        assert_eq!(header(header::REFERRER_POLICY).as_deref(), Some("no-referrer"));
         Seen {
             status: answer.status().as_u16(),
             location: header(header::LOCATION),
@@ -503,8 +452,7 @@ where
         assert_eq!(begun.status, 303);
         let location = begun.location.unwrap();
         let state = location.split_once("state=").unwrap().1;
-        self.get(&format!("/login/xid/callback?code={code}&state={state}"))
-            .await
+        self.get(&format!("/login/xid/callback?code={code}&state={state}")).await
     }
 
     /// The Tsuno ID that the home page shows.

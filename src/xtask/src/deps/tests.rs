@@ -3,11 +3,7 @@ use super::*;
 /// A map of three rooms in which only `outbound` may use reqwest.
 fn map(rooms: &str) -> Map {
     let heavy = HEAVY.map(|name| {
-        let owners = if name == "reqwest" {
-            "`outbound`"
-        } else {
-            "nobody"
-        };
+        let owners = if name == "reqwest" { "`outbound`" } else { "nobody" };
         format!("| `{name}` | {owners} |")
     });
     let heavy = heavy.join("\n");
@@ -26,13 +22,7 @@ fn graph_of(crates: &[(&str, &[&str], &[&str])]) -> Graph {
     crates
         .iter()
         .map(|(name, rooms, heavy)| {
-            (
-                (*name).to_owned(),
-                Links {
-                    rooms: set(rooms),
-                    heavy: set(heavy),
-                },
-            )
+            ((*name).to_owned(), Links { rooms: set(rooms), heavy: set(heavy) })
         })
         .collect()
 }
@@ -57,41 +47,24 @@ fn a_graph_on_the_map_has_no_problem() {
 #[test]
 fn a_new_edge_is_refused() {
     let mut graph = graph_of(RIGHT);
-    graph
-        .get_mut("domain")
-        .unwrap()
-        .rooms
-        .insert("outbound".to_owned());
+    graph.get_mut("domain").unwrap().rooms.insert("outbound".to_owned());
     let problem = only_problem(&graph, &map(ROOMS));
-    assert!(
-        problem.contains("`domain` depends on `outbound`"),
-        "{problem}"
-    );
+    assert!(problem.contains("`domain` depends on `outbound`"), "{problem}");
 }
 
 #[test]
 fn a_heavy_dependency_outside_its_owners_is_refused() {
     let mut graph = graph_of(RIGHT);
-    graph
-        .get_mut("server")
-        .unwrap()
-        .heavy
-        .insert("reqwest".to_owned());
+    graph.get_mut("server").unwrap().heavy.insert("reqwest".to_owned());
     let problem = only_problem(&graph, &map(ROOMS));
-    assert!(
-        problem.contains("`server` depends on `reqwest`"),
-        "{problem}"
-    );
+    assert!(problem.contains("`server` depends on `reqwest`"), "{problem}");
 }
 
 #[test]
 fn the_map_names_only_crates_that_exist() {
     let gone = format!("{ROOMS}\n| `ghost` | - | nothing |");
     let problem = only_problem(&graph_of(RIGHT), &map(&gone));
-    assert!(
-        problem.contains("`ghost` is on the map but not a crate"),
-        "{problem}"
-    );
+    assert!(problem.contains("`ghost` is on the map but not a crate"), "{problem}");
 
     let allowed = ROOMS.replace("| `domain` |\n", "| `domain`, `ghost` |\n");
     let problem = only_problem(&graph_of(RIGHT), &map(&allowed));
@@ -103,10 +76,7 @@ fn a_crate_without_a_row_is_refused() {
     let mut graph = graph_of(RIGHT);
     graph.insert("newcomer".to_owned(), Links::default());
     let problem = only_problem(&graph, &map(ROOMS));
-    assert!(
-        problem.contains("`newcomer` is not on the map"),
-        "{problem}"
-    );
+    assert!(problem.contains("`newcomer` is not on the map"), "{problem}");
 }
 
 #[test]
@@ -124,9 +94,7 @@ fn every_watched_dependency_has_a_row_and_existing_owners() {
     assert!(problem.contains("`redis` has no row"), "{problem}");
 
     let mut owners = map(ROOMS);
-    owners
-        .heavy
-        .insert("redis".to_owned(), vec!["ghost".to_owned()]);
+    owners.heavy.insert("redis".to_owned(), vec!["ghost".to_owned()]);
     let problem = only_problem(&graph_of(RIGHT), &owners);
     assert!(problem.contains("owned by `ghost`"), "{problem}");
 }
@@ -135,10 +103,7 @@ fn every_watched_dependency_has_a_row_and_existing_owners() {
 fn a_cell_that_says_nothing_clear_is_an_error() {
     assert!(Allowed::parse("whatever fits").is_err());
     assert!(Allowed::parse("").is_err());
-    assert_eq!(
-        Allowed::parse("nothing").unwrap(),
-        Allowed::Only(Vec::new())
-    );
+    assert_eq!(Allowed::parse("nothing").unwrap(), Allowed::Only(Vec::new()));
 }
 
 #[test]
@@ -157,10 +122,6 @@ fn only_normal_and_build_dependencies_are_edges() {
         ]
     }"#;
     let workspace: Workspace = serde_json::from_str(metadata).unwrap();
-    let expected = graph_of(&[
-        ("a", &["b"], &["reqwest"]),
-        ("b", &[], &[]),
-        ("c", &[], &[]),
-    ]);
+    let expected = graph_of(&[("a", &["b"], &["reqwest"]), ("b", &[], &[]), ("c", &[], &[])]);
     assert_eq!(graph(&workspace), expected);
 }

@@ -19,12 +19,6 @@ pub(super) fn find() -> anyhow::Result<Service> {
         .find_map(on_path)
         .context("no chromium on the PATH")?;
     let driver = on_path("chromedriver").context("no chromedriver on the PATH")?;
-    let variables = vec![
-        ("TEST_CHROMIUM", chromium.into()),
-        ("TEST_CHROMEDRIVER", driver.into()),
-    ];
-    Ok(Service {
-        variables,
-        _instance: None,
-    })
+    let variables = vec![("TEST_CHROMIUM", chromium.into()), ("TEST_CHROMEDRIVER", driver.into())];
+    Ok(Service { variables, _instance: None })
 }

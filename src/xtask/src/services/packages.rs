@@ -22,20 +22,9 @@ pub(super) fn ensure(needs: &[Need]) -> anyhow::Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let what = missing
-        .iter()
-        .map(|need| need.what)
-        .collect::<Vec<_>>()
-        .join(", ");
-    let packages: Vec<_> = missing
-        .iter()
-        .flat_map(|need| need.packages)
-        .copied()
-        .collect();
-    let install = format!(
-        "apt-get install --yes --no-install-recommends {}",
-        packages.join(" ")
-    );
+    let what = missing.iter().map(|need| need.what).collect::<Vec<_>>().join(", ");
+    let packages: Vec<_> = missing.iter().flat_map(|need| need.packages).copied().collect();
+    let install = format!("apt-get install --yes --no-install-recommends {}", packages.join(" "));
     if on_path("apt-get").is_none() {
         bail!(
             "tests need {what}: install them with this machine's package manager (on Debian: \
@@ -47,13 +36,7 @@ pub(super) fn ensure(needs: &[Need]) -> anyhow::Result<()> {
     }
     println!("tests need {what}: installing {}", packages.join(" "));
     apt_get(&["update"])?;
-    apt_get(
-        &[
-            &["install", "--yes", "--no-install-recommends"],
-            packages.as_slice(),
-        ]
-        .concat(),
-    )?;
+    apt_get(&[&["install", "--yes", "--no-install-recommends"], packages.as_slice()].concat())?;
     for need in missing {
         if !(need.present)() {
             bail!("`{install}` succeeded, but {} cannot be found", need.what);
@@ -78,26 +61,15 @@ fn apt_get(args: &[&str]) -> anyhow::Result<()> {
 /// The first file of that name in a folder of the PATH.
 pub(super) fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// The numeric user (`-u`) or group (`-g`) of the named user, or of ourselves.
 pub(super) fn identity(which: &str, user: Option<&str>) -> anyhow::Result<u32> {
-    let output = Command::new("id")
-        .arg(which)
-        .args(user)
-        .output()
-        .context("starting id")?;
+    let output = Command::new("id").arg(which).args(user).output().context("starting id")?;
     if !output.status.success() {
-        bail!(
-            "there is no user `{}` on this machine",
-            user.unwrap_or_default()
-        );
+        bail!("there is no user `{}` on this machine", user.unwrap_or_default());
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    text.trim()
-        .parse()
-        .with_context(|| format!("reading `{}` from id", text.trim()))
+    text.trim().parse().with_context(|| format!("reading `{}` from id", text.trim()))
 }

@@ -24,10 +24,7 @@ pub(super) fn find_or_start(url: Option<&str>) -> anyhow::Result<Service> {
     let Some(url) = url else {
         return start().context("starting PostgreSQL for the tests");
     };
-    Ok(Service {
-        variables: vec![(VARIABLE, url.into())],
-        _instance: None,
-    })
+    Ok(Service { variables: vec![(VARIABLE, url.into())], _instance: None })
 }
 
 fn start() -> anyhow::Result<Service> {
@@ -35,20 +32,11 @@ fn start() -> anyhow::Result<Service> {
     let program = |name: &str| binaries.join(name);
     // initdb and postgres refuse to run as root.
     let instance = ThrowAway::new("postgres", "postgres", &{
-        format!(
-            "'{}' stop --pgdata=data --mode=immediate --silent",
-            program("pg_ctl").display()
-        )
+        format!("'{}' stop --pgdata=data --mode=immediate --silent", program("pg_ctl").display())
     })?;
     instance.run(
         &program("initdb"),
-        &[
-            "--pgdata=data",
-            "--username=postgres",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--no-locale",
-        ],
+        &["--pgdata=data", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale"],
     )?;
     let port = free_port()?;
     let options = format!(
@@ -58,41 +46,22 @@ fn start() -> anyhow::Result<Service> {
     instance
         .run(
             &program("pg_ctl"),
-            &[
-                "start",
-                "--pgdata=data",
-                "--wait",
-                "--silent",
-                "--log=log",
-                "--options",
-                &options,
-            ],
+            &["start", "--pgdata=data", "--wait", "--silent", "--log=log", "--options", &options],
         )
         .with_context(|| instance.read("log"))?;
-    println!(
-        "PostgreSQL for this run: 127.0.0.1:{port}, in {}",
-        instance.folder().display()
-    );
+    println!("PostgreSQL for this run: 127.0.0.1:{port}, in {}", instance.folder().display());
     let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
-    Ok(Service {
-        variables: vec![(VARIABLE, url.into())],
-        _instance: Some(instance),
-    })
+    Ok(Service { variables: vec![(VARIABLE, url.into())], _instance: Some(instance) })
 }
 
 /// The folder with the newest server: Debian's, which is not on the PATH, or the PATH's.
 fn binaries() -> Option<PathBuf> {
-    let debian = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| {
+    let debian =
+        std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(|entry| {
             let folder = entry.ok()?;
             let version: u32 = folder.file_name().to_str()?.parse().ok()?;
             let binaries = folder.path().join("bin");
-            binaries
-                .join("initdb")
-                .is_file()
-                .then_some((version, binaries))
+            binaries.join("initdb").is_file().then_some((version, binaries))
         });
     let newest = debian.max().map(|(_, binaries)| binaries);
     newest.or_else(|| on_path("initdb")?.parent().map(ToOwned::to_owned))
@@ -101,8 +70,5 @@ fn binaries() -> Option<PathBuf> {
 fn free_port() -> anyhow::Result<u16> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a free port")?;
-    Ok(listener
-        .local_addr()
-        .context("reading the free port")?
-        .port())
+    Ok(listener.local_addr().context("reading the free port")?.port())
 }

@@ -48,11 +48,7 @@ impl ThrowAway {
             .process_group(0)
             .spawn()
             .context("starting the keeper")?;
-        Ok(Self {
-            folder,
-            owner,
-            keeper,
-        })
+        Ok(Self { folder, owner, keeper })
     }
 
     /// The folder.
@@ -68,12 +64,7 @@ impl ThrowAway {
             .with_context(|| format!("starting {}", program.display()))?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
-            bail!(
-                "{} ended with {}: {}",
-                program.display(),
-                output.status,
-                said.trim()
-            );
+            bail!("{} ended with {}: {}", program.display(), output.status, said.trim());
         }
         Ok(())
     }
@@ -88,10 +79,7 @@ impl Drop for ThrowAway {
     fn drop(&mut self) {
         drop(self.keeper.stdin.take());
         if let Err(error) = self.keeper.wait() {
-            eprintln!(
-                "{} may have been left behind: {error}",
-                self.folder.display()
-            );
+            eprintln!("{} may have been left behind: {error}", self.folder.display());
         }
     }
 }
@@ -117,13 +105,9 @@ mod tests {
         let instance =
             ThrowAway::new("throw-away", me.trim(), "echo stopped >\"$1.stopped\"").unwrap();
         let folder = instance.folder().to_owned();
-        instance
-            .run(Path::new("sh"), &["-c", "echo hello >log"])
-            .unwrap();
+        instance.run(Path::new("sh"), &["-c", "echo hello >log"]).unwrap();
         assert_eq!(instance.read("log"), "hello\n");
-        let error = instance
-            .run(Path::new("sh"), &["-c", "echo why >&2; exit 1"])
-            .unwrap_err();
+        let error = instance.run(Path::new("sh"), &["-c", "echo why >&2; exit 1"]).unwrap_err();
         assert!(error.to_string().contains("why"), "{error}");
         drop(instance);
         assert!(!folder.exists());

@@ -11,10 +11,7 @@ fn length_is_noted_above_500_and_refused_above_800_lines() {
     let long = look_at("a.rs", &"\n".repeat(800));
     assert_eq!((long.problems.len(), long.notes.len()), (0, 1));
     let too_long = look_at("a.css", &"\n".repeat(801));
-    assert!(
-        too_long.problems.concat().contains("a.css has 801 lines"),
-        "{too_long:?}"
-    );
+    assert!(too_long.problems.concat().contains("a.css has 801 lines"), "{too_long:?}");
     assert_eq!(look_at("a.json", &"\n".repeat(9000)), Findings::default());
 }
 
@@ -38,10 +35,7 @@ fn an_exception_has_its_own_limit_and_a_reason_and_does_not_outlive_its_need() {
 fn unfinished_and_switched_off_code_is_refused_in_rust_only() {
     for word in UNFINISHED {
         let line = format!("fn f() {{}}\n    {word}\n");
-        assert_eq!(
-            look_at("a.rs", &line).problems,
-            ["a.rs:2: unfinished or switched off"]
-        );
+        assert_eq!(look_at("a.rs", &line).problems, ["a.rs:2: unfinished or switched off"]);
         assert!(look_at("a.md", &line).problems.is_empty());
     }
 }
@@ -56,11 +50,7 @@ fn a_path_of_one_machine_is_refused_everywhere() {
         "see (/srv/clone/src)".to_owned(),
         "/srv/clone".to_owned(),
     ] {
-        assert_eq!(
-            look_at("a.md", &bad).problems,
-            ["a.md:1: a path of one machine"],
-            "{bad}"
-        );
+        assert_eq!(look_at("a.md", &bad).problems, ["a.md:1: a path of one machine"], "{bad}");
     }
     for good in [
         format!("href=\"{home}\""),

@@ -44,9 +44,6 @@ pub(crate) async fn append(
     };
     let (text, context) = negotiate::document(&gateway, &request, &body).await?;
     let id = path_part(&request, "entityId")?;
-    let done = gateway
-        .broker
-        .append(&caller.request(), &id, text, &context, overwrite)
-        .await?;
+    let done = gateway.broker.append(&caller.request(), &id, text, &context, overwrite).await?;
     Ok(updated(&caller, &context, &done))
 }

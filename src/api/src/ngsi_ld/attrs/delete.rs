@@ -41,8 +41,7 @@ pub(crate) async fn delete(
     let all = params.flag("deleteAll")?;
     let dataset = params.get("datasetId").filter(|id| *id != "@none");
     let broker = &gateway.broker;
-    let done = broker
-        .delete_attribute(&caller.request(), &id, &name, &context, dataset, all)
-        .await?;
+    let done =
+        broker.delete_attribute(&caller.request(), &id, &name, &context, dataset, all).await?;
     Ok(updated(&caller, &context, &done))
 }

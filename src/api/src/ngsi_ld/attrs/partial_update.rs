@@ -37,9 +37,6 @@ pub(crate) async fn partial_update(
     let (text, context) = negotiate::document(&gateway, &request, &body).await?;
     let id = path_part(&request, "entityId")?;
     let name = path_part(&request, "attrId")?;
-    let done = gateway
-        .broker
-        .partial_update(&caller.request(), &id, &name, text, &context)
-        .await?;
+    let done = gateway.broker.partial_update(&caller.request(), &id, &name, text, &context).await?;
     Ok(updated(&caller, &context, &done))
 }

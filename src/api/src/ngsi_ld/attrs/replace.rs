@@ -38,8 +38,6 @@ pub(crate) async fn replace(
     let id = path_part(&request, "entityId")?;
     let name = path_part(&request, "attrId")?;
     let broker = &gateway.broker;
-    let done = broker
-        .replace_attribute(&caller.request(), &id, &name, text, &context)
-        .await?;
+    let done = broker.replace_attribute(&caller.request(), &id, &name, text, &context).await?;
     Ok(updated(&caller, &context, &done))
 }

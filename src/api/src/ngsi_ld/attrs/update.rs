@@ -36,9 +36,6 @@ pub(crate) async fn update(
     Params::read(&request, &["type", "local"])?;
     let (text, context) = negotiate::document(&gateway, &request, &body).await?;
     let id = path_part(&request, "entityId")?;
-    let done = gateway
-        .broker
-        .update(&caller.request(), &id, text, &context)
-        .await?;
+    let done = gateway.broker.update(&caller.request(), &id, text, &context).await?;
     Ok(updated(&caller, &context, &done))
 }

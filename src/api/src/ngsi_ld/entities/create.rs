@@ -38,10 +38,7 @@ pub(crate) async fn create(
     let caller = Caller::of(&gateway, &request).await?;
     Params::read(&request, &["local"])?;
     let (text, context) = negotiate::document(&gateway, &request, &body).await?;
-    let created = gateway
-        .broker
-        .create(&caller.request(), text, &context)
-        .await?;
+    let created = gateway.broker.create(&caller.request(), text, &context).await?;
     let mut response = HttpResponse::Created();
     echo_tenant(&mut response, &caller);
     let id = url::form_urlencoded::byte_serialize(created.id.as_bytes()).collect::<String>();

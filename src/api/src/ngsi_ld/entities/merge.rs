@@ -35,9 +35,6 @@ pub(crate) async fn merge(
     Params::read(&request, &["type", "local"])?;
     let (text, context) = negotiate::document(&gateway, &request, &body).await?;
     let id = path_part(&request, "entityId")?;
-    let done = gateway
-        .broker
-        .merge(&caller.request(), &id, text, &context)
-        .await?;
+    let done = gateway.broker.merge(&caller.request(), &id, text, &context).await?;
     Ok(updated(&caller, &context, &done))
 }

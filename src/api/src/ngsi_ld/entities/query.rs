@@ -14,17 +14,8 @@ use crate::ngsi_ld::{BASE, negotiate, representation};
 use crate::params::{Params, wrong};
 use crate::{Failure, Gateway};
 
-const KNOWN: [&str; 9] = [
-    "id",
-    "type",
-    "idPattern",
-    "q",
-    "limit",
-    "offset",
-    "count",
-    "local",
-    "entityMap",
-];
+const KNOWN: [&str; 9] =
+    ["id", "type", "idPattern", "q", "limit", "offset", "count", "local", "entityMap"];
 /// In the standard, not here yet: told apart from what nobody knows.
 const NOT_YET: [&str; 13] = [
     "georel",
@@ -68,9 +59,7 @@ pub(crate) async fn query(
     let params = Params::read(&request, &known)?;
     if let Some(name) = NOT_YET.iter().find(|name| params.get(name).is_some()) {
         let detail = "this query parameter of NGSI-LD is not built here yet; leave it out";
-        return Err(Problem::new(ProblemCode::OperationNotSupported, detail)
-            .at(*name)
-            .into());
+        return Err(Problem::new(ProblemCode::OperationNotSupported, detail).at(*name).into());
     }
     let context = negotiate::linked(&gateway, &request).await?;
     let options = representation::options(&params, &context, media)?;
@@ -82,16 +71,8 @@ pub(crate) async fn query(
     if limit == 0 && !count {
         return Err(wrong("limit", "may be 0 only with count=true"));
     }
-    let asked = Asked {
-        filter,
-        limit,
-        offset,
-        count,
-    };
-    let listing = gateway
-        .broker
-        .query(&caller.request(), asked, &context, &options)
-        .await?;
+    let asked = Asked { filter, limit, offset, count };
+    let listing = gateway.broker.query(&caller.request(), asked, &context, &options).await?;
 
     let mut response = HttpResponse::Ok();
     negotiate::describe(&mut response, media, &context);
@@ -124,20 +105,11 @@ fn filter(params: &Params, context: &Context, attrs: &[String]) -> Result<Query,
         Some(text) => Some(TypeSelection::parse(text, context)?),
     };
     let pattern = params.get("idPattern").map(id_pattern).transpose()?;
-    let q = params
-        .get("q")
-        .map(|text| Q::parse(text, context))
-        .transpose()?;
+    let q = params.get("q").map(|text| Q::parse(text, context)).transpose()?;
     let all = params.get("type") == Some("*") || params.get("local") == Some("true");
     if ids.is_empty() && types.is_none() && attrs.is_empty() && q.is_none() && !all {
         let detail = "the query is too broad; give at least one of type, attrs, q, id";
         return Err(Problem::new(ProblemCode::BadRequestData, detail).into());
     }
-    Ok(Query {
-        ids,
-        types,
-        id_pattern: pattern,
-        attrs: attrs.to_vec(),
-        q,
-    })
+    Ok(Query { ids, types, id_pattern: pattern, attrs: attrs.to_vec(), q })
 }

@@ -35,9 +35,6 @@ pub(crate) async fn replace(
     Params::read(&request, &["type", "local"])?;
     let (text, context) = negotiate::document(&gateway, &request, &body).await?;
     let id = path_part(&request, "entityId")?;
-    let done = gateway
-        .broker
-        .replace(&caller.request(), &id, text, &context)
-        .await?;
+    let done = gateway.broker.replace(&caller.request(), &id, text, &context).await?;
     Ok(updated(&caller, &context, &done))
 }

@@ -34,17 +34,12 @@ pub(crate) async fn retrieve(
 ) -> Result<HttpResponse, Failure> {
     let caller = Caller::of(&gateway, &request).await?;
     let media = negotiate::accepted(&request)?;
-    let params = Params::read(
-        &request,
-        &[&representation::KNOWN[..], &["type", "local"]].concat(),
-    )?;
+    let params =
+        Params::read(&request, &[&representation::KNOWN[..], &["type", "local"]].concat())?;
     let context = negotiate::linked(&gateway, &request).await?;
     let options = representation::options(&params, &context, media)?;
     let id = path_part(&request, "entityId")?;
-    let answer = gateway
-        .broker
-        .retrieve(&caller.request(), &id, &context, &options)
-        .await?;
+    let answer = gateway.broker.retrieve(&caller.request(), &id, &context, &options).await?;
     let mut response = HttpResponse::Ok();
     negotiate::describe(&mut response, media, &context);
     echo_tenant(&mut response, &caller);

@@ -34,23 +34,12 @@ pub async fn one_of_many_wins(place: &dyn Place) {
         match outcome {
             Ok(_) => winners.push(n),
             Err(error) => {
-                assert_eq!(
-                    error,
-                    StoreError::Conflict {
-                        op: 0,
-                        conflict: Conflict::Exists
-                    }
-                );
+                assert_eq!(error, StoreError::Conflict { op: 0, conflict: Conflict::Exists });
             }
         }
     }
     assert_eq!(winners.len(), 1);
-    let kept = store
-        .record(&town(), THINGS, b"k")
-        .await
-        .unwrap()
-        .unwrap()
-        .value;
+    let kept = store.record(&town(), THINGS, b"k").await.unwrap().unwrap().value;
     assert_eq!(kept, winners[0].to_be_bytes());
     store.close().await;
 }
@@ -67,10 +56,7 @@ pub async fn logs_are_dense_under_many_writers(place: &dyn Place) {
             for n in 0..EACH {
                 let entry = (writer * EACH + n).to_be_bytes().to_vec();
                 let set = WriteSet::new(town())
-                    .with(Op::Append {
-                        log: NOTES,
-                        entry: entry.clone(),
-                    })
+                    .with(Op::Append { log: NOTES, entry: entry.clone() })
                     .with(Op::Add {
                         collection: THINGS,
                         key: b"n".to_vec(),
@@ -89,23 +75,12 @@ pub async fn logs_are_dense_under_many_writers(place: &dyn Place) {
     assert!(per_writer.iter().all(|got| got.is_sorted()));
     let mut all: Vec<_> = per_writer.into_iter().flatten().collect();
     all.sort_by_key(|(_, index, _)| *index);
-    assert!(
-        all.windows(2).all(|pair| pair[0].0 < pair[1].0),
-        "versions follow the log"
-    );
+    assert!(all.windows(2).all(|pair| pair[0].0 < pair[1].0), "versions follow the log");
     let indexes: Vec<u64> = all.iter().map(|(_, index, _)| *index).collect();
     assert_eq!(indexes, (0..WRITERS * EACH).collect::<Vec<_>>());
-    let entries = store
-        .log_entries(&town(), NOTES, 0, usize::MAX)
-        .await
-        .unwrap();
+    let entries = store.log_entries(&town(), NOTES, 0, usize::MAX).await.unwrap();
     assert!(entries.iter().eq(all.iter().map(|(_, _, entry)| entry)));
-    let sum = store
-        .record(&town(), THINGS, b"n")
-        .await
-        .unwrap()
-        .unwrap()
-        .value;
+    let sum = store.record(&town(), THINGS, b"n").await.unwrap().unwrap().value;
     assert_eq!(sum, (WRITERS * EACH).to_be_bytes());
     store.close().await;
 }
@@ -133,20 +108,13 @@ pub async fn a_set_is_seen_whole(place: &dyn Place) {
     let mut last = 0.0;
     while last < f64::from(ROUNDS) {
         let page = store.query(&view, &query).await.unwrap();
-        let levels: Vec<f64> = page
-            .entities
-            .iter()
-            .map(|found| level(&found.doc))
-            .collect();
+        let levels: Vec<f64> = page.entities.iter().map(|found| level(&found.doc)).collect();
         assert_eq!(levels.len(), 2);
         assert_eq!(levels[0], levels[1], "half a set was seen");
         assert!(levels[0] >= last, "a reader went back");
         last = levels[0];
         let one = store.entity(&view, &id(LAMP, 1)).await.unwrap().unwrap();
-        assert!(
-            level(&one.doc) >= last,
-            "a single read went back behind a query"
-        );
+        assert!(level(&one.doc) >= last, "a single read went back behind a query");
         last = level(&one.doc);
     }
     writer.await.unwrap();

@@ -11,19 +11,11 @@ const NOTES: Log = Log("notes");
 
 fn put_record(collection: Collection, key: &[u8], value: &[u8]) -> Op {
     let (key, value) = (key.to_vec(), value.to_vec());
-    Op::PutRecord {
-        collection,
-        key,
-        value,
-        expect: Expect::Any,
-    }
+    Op::PutRecord { collection, key, value, expect: Expect::Any }
 }
 
 fn append(log: Log, entry: &[u8]) -> Op {
-    Op::Append {
-        log,
-        entry: entry.to_vec(),
-    }
+    Op::Append { log, entry: entry.to_vec() }
 }
 
 async fn keys(store: &dyn Store, collection: Collection, scan: &Scan) -> Vec<Vec<u8>> {
@@ -36,10 +28,7 @@ pub async fn tenants_are_apart(place: &dyn Place) {
     let store = place.open().await;
     for (tenant, at) in [(town(), 1.0), (other_town(), 2.0)] {
         let set = WriteSet::new(tenant.clone())
-            .with(Op::PutEntity {
-                doc: lamp(1, at),
-                expect: Expect::Absent,
-            })
+            .with(Op::PutEntity { doc: lamp(1, at), expect: Expect::Absent })
             .with(put_record(THINGS, b"k", tenant.as_str().as_bytes()))
             .with(append(NOTES, tenant.as_str().as_bytes()));
         assert_eq!(store.commit(set).await.unwrap().appended, [0]);
@@ -51,14 +40,8 @@ pub async fn tenants_are_apart(place: &dyn Place) {
         assert_eq!(found(&*store, &view, &typed(LAMP)).await, lamps(&expected));
         let record = store.record(&tenant, THINGS, b"k").await.unwrap().unwrap();
         assert_eq!(record.value, tenant.as_str().as_bytes());
-        let scan = Scan {
-            limit: 9,
-            ..Scan::default()
-        };
-        assert_eq!(
-            store.records(&tenant, THINGS, &scan).await.unwrap().len(),
-            1
-        );
+        let scan = Scan { limit: 9, ..Scan::default() };
+        assert_eq!(store.records(&tenant, THINGS, &scan).await.unwrap().len(), 1);
         let entries = store.log_entries(&tenant, NOTES, 0, 9).await.unwrap();
         assert_eq!(entries, [tenant.as_str().as_bytes().to_vec()]);
     }
@@ -82,14 +65,8 @@ pub async fn records_are_scanned_in_order(place: &dyn Place) {
         reverse,
     };
     for (scan, expected) in [
-        (
-            scan("", None, 99, false),
-            vec!["a", "b", "b1", "b2", "b3", "c"],
-        ),
-        (
-            scan("", None, 99, true),
-            vec!["c", "b3", "b2", "b1", "b", "a"],
-        ),
+        (scan("", None, 99, false), vec!["a", "b", "b1", "b2", "b3", "c"]),
+        (scan("", None, 99, true), vec!["c", "b3", "b2", "b1", "b", "a"]),
         (scan("b", None, 99, false), vec!["b", "b1", "b2", "b3"]),
         (scan("b", None, 2, false), vec!["b", "b1"]),
         (scan("b", Some("b1"), 99, false), vec!["b2", "b3"]),
@@ -105,14 +82,8 @@ pub async fn records_are_scanned_in_order(place: &dyn Place) {
         let expected: Vec<Vec<u8>> = expected.iter().map(|key| key.as_bytes().to_vec()).collect();
         assert_eq!(keys(&*store, THINGS, &scan).await, expected, "{scan:?}");
     }
-    let records = store
-        .records(&town(), THINGS, &scan("b3", None, 1, false))
-        .await
-        .unwrap();
-    assert_eq!(
-        (records[0].1.version, records[0].1.value.as_slice()),
-        (version, &b"b3"[..])
-    );
+    let records = store.records(&town(), THINGS, &scan("b3", None, 1, false)).await.unwrap();
+    assert_eq!((records[0].1.version, records[0].1.value.as_slice()), (version, &b"b3"[..]));
     store.close().await;
 }
 
@@ -134,43 +105,19 @@ pub async fn keys_are_any_bytes(place: &dyn Place) {
     ];
     let mut set = WriteSet::new(town());
     for key in some.iter().rev() {
-        set = set
-            .with(put_record(THINGS, key, key))
-            .with(append(NOTES, key));
+        set = set.with(put_record(THINGS, key, key)).with(append(NOTES, key));
     }
     store.commit(set).await.unwrap();
     some.sort();
-    let every = Scan {
-        limit: 99,
-        ..Scan::default()
-    };
+    let every = Scan { limit: 99, ..Scan::default() };
     assert_eq!(keys(&*store, THINGS, &every).await, some);
     for key in &some {
-        assert_eq!(
-            &store
-                .record(&town(), THINGS, key)
-                .await
-                .unwrap()
-                .unwrap()
-                .value,
-            key
-        );
+        assert_eq!(&store.record(&town(), THINGS, key).await.unwrap().unwrap().value, key);
         for reverse in [false, true] {
-            let scan = Scan {
-                prefix: key.clone(),
-                reverse,
-                ..every.clone()
-            };
-            let mut expected: Vec<_> = some
-                .iter()
-                .filter(|k| k.starts_with(key))
-                .cloned()
-                .collect();
-            let after = Scan {
-                after: Some(key.clone()),
-                reverse,
-                ..every.clone()
-            };
+            let scan = Scan { prefix: key.clone(), reverse, ..every.clone() };
+            let mut expected: Vec<_> =
+                some.iter().filter(|k| k.starts_with(key)).cloned().collect();
+            let after = Scan { after: Some(key.clone()), reverse, ..every.clone() };
             let past = |k: &&Vec<u8>| if reverse { *k < key } else { *k > key };
             let mut expected_after: Vec<_> = some.iter().filter(past).cloned().collect();
             if reverse {
@@ -193,10 +140,7 @@ pub async fn logs_are_read_in_ranges(place: &dyn Place) {
         for n in start..start + 200 {
             set = set.with(append(NOTES, &entry(n)));
         }
-        store
-            .commit(set.with(append(Log("notes-2"), b"other")))
-            .await
-            .unwrap();
+        store.commit(set.with(append(Log("notes-2"), b"other"))).await.unwrap();
     }
     assert_eq!(store.log_size(&town(), NOTES).await.unwrap(), 400);
     assert_eq!(store.log_size(&town(), Log("none")).await.unwrap(), 0);
@@ -210,15 +154,8 @@ pub async fn logs_are_read_in_ranges(place: &dyn Place) {
         (u64::MAX, 9, 0..0),
         (0, usize::MAX, 0..400),
     ] {
-        let entries = store
-            .log_entries(&town(), NOTES, from, limit)
-            .await
-            .unwrap();
-        assert_eq!(
-            entries,
-            expected.map(entry).collect::<Vec<_>>(),
-            "{from} {limit}"
-        );
+        let entries = store.log_entries(&town(), NOTES, from, limit).await.unwrap();
+        assert_eq!(entries, expected.map(entry).collect::<Vec<_>>(), "{from} {limit}");
     }
     store.close().await;
 }
@@ -234,10 +171,7 @@ pub async fn reopening_keeps_everything(place: &dyn Place) {
         assert_eq!(store.log_size(&town(), NOTES).await.unwrap(), round as u64);
         let key = round.to_be_bytes();
         let set = WriteSet::new(town())
-            .with(Op::PutEntity {
-                doc: lamp(round, 1.0),
-                expect: Expect::Absent,
-            })
+            .with(Op::PutEntity { doc: lamp(round, 1.0), expect: Expect::Absent })
             .with(put_record(THINGS, &key, &key))
             .with(append(NOTES, &key));
         let receipt = store.commit(set).await.unwrap();
@@ -245,26 +179,16 @@ pub async fn reopening_keeps_everything(place: &dyn Place) {
         assert!(receipt.version > last, "versions go on growing");
         last = receipt.version;
         if round > 0 {
-            let early = store
-                .entity(&view, &id(LAMP, round - 1))
-                .await
-                .unwrap()
-                .unwrap();
+            let early = store.entity(&view, &id(LAMP, round - 1)).await.unwrap().unwrap();
             assert!(early.version < last);
         }
         assert_eq!(store.verify().await.unwrap(), Vec::<String>::new());
         store.close().await;
     }
     let store = place.open().await;
-    let every = Scan {
-        limit: 9,
-        ..Scan::default()
-    };
+    let every = Scan { limit: 9, ..Scan::default() };
     assert_eq!(keys(&*store, THINGS, &every).await.len(), 3);
-    assert_eq!(
-        store.log_entries(&town(), NOTES, 0, 9).await.unwrap().len(),
-        3
-    );
+    assert_eq!(store.log_entries(&town(), NOTES, 0, 9).await.unwrap().len(), 3);
     assert_eq!(found(&*store, &view, &typed(LAMP)).await, lamps(&[0, 1, 2]));
     store.close().await;
 }
@@ -279,25 +203,18 @@ pub async fn large_values_are_kept(place: &dyn Place) {
         };
         std::iter::repeat_with(byte).take(size).collect()
     };
-    let values: Vec<Vec<u8>> = [0, 1, 4_095, 4_096, 65_535, 65_536, 1 << 20, 1 << 20]
-        .map(&mut value)
-        .to_vec();
+    let values: Vec<Vec<u8>> =
+        [0, 1, 4_095, 4_096, 65_535, 65_536, 1 << 20, 1 << 20].map(&mut value).to_vec();
     let store = place.open().await;
     let mut set = WriteSet::new(town());
     for (n, value) in values.iter().enumerate() {
-        set = set
-            .with(put_record(THINGS, &n.to_be_bytes(), value))
-            .with(append(NOTES, value));
+        set = set.with(put_record(THINGS, &n.to_be_bytes(), value)).with(append(NOTES, value));
     }
     store.commit(set).await.unwrap();
     store.close().await;
     let store = place.open().await;
     for (n, value) in values.iter().enumerate() {
-        let record = store
-            .record(&town(), THINGS, &n.to_be_bytes())
-            .await
-            .unwrap()
-            .unwrap();
+        let record = store.record(&town(), THINGS, &n.to_be_bytes()).await.unwrap().unwrap();
         assert!(record.value == *value, "value {n} differs");
     }
     assert!(store.log_entries(&town(), NOTES, 0, 99).await.unwrap() == values);
@@ -308,56 +225,22 @@ pub async fn large_values_are_kept(place: &dyn Place) {
 pub async fn what_no_backend_takes_is_refused(place: &dyn Place) {
     let store = place.open().await;
     let key = vec![7; 1025];
-    let guard = Guard::Absent {
-        collection: THINGS,
-        key: key.clone(),
-    };
+    let guard = Guard::Absent { collection: THINGS, key: key.clone() };
     for op in [
         put_record(THINGS, &key, b""),
-        Op::Add {
-            collection: THINGS,
-            key: key.clone(),
-            delta: 1,
-            min: 0,
-            max: 1,
-        },
-        Op::When {
-            guards: vec![guard],
-            then: vec![],
-            otherwise: vec![],
-        },
-        Op::When {
-            guards: vec![],
-            then: vec![],
-            otherwise: vec![put_record(THINGS, &key, b"")],
-        },
-        Op::DeleteEntity {
-            id: "a\0b".to_owned(),
-            expect: Expect::Any,
-        },
-        Op::DeleteEntity {
-            id: "a".repeat(1025),
-            expect: Expect::Any,
-        },
-        Op::DeleteEntity {
-            id: String::new(),
-            expect: Expect::Any,
-        },
+        Op::Add { collection: THINGS, key: key.clone(), delta: 1, min: 0, max: 1 },
+        Op::When { guards: vec![guard], then: vec![], otherwise: vec![] },
+        Op::When { guards: vec![], then: vec![], otherwise: vec![put_record(THINGS, &key, b"")] },
+        Op::DeleteEntity { id: "a\0b".to_owned(), expect: Expect::Any },
+        Op::DeleteEntity { id: "a".repeat(1025), expect: Expect::Any },
+        Op::DeleteEntity { id: String::new(), expect: Expect::Any },
     ] {
-        let set = WriteSet::new(town())
-            .with(put_record(THINGS, b"k", b""))
-            .with(op);
+        let set = WriteSet::new(town()).with(put_record(THINGS, b"k", b"")).with(op);
         let outcome = store.commit(set).await;
-        assert!(
-            matches!(outcome, Err(StoreError::Refused(_))),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome, Err(StoreError::Refused(_))), "{outcome:?}");
     }
     assert_eq!(store.record(&town(), THINGS, b"k").await.unwrap(), None);
-    store
-        .commit(WriteSet::new(town()).with(put_record(THINGS, b"k", b"")))
-        .await
-        .unwrap();
+    store.commit(WriteSet::new(town()).with(put_record(THINGS, b"k", b""))).await.unwrap();
     store.close().await;
 }
 
@@ -365,10 +248,7 @@ pub async fn what_no_backend_takes_is_refused(place: &dyn Place) {
 pub async fn a_closed_store_refuses(place: &dyn Place) {
     let store = place.open().await;
     let write = |n: usize| {
-        WriteSet::new(town()).with(Op::PutEntity {
-            doc: lamp(n, 1.0),
-            expect: Expect::Absent,
-        })
+        WriteSet::new(town()).with(Op::PutEntity { doc: lamp(n, 1.0), expect: Expect::Absent })
     };
     let writers: Vec<_> = (0..32)
         .map(|n| {
@@ -385,37 +265,16 @@ pub async fn a_closed_store_refuses(place: &dyn Place) {
         }
     }
     let view = platform(&town());
-    assert!(matches!(
-        store.commit(write(99)).await,
-        Err(StoreError::Unavailable(_))
-    ));
-    assert!(matches!(
-        store.query(&view, &all()).await,
-        Err(StoreError::Unavailable(_))
-    ));
-    assert!(matches!(
-        store.entity(&view, &id(LAMP, 0)).await,
-        Err(StoreError::Unavailable(_))
-    ));
-    assert!(matches!(
-        store.log_size(&town(), NOTES).await,
-        Err(StoreError::Unavailable(_))
-    ));
-    assert!(matches!(
-        store.record(&town(), THINGS, b"k").await,
-        Err(StoreError::Unavailable(_))
-    ));
+    assert!(matches!(store.commit(write(99)).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.query(&view, &all()).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.entity(&view, &id(LAMP, 0)).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.log_size(&town(), NOTES).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.record(&town(), THINGS, b"k").await, Err(StoreError::Unavailable(_))));
     store.close().await;
     let store = place.open().await;
     for n in kept {
         let again = store.commit(write(n)).await;
-        assert_eq!(
-            again,
-            Err(StoreError::Conflict {
-                op: 0,
-                conflict: Conflict::Exists
-            })
-        );
+        assert_eq!(again, Err(StoreError::Conflict { op: 0, conflict: Conflict::Exists }));
     }
     store.close().await;
 }

@@ -24,26 +24,13 @@ pub async fn entities_are_found_by_type_subject_and_relationship(place: &dyn Pla
     let view = platform(&town());
     assert_eq!(found(&*store, &view, &typed(LAMP)).await, lamps(&[1, 2, 3]));
     assert_eq!(found(&*store, &view, &typed(WALK)).await.len(), 3);
-    assert_eq!(
-        found(&*store, &view, &typed("Lamp,HealthActivity"))
-            .await
-            .len(),
-        6
-    );
-    assert_eq!(
-        found(&*store, &view, &typed("(Lamp;HealthActivity)"))
-            .await
-            .len(),
-        0
-    );
+    assert_eq!(found(&*store, &view, &typed("Lamp,HealthActivity")).await.len(), 6);
+    assert_eq!(found(&*store, &view, &typed("(Lamp;HealthActivity)")).await.len(), 0);
     assert_eq!(found(&*store, &view, &typed("Lam")).await.len(), 0);
     assert_eq!(found(&*store, &view, &all()).await.len(), 6);
 
     let mine = resident(&town(), person(1));
-    assert_eq!(
-        found(&*store, &mine, &typed(WALK)).await,
-        [id(WALK, 1), id(WALK, 3)]
-    );
+    assert_eq!(found(&*store, &mine, &typed(WALK)).await, [id(WALK, 1), id(WALK, 3)]);
     let near = asked(LAMP, &format!("near==\"{}\"", id(LAMP, 1)));
     assert_eq!(found(&*store, &view, &near).await, lamps(&[2, 3]));
 
@@ -56,16 +43,8 @@ pub async fn entities_are_found_by_type_subject_and_relationship(place: &dyn Pla
     let mut both = Entity::new(id(LAMP, 7), iri(LAMP), 0);
     both.types.push(iri(WALK));
     put(&*store, &town(), vec![doc(&both)]).await;
-    assert_eq!(
-        found(&*store, &view, &typed("Lamp,HealthActivity"))
-            .await
-            .len(),
-        7
-    );
-    assert_eq!(
-        found(&*store, &view, &typed("(Lamp;HealthActivity)")).await,
-        lamps(&[7])
-    );
+    assert_eq!(found(&*store, &view, &typed("Lamp,HealthActivity")).await.len(), 7);
+    assert_eq!(found(&*store, &view, &typed("(Lamp;HealthActivity)")).await, lamps(&[7]));
     store.close().await;
 }
 
@@ -73,11 +52,7 @@ pub async fn entities_are_found_by_type_subject_and_relationship(place: &dyn Pla
 pub async fn values_are_found_in_numeric_order(place: &dyn Place) {
     let store = place.open().await;
     let levels = [-1e9, -10.0, -9.5, -0.0, 0.5, 2.0, 10.0, 1e300];
-    let docs = levels
-        .iter()
-        .enumerate()
-        .map(|(n, level)| lamp(n, *level))
-        .collect();
+    let docs = levels.iter().enumerate().map(|(n, level)| lamp(n, *level)).collect();
     put(&*store, &town(), docs).await;
     let view = platform(&town());
     for (q, expected) in [
@@ -148,24 +123,10 @@ pub async fn the_index_follows_changes(place: &dyn Place) {
     let view = platform(&town());
     let first = put(&*store, &town(), vec![lamp(1, 1.0), lamp_near(2, "a", 1)]).await;
     assert!(put(&*store, &town(), vec![lamp(1, 2.0), lamp_near(2, "b", 3)]).await > first);
-    assert_eq!(
-        found(&*store, &view, &asked(LAMP, "level==1")).await.len(),
-        0
-    );
-    assert_eq!(
-        found(&*store, &view, &asked(LAMP, "level==2")).await,
-        lamps(&[1])
-    );
-    assert_eq!(
-        found(&*store, &view, &asked(LAMP, "label==\"a\""))
-            .await
-            .len(),
-        0
-    );
-    assert_eq!(
-        found(&*store, &view, &asked(LAMP, "label==\"b\"")).await,
-        lamps(&[2])
-    );
+    assert_eq!(found(&*store, &view, &asked(LAMP, "level==1")).await.len(), 0);
+    assert_eq!(found(&*store, &view, &asked(LAMP, "level==2")).await, lamps(&[1]));
+    assert_eq!(found(&*store, &view, &asked(LAMP, "label==\"a\"")).await.len(), 0);
+    assert_eq!(found(&*store, &view, &asked(LAMP, "label==\"b\"")).await, lamps(&[2]));
     let mut moved = Entity::new(id(LAMP, 1), iri("Lantern"), 0);
     moved.set(iri("level"), Instance::property(&2, 0).unwrap());
     put(&*store, &town(), vec![doc(&moved)]).await;
@@ -173,43 +134,17 @@ pub async fn the_index_follows_changes(place: &dyn Place) {
     assert_eq!(found(&*store, &view, &typed("Lantern")).await, lamps(&[1]));
     // There and away inside one set, and away and there again.
     let set = WriteSet::new(town())
-        .with(Op::PutEntity {
-            doc: lamp(3, 3.0),
-            expect: Expect::Absent,
-        })
-        .with(Op::DeleteEntity {
-            id: id(LAMP, 3),
-            expect: Expect::Present,
-        })
-        .with(Op::DeleteEntity {
-            id: id(LAMP, 2),
-            expect: Expect::Present,
-        })
-        .with(Op::PutEntity {
-            doc: lamp(2, 4.0),
-            expect: Expect::Absent,
-        });
+        .with(Op::PutEntity { doc: lamp(3, 3.0), expect: Expect::Absent })
+        .with(Op::DeleteEntity { id: id(LAMP, 3), expect: Expect::Present })
+        .with(Op::DeleteEntity { id: id(LAMP, 2), expect: Expect::Present })
+        .with(Op::PutEntity { doc: lamp(2, 4.0), expect: Expect::Absent });
     store.commit(set).await.unwrap();
     assert_eq!(found(&*store, &view, &typed(LAMP)).await, lamps(&[2]));
-    assert_eq!(
-        found(&*store, &view, &asked(LAMP, "level==4")).await,
-        lamps(&[2])
-    );
-    assert_eq!(
-        found(&*store, &view, &asked(LAMP, "label==\"b\""))
-            .await
-            .len(),
-        0
-    );
+    assert_eq!(found(&*store, &view, &asked(LAMP, "level==4")).await, lamps(&[2]));
+    assert_eq!(found(&*store, &view, &asked(LAMP, "label==\"b\"")).await.len(), 0);
     assert_eq!(store.verify().await.unwrap(), Vec::<String>::new());
-    let delete = |n| Op::DeleteEntity {
-        id: id(LAMP, n),
-        expect: Expect::Present,
-    };
-    store
-        .commit(WriteSet::new(town()).with(delete(1)).with(delete(2)))
-        .await
-        .unwrap();
+    let delete = |n| Op::DeleteEntity { id: id(LAMP, n), expect: Expect::Present };
+    store.commit(WriteSet::new(town()).with(delete(1)).with(delete(2))).await.unwrap();
     assert_eq!(found(&*store, &view, &all()).await.len(), 0);
     assert_eq!(found(&*store, &view, &typed("Lamp,Lantern")).await.len(), 0);
     assert_eq!(store.verify().await.unwrap(), Vec::<String>::new());
@@ -220,53 +155,28 @@ pub async fn the_index_follows_changes(place: &dyn Place) {
 pub async fn pages_are_what_evaluation_gives(place: &dyn Place) {
     const LAMPS: u16 = 700;
     let store = place.open().await;
-    let docs: Vec<EntityDoc> = (0..LAMPS)
-        .map(|n| lamp(usize::from(n), f64::from(n % 7) - 3.0))
-        .collect();
+    let docs: Vec<EntityDoc> =
+        (0..LAMPS).map(|n| lamp(usize::from(n), f64::from(n % 7) - 3.0)).collect();
     for part in docs.chunks(100) {
         put(&*store, &town(), part.to_vec()).await;
     }
-    put(
-        &*store,
-        &town(),
-        (0..50).map(|n| walk(n, person(1), 1)).collect(),
-    )
-    .await;
+    put(&*store, &town(), (0..50).map(|n| walk(n, person(1), 1)).collect()).await;
     let view = anonymous(&town());
-    for query in [
-        typed(LAMP),
-        asked(LAMP, "level>=1"),
-        asked(LAMP, "level!=0"),
-        all(),
-    ] {
+    for query in [typed(LAMP), asked(LAMP, "level>=1"), asked(LAMP, "level!=0"), all()] {
         let matching: Vec<&EntityDoc> = docs
             .iter()
-            .filter(|doc| {
-                view.cut(doc)
-                    .is_some_and(|cut| query.filter.matches(doc, &cut))
-            })
+            .filter(|doc| view.cut(doc).is_some_and(|cut| query.filter.matches(doc, &cut)))
             .collect();
         let mut whole = query.clone();
         (whole.limit, whole.count) = (10_000, true);
         let page = store.query(&view, &whole).await.unwrap();
         assert_eq!(page.count, Some(matching.len() as u64));
-        let whole: Vec<String> = page
-            .entities
-            .iter()
-            .map(|f| f.doc.id().to_owned())
-            .collect();
+        let whole: Vec<String> = page.entities.iter().map(|f| f.doc.id().to_owned()).collect();
         let mut sorted = whole.clone();
         sorted.sort();
         assert!(sorted.iter().eq(matching.iter().map(|doc| doc.id())));
-        for (offset, limit) in [
-            (0, 20),
-            (20, 20),
-            (95, 10),
-            (290, 20),
-            (0, 0),
-            (699, 5),
-            (700, 5),
-        ] {
+        for (offset, limit) in [(0, 20), (20, 20), (95, 10), (290, 20), (0, 0), (699, 5), (700, 5)]
+        {
             let mut part = query.clone();
             (part.offset, part.limit) = (offset, limit);
             let ids = found(&*store, &view, &part).await;
@@ -306,9 +216,6 @@ pub async fn what_is_hidden_does_not_count(place: &dyn Place) {
     }
     let mut walks = typed(WALK);
     (walks.offset, walks.limit) = (8, 10);
-    assert_eq!(
-        found(&*store, &mine, &walks).await,
-        [id(WALK, 24), id(WALK, 27)]
-    );
+    assert_eq!(found(&*store, &mine, &walks).await, [id(WALK, 24), id(WALK, 27)]);
     store.close().await;
 }

@@ -8,12 +8,7 @@ const THINGS: Collection = Collection("things");
 const NOTES: Log = Log("notes");
 
 async fn commit(store: &dyn Store, ops: Vec<Op>) -> Result<Receipt, StoreError> {
-    store
-        .commit(WriteSet {
-            tenant: town(),
-            ops,
-        })
-        .await
+    store.commit(WriteSet { tenant: town(), ops }).await
 }
 
 fn refused(outcome: Result<Receipt, StoreError>) -> (usize, Conflict) {
@@ -25,30 +20,15 @@ fn refused(outcome: Result<Receipt, StoreError>) -> (usize, Conflict) {
 
 fn put_record(key: &[u8], value: &[u8], expect: Expect) -> Op {
     let (key, value) = (key.to_vec(), value.to_vec());
-    Op::PutRecord {
-        collection: THINGS,
-        key,
-        value,
-        expect,
-    }
+    Op::PutRecord { collection: THINGS, key, value, expect }
 }
 
 fn add(key: &[u8], delta: i64, min: i64, max: i64) -> Op {
-    Op::Add {
-        collection: THINGS,
-        key: key.to_vec(),
-        delta,
-        min,
-        max,
-    }
+    Op::Add { collection: THINGS, key: key.to_vec(), delta, min, max }
 }
 
 async fn value(store: &dyn Store, key: &[u8]) -> Option<Vec<u8>> {
-    store
-        .record(&town(), THINGS, key)
-        .await
-        .unwrap()
-        .map(|record| record.value)
+    store.record(&town(), THINGS, key).await.unwrap().map(|record| record.value)
 }
 
 async fn counter(store: &dyn Store, key: &[u8]) -> i64 {
@@ -60,39 +40,25 @@ async fn counter(store: &dyn Store, key: &[u8]) -> i64 {
 pub async fn entities_keep_their_preconditions(place: &dyn Place) {
     let store = place.open().await;
     let view = platform(&town());
-    let write = |level: f64, expect: Expect| Op::PutEntity {
-        doc: lamp(1, level),
-        expect,
-    };
-    let delete = |expect: Expect| Op::DeleteEntity {
-        id: id(LAMP, 1),
-        expect,
-    };
+    let write = |level: f64, expect: Expect| Op::PutEntity { doc: lamp(1, level), expect };
+    let delete = |expect: Expect| Op::DeleteEntity { id: id(LAMP, 1), expect };
 
     for expect in [Expect::Present, Expect::Version(1)] {
         let outcome = commit(&*store, vec![write(1.0, expect)]).await;
         assert_eq!(refused(outcome), (0, Conflict::Missing));
-        assert_eq!(
-            refused(commit(&*store, vec![delete(expect)]).await),
-            (0, Conflict::Missing)
-        );
+        assert_eq!(refused(commit(&*store, vec![delete(expect)]).await), (0, Conflict::Missing));
     }
     commit(&*store, vec![delete(Expect::Any)]).await.unwrap();
     assert!(store.entity(&view, &id(LAMP, 1)).await.unwrap().is_none());
 
-    let created = commit(&*store, vec![write(1.0, Expect::Absent)])
-        .await
-        .unwrap();
+    let created = commit(&*store, vec![write(1.0, Expect::Absent)]).await.unwrap();
     let found = store.entity(&view, &id(LAMP, 1)).await.unwrap().unwrap();
     assert_eq!(found.version, created.version);
     assert_eq!(found.doc.bytes(), lamp(1, 1.0).bytes());
 
     let again = commit(&*store, vec![write(2.0, Expect::Absent)]).await;
     assert_eq!(refused(again), (0, Conflict::Exists));
-    assert_eq!(
-        refused(commit(&*store, vec![delete(Expect::Absent)]).await),
-        (0, Conflict::Exists)
-    );
+    assert_eq!(refused(commit(&*store, vec![delete(Expect::Absent)]).await), (0, Conflict::Exists));
 
     let replaced = commit(&*store, vec![write(3.0, Expect::Version(created.version))]).await;
     let replaced = replaced.unwrap();
@@ -102,12 +68,8 @@ pub async fn entities_keep_their_preconditions(place: &dyn Place) {
     let found = store.entity(&view, &id(LAMP, 1)).await.unwrap().unwrap();
     assert_eq!((found.version, level(&found.doc)), (replaced.version, 3.0));
 
-    commit(&*store, vec![write(5.0, Expect::Present)])
-        .await
-        .unwrap();
-    commit(&*store, vec![delete(Expect::Present)])
-        .await
-        .unwrap();
+    commit(&*store, vec![write(5.0, Expect::Present)]).await.unwrap();
+    commit(&*store, vec![delete(Expect::Present)]).await.unwrap();
     assert!(store.entity(&view, &id(LAMP, 1)).await.unwrap().is_none());
     store.close().await;
 }
@@ -115,11 +77,7 @@ pub async fn entities_keep_their_preconditions(place: &dyn Place) {
 /// The same for records.
 pub async fn records_keep_their_preconditions(place: &dyn Place) {
     let store = place.open().await;
-    let delete = |expect| Op::DeleteRecord {
-        collection: THINGS,
-        key: b"k".to_vec(),
-        expect,
-    };
+    let delete = |expect| Op::DeleteRecord { collection: THINGS, key: b"k".to_vec(), expect };
 
     let outcome = commit(&*store, vec![put_record(b"k", b"0", Expect::Present)]).await;
     assert_eq!(refused(outcome), (0, Conflict::Missing));
@@ -128,29 +86,17 @@ pub async fn records_keep_their_preconditions(place: &dyn Place) {
         (0, Conflict::Missing)
     );
     commit(&*store, vec![delete(Expect::Absent)]).await.unwrap();
-    let created = commit(&*store, vec![put_record(b"k", b"1", Expect::Absent)])
-        .await
-        .unwrap();
+    let created = commit(&*store, vec![put_record(b"k", b"1", Expect::Absent)]).await.unwrap();
     let record = store.record(&town(), THINGS, b"k").await.unwrap().unwrap();
-    assert_eq!(
-        (record.version, record.value.as_slice()),
-        (created.version, &b"1"[..])
-    );
+    assert_eq!((record.version, record.value.as_slice()), (created.version, &b"1"[..]));
 
     let outcome = commit(&*store, vec![put_record(b"k", b"2", Expect::Absent)]).await;
     assert_eq!(refused(outcome), (0, Conflict::Exists));
     let expect = Expect::Version(created.version);
-    let outcome = commit(&*store, vec![put_record(b"k", b"3", expect)])
-        .await
-        .unwrap();
-    assert_eq!(
-        refused(commit(&*store, vec![delete(expect)]).await),
-        (0, Conflict::Changed)
-    );
+    let outcome = commit(&*store, vec![put_record(b"k", b"3", expect)]).await.unwrap();
+    assert_eq!(refused(commit(&*store, vec![delete(expect)]).await), (0, Conflict::Changed));
     assert_eq!(value(&*store, b"k").await.as_deref(), Some(&b"3"[..]));
-    commit(&*store, vec![delete(Expect::Version(outcome.version))])
-        .await
-        .unwrap();
+    commit(&*store, vec![delete(Expect::Version(outcome.version))]).await.unwrap();
     assert_eq!(value(&*store, b"k").await, None);
     store.close().await;
 }
@@ -163,39 +109,17 @@ pub async fn a_conflict_leaves_nothing(place: &dyn Place) {
         &*store,
         vec![
             put_record(b"k", b"1", Expect::Any),
-            Op::PutEntity {
-                doc: lamp(1, 2.0),
-                expect: Expect::Any,
-            },
-            Op::PutEntity {
-                doc: lamp(2, 2.0),
-                expect: Expect::Any,
-            },
-            Op::Append {
-                log: NOTES,
-                entry: b"note".to_vec(),
-            },
+            Op::PutEntity { doc: lamp(1, 2.0), expect: Expect::Any },
+            Op::PutEntity { doc: lamp(2, 2.0), expect: Expect::Any },
+            Op::Append { log: NOTES, entry: b"note".to_vec() },
             add(b"n", 1, 0, 10),
-            Op::PutEntity {
-                doc: lamp(1, 3.0),
-                expect: Expect::Absent,
-            },
+            Op::PutEntity { doc: lamp(1, 3.0), expect: Expect::Absent },
         ],
     )
     .await;
     assert_eq!(refused(outcome), (5, Conflict::Exists));
     let view = platform(&town());
-    assert_eq!(
-        level(
-            &store
-                .entity(&view, &id(LAMP, 1))
-                .await
-                .unwrap()
-                .unwrap()
-                .doc
-        ),
-        1.0
-    );
+    assert_eq!(level(&store.entity(&view, &id(LAMP, 1)).await.unwrap().unwrap().doc), 1.0);
     assert!(store.entity(&view, &id(LAMP, 2)).await.unwrap().is_none());
     assert_eq!(value(&*store, b"k").await, None);
     assert_eq!(value(&*store, b"n").await, None);
@@ -212,35 +136,16 @@ pub async fn operations_of_a_set_see_each_other(place: &dyn Place) {
         vec![
             put_record(b"k", b"1", Expect::Absent),
             put_record(b"k", b"2", Expect::Present),
-            Op::DeleteRecord {
-                collection: THINGS,
-                key: b"k".to_vec(),
-                expect: Expect::Present,
-            },
+            Op::DeleteRecord { collection: THINGS, key: b"k".to_vec(), expect: Expect::Present },
             put_record(b"k", b"3", Expect::Absent),
-            Op::PutEntity {
-                doc: lamp(1, 1.0),
-                expect: Expect::Absent,
-            },
-            Op::DeleteEntity {
-                id: id(LAMP, 1),
-                expect: Expect::Present,
-            },
-            Op::PutEntity {
-                doc: lamp(1, 2.0),
-                expect: Expect::Absent,
-            },
-            Op::Append {
-                log: NOTES,
-                entry: b"a".to_vec(),
-            },
+            Op::PutEntity { doc: lamp(1, 1.0), expect: Expect::Absent },
+            Op::DeleteEntity { id: id(LAMP, 1), expect: Expect::Present },
+            Op::PutEntity { doc: lamp(1, 2.0), expect: Expect::Absent },
+            Op::Append { log: NOTES, entry: b"a".to_vec() },
             add(b"n", 4, 0, 5),
             add(b"n", -3, 0, 5),
             add(b"n", 4, 0, 5),
-            Op::Append {
-                log: NOTES,
-                entry: b"b".to_vec(),
-            },
+            Op::Append { log: NOTES, entry: b"b".to_vec() },
         ],
     )
     .await
@@ -249,17 +154,7 @@ pub async fn operations_of_a_set_see_each_other(place: &dyn Place) {
     assert_eq!(value(&*store, b"k").await.as_deref(), Some(&b"3"[..]));
     assert_eq!(counter(&*store, b"n").await, 5);
     let view = platform(&town());
-    assert_eq!(
-        level(
-            &store
-                .entity(&view, &id(LAMP, 1))
-                .await
-                .unwrap()
-                .unwrap()
-                .doc
-        ),
-        2.0
-    );
+    assert_eq!(level(&store.entity(&view, &id(LAMP, 1)).await.unwrap().unwrap().doc), 2.0);
     let entries = store.log_entries(&town(), NOTES, 0, 9).await.unwrap();
     assert_eq!(entries, [b"a".to_vec(), b"b".to_vec()]);
     assert_eq!(store.verify().await.unwrap(), Vec::<String>::new());
@@ -270,26 +165,15 @@ pub async fn operations_of_a_set_see_each_other(place: &dyn Place) {
 pub async fn branches_are_decided_inside(place: &dyn Place) {
     let store = place.open().await;
     let once = |entry: &[u8]| Op::When {
-        guards: vec![Guard::Absent {
-            collection: THINGS,
-            key: b"seen".to_vec(),
-        }],
+        guards: vec![Guard::Absent { collection: THINGS, key: b"seen".to_vec() }],
         then: vec![
             put_record(b"seen", b"", Expect::Absent),
-            Op::Append {
-                log: NOTES,
-                entry: entry.to_vec(),
-            },
+            Op::Append { log: NOTES, entry: entry.to_vec() },
         ],
         otherwise: vec![add(b"repeated", 1, 0, 100)],
     };
-    let receipt = commit(&*store, vec![once(b"first"), once(b"second")])
-        .await
-        .unwrap();
-    assert_eq!(
-        (receipt.branches, receipt.appended),
-        (vec![true, false], vec![0])
-    );
+    let receipt = commit(&*store, vec![once(b"first"), once(b"second")]).await.unwrap();
+    assert_eq!((receipt.branches, receipt.appended), (vec![true, false], vec![0]));
     let receipt = commit(&*store, vec![once(b"third")]).await.unwrap();
     assert_eq!((receipt.branches, receipt.appended), (vec![false], vec![]));
     assert_eq!(counter(&*store, b"repeated").await, 2);
@@ -306,24 +190,15 @@ pub async fn branches_are_decided_inside(place: &dyn Place) {
         otherwise: vec![],
     };
     let give = || add(b"cap", 2, 0, 3);
-    let receipt = commit(&*store, vec![room(vec![give(), room(vec![give()])])])
-        .await
-        .unwrap();
+    let receipt = commit(&*store, vec![room(vec![give(), room(vec![give()])])]).await.unwrap();
     assert_eq!(receipt.branches, [true, false]);
     assert_eq!(counter(&*store, b"cap").await, 2);
 
     let failing = vec![
         put_record(b"before", b"", Expect::Any),
-        Op::When {
-            guards: vec![],
-            then: vec![give()],
-            otherwise: vec![],
-        },
+        Op::When { guards: vec![], then: vec![give()], otherwise: vec![] },
     ];
-    assert_eq!(
-        refused(commit(&*store, failing).await).1,
-        Conflict::OutOfBounds
-    );
+    assert_eq!(refused(commit(&*store, failing).await).1, Conflict::OutOfBounds);
     assert_eq!(value(&*store, b"before").await, None);
     store.close().await;
 }
@@ -332,25 +207,15 @@ pub async fn branches_are_decided_inside(place: &dyn Place) {
 pub async fn counters_stay_in_bounds(place: &dyn Place) {
     let store = place.open().await;
     commit(&*store, vec![add(b"n", -5, -5, 5)]).await.unwrap();
-    assert_eq!(
-        refused(commit(&*store, vec![add(b"n", -1, -5, 5)]).await).1,
-        Conflict::OutOfBounds
-    );
+    assert_eq!(refused(commit(&*store, vec![add(b"n", -1, -5, 5)]).await).1, Conflict::OutOfBounds);
     commit(&*store, vec![add(b"n", 10, -5, 5)]).await.unwrap();
-    assert_eq!(
-        refused(commit(&*store, vec![add(b"n", 1, -5, 5)]).await).1,
-        Conflict::OutOfBounds
-    );
+    assert_eq!(refused(commit(&*store, vec![add(b"n", 1, -5, 5)]).await).1, Conflict::OutOfBounds);
     assert_eq!(counter(&*store, b"n").await, 5);
-    commit(&*store, vec![add(b"big", i64::MAX, i64::MIN, i64::MAX)])
-        .await
-        .unwrap();
+    commit(&*store, vec![add(b"big", i64::MAX, i64::MIN, i64::MAX)]).await.unwrap();
     let wrapping = commit(&*store, vec![add(b"big", 1, i64::MIN, i64::MAX)]).await;
     assert_eq!(refused(wrapping).1, Conflict::OutOfBounds);
     assert_eq!(counter(&*store, b"big").await, i64::MAX);
-    commit(&*store, vec![put_record(b"text", b"hello", Expect::Any)])
-        .await
-        .unwrap();
+    commit(&*store, vec![put_record(b"text", b"hello", Expect::Any)]).await.unwrap();
     let confused = commit(&*store, vec![add(b"text", 1, i64::MIN, i64::MAX)]).await;
     assert_eq!(refused(confused).1, Conflict::OutOfBounds);
     store.close().await;

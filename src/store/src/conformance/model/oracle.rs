@@ -56,49 +56,21 @@ impl Oracle {
     ) -> Result<(), Conflict> {
         for act in acts {
             match act {
-                Act::PutEntity {
-                    id,
-                    kind,
-                    level,
-                    subject,
-                    hope,
-                } => {
-                    meets(
-                        *hope,
-                        self.thing_version(t, *id),
-                        base.thing_version(t, *id),
-                    )?;
-                    let thing = Thing {
-                        kind: *kind,
-                        level: *level,
-                        subject: *subject,
-                        version,
-                    };
+                Act::PutEntity { id, kind, level, subject, hope } => {
+                    meets(*hope, self.thing_version(t, *id), base.thing_version(t, *id))?;
+                    let thing = Thing { kind: *kind, level: *level, subject: *subject, version };
                     self.things.insert((t, *id), thing);
                 }
                 Act::DeleteEntity { id, hope } => {
-                    meets(
-                        *hope,
-                        self.thing_version(t, *id),
-                        base.thing_version(t, *id),
-                    )?;
+                    meets(*hope, self.thing_version(t, *id), base.thing_version(t, *id))?;
                     self.things.remove(&(t, *id));
                 }
-                Act::PutRecord {
-                    collection,
-                    key,
-                    value,
-                    hope,
-                } => {
+                Act::PutRecord { collection, key, value, hope } => {
                     let at = (t, *collection, *key);
                     meets(*hope, self.record_version(at), base.record_version(at))?;
                     self.records.insert(at, (version, value.clone()));
                 }
-                Act::DeleteRecord {
-                    collection,
-                    key,
-                    hope,
-                } => {
+                Act::DeleteRecord { collection, key, hope } => {
                     let at = (t, *collection, *key);
                     meets(*hope, self.record_version(at), base.record_version(at))?;
                     self.records.remove(&at);
@@ -115,11 +87,7 @@ impl Oracle {
                     }
                     self.counters.insert((t, *key), (version, sum));
                 }
-                Act::When {
-                    guards,
-                    then,
-                    otherwise,
-                } => {
+                Act::When { guards, then, otherwise } => {
                     let mut holds = true;
                     for guard in guards {
                         holds &= match guard {
@@ -132,13 +100,7 @@ impl Oracle {
                         };
                     }
                     answer.branches.push(holds);
-                    self.all(
-                        base,
-                        t,
-                        if holds { then } else { otherwise },
-                        version,
-                        answer,
-                    )?;
+                    self.all(base, t, if holds { then } else { otherwise }, version, answer)?;
                 }
             }
         }
@@ -163,18 +125,10 @@ fn meets(hope: Hope, now: Option<u64>, base: Option<u64>) -> Result<(), Conflict
     let expected = match hope {
         Hope::Any => return Ok(()),
         Hope::Absent => {
-            return if now.is_none() {
-                Ok(())
-            } else {
-                Err(Conflict::Exists)
-            };
+            return if now.is_none() { Ok(()) } else { Err(Conflict::Exists) };
         }
         Hope::Present => {
-            return if now.is_some() {
-                Ok(())
-            } else {
-                Err(Conflict::Missing)
-            };
+            return if now.is_some() { Ok(()) } else { Err(Conflict::Missing) };
         }
         Hope::Current => base.unwrap_or(WRONG),
         Hope::Wrong => WRONG,

@@ -36,11 +36,8 @@ pub struct Size {
 /// # Panics
 /// When a store and the oracle differ.
 pub fn run<P: Place>(size: Size, place: impl Fn() -> P) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&size.seed.to_le_bytes());
     let config = Config {
@@ -112,44 +109,25 @@ fn expect(hope: Hope, version: Option<u64>) -> Expect {
 
 fn op(oracle: &Oracle, t: usize, act: &Act) -> Op {
     match act {
-        Act::PutEntity {
-            id,
-            kind,
-            level,
-            subject,
-            hope,
-        } => Op::PutEntity {
+        Act::PutEntity { id, kind, level, subject, hope } => Op::PutEntity {
             doc: stored(*id, *kind, *level, *subject),
             expect: expect(*hope, oracle.thing_version(t, *id)),
         },
-        Act::DeleteEntity { id, hope } => Op::DeleteEntity {
-            id: name(*id),
-            expect: expect(*hope, oracle.thing_version(t, *id)),
-        },
-        Act::PutRecord {
-            collection,
-            key,
-            value,
-            hope,
-        } => Op::PutRecord {
+        Act::DeleteEntity { id, hope } => {
+            Op::DeleteEntity { id: name(*id), expect: expect(*hope, oracle.thing_version(t, *id)) }
+        }
+        Act::PutRecord { collection, key, value, hope } => Op::PutRecord {
             collection: COLLECTIONS[*collection],
             key: KEYS[*key].to_vec(),
             value: value.clone(),
             expect: expect(*hope, oracle.record_version((t, *collection, *key))),
         },
-        Act::DeleteRecord {
-            collection,
-            key,
-            hope,
-        } => Op::DeleteRecord {
+        Act::DeleteRecord { collection, key, hope } => Op::DeleteRecord {
             collection: COLLECTIONS[*collection],
             key: KEYS[*key].to_vec(),
             expect: expect(*hope, oracle.record_version((t, *collection, *key))),
         },
-        Act::Append { log, entry } => Op::Append {
-            log: LOGS[*log],
-            entry: entry.clone(),
-        },
+        Act::Append { log, entry } => Op::Append { log: LOGS[*log], entry: entry.clone() },
         Act::Add { key, delta } => Op::Add {
             collection: COUNTERS,
             key: KEYS[*key].to_vec(),
@@ -157,11 +135,7 @@ fn op(oracle: &Oracle, t: usize, act: &Act) -> Op {
             min: MIN,
             max: MAX,
         },
-        Act::When {
-            guards,
-            then,
-            otherwise,
-        } => Op::When {
+        Act::When { guards, then, otherwise } => Op::When {
             guards: guards.iter().map(guard).collect(),
             then: then.iter().map(|act| op(oracle, t, act)).collect(),
             otherwise: otherwise.iter().map(|act| op(oracle, t, act)).collect(),
@@ -171,10 +145,9 @@ fn op(oracle: &Oracle, t: usize, act: &Act) -> Op {
 
 fn guard(check: &Check) -> Guard {
     match check {
-        Check::Absent { collection, key } => Guard::Absent {
-            collection: COLLECTIONS[*collection],
-            key: KEYS[*key].to_vec(),
-        },
+        Check::Absent { collection, key } => {
+            Guard::Absent { collection: COLLECTIONS[*collection], key: KEYS[*key].to_vec() }
+        }
         Check::Room { key, delta } => Guard::Room {
             collection: COUNTERS,
             key: KEYS[*key].to_vec(),
@@ -190,52 +163,26 @@ async fn one(store: &dyn Store, oracle: &mut Oracle, last: &mut u64, step: &Step
         Step::Commit { tenant: t, acts } => {
             commit(store, oracle, last, *t, acts).await;
         }
-        Step::Entity {
-            tenant: t,
-            id,
-            subject,
-        } => {
+        Step::Entity { tenant: t, id, subject } => {
             entity(store, oracle, *t, *id, *subject).await;
         }
-        Step::Query {
-            tenant: t,
-            asked,
-            subject,
-        } => {
+        Step::Query { tenant: t, asked, subject } => {
             entities(store, oracle, *t, asked, *subject).await;
         }
-        Step::Record {
-            tenant: t,
-            collection,
-            key,
-        } => {
-            let found = store
-                .record(&tenant(*t), COLLECTIONS[*collection], KEYS[*key])
-                .await;
+        Step::Record { tenant: t, collection, key } => {
+            let found = store.record(&tenant(*t), COLLECTIONS[*collection], KEYS[*key]).await;
             let found = found.unwrap().map(|record| (record.version, record.value));
             assert_eq!(found.as_ref(), oracle.records.get(&(*t, *collection, *key)));
         }
-        Step::Scan {
-            tenant: t,
-            collection,
-            scanned,
-        } => {
+        Step::Scan { tenant: t, collection, scanned } => {
             records(store, oracle, *t, *collection, scanned).await;
         }
-        Step::Log {
-            tenant: t,
-            log,
-            from,
-            limit,
-        } => {
+        Step::Log { tenant: t, log, from, limit } => {
             let empty = Vec::new();
             let expected = oracle.logs.get(&(*t, *log)).unwrap_or(&empty);
             let size = store.log_size(&tenant(*t), LOGS[*log]).await.unwrap();
             assert_eq!(size, expected.len() as u64);
-            let found = store
-                .log_entries(&tenant(*t), LOGS[*log], *from, *limit)
-                .await
-                .unwrap();
+            let found = store.log_entries(&tenant(*t), LOGS[*log], *from, *limit).await.unwrap();
             let from = usize::try_from(*from).unwrap();
             let expected: Vec<_> = expected.iter().skip(from).take(*limit).cloned().collect();
             assert_eq!(found, expected);
@@ -255,20 +202,12 @@ async fn one(store: &dyn Store, oracle: &mut Oracle, last: &mut u64, step: &Step
 
 async fn commit(store: &dyn Store, oracle: &mut Oracle, last: &mut u64, t: usize, acts: &[Act]) {
     let ops = acts.iter().map(|act| op(oracle, t, act)).collect();
-    let outcome = store
-        .commit(WriteSet {
-            tenant: tenant(t),
-            ops,
-        })
-        .await;
+    let outcome = store.commit(WriteSet { tenant: tenant(t), ops }).await;
     match (outcome, oracle.apply(t, acts, PENDING)) {
         (Ok(receipt), Ok((_, answer))) => {
             assert!(receipt.version > *last, "versions grow");
             *last = receipt.version;
-            let got = Answer {
-                appended: receipt.appended,
-                branches: receipt.branches,
-            };
+            let got = Answer { appended: receipt.appended, branches: receipt.branches };
             assert_eq!(got, answer);
             *oracle = oracle.apply(t, acts, receipt.version).unwrap().0;
         }
@@ -284,10 +223,7 @@ async fn commit(store: &dyn Store, oracle: &mut Oracle, last: &mut u64, t: usize
 
 async fn entity(store: &dyn Store, oracle: &Oracle, t: usize, id: usize, viewer: Option<u8>) {
     let found = store.entity(&view(t, viewer), &name(id)).await.unwrap();
-    let thing = oracle
-        .things
-        .get(&(t, id))
-        .filter(|thing| shows(viewer, thing));
+    let thing = oracle.things.get(&(t, id)).filter(|thing| shows(viewer, thing));
     match (found, thing) {
         (None, None) => {}
         (Some(found), Some(thing)) => {
@@ -300,13 +236,7 @@ async fn entity(store: &dyn Store, oracle: &Oracle, t: usize, id: usize, viewer:
 }
 
 async fn entities(store: &dyn Store, oracle: &Oracle, t: usize, asked: &Asked, viewer: Option<u8>) {
-    let Asked {
-        kinds,
-        bounds,
-        limit,
-        offset,
-        count,
-    } = asked;
+    let Asked { kinds, bounds, limit, offset, count } = asked;
     let page = store.query(&view(t, viewer), &query(asked)).await.unwrap();
     let matching: Vec<(String, u64)> = oracle
         .things
@@ -317,10 +247,7 @@ async fn entities(store: &dyn Store, oracle: &Oracle, t: usize, asked: &Asked, v
         .map(|((_, id), thing)| (name(*id), thing.version))
         .collect();
     assert_eq!(page.count, count.then_some(matching.len() as u64));
-    assert_eq!(
-        page.entities.len(),
-        matching.len().saturating_sub(*offset).min(*limit)
-    );
+    assert_eq!(page.entities.len(), matching.len().saturating_sub(*offset).min(*limit));
     let mut got: Vec<(String, u64)> = Vec::new();
     for found in &page.entities {
         let one = (found.doc.id().to_owned(), found.version);
@@ -330,26 +257,15 @@ async fn entities(store: &dyn Store, oracle: &Oracle, t: usize, asked: &Asked, v
 }
 
 async fn records(store: &dyn Store, oracle: &Oracle, t: usize, c: usize, scanned: &Scanned) {
-    let Scanned {
-        prefix,
-        after,
-        limit,
-        reverse,
-    } = *scanned;
+    let Scanned { prefix, after, limit, reverse } = *scanned;
     let scan = Scan {
         prefix: KEYS[prefix].to_vec(),
         after: after.map(|key| KEYS[key].to_vec()),
         limit,
         reverse,
     };
-    let found = store
-        .records(&tenant(t), COLLECTIONS[c], &scan)
-        .await
-        .unwrap();
-    let found: Vec<_> = found
-        .into_iter()
-        .map(|(key, r)| (key, (r.version, r.value)))
-        .collect();
+    let found = store.records(&tenant(t), COLLECTIONS[c], &scan).await.unwrap();
+    let found: Vec<_> = found.into_iter().map(|(key, r)| (key, (r.version, r.value))).collect();
     // KEYS is sorted, so the numbers of keys are in their order.
     let past = |key: usize| after.is_none_or(|at| if reverse { key < at } else { key > at });
     let mut expected: Vec<_> = oracle
@@ -368,11 +284,7 @@ async fn records(store: &dyn Store, oracle: &Oracle, t: usize, c: usize, scanned
 
 fn query(asked: &Asked) -> EntityQuery {
     let kinds: Vec<&str> = asked.kinds.iter().map(|kind| KINDS[*kind]).collect();
-    let mut query = if kinds.is_empty() {
-        all()
-    } else {
-        typed(&kinds.join(","))
-    };
+    let mut query = if kinds.is_empty() { all() } else { typed(&kinds.join(",")) };
     if let Some((low, high)) = asked.bounds {
         let q = format!("level>={low};level<={high}");
         query.filter.q = Some(Q::parse(&q, &Context::core()).unwrap());

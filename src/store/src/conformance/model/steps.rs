@@ -16,41 +16,13 @@ pub(super) enum Hope {
 
 #[derive(Debug, Clone)]
 pub(super) enum Act {
-    PutEntity {
-        id: usize,
-        kind: usize,
-        level: i8,
-        subject: Option<u8>,
-        hope: Hope,
-    },
-    DeleteEntity {
-        id: usize,
-        hope: Hope,
-    },
-    PutRecord {
-        collection: usize,
-        key: usize,
-        value: Vec<u8>,
-        hope: Hope,
-    },
-    DeleteRecord {
-        collection: usize,
-        key: usize,
-        hope: Hope,
-    },
-    Append {
-        log: usize,
-        entry: Vec<u8>,
-    },
-    Add {
-        key: usize,
-        delta: i64,
-    },
-    When {
-        guards: Vec<Check>,
-        then: Vec<Act>,
-        otherwise: Vec<Act>,
-    },
+    PutEntity { id: usize, kind: usize, level: i8, subject: Option<u8>, hope: Hope },
+    DeleteEntity { id: usize, hope: Hope },
+    PutRecord { collection: usize, key: usize, value: Vec<u8>, hope: Hope },
+    DeleteRecord { collection: usize, key: usize, hope: Hope },
+    Append { log: usize, entry: Vec<u8> },
+    Add { key: usize, delta: i64 },
+    When { guards: Vec<Check>, then: Vec<Act>, otherwise: Vec<Act> },
 }
 
 #[derive(Debug, Clone)]
@@ -78,36 +50,12 @@ pub(super) struct Scanned {
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    Commit {
-        tenant: usize,
-        acts: Vec<Act>,
-    },
-    Entity {
-        tenant: usize,
-        id: usize,
-        subject: Option<u8>,
-    },
-    Query {
-        tenant: usize,
-        asked: Asked,
-        subject: Option<u8>,
-    },
-    Record {
-        tenant: usize,
-        collection: usize,
-        key: usize,
-    },
-    Scan {
-        tenant: usize,
-        collection: usize,
-        scanned: Scanned,
-    },
-    Log {
-        tenant: usize,
-        log: usize,
-        from: u64,
-        limit: usize,
-    },
+    Commit { tenant: usize, acts: Vec<Act> },
+    Entity { tenant: usize, id: usize, subject: Option<u8> },
+    Query { tenant: usize, asked: Asked, subject: Option<u8> },
+    Record { tenant: usize, collection: usize, key: usize },
+    Scan { tenant: usize, collection: usize, scanned: Scanned },
+    Log { tenant: usize, log: usize, from: u64, limit: usize },
     Verify,
     Reopen,
 }
@@ -162,13 +110,8 @@ fn act() -> impl Strategy<Value = Act> {
     ];
     leaf.prop_recursive(2, 12, 3, |inner| {
         let some = || prop::collection::vec(inner.clone(), 0..3);
-        (prop::collection::vec(check(), 0..3), some(), some()).prop_map(
-            |(guards, then, otherwise)| Act::When {
-                guards,
-                then,
-                otherwise,
-            },
-        )
+        (prop::collection::vec(check(), 0..3), some(), some())
+            .prop_map(|(guards, then, otherwise)| Act::When { guards, then, otherwise })
     })
 }
 
@@ -176,26 +119,14 @@ fn asked() -> impl Strategy<Value = Asked> {
     let kinds = prop::collection::vec(0..KINDS, 0..3);
     let bounds = prop::option::of((-4..5_i8, -4..5_i8));
     (kinds, bounds, 0..8_usize, 0..4_usize, any::<bool>()).prop_map(
-        |(kinds, bounds, limit, offset, count)| Asked {
-            kinds,
-            bounds,
-            limit,
-            offset,
-            count,
-        },
+        |(kinds, bounds, limit, offset, count)| Asked { kinds, bounds, limit, offset, count },
     )
 }
 
 fn scanned() -> impl Strategy<Value = Scanned> {
     let after = prop::option::of(0..KEYS.len());
-    (0..KEYS.len(), after, 0..8_usize, any::<bool>()).prop_map(|(prefix, after, limit, reverse)| {
-        Scanned {
-            prefix,
-            after,
-            limit,
-            reverse,
-        }
-    })
+    (0..KEYS.len(), after, 0..8_usize, any::<bool>())
+        .prop_map(|(prefix, after, limit, reverse)| Scanned { prefix, after, limit, reverse })
 }
 
 fn step() -> impl Strategy<Value = Step> {

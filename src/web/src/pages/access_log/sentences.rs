@@ -29,17 +29,10 @@ pub(crate) fn days(
         let line = line(lang, catalogue, names, access);
         let same_day = days.last_mut().filter(|last| last.day == day);
         let Some(last) = same_day else {
-            days.push(LogDay {
-                day,
-                entries: vec![line],
-            });
+            days.push(LogDay { day, entries: vec![line] });
             continue;
         };
-        match last
-            .entries
-            .last_mut()
-            .filter(|entry| entry.says_the_same(&line))
-        {
+        match last.entries.last_mut().filter(|entry| entry.says_the_same(&line)) {
             Some(entry) => entry.times = entry.times.saturating_add(1),
             None => last.entries.push(line),
         }
@@ -63,14 +56,11 @@ fn line(
     names: &HashMap<String, Who>,
     access: &Access,
 ) -> LogLine {
-    let purpose = access
-        .purpose
-        .as_deref()
-        .map(|code| match catalogue.purpose(code) {
-            Some(purpose) => lang.pick(&purpose.text).to_owned(),
-            // A purpose that the catalogue dropped is still told, by its code.
-            None => code.to_owned(),
-        });
+    let purpose = access.purpose.as_deref().map(|code| match catalogue.purpose(code) {
+        Some(purpose) => lang.pick(&purpose.text).to_owned(),
+        // A purpose that the catalogue dropped is still told, by its code.
+        None => code.to_owned(),
+    });
     LogLine {
         time: dates::time(access.at),
         who: names.get(&access.actor).cloned().unwrap_or(Who::Town),
@@ -101,10 +91,7 @@ fn what(lang: Lang, catalogue: &Catalogue, access: &Access) -> Vec<String> {
     let of_type = |iri: &str| access.types.iter().any(|name| name == iri);
     let mut said: Vec<&str> = Vec::new();
     for class in &catalogue.data_classes {
-        let covered = class
-            .covers
-            .iter()
-            .filter(|covered| of_type(&covered.r#type));
+        let covered = class.covers.iter().filter(|covered| of_type(&covered.r#type));
         for covered in covered {
             let shown = covered.attributes.iter().filter(|a| named(&a.iri));
             said.extend(shown.clone().map(|a| a.iri.as_str()));
@@ -157,13 +144,9 @@ mod tests {
 
     fn told(accesses: &[Access]) -> Vec<LogDay> {
         let catalogue = Catalogue::read(CATALOGUE.as_bytes(), |term| format!("x:{term}")).unwrap();
-        let service = Who::Service {
-            name: "つのヘルスケア".to_owned(),
-        };
-        let names = HashMap::from([
-            ("client:health".to_owned(), service),
-            (OWN.to_owned(), Who::You),
-        ]);
+        let service = Who::Service { name: "つのヘルスケア".to_owned() };
+        let names =
+            HashMap::from([("client:health".to_owned(), service), (OWN.to_owned(), Who::You)]);
         days(Lang::Ja, &catalogue, &names, accesses)
     }
 
@@ -173,17 +156,10 @@ mod tests {
         let day = 86_400_000_000;
         let mut refused = reads(NOON - 2);
         refused.decision = Decision::Denied;
-        let told = told(&[
-            reads(NOON),
-            reads(NOON - 1),
-            refused,
-            reads(NOON - 3),
-            reads(NOON - day),
-        ]);
-        let times: Vec<Vec<u32>> = told
-            .iter()
-            .map(|day| day.entries.iter().map(|line| line.times).collect())
-            .collect();
+        let told =
+            told(&[reads(NOON), reads(NOON - 1), refused, reads(NOON - 3), reads(NOON - day)]);
+        let times: Vec<Vec<u32>> =
+            told.iter().map(|day| day.entries.iter().map(|line| line.times).collect()).collect();
         assert_eq!(times, [vec![2, 1, 1], vec![1]]);
         assert!(told[0].entries[1].denied && !told[0].entries[0].denied);
         assert_eq!(told[0].entries[0].what, ["氏名", "住所"]);
@@ -191,27 +167,12 @@ mod tests {
 
     #[test]
     fn a_large_class_has_one_name_and_no_name_is_lost() {
-        let few = access(
-            "client:health",
-            NOON,
-            &["name", "familyName", "givenName", "address"],
-        );
-        assert_eq!(
-            told(&[few])[0].entries[0].what,
-            ["氏名", "姓", "名", "住所"]
-        );
-        let activity = [
-            "person",
-            "steps",
-            "activityType",
-            "startedAt",
-            "endedAt",
-            "recordingMethod",
-        ];
-        let many = Access {
-            types: vec!["x:HealthActivity".to_owned()],
-            ..access("a", NOON, &activity)
-        };
+        let few = access("client:health", NOON, &["name", "familyName", "givenName", "address"]);
+        assert_eq!(told(&[few])[0].entries[0].what, ["氏名", "姓", "名", "住所"]);
+        let activity =
+            ["person", "steps", "activityType", "startedAt", "endedAt", "recordingMethod"];
+        let many =
+            Access { types: vec!["x:HealthActivity".to_owned()], ..access("a", NOON, &activity) };
         assert_eq!(told(&[many])[0].entries[0].what, ["歩数などの健康活動"]);
         let none = access("client:health", NOON, &[]);
         assert_eq!(told(&[none])[0].entries[0].what, ["住民"]);

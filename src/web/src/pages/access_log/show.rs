@@ -36,29 +36,17 @@ struct Found {
 async fn page(visit: &Visit) -> Shown {
     let session = visit.resident()?;
     let parts = &visit.site.parts;
-    let number = |name| {
-        visit
-            .parameter(name)
-            .and_then(|value| value.parse::<i64>().ok())
-    };
+    let number = |name| visit.parameter(name).and_then(|value| value.parse::<i64>().ok());
     let own = number("own") == Some(1);
     let now = parts.clock.micros();
     // Later pages look at the record as it was when the first was shown: what is added meanwhile moves nothing.
-    let until = number("until")
-        .filter(|until| (0..=now).contains(until))
-        .unwrap_or(now + 1);
-    let skip = number("skip")
-        .and_then(|skip| usize::try_from(skip).ok())
-        .unwrap_or(0);
+    let until = number("until").filter(|until| (0..=now).contains(until)).unwrap_or(now + 1);
+    let skip = number("skip").and_then(|skip| usize::try_from(skip).ok()).unwrap_or(0);
 
     let found = find(visit, session.tsuno_id, own, until, skip).await?;
     let names = names(visit, &found.accesses).await?;
     let days = sentences::days(visit.lang, &parts.catalogue, &names, &found.accesses);
-    let since = parts
-        .audit
-        .since(&parts.tenant)
-        .await
-        .map_err(Problem::from)?;
+    let since = parts.audit.since(&parts.tenant).await.map_err(Problem::from)?;
     let address = |parameters: &[(&str, &str)]| {
         let own = own.then_some(("own", "1"));
         let parameters: Vec<_> = own.into_iter().chain(parameters.iter().copied()).collect();
@@ -87,22 +75,11 @@ async fn find(
     skip: usize,
 ) -> Result<Found, Problem> {
     let parts = &visit.site.parts;
-    let mut found = Found {
-        accesses: Vec::new(),
-        next: None,
-    };
+    let mut found = Found { accesses: Vec::new(), next: None };
     let mut offset = skip;
     for _ in 0..BATCHES {
-        let period = Period {
-            from: 0,
-            until,
-            offset,
-            limit: BATCH,
-        };
-        let about = parts
-            .audit
-            .accesses_about(&parts.tenant, subject, period)
-            .await?;
+        let period = Period { from: 0, until, offset, limit: BATCH };
+        let about = parts.audit.accesses_about(&parts.tenant, subject, period).await?;
         let read = about.accesses.len();
         for access in about.accesses {
             if found.accesses.len() == PAGE {

@@ -29,10 +29,7 @@ async fn authorize(visit: &Visit) -> Shown {
     let client_id = visit.parameter("client_id").ok_or_else(wrong)?;
     let request_uri = visit.parameter("request_uri").ok_or_else(wrong)?;
     // Looked at before anything else: who brings no good request is sent nowhere.
-    let request = parts
-        .authorization
-        .authorization_request(&client_id, &request_uri)
-        .await?;
+    let request = parts.authorization.authorization_request(&client_id, &request_uri).await?;
     if visit.session()?.is_none() {
         return Ok(Visit::see_other(&visit.login(&visit.here())).finish());
     }
@@ -54,10 +51,7 @@ async fn authorize(visit: &Visit) -> Shown {
         &requested.actions,
     );
     if let Some(consent) = covering.await? {
-        let back = parts
-            .authorization
-            .approve(&request, session, Some(&consent.id))
-            .await?;
+        let back = parts.authorization.approve(&request, session, Some(&consent.id)).await?;
         return Ok(Visit::see_other(back.as_str()).finish());
     }
     let now = parts.clock.micros();
@@ -88,12 +82,8 @@ pub(super) async fn question(
         changed,
         values: own_values(visit, session, catalogue, details).await?,
     };
-    let mut targets: Vec<String> = request
-        .client
-        .redirect_uris
-        .iter()
-        .filter_map(|uri| security::origin(uri))
-        .collect();
+    let mut targets: Vec<String> =
+        request.client.redirect_uris.iter().filter_map(|uri| security::origin(uri)).collect();
     targets.sort_unstable();
     targets.dedup();
     visit.page_with(StatusCode::OK, &page, &targets)
@@ -106,27 +96,17 @@ async fn own_values(
     catalogue: &Catalogue,
     details: &ResidentData,
 ) -> Result<Vec<OwnValue>, Problem> {
-    let classes: Vec<&DataClass> = details
-        .data_classes
-        .iter()
-        .filter_map(|code| catalogue.data_class(code))
-        .collect();
+    let classes: Vec<&DataClass> =
+        details.data_classes.iter().filter_map(|code| catalogue.data_class(code)).collect();
     let of_person = |entity_type: &str| {
-        catalogue
-            .personal_type(entity_type)
-            .is_some_and(|t| t.subject == SubjectPath::Id)
+        catalogue.personal_type(entity_type).is_some_and(|t| t.subject == SubjectPath::Id)
     };
     let mut values = Vec::new();
     let covered = classes.iter().flat_map(|class| &class.covers);
-    let wanted: Vec<_> = covered
-        .filter(|c| of_person(&c.r#type))
-        .flat_map(|c| &c.attributes)
-        .collect();
+    let wanted: Vec<_> =
+        covered.filter(|c| of_person(&c.r#type)).flat_map(|c| &c.attributes).collect();
     if !wanted.is_empty() {
-        let names = wanted
-            .iter()
-            .map(|attribute| attribute.iri.clone())
-            .collect();
+        let names = wanted.iter().map(|attribute| attribute.iri.clone()).collect();
         let person = own::person(visit, session, names).await?;
         let context = tsunagu_ngsi_ld::Context::core();
         for attribute in wanted {
@@ -155,12 +135,7 @@ fn value_line(label: &str, value: Option<&Value>) -> OwnValue {
         Some("other") => Some("value-other"),
         _ => None,
     };
-    OwnValue {
-        label: label.to_owned(),
-        text: value.and_then(own::words),
-        coded,
-        count: None,
-    }
+    OwnValue { label: label.to_owned(), text: value.and_then(own::words), coded, count: None }
 }
 
 /// The address of the question, for coming back after a login.

@@ -54,10 +54,8 @@ async fn record(visit: &Visit, form: &Decision) -> Shown {
     }
     let session = visit.posted(&form.csrf)?;
     let lang = ask::language(&form.lang)?;
-    let request = parts
-        .authorization
-        .authorization_request(&form.client_id, &form.request_uri)
-        .await?;
+    let request =
+        parts.authorization.authorization_request(&form.client_id, &form.request_uri).await?;
     let details = request.details.as_ref().ok_or_else(Stop::bad_form)?;
     let now = parts.clock.micros();
     let wording = wording::of(visit, lang, &request, details, form.shown_at)?;
@@ -80,10 +78,7 @@ async fn record(visit: &Visit, form: &Decision) -> Shown {
                 Err(problem) if stale(&problem) => return Err(Stop::LoginAgain(page)),
                 given => given?,
             };
-            parts
-                .authorization
-                .approve(&request, session, Some(&given.consent.id))
-                .await?
+            parts.authorization.approve(&request, session, Some(&given.consent.id)).await?
         }
     };
     Ok(Visit::see_other(back.as_str()).finish())

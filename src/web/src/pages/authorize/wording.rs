@@ -47,32 +47,20 @@ pub(super) fn of(
     at: Timestamp,
 ) -> Result<Wording, Problem> {
     let catalogue = &visit.site.parts.catalogue;
-    let gone = || {
-        Problem::new(
-            ProblemCode::BadRequestData,
-            "the purpose is not in the catalogue",
-        )
-    };
+    let gone = || Problem::new(ProblemCode::BadRequestData, "the purpose is not in the catalogue");
     let purpose: &Purpose = catalogue.purpose(&details.purpose).ok_or_else(gone)?;
-    let asked = purpose
-        .data_classes
-        .iter()
-        .filter(|code| details.data_classes.contains(*code));
-    let classes = asked
-        .filter_map(|code| catalogue.data_class(code))
-        .map(|class| ClassView {
-            label: lang.pick(&class.label).to_owned(),
-            sensitive: class.sensitivity == Sensitivity::Sensitive,
-            attributes: class
-                .covers
-                .iter()
-                .flat_map(|covered| &covered.attributes)
-                .map(|attribute| lang.pick(&attribute.label).to_owned())
-                .collect(),
-        });
-    let until = at
-        .saturating_add(i64::from(purpose.max_days) * DAY)
-        .saturating_sub(1);
+    let asked = purpose.data_classes.iter().filter(|code| details.data_classes.contains(*code));
+    let classes = asked.filter_map(|code| catalogue.data_class(code)).map(|class| ClassView {
+        label: lang.pick(&class.label).to_owned(),
+        sensitive: class.sensitivity == Sensitivity::Sensitive,
+        attributes: class
+            .covers
+            .iter()
+            .flat_map(|covered| &covered.attributes)
+            .map(|attribute| lang.pick(&attribute.label).to_owned())
+            .collect(),
+    });
+    let until = at.saturating_add(i64::from(purpose.max_days) * DAY).saturating_sub(1);
     let notice = Notice {
         client: lang.pick(&request.client.name).to_owned(),
         contact: request.client.contact.clone(),
@@ -89,18 +77,11 @@ pub(super) fn of(
         until: dates::day(lang, until),
         retention_days: purpose.retention_days,
     };
-    let html = visit
-        .site
-        .renderer
-        .fragment(lang, &notice)
-        .map_err(|error| {
-            tracing::error!(request = visit.id, %error, "the notice cannot be shown");
-            Problem::new(ProblemCode::InternalError, "the notice cannot be shown")
-        })?;
-    Ok(Wording {
-        html,
-        days: purpose.max_days,
-    })
+    let html = visit.site.renderer.fragment(lang, &notice).map_err(|error| {
+        tracing::error!(request = visit.id, %error, "the notice cannot be shown");
+        Problem::new(ProblemCode::InternalError, "the notice cannot be shown")
+    })?;
+    Ok(Wording { html, days: purpose.max_days })
 }
 
 /// What the ledger records of the resident's answer.

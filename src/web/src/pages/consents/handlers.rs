@@ -27,28 +27,14 @@ pub(crate) async fn list(visit: Visit) -> HttpResponse {
 async fn all(visit: &Visit) -> Shown {
     let session = visit.resident()?;
     let parts = &visit.site.parts;
-    let part = Part {
-        offset: 0,
-        limit: MOST,
-    };
-    let listed = parts
-        .ledger
-        .of_subject(&parts.tenant, session.tsuno_id, part)
-        .await?;
+    let part = Part { offset: 0, limit: MOST };
+    let listed = parts.ledger.of_subject(&parts.tenant, session.tsuno_id, part).await?;
     let now = parts.clock.micros();
     let lines = |live: bool| {
-        let consents = listed
-            .consents
-            .iter()
-            .filter(move |consent| consent.live_at(now) == live);
-        consents
-            .map(|consent| line(visit.lang, consent, now))
-            .collect()
+        let consents = listed.consents.iter().filter(move |consent| consent.live_at(now) == live);
+        consents.map(|consent| line(visit.lang, consent, now)).collect()
     };
-    visit.page(&ConsentsPage {
-        live: lines(true),
-        ended: lines(false),
-    })
+    visit.page(&ConsentsPage { live: lines(true), ended: lines(false) })
 }
 
 fn line(lang: Lang, consent: &Consent, now: Timestamp) -> ConsentLine {
@@ -59,10 +45,7 @@ fn line(lang: Lang, consent: &Consent, now: Timestamp) -> ConsentLine {
         client: lang.pick(&consent.client_name).to_owned(),
         state: state.as_str(),
         purpose: lang.pick(&consent.purpose.text).to_owned(),
-        classes: classes(lang, &consent.data)
-            .into_iter()
-            .map(|class| class.label)
-            .collect(),
+        classes: classes(lang, &consent.data).into_iter().map(|class| class.label).collect(),
         until: last_day(lang, consent),
         changed: if expired {
             last_day(lang, consent)
@@ -85,10 +68,7 @@ fn last_day(lang: Lang, consent: &Consent) -> dates::Day {
 fn classes(lang: Lang, data: &[ConsentedData]) -> Vec<ClassView> {
     let mut views: Vec<(&str, ClassView)> = Vec::new();
     for part in data {
-        let attributes = part
-            .attributes
-            .iter()
-            .map(|a| lang.pick(&a.label).to_owned());
+        let attributes = part.attributes.iter().map(|a| lang.pick(&a.label).to_owned());
         if let Some((_, view)) = views.iter_mut().find(|(code, _)| *code == part.class) {
             view.attributes.extend(attributes);
             continue;
@@ -124,12 +104,7 @@ async fn one(visit: &Visit, id: &str) -> Shown {
     let events = parts.ledger.events(&parts.tenant, id).await?;
     let (lang, now) = (visit.lang, parts.clock.micros());
     let state = consent.state_at(now);
-    let may = |action| {
-        consent
-            .data
-            .iter()
-            .any(|data| data.actions.contains(&action))
-    };
+    let may = |action| consent.data.iter().any(|data| data.actions.contains(&action));
     let actions = [(DataAction::Read, "read"), (DataAction::Write, "write")];
     visit.page(&ConsentPage {
         href: address(&consent),
@@ -147,11 +122,7 @@ async fn one(visit: &Visit, id: &str) -> Shown {
         from: dates::day(lang, consent.valid_from),
         until: last_day(lang, &consent),
         retention_days: consent.data_life_days,
-        history: events
-            .iter()
-            .rev()
-            .map(|event| event_line(lang, event))
-            .collect(),
+        history: events.iter().rev().map(|event| event_line(lang, event)).collect(),
         receipt_id: consent.receipt_id,
     })
 }
@@ -174,14 +145,8 @@ async fn signed(visit: &Visit, id: &str) -> Shown {
     let session = visit.resident()?;
     let consent = own(visit, session, id).await?;
     let parts = &visit.site.parts;
-    let jws = parts
-        .ledger
-        .receipt(&parts.tenant, &consent.id, session.tsuno_id)
-        .await?;
-    let name = format!(
-        "attachment; filename=\"consent-receipt-{}.jwt\"",
-        consent.receipt_id
-    );
+    let jws = parts.ledger.receipt(&parts.tenant, &consent.id, session.tsuno_id).await?;
+    let name = format!("attachment; filename=\"consent-receipt-{}.jwt\"", consent.receipt_id);
     Ok(security::headers(HttpResponse::Ok(), &[])
         .content_type("application/jwt")
         .insert_header((header::CONTENT_DISPOSITION, name))
@@ -203,10 +168,7 @@ async fn question(visit: &Visit, id: &str) -> Shown {
     visit.page(&WithdrawPage {
         href: address(&consent),
         client: visit.lang.pick(&consent.client_name).to_owned(),
-        classes: classes(visit.lang, &consent.data)
-            .into_iter()
-            .map(|class| class.label)
-            .collect(),
+        classes: classes(visit.lang, &consent.data).into_iter().map(|class| class.label).collect(),
     })
 }
 
