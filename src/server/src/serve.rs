@@ -38,14 +38,14 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be listened on", config.listen))?;
         let port = server.addrs().first().map(std::net::SocketAddr::port);
         say(&format!("READY gateway {} (port {})", config.issuer(), port.unwrap_or_default()));
-        let served = server.shutdown_timeout(10).run().await;
+        let end = server.shutdown_timeout(10).run().await;
 
         // Requests first, then what runs beside them, then the store.
         shutdown.cancel();
         tracker.close();
         tracker.wait().await;
         base.store.close().await;
-        served.context("the server stopped")
+        end.context("the server stopped")
     })
 }
 

@@ -159,7 +159,8 @@ fn decode_slots(slots: AttrSlots<'_>) -> Result<Vec<Attribute>, Error> {
         match attributes.last_mut() {
             Some(last) if last.name == slot.name => last.instances.push(instance),
             _ => {
-                attributes.push(Attribute { name: slot.name.to_owned(), instances: vec![instance] })
+                attributes
+                    .push(Attribute { name: slot.name.to_owned(), instances: vec![instance] });
             }
         }
     }

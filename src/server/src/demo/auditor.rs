@@ -8,6 +8,8 @@ use tsunagu_sandbox::story::{Machine, fetch_log};
 use super::processes::World;
 
 type Told = Result<String, String>;
+/// Does something to a bundle whose entries lie at these places.
+type Deceit = fn(&mut Vec<u8>, &[(usize, usize)]);
 
 /// The trail as it is holds.
 pub(super) async fn verifies(world: &World) -> Told {
@@ -23,9 +25,9 @@ pub(super) async fn finds(world: &World) -> Told {
     let original = world.folder.join("audit");
     let mut found = Vec::new();
     for (name, deceive) in [
-        ("changed", change as fn(&mut Vec<u8>, &[(usize, usize)])),
+        ("changed", (|bytes, at| change(bytes, at)) as Deceit),
         ("dropped", drop_one),
-        ("swapped", swap),
+        ("swapped", |bytes, at| swap(bytes, at)),
     ] {
         let folder = world.folder.join(format!("audit-{name}"));
         copy(&original, &folder).map_err(|e| e.to_string())?;
@@ -58,7 +60,7 @@ fn split(bytes: &[u8]) -> Vec<(usize, usize)> {
     entries
 }
 
-fn change(bytes: &mut Vec<u8>, entries: &[(usize, usize)]) {
+fn change(bytes: &mut [u8], entries: &[(usize, usize)]) {
     if let Some(byte) = entries.get(1).and_then(|(_, end)| bytes.get_mut(end - 3)) {
         *byte ^= 1;
     }
@@ -70,7 +72,7 @@ fn drop_one(bytes: &mut Vec<u8>, entries: &[(usize, usize)]) {
     }
 }
 
-fn swap(bytes: &mut Vec<u8>, entries: &[(usize, usize)]) {
+fn swap(bytes: &mut [u8], entries: &[(usize, usize)]) {
     if let (Some(&(a, b)), Some(&(_, c))) = (entries.get(1), entries.get(2))
         && let Some(pair) = bytes.get_mut(a..c)
     {

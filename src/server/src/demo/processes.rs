@@ -13,6 +13,9 @@ use url::Url;
 
 use super::settings;
 
+/// No process of the demo needs longer to start.
+const READY_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
+
 /// All parties, running.
 pub(crate) struct World {
     pub(crate) folder: PathBuf,
@@ -30,126 +33,109 @@ pub(super) struct Secrets {
     pub(super) record_ids: String,
 }
 
-impl World {
-    /// Starts xID, the coin issuer, the vendor and the gateway, then the municipal system, each as its own process.
-    pub(crate) async fn start(folder: &Path, store: Option<&str>) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("the program does not know where it is")?;
-        let secret = || {
-            KeyPair::generate()
-                .map(|pair| pair.private["d"].as_str().unwrap_or_default().to_owned())
+impl Secrets {
+    fn fresh() -> anyhow::Result<Self> {
+        // The private part of a fresh key is 256 random bits in a form that fits everywhere.
+        let secret = || -> anyhow::Result<String> {
+            let pair = KeyPair::generate()?;
+            Ok(pair.private["d"].as_str().context("a key without its secret")?.to_owned())
         };
-        let secrets = Secrets {
+        Ok(Self {
             xid_client: secret()?,
             municipal: secret()?,
             coin: secret()?,
             coin_admin: secret()?,
             record_ids: secret()?,
-        };
+        })
+    }
+}
+
+impl World {
+    /// Starts xID, the coin issuer, the vendor and the gateway, then the municipal system, each as its own process.
+    pub(crate) async fn start(folder: &Path, store: Option<&str>) -> anyhow::Result<Self> {
+        let secrets = Secrets::fresh()?;
+        let keys = PartyKeys::fresh()?;
         let drop = folder.join("juki");
         std::fs::create_dir_all(&drop)?;
-        let (user_data, vendor, municipal, auditor, staff) = (
-            KeyPair::generate()?,
-            KeyPair::generate()?,
-            KeyPair::generate()?,
-            KeyPair::generate()?,
-            KeyPair::generate()?,
-        );
-        let file = |name: &str, text: String| -> anyhow::Result<PathBuf> {
-            let path = folder.join(name);
-            std::fs::write(&path, text)?;
-            Ok(path)
-        };
-        let user_data_key = file("xid-user-data.jwk", user_data.private.to_string())?;
-        let vendor_key = file("vendor.jwk", vendor.private.to_string())?;
+        let user_data_key = folder.join("xid-user-data.jwk");
+        std::fs::write(&user_data_key, keys.user_data.private.to_string())?;
+        let vendor_key = folder.join("vendor.jwk");
+        std::fs::write(&vendor_key, keys.vendor.private.to_string())?;
         let gateway = format!("http://127.0.0.1:{}", free_port()?);
 
-        let mut children = Vec::new();
-        let mut start = async |args: &[&str], secrets: &[(&str, &str)]| -> anyhow::Result<Url> {
-            let (child, url) = spawn(&program, args, secrets, folder).await?;
-            children.push(child);
-            Ok(url)
-        };
+        let mut starter = Starter::new(folder)?;
         let callback = format!("{gateway}/login/xid/callback");
-        let user_data_jwk = user_data.public.to_string();
-        let xid = start(
-            &[
-                "sandbox",
-                "xid",
-                "--client-id",
-                settings::XID_CLIENT,
-                "--redirect-uri",
-                &callback,
-                "--user-data-jwk",
-                &user_data_jwk,
-            ],
-            &[
-                ("SANDBOX_XID_CLIENT_SECRET", &secrets.xid_client),
-                ("SANDBOX_XID_ADMIN_KEY", &secrets.coin_admin),
-            ],
-        )
-        .await?;
-        let coin_issuer = start(
-            &["sandbox", "coin-issuer"],
-            &[
-                ("SANDBOX_COIN_API_KEY", &secrets.coin),
-                ("SANDBOX_COIN_ADMIN_KEY", &secrets.coin_admin),
-            ],
-        )
-        .await?;
-        let vendor_jwk = vendor_key.to_string_lossy().into_owned();
-        let vendor_url = start(
-            &[
-                "sandbox",
-                "vendor",
-                "--gateway",
-                &gateway,
-                "--client-id",
-                settings::VENDOR,
-                "--private-jwk",
-                &vendor_jwk,
-            ],
-            &[],
-        )
-        .await?;
-        let written = settings::write(&settings::Demo {
+        let user_data = keys.user_data.public.to_string();
+        let xid = [
+            "sandbox",
+            "xid",
+            "--client-id",
+            settings::XID_CLIENT,
+            "--redirect-uri",
+            &callback,
+            "--user-data-jwk",
+            &user_data,
+        ];
+        let xid = starter
+            .start(
+                &xid,
+                &[
+                    ("SANDBOX_XID_CLIENT_SECRET", &secrets.xid_client),
+                    ("SANDBOX_XID_ADMIN_KEY", &secrets.coin_admin),
+                ],
+            )
+            .await?;
+        let coin_issuer = starter
+            .start(
+                &["sandbox", "coin-issuer"],
+                &[
+                    ("SANDBOX_COIN_API_KEY", &secrets.coin),
+                    ("SANDBOX_COIN_ADMIN_KEY", &secrets.coin_admin),
+                ],
+            )
+            .await?;
+        let vendor_jwk = vendor_key.to_string_lossy();
+        let vendor = [
+            "sandbox",
+            "vendor",
+            "--gateway",
+            &gateway,
+            "--client-id",
+            settings::VENDOR,
+            "--private-jwk",
+            &vendor_jwk,
+        ];
+        let vendor = starter.start(&vendor, &[]).await?;
+        let config = settings::write(&settings::Demo {
             folder,
             gateway: &gateway,
             store,
             xid: &xid,
             coin_issuer: &coin_issuer,
-            vendor: &vendor_url,
+            vendor: &vendor,
             drop: &drop,
             user_data_key: &user_data_key,
             secrets: &secrets,
-            vendor_jwk: &vendor.public,
-            municipal_jwk: &municipal.public,
-            auditor_jwk: &auditor.public,
-            staff_jwk: &staff.public,
+            vendor_jwk: &keys.vendor.public,
+            municipal_jwk: &keys.municipal.public,
+            auditor_jwk: &keys.auditor.public,
+            staff_jwk: &keys.staff.public,
         })?;
-        let config = written.to_string_lossy().into_owned();
-        let gateway = start(&["serve", "--config", &config], &[]).await?;
-        let folder_text = drop.to_string_lossy().into_owned();
-        start(
-            &["sandbox", "municipal", "--drop-dir", &folder_text],
-            &[("SANDBOX_MUNICIPAL_API_KEY", &secrets.municipal)],
-        )
-        .await?;
-        let machine = |id: &str, pair: &KeyPair| story::Machine {
-            client_id: id.to_owned(),
-            private_jwk: pair.private.to_string(),
-        };
+        let gateway = starter.start(&["serve", "--config", &config.to_string_lossy()], &[]).await?;
+        let municipal = ["sandbox", "municipal", "--drop-dir", &drop.to_string_lossy()];
+        starter.start(&municipal, &[("SANDBOX_MUNICIPAL_API_KEY", &secrets.municipal)]).await?;
         let parties = story::World {
             gateway,
             xid,
-            vendor: vendor_url,
+            vendor,
             coin_issuer,
-            coin_key: secrets.coin.clone(),
-            coin_admin_key: secrets.coin_admin.clone(),
-            municipal: machine(settings::MUNICIPAL, &municipal),
-            staff: machine(settings::STAFF, &staff),
+            coin_key: secrets.coin,
+            coin_admin_key: secrets.coin_admin,
+            municipal: machine(settings::MUNICIPAL, &keys.municipal),
+            staff: machine(settings::STAFF, &keys.staff),
         };
-        let auditor = machine(settings::AUDITOR, &auditor);
-        Ok(Self { folder: folder.to_owned(), parties, auditor, children })
+        let auditor = machine(settings::AUDITOR, &keys.auditor);
+        Ok(Self { folder: folder.to_owned(), parties, auditor, children: starter.children })
     }
 
     /// Where to look.
@@ -181,42 +167,77 @@ fn free_port() -> anyhow::Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
-/// Starts one process and waits until it says where it listens. What it logs goes into a file of its own.
-async fn spawn(
-    program: &Path,
-    args: &[&str],
-    secrets: &[(&str, &str)],
-    folder: &Path,
-) -> anyhow::Result<(Child, Url)> {
-    let name =
-        args.iter().take(2).filter(|arg| !arg.starts_with("--")).copied().collect::<Vec<_>>();
-    let name = name.join("-");
-    let log = std::fs::File::create(folder.join(format!("{name}.log")))?;
-    let mut child = Command::new(program)
-        .args(args)
-        .envs(secrets.iter().copied())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(log)
-        .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("{name} cannot be started"))?;
-    let stdout = child.stdout.take().context("the process has no output")?;
-    let mut lines = BufReader::new(stdout).lines();
-    let ready = async {
-        while let Some(line) = lines.next_line().await? {
-            if let Some(rest) = line.strip_prefix("READY ") {
-                let url = rest.split_whitespace().nth(1).context("READY without an address")?;
-                return Ok(Url::parse(url)?);
+fn machine(id: &str, pair: &KeyPair) -> story::Machine {
+    story::Machine { client_id: id.to_owned(), private_jwk: pair.private.to_string() }
+}
+
+/// Key pairs of the parties.
+struct PartyKeys {
+    user_data: KeyPair,
+    vendor: KeyPair,
+    municipal: KeyPair,
+    auditor: KeyPair,
+    staff: KeyPair,
+}
+
+impl PartyKeys {
+    fn fresh() -> anyhow::Result<Self> {
+        let pair = KeyPair::generate;
+        Ok(Self {
+            user_data: pair()?,
+            vendor: pair()?,
+            municipal: pair()?,
+            auditor: pair()?,
+            staff: pair()?,
+        })
+    }
+}
+
+/// Starts processes and remembers them.
+struct Starter<'a> {
+    program: PathBuf,
+    folder: &'a Path,
+    children: Vec<Child>,
+}
+
+impl<'a> Starter<'a> {
+    fn new(folder: &'a Path) -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("the program does not know where it is")?;
+        Ok(Self { program, folder, children: Vec::new() })
+    }
+
+    /// Starts one process and waits until it says where it listens. What it logs goes into a file of its own.
+    async fn start(&mut self, args: &[&str], secrets: &[(&str, &str)]) -> anyhow::Result<Url> {
+        let name: Vec<&str> =
+            args.iter().copied().take_while(|arg| !arg.starts_with("--")).collect();
+        let name = name.join("-");
+        let log = self.folder.join(format!("{name}.log"));
+        let mut child = Command::new(&self.program)
+            .args(args)
+            .envs(secrets.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(&log)?)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{name} cannot be started"))?;
+        let stdout = child.stdout.take().context("the process has no output")?;
+        self.children.push(child);
+        let mut lines = BufReader::new(stdout).lines();
+        let ready = async {
+            while let Some(line) = lines.next_line().await? {
+                if let Some(rest) = line.strip_prefix("READY ") {
+                    let url = rest.split_whitespace().nth(1).context("READY without an address")?;
+                    return Ok(Url::parse(url)?);
+                }
             }
-        }
-        let log = std::fs::read_to_string(folder.join(format!("{name}.log"))).unwrap_or_default();
-        bail!("{name} ended before it was ready:\n{log}")
-    };
-    let wait = std::time::Duration::from_secs(20);
-    let url = tokio::time::timeout(wait, ready).await;
-    let url = url.with_context(|| format!("{name} was not ready in time"))??;
-    // Output that nobody reads would stop the process when the pipe is full.
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    Ok((child, url))
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            bail!("{name} ended before it was ready:\n{said}")
+        };
+        let url = tokio::time::timeout(READY_WITHIN, ready).await;
+        let url = url.with_context(|| format!("{name} was not ready in time"))??;
+        // Output that nobody reads would stop the process when the pipe is full.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Ok(url)
+    }
 }
