@@ -95,6 +95,8 @@ pub async fn texts_and_truths_are_found_by_value(place: &dyn Place) {
         label(4, serde_json::json!(["red", "green", 7])),
         label(5, long.clone().into()),
         label(6, other.into()),
+        label(9, serde_json::json!([1, 100])),
+        label(10, 20.into()),
         label(7, "2026-04-01T00:00:00Z".into()),
         label(8, "2026-04-01T00:00:00.000Z".into()),
     ];
@@ -105,6 +107,9 @@ pub async fn texts_and_truths_are_found_by_value(place: &dyn Place) {
         ("label==true".to_owned(), vec![3]),
         ("label==false".to_owned(), vec![]),
         ("label==7".to_owned(), vec![4]),
+        // One element may meet one bound and another the other.
+        ("label>50;label<15".to_owned(), vec![9]),
+        ("label>15;label<50".to_owned(), vec![9, 10]),
         (format!("label==\"{long}\""), vec![5]),
         ("label==2026-04-01T00:00:00Z".to_owned(), vec![7, 8]),
         ("label>2026-03-31T00:00:00Z".to_owned(), vec![7, 8]),
