@@ -21,6 +21,9 @@ pub(crate) struct Config {
     pub(crate) base_url: Url,
     /// `postgres://…`, or the folder of the embedded store.
     pub(crate) store: String,
+    /// Schema of the tables in PostgreSQL; the first of the search path when left out.
+    #[serde(default)]
+    pub(crate) store_schema: Option<String>,
     /// `synced`, or `relaxed` for sandboxes: acknowledged writes of the last moment can then be lost with the power.
     #[serde(default)]
     pub(crate) durability: Durability,

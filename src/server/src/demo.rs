@@ -43,6 +43,9 @@ pub(crate) fn demo(args: &DemoArgs) -> anyhow::Result<()> {
         player.step("a changed, a dropped and a swapped entry are found", auditor::finds(&world)).await;
         let report = player.finish();
         write(args.report.as_deref(), &report)?;
+        if args.store.as_deref().is_some_and(|store| store.starts_with("postgres")) {
+            say(&format!("\n  The data stays in the schema {} of the database.", settings::schema()));
+        }
         if !args.once {
             say(&world.addresses());
             tokio::signal::ctrl_c().await.context("waiting for ctrl-c")?;

@@ -100,7 +100,7 @@ pub(super) async fn connect(world: &World, browser: &mut Browser) -> Told {
 pub(super) async fn sees(world: &World, browser: &mut Browser) -> Told {
     for (path, texts) in [
         ("/consents", ["つのヘルスケア", "健康"]),
-        ("/access-log", ["つのヘルスケア", "お名前"]),
+        ("/access-log", ["つのヘルスケア", "住所"]),
         ("/coins", ["10", "コイン"]),
     ] {
         let page = browser.open(at(&world.gateway, path)?).await?;

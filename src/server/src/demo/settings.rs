@@ -46,6 +46,7 @@ pub(super) fn write(demo: &Demo<'_>) -> anyhow::Result<PathBuf> {
         ("listen", demo.gateway.trim_start_matches("http://").to_owned()),
         ("gateway", demo.gateway.to_owned()),
         ("store", store),
+        ("schema", schema()),
         ("keys", path(&demo.folder.join("keys"))),
         ("rules", path(&rules)),
         ("xid", demo.xid.as_str().trim_end_matches('/').to_owned()),
@@ -69,6 +70,11 @@ pub(super) fn write(demo: &Demo<'_>) -> anyhow::Result<PathBuf> {
     let file = demo.folder.join("tsunagu.toml");
     std::fs::write(&file, text)?;
     Ok(file)
+}
+
+/// A schema of its own for each run: the keys of the demo are fresh, and a log signed by others would not be continued.
+pub(super) fn schema() -> String {
+    format!("tsunagu_demo_{}", std::process::id())
 }
 
 /// A public JWK as an inline table.

@@ -60,6 +60,7 @@ async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     if config.store.starts_with("postgres://") || config.store.starts_with("postgresql://") {
         let options = tsunagu_store_postgres::Options {
             declared,
+            schema: config.store_schema.clone(),
             ..tsunagu_store_postgres::Options::default()
         };
         return Ok(PostgresStore::connect(&config.store, &options).await?);
