@@ -147,7 +147,8 @@ log-write = { $who } added { $what }{ $why }{ $times ->
     [1] .
    *[other] , { $times } times.
 }
-log-identify = { $who } made sure that it is you, by { $what }{ $why }.
+log-by = {", "}by { $what }
+log-identify = { $who } made sure that it is you{ $by }{ $why }.
 log-consent = { $who } changed a consent about { $what }{ $why }.
 log-link = { $who } connected { $what } to your Tsuno ID{ $why }.
 log-read-denied = { $who } tried to see { $what }{ $why }{ $times ->
@@ -156,7 +157,7 @@ log-read-denied = { $who } tried to see { $what }{ $why }{ $times ->
 }
 log-query-denied = { $who } tried to search for { $what }{ $why }, but could not see it.
 log-write-denied = { $who } tried to add { $what }{ $why }, but could not.
-log-identify-denied = { $who } tried to make sure that it is you, by { $what }{ $why }, but could not.
+log-identify-denied = { $who } tried to make sure that it is you{ $by }{ $why }, but could not.
 log-consent-denied = { $who } tried to change a consent about { $what }{ $why }, but could not.
 log-link-denied = { $who } tried to connect { $what } to your Tsuno ID{ $why }, but could not.
 log-denied = prevented

@@ -144,7 +144,8 @@ log-write = { $who }が、{ $what }を、{ $why }{ $times ->
     [1] 書き加えました。
    *[other] { $times }回書き加えました。
 }
-log-identify = { $who }が、{ $what }で、{ $why }あなたであることを確かめました。
+log-by = { $what }で、
+log-identify = { $who }が、{ $by }{ $why }あなたであることを確かめました。
 log-consent = { $who }が、{ $what }について、{ $why }同意の内容を変えました。
 log-link = { $who }が、{ $what }を、{ $why }あなたの都農IDにつなぎました。
 log-read-denied = { $who }が、{ $what }を、{ $why }{ $times ->
@@ -153,7 +154,7 @@ log-read-denied = { $who }が、{ $what }を、{ $why }{ $times ->
 }
 log-query-denied = { $who }が、{ $what }を、{ $why }探そうとしましたが、見られませんでした。
 log-write-denied = { $who }が、{ $what }を、{ $why }書き加えようとしましたが、できませんでした。
-log-identify-denied = { $who }が、{ $what }で、{ $why }あなたであることを確かめようとしましたが、できませんでした。
+log-identify-denied = { $who }が、{ $by }{ $why }あなたであることを確かめようとしましたが、できませんでした。
 log-consent-denied = { $who }が、{ $what }について、{ $why }同意の内容を変えようとしましたが、できませんでした。
 log-link-denied = { $who }が、{ $what }を、{ $why }あなたの都農IDにつなごうとしましたが、できませんでした。
 log-denied = 防ぎました

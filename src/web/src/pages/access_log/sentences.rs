@@ -103,7 +103,8 @@ fn what(lang: Lang, catalogue: &Catalogue, access: &Access) -> Vec<String> {
             }
         }
     }
-    if said.is_empty() {
+    // Making sure who someone is names no kind of data.
+    if said.is_empty() && access.action != Action::Identify {
         for personal in catalogue.personal_types.iter().filter(|t| of_type(&t.iri)) {
             say(lang.pick(&personal.label));
         }
@@ -176,7 +177,8 @@ mod tests {
         assert_eq!(told(&[many])[0].entries[0].what, ["歩数などの健康活動"]);
         let none = access("client:health", NOON, &[]);
         assert_eq!(told(&[none])[0].entries[0].what, ["住民"]);
-        let unknown = access("platform:identify", NOON, &[]);
-        assert_eq!(told(&[unknown])[0].entries[0].who, Who::Town);
+        let identified = Access { action: Action::Identify, ..access("platform:login", NOON, &[]) };
+        let told = told(&[identified]);
+        assert_eq!((&told[0].entries[0].who, told[0].entries[0].what.len()), (&Who::Town, 0));
     }
 }
