@@ -42,13 +42,7 @@ impl Caller {
             None => anonymous(gateway, request, named)?,
             Some(token) => {
                 let token = verified(gateway, token).await?;
-                if named.as_ref().is_some_and(|named| *named != token.tenant) {
-                    let detail = "the token belongs to another tenant than the header names";
-                    return Err(Problem::new(ProblemCode::Forbidden, detail)
-                        .at(TENANT_HEADER)
-                        .into());
-                }
-                view_of(gateway, &token, purpose.as_deref()).await?
+                view_of(gateway, &token, named, purpose.as_deref()).await?
             }
         };
         Ok(Self { view, request_id: request_id::of(request), tenant_header })
@@ -147,13 +141,21 @@ pub(crate) async fn verified(gateway: &Gateway, token: &str) -> Result<Arc<Acces
 async fn view_of(
     gateway: &Gateway,
     token: &AccessToken,
+    named: Option<TenantId>,
     purpose: Option<&str>,
 ) -> Result<View, Failure> {
     let client = gateway.clients.policy(&token.tenant, &token.client).await?.ok_or_else(|| {
         unauthorized(gateway, "invalid_token", "the client of this token is suspended or gone")
     })?;
+    let tenant = match named {
+        Some(named) if named != token.tenant => {
+            other_tenant(gateway, token, &named).await?;
+            named
+        }
+        _ => token.tenant.clone(),
+    };
     let Some(subject) = token.subject else {
-        return Ok(decided(gateway, &token.tenant, Principal::Machine { client: &client })?);
+        return Ok(decided(gateway, &tenant, Principal::Machine { client: &client })?);
     };
     // Loaded anew for every request: a withdrawal counts from the next one on.
     let grant = match &token.grant_id {

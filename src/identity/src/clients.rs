@@ -92,6 +92,9 @@ pub struct Client {
     /// Entity types it publishes, as terms of the core context or IRIs.
     #[serde(default)]
     pub publishes: Vec<String>,
+    /// Tenants beside its own that it may name in `NGSILD-Tenant`, on its own behalf only.
+    #[serde(default)]
+    pub tenants: Vec<TenantId>,
     /// Scopes beside `ngsi-ld` that it may ask for on its own behalf: `staff`, `audit`.
     #[serde(default)]
     pub scopes: Vec<String>,
@@ -155,6 +158,9 @@ impl Client {
         }
         if self.scopes.iter().any(|scope| !OPERATOR_SCOPES.contains(&scope.as_str())) {
             return Err(wrong("/scopes", "the scopes of an operator are staff and audit"));
+        }
+        if self.kind.consumes() && !self.tenants.is_empty() {
+            return Err(wrong("/tenants", "a consumer acts in its own tenant only"));
         }
         if self.kind.consumes() && !self.scopes.is_empty() {
             return Err(wrong("/scopes", "a consumer is no operator; register another client"));

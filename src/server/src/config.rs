@@ -156,6 +156,8 @@ pub(crate) struct Outbound {
 pub(crate) struct Broker {
     /// Whether data about nobody may be read without a token.
     pub(crate) open_data_for_all: bool,
+    /// Tenants beside the town's own, each with entities and a log of its own.
+    pub(crate) tenants: Vec<TenantId>,
     /// Bytes of a body.
     pub(crate) max_body_bytes: usize,
     /// Attributes whose values are indexed, as terms of the core context or IRIs.
@@ -168,6 +170,7 @@ impl Default for Broker {
     fn default() -> Self {
         Self {
             open_data_for_all: false,
+            tenants: Vec::new(),
             max_body_bytes: 1 << 20,
             indexed_attributes: Vec::new(),
             cache_bytes: 32 << 20,

@@ -74,7 +74,7 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         store: Arc::clone(&base.store),
         catalogue: Arc::clone(&base.catalogue),
         clock: Arc::clone(&base.clock),
-        tenants: vec![config.town.tenant.clone()],
+        tenants: base.tenants.clone(),
         base_url: config.issuer(),
         open_data_for_all: config.broker.open_data_for_all,
         limits: Limits { max_body_bytes: config.broker.max_body_bytes, ..Limits::default() },

@@ -9,6 +9,8 @@ use tsunagu_broker::Broker;
 use tsunagu_connect::{Connectors, Platform, Runner};
 use tsunagu_connector_coin_issuer::CoinIssuer;
 use tsunagu_connector_csv_drop::CsvDrop;
+use tsunagu_domain::TenantId;
+use tsunagu_identity::Services;
 use tsunagu_outbound::Outbound;
 use tsunagu_rewards::Deliverer;
 
@@ -19,11 +21,16 @@ use crate::config::Config;
 /// How often to look without being woken.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How often expired codes, sessions and replay entries are deleted. They are refused by their time whether deleted or not.
+const SWEEP: Duration = Duration::from_hours(1);
+
 /// Everything that runs by itself.
 pub(crate) struct Flows {
     pub(crate) connectors: Arc<Connectors>,
     runners: Vec<Runner>,
     deliverer: Option<Deliverer>,
+    services: Services,
+    tenant: TenantId,
 }
 
 impl Flows {
@@ -72,7 +79,8 @@ impl Flows {
             ));
         }
         let connectors = Arc::new(Connectors::new(Arc::clone(&base.store), manifests)?);
-        Ok(Self { connectors, runners, deliverer })
+        let (services, tenant) = (people.services.clone(), base.tenant.clone());
+        Ok(Self { connectors, runners, deliverer, services, tenant })
     }
 
     /// Starts everything; it stops when `shutdown` says so.
@@ -80,6 +88,21 @@ impl Flows {
         Connectors::spawn(self.runners, tracker, shutdown);
         if let Some(deliverer) = self.deliverer {
             tracker.spawn(deliverer.run(shutdown.clone()));
+        }
+        tracker.spawn(sweep(self.services, self.tenant, shutdown.clone()));
+    }
+}
+
+async fn sweep(services: Services, tenant: TenantId, shutdown: CancellationToken) {
+    let mut tick = tokio::time::interval(SWEEP);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        match tsunagu_identity::sweep(&services, &tenant).await {
+            Ok(swept) => tracing::debug!(swept, "expired records were deleted"),
+            Err(problem) => tracing::warn!(%problem, "expired records could not be deleted"),
         }
     }
 }

@@ -26,7 +26,10 @@ pub(crate) struct Foundation {
     pub(crate) keys: Keys,
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) catalogue: Arc<Catalogue>,
+    /// The town's own.
     pub(crate) tenant: TenantId,
+    /// All that are served here, the town's own first.
+    pub(crate) tenants: Vec<TenantId>,
 }
 
 impl fmt::Debug for Foundation {
@@ -45,11 +48,15 @@ impl Foundation {
         let signer = Signer::from_seed(&keys.secret("audit")?)?;
         let audit = AuditLog::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), signer);
         let tenant = config.town.tenant.clone();
-        audit.check(&tenant).await.context(
-            "the log of accesses does not continue what was signed before; do not serve, restore it from a backup",
-        )?;
+        let tenants: Vec<TenantId> =
+            std::iter::once(&tenant).chain(&config.broker.tenants).cloned().collect();
+        for tenant in &tenants {
+            audit.check(tenant).await.with_context(|| {
+                format!("the log of accesses of {tenant} does not continue what was signed before; do not serve, restore it from a backup")
+            })?;
+        }
         let catalogue = Arc::new(catalogue(config)?);
-        Ok(Self { store, clock, ids, keys, audit: Arc::new(audit), catalogue, tenant })
+        Ok(Self { store, clock, ids, keys, audit: Arc::new(audit), catalogue, tenant, tenants })
     }
 }
 

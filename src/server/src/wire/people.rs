@@ -17,6 +17,7 @@ use crate::config::Config;
 
 /// Everyone who acts, and what they agreed to.
 pub(crate) struct People {
+    pub(crate) services: Services,
     pub(crate) sectors: Arc<SectorKeys>,
     pub(crate) digests: DigestKey,
     pub(crate) clients: Arc<Clients>,
@@ -62,14 +63,14 @@ impl People {
         let grants = ConsentGrants { ledger: Arc::clone(&ledger), clock: Arc::clone(&base.clock) };
         let authorization = AuthorizationServer::new(tsunagu_identity::Parts {
             keys: SigningKeys::load(&services, &base.tenant).await?,
-            services,
+            services: services.clone(),
             tenant: base.tenant.clone(),
             issuer: config.issuer(),
             clients: Arc::clone(&clients),
             grants: Arc::new(grants),
         })?;
         let authorization = Arc::new(authorization);
-        Ok(Self { sectors, digests, clients, sessions, logins, ledger, authorization })
+        Ok(Self { services, sectors, digests, clients, sessions, logins, ledger, authorization })
     }
 }
 
