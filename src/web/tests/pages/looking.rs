@@ -29,7 +29,7 @@ async fn a_resident_sees_who_looked_what_was_prevented_and_what_was_earned() {
 
     let log = browser.get("/access-log").await;
     let why = "歩数などの記録をもとに健康づくりの助言を行い、つのコインの付与を申請するため";
-    let read = format!("つのヘルスケアが、氏名・姓・名・住所を、{why}、2回見ました。");
+    let read = format!("つのヘルスケアが、お名前とご住所を、{why}、2回見ました。");
     assert!(log.says(&read), "{}", log.body);
     assert!(log.says("書き加えました。") && log.says("からの、すべての記録があります"));
     assert!(!log.says("あなたが、"));

@@ -10,9 +10,6 @@ use crate::dates;
 use crate::locale::Lang;
 use crate::pages::coins::COINS_TYPE;
 
-/// A class of more attributes than this is called by its own name when all of it was seen.
-const FEW: usize = 4;
-
 /// The actor of one's own looks.
 pub(crate) const OWN: &str = "resident";
 
@@ -79,7 +76,7 @@ fn line(
     }
 }
 
-/// What the data is called: its attributes, or the class when it is large and whole, or the kind of data when none is named.
+/// What the data is called: a whole class as on the consent page, other attributes by their names, or the kind of data when none is named.
 fn what(lang: Lang, catalogue: &Catalogue, access: &Access) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut say = |text: &str| {
@@ -96,7 +93,7 @@ fn what(lang: Lang, catalogue: &Catalogue, access: &Access) -> Vec<String> {
             let shown = covered.attributes.iter().filter(|a| named(&a.iri));
             said.extend(shown.clone().map(|a| a.iri.as_str()));
             let all = covered.attributes.len();
-            if all > FEW && shown.clone().count() == all {
+            if all > 0 && shown.clone().count() == all {
                 say(lang.pick(&class.label));
             } else {
                 shown.for_each(|attribute| say(lang.pick(&attribute.label)));
@@ -167,14 +164,10 @@ mod tests {
     }
 
     #[test]
-    fn a_large_class_has_one_name_and_no_name_is_lost() {
-        let few = access("client:health", NOON, &["name", "familyName", "givenName", "address"]);
-        assert_eq!(told(&[few])[0].entries[0].what, ["氏名", "姓", "名", "住所"]);
-        let activity =
-            ["person", "steps", "activityType", "startedAt", "endedAt", "recordingMethod"];
-        let many =
-            Access { types: vec!["x:HealthActivity".to_owned()], ..access("a", NOON, &activity) };
-        assert_eq!(told(&[many])[0].entries[0].what, ["歩数などの健康活動"]);
+    fn a_whole_class_has_one_name_and_no_name_is_lost() {
+        let names = ["name", "familyName", "givenName", "address", "gender"];
+        let all = access("client:health", NOON, &names);
+        assert_eq!(told(&[all])[0].entries[0].what, ["お名前とご住所", "性別"]);
         let none = access("client:health", NOON, &[]);
         assert_eq!(told(&[none])[0].entries[0].what, ["住民"]);
         let identified = Access { action: Action::Identify, ..access("platform:login", NOON, &[]) };
