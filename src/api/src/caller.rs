@@ -178,6 +178,21 @@ async fn view_of(
     })
 }
 
+/// Refuses a tenant that is not the token's, unless the client is registered for it and acts on its own behalf.
+async fn other_tenant(
+    gateway: &Gateway,
+    token: &AccessToken,
+    named: &TenantId,
+) -> Result<(), Failure> {
+    let client = gateway.clients.get(&token.tenant, &token.client).await?;
+    let registered = client.is_some_and(|client| client.tenants.contains(named));
+    if registered && token.subject.is_none() {
+        return Ok(());
+    }
+    let detail = "the token belongs to another tenant than the header names";
+    Err(Problem::new(ProblemCode::Forbidden, detail).at(TENANT_HEADER).into())
+}
+
 fn decided(
     gateway: &Gateway,
     tenant: &TenantId,
