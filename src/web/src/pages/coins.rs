@@ -3,10 +3,10 @@
 use actix_web::HttpResponse;
 use serde::Serialize;
 use tsunagu_rewards::{GrantView, State};
-use tsunagu_store::access::{Access, AccessLog as _, Action, Decision};
 
 use crate::dates::{self, Day};
 use crate::locale::Lang;
+use crate::pages::own;
 use crate::render::Page;
 use crate::visit::{Shown, Visit};
 
@@ -56,22 +56,7 @@ async fn coins(visit: &Visit) -> Shown {
         .coins_of(&parts.tenant, session.tsuno_id)
         .await
         .map_err(tsunagu_domain::Problem::from)?;
-    let access = Access {
-        at: parts.clock.micros(),
-        request: visit.id.clone(),
-        actor: "resident".to_owned(),
-        subjects: vec![session.tsuno_id],
-        purpose: None,
-        grant: None,
-        grant_version: None,
-        action: Action::Read,
-        types: vec![COINS_TYPE.to_owned()],
-        attributes: Vec::new(),
-        decision: Decision::Allowed,
-        reason: "own-data".to_owned(),
-        count: u64::try_from(coins.grants.len()).unwrap_or(u64::MAX),
-    };
-    parts.audit.record(&parts.tenant, &access).await?;
+    own::looks_at(visit, session, own::COINS, coins.grants.len()).await?;
     let grants = coins.grants.iter().map(|grant| GrantLine::of(visit.lang, grant));
     visit.page(&CoinsPage {
         balance: grouped(coins.balance),
@@ -101,9 +86,6 @@ impl GrantLine {
         }
     }
 }
-
-/// What decisions about coins are called in the record of access. They are no entities.
-pub(crate) const COINS_TYPE: &str = "urn:tsunagu:type:Coins";
 
 /// A number with a comma between thousands.
 pub(crate) fn grouped(number: i64) -> String {

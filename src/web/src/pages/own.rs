@@ -5,6 +5,7 @@ use tsunagu_broker::{Asked, Request};
 use tsunagu_domain::{Problem, ProblemCode};
 use tsunagu_identity::Session;
 use tsunagu_ngsi_ld::{Context, Format, Query, RenderOptions, TypeSelection};
+use tsunagu_store::access::{Access, AccessLog as _, Action, Decision};
 
 use crate::visit::Visit;
 
@@ -28,6 +29,46 @@ pub(crate) async fn person(
         Err(problem) if problem.code == ProblemCode::ResourceNotFound => Ok(Map::new()),
         Err(problem) => Err(problem),
     }
+}
+
+/// What is kept about a resident and is no entity: how it is called in the record of access, and by people.
+pub(crate) const RECORDS: [(&str, InWords); 3] = [COINS, CONSENTS, ACCESS_LOG];
+/// The Japanese and the English words.
+type InWords = (&'static str, &'static str);
+/// Decisions about coins.
+pub(crate) const COINS: (&str, InWords) =
+    ("urn:tsunagu:type:Coins", ("つのコインの記録", "the record of Tsuno Coins"));
+/// Consents.
+pub(crate) const CONSENTS: (&str, InWords) =
+    ("urn:tsunagu:type:Consent", ("同意の記録", "records of consent"));
+/// The record of access itself.
+pub(crate) const ACCESS_LOG: (&str, InWords) =
+    ("urn:tsunagu:type:AccessLog", ("だれが見たかの記録", "the record of access"));
+
+/// Writes down that the resident looks at one of these records; before the page is answered.
+pub(crate) async fn looks_at(
+    visit: &Visit,
+    session: &Session,
+    (record, _): (&str, InWords),
+    count: usize,
+) -> Result<(), Problem> {
+    let parts = &visit.site.parts;
+    let access = Access {
+        at: parts.clock.micros(),
+        request: visit.id.clone(),
+        actor: "resident".to_owned(),
+        subjects: vec![session.tsuno_id],
+        purpose: None,
+        grant: None,
+        grant_version: None,
+        action: Action::Read,
+        types: vec![record.to_owned()],
+        attributes: Vec::new(),
+        decision: Decision::Allowed,
+        reason: "own-data".to_owned(),
+        count: u64::try_from(count).unwrap_or(u64::MAX),
+    };
+    parts.audit.record(&parts.tenant, &access).await.map(|_| ())
 }
 
 /// How many entities of this (expanded) type are about the resident.

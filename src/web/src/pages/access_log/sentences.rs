@@ -8,7 +8,7 @@ use tsunagu_store::access::{Access, Action, Decision};
 use super::{LogDay, LogLine, Who};
 use crate::dates;
 use crate::locale::Lang;
-use crate::pages::coins::COINS_TYPE;
+use crate::pages::own;
 
 /// The actor of one's own looks.
 pub(crate) const OWN: &str = "resident";
@@ -105,10 +105,10 @@ fn what(lang: Lang, catalogue: &Catalogue, access: &Access) -> Vec<String> {
         for personal in catalogue.personal_types.iter().filter(|t| of_type(&t.iri)) {
             say(lang.pick(&personal.label));
         }
-        if of_type(COINS_TYPE) {
+        for (_, (ja, en)) in own::RECORDS.iter().filter(|(record, _)| of_type(record)) {
             say(match lang {
-                Lang::Ja => "つのコインの記録",
-                Lang::En => "the record of Tsuno Coins",
+                Lang::Ja => ja,
+                Lang::En => en,
             });
         }
     }

@@ -10,6 +10,7 @@ use tsunagu_store::access::Access;
 use super::sentences::{self, OWN};
 use super::{AccessLogPage, Who};
 use crate::dates;
+use crate::pages::own;
 use crate::security;
 use crate::visit::{Shown, Visit};
 
@@ -43,6 +44,8 @@ async fn page(visit: &Visit) -> Shown {
     let until = number("until").filter(|until| (0..=now).contains(until)).unwrap_or(now + 1);
     let skip = number("skip").and_then(|skip| usize::try_from(skip).ok()).unwrap_or(0);
 
+    // Written down first, so that this very look is on its own page and moves nothing on the next.
+    own::looks_at(visit, session, own::ACCESS_LOG, 1).await?;
     let found = find(visit, session.tsuno_id, own, until, skip).await?;
     let names = names(visit, &found.accesses).await?;
     let days = sentences::days(visit.lang, &parts.catalogue, &names, &found.accesses);

@@ -11,6 +11,7 @@ use super::{ConsentLine, ConsentPage, ConsentsPage, EventLine, WithdrawPage};
 use crate::dates;
 use crate::locale::Lang;
 use crate::pages::authorize::ClassView;
+use crate::pages::own::{CONSENTS, looks_at};
 use crate::security;
 use crate::site::Site;
 use crate::visit::{Posted, Shown, Stop, Visit};
@@ -29,6 +30,7 @@ async fn all(visit: &Visit) -> Shown {
     let parts = &visit.site.parts;
     let part = Part { offset: 0, limit: MOST };
     let listed = parts.ledger.of_subject(&parts.tenant, session.tsuno_id, part).await?;
+    looks_at(visit, session, CONSENTS, listed.consents.len()).await?;
     let now = parts.clock.micros();
     let lines = |live: bool| {
         let consents = listed.consents.iter().filter(move |consent| consent.live_at(now) == live);
@@ -88,7 +90,9 @@ async fn own(visit: &Visit, session: &Session, id: &str) -> Result<Consent, Stop
     let parts = &visit.site.parts;
     let consent = parts.ledger.get(&parts.tenant, id).await?;
     let own = consent.filter(|consent| consent.subject == session.tsuno_id);
-    Ok(own.ok_or_else(Problem::not_found)?)
+    let own = own.ok_or_else(Problem::not_found)?;
+    looks_at(visit, session, CONSENTS, 1).await?;
+    Ok(own)
 }
 
 /// `GET /consents/{id}`.
