@@ -91,21 +91,35 @@ impl SectorCipher {
         TsunoId::from_bytes(block)
     }
 
-    /// Rewrites `urn:ngsi-ld:Person:<tsuno id>` for the sector; any other text stays.
+    /// Rewrites every `urn:ngsi-ld:Person:<tsuno id>` for the sector, inside longer texts too; any other text stays.
     pub fn outward_urn<'a>(&self, urn: &'a str) -> Cow<'a, str> {
-        match TsunoId::from_urn(urn) {
-            Some(id) => Cow::Owned(format!("{PERSON_URN}{}", self.outward(id))),
-            None => Cow::Borrowed(urn),
-        }
+        rewrite(urn, |id| self.outward(id))
     }
 
     /// The inverse of [`Self::outward_urn`].
     pub fn inward_urn<'a>(&self, urn: &'a str) -> Cow<'a, str> {
-        match TsunoId::from_urn(urn) {
-            Some(id) => Cow::Owned(format!("{PERSON_URN}{}", self.inward(id))),
-            None => Cow::Borrowed(urn),
+        rewrite(urn, |id| self.inward(id))
+    }
+}
+
+/// Replaces every id of a person in a text. An id ends where something stands that cannot belong to it.
+fn rewrite(text: &str, of: impl Fn(TsunoId) -> TsunoId) -> Cow<'_, str> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, tail)) = rest.split_once(PERSON_URN) {
+        out.push_str(before);
+        out.push_str(PERSON_URN);
+        rest = tail;
+        if let Some((id, after)) = TsunoId::at_start(tail) {
+            out.push_str(&of(id).to_string());
+            rest = after;
         }
     }
+    if out.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(rest);
+    if out == text { Cow::Borrowed(text) } else { Cow::Owned(out) }
 }
 
 #[cfg(test)]
@@ -144,5 +158,26 @@ mod tests {
         let out = cipher.outward_urn(&urn).into_owned();
         assert_ne!(out, urn);
         assert_eq!(cipher.inward_urn(&out), urn);
+    }
+
+    #[test]
+    fn ids_inside_longer_texts_are_rewritten_too() {
+        let cipher = SectorKeys::new(&[1; 32]).sector("s").unwrap();
+        let (one, two) = (TsunoId::from_bytes([3; 16]), TsunoId::from_bytes([4; 16]));
+        let grouped = format!("{PERSON_URN}{}", two.grouped());
+        for text in [
+            format!("urn:ngsi-ld:HealthActivity:{}:2026-11-23", one.urn()),
+            format!("{}-a", one.urn()),
+            format!("({}), {}。", one.urn(), two.urn()),
+            format!("{PERSON_URN}{}", one.urn()),
+        ] {
+            let out = cipher.outward_urn(&text).into_owned();
+            assert!(!out.contains(&one.to_string()) && !out.contains(&two.to_string()), "{text}");
+            assert_eq!(cipher.inward_urn(&out), text);
+        }
+        assert_eq!(cipher.outward_urn(&grouped), cipher.outward_urn(&two.urn()));
+        // What goes on with letters is another name.
+        let other = format!("{}x", one.urn());
+        assert_eq!(cipher.outward_urn(&other), other);
     }
 }

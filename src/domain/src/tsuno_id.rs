@@ -52,6 +52,20 @@ impl TsunoId {
         urn.strip_prefix(PERSON_URN)?.parse().ok()
     }
 
+    /// The id that a text begins with, in any spelling, and what follows; `None` when letters or digits follow at once.
+    pub(crate) fn at_start(text: &str) -> Option<(Self, &str)> {
+        let digits = text.bytes().enumerate().filter(|(_, b)| *b != b'-');
+        let (last, _) = digits.take_while(|(_, b)| b.is_ascii_alphanumeric()).nth(DIGITS)?;
+        let (id, after) = text.split_at_checked(last + 1)?;
+        let ends = !after.starts_with(|c: char| c.is_ascii_alphanumeric());
+        id.parse().ok().filter(|_| ends).map(|id| (id, after))
+    }
+
+    /// Whether a text holds the entity id of a person, by itself or inside of something longer.
+    pub fn is_named_in(text: &str) -> bool {
+        text.split(PERSON_URN).skip(1).any(|tail| Self::at_start(tail).is_some())
+    }
+
     /// For people: groups of four with hyphens, e.g. `7K3M-9PQX-…`.
     pub fn grouped(&self) -> String {
         let text = self.to_string();
