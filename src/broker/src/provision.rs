@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod hidden;
 mod publish;
 mod update;
 
@@ -57,6 +58,17 @@ impl Broker {
         let Some(problem) = refused else {
             return Ok(());
         };
+        self.refused(request, entity, problem).await
+    }
+
+    /// Writes down that a change was refused, when a person is concerned, and gives the problem.
+    async fn refused(
+        &self,
+        request: &Request<'_>,
+        entity: &Entity,
+        problem: Problem,
+    ) -> Result<(), Problem> {
+        let subject = subject_of(entity);
         if self.parts.catalogue.is_personal(entity.types.iter().map(String::as_str)) {
             let now = self.parts.clock.micros();
             let types = entity.types.clone();

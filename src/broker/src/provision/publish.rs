@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 use tsunagu_domain::Problem;
 use tsunagu_ngsi_ld::{Attribute, Entity, Instance, ops};
 
-use super::{names, subject_of, update::TRIES};
+use super::{hidden::Hidden, names, subject_of, update::TRIES};
 use crate::transaction::{Attempt, Intent};
 use crate::{Broker, Request, access, guard, ngsi_problem};
 
@@ -54,11 +54,19 @@ impl Broker {
         let mut lost = None;
         for _ in 0..TRIES {
             let found = self.parts.store.entity(&whole, &given.id).await?;
-            let before =
+            let mut before =
                 found.as_ref().map(|found| found.doc.decode()).transpose().map_err(ngsi_problem)?;
+            let mut hidden = Hidden::default();
+            if let (Some(found), Some(before)) = (&found, &mut before) {
+                let catalogue = &self.parts.catalogue;
+                hidden = Hidden::set_aside(request.view, catalogue, &found.doc, before);
+            }
             let Some(mut entity) = merged(before.as_ref(), &given, request.view.publisher()) else {
                 return Ok(Published::Unchanged);
             };
+            if let Err(problem) = hidden.put_back(&mut entity) {
+                self.refused(request, &entity, problem).await?;
+            }
             guard::settle_subject(&self.parts.catalogue, &mut entity)?;
             self.permit(request, &entity, &names).await?;
             let access = personal.then(|| {

@@ -6,6 +6,7 @@ use tsunagu_ngsi_ld::parse::{parse_attribute_fragment, parse_entity, parse_fragm
 use tsunagu_ngsi_ld::{Context, Entity};
 use tsunagu_store::access::Action;
 
+use super::hidden::Hidden;
 use super::{inward, names, subject_of};
 use crate::transaction::{Attempt, Intent};
 use crate::{Broker, Request, access, guard, ngsi_problem};
@@ -197,17 +198,21 @@ impl Broker {
             };
             let mut entity = found.doc.decode().map_err(ngsi_problem)?;
             self.permit(request, &entity, names).await?;
+            let catalogue = &self.parts.catalogue;
+            let hidden = Hidden::set_aside(request.view, catalogue, &found.doc, &mut entity);
             let updated = apply(&mut entity).map_err(ngsi_problem)?;
             if !updated.changed() {
                 return Ok(updated);
             }
-            let personal =
-                self.parts.catalogue.is_personal(entity.types.iter().map(String::as_str));
+            stamp(&mut entity, &updated, request.view.publisher());
+            if let Err(problem) = hidden.put_back(&mut entity) {
+                self.refused(request, &entity, problem).await?;
+            }
+            let personal = catalogue.is_personal(entity.types.iter().map(String::as_str));
             guard::refuse_individual_numbers(&entity, personal)?;
-            guard::settle_subject(&self.parts.catalogue, &mut entity)?;
+            guard::settle_subject(catalogue, &mut entity)?;
             // The change may have added types or moved it to another person: that must be allowed too.
             self.permit(request, &entity, names).await?;
-            stamp(&mut entity, &updated, request.view.publisher());
             let access = personal.then(|| {
                 let now = self.parts.clock.micros();
                 access::written(request, now, subject_of(&entity), &entity.types, names.to_vec())
