@@ -208,3 +208,39 @@ async fn a_connector_does_not_overwrite_what_others_wrote() {
     let stored = world.get(&world.platform(), RECORD).await.unwrap();
     assert!(stored.contains(&ALICE.urn()) && stored.contains("\"k\""), "{stored}");
 }
+
+fn masked(world: &World, id: &str, publishes: &[&str]) -> Client {
+    let sector = Some(Arc::new(world.sectors.sector(id).unwrap()));
+    Client { sector, ..client(id, publishes) }
+}
+
+#[tokio::test]
+async fn a_number_about_a_person_is_on_record_whatever_the_search_names() {
+    let world = world();
+    let person = format!(
+        r#"{{"id":"{}","type":"Person","name":"n","birthDate":"1950-04-01"}}"#,
+        ALICE.urn()
+    );
+    world.create(&world.platform(), &person).await.unwrap();
+    let client = masked(&world, "app", &[]);
+    let (grant, assurance) = (grant(world.clock.micros()), assurance());
+    let consumer = world.view(Principal::Consumer {
+        client: &client,
+        subject: ALICE,
+        grant: Some(&grant),
+        purpose: None,
+        assurance: &assurance,
+    });
+    let context = Context::core();
+    world.accesses();
+    for (q, count) in [(r#"birthDate<"1960""#, 1), (r#"birthDate>"1960""#, 0)] {
+        let filter = Query { q: Some(Q::parse(q, &context).unwrap()), ..Query::default() };
+        let asked = Asked { filter, limit: 0, offset: 0, count: true };
+        let request = Request { view: &consumer, id: "r" };
+        let listing =
+            world.broker.query(&request, asked, &context, &RenderOptions::default()).await.unwrap();
+        assert_eq!((listing.count, listing.ticket.is_some()), (Some(count), true));
+        let [access] = world.accesses().try_into().unwrap();
+        assert_eq!((access.subjects, access.attributes), (vec![ALICE], vec![iri("birthDate")]));
+    }
+}

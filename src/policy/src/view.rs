@@ -107,6 +107,16 @@ impl View {
         }
     }
 
+    /// Whether anything about persons can be in view at all.
+    pub fn may_see_persons(&self) -> bool {
+        !self.0.publishes.is_empty()
+            || match &self.0.personal {
+                Personal::None => false,
+                Personal::Granted(grant) => !grant.read.is_empty(),
+                Personal::Own(_) | Personal::All => true,
+            }
+    }
+
     /// Whether entities of this (expanded) type can be in view at all.
     pub fn may_see_type(&self, entity_type: &str) -> bool {
         if self.0.catalogue.personal_type(entity_type).is_none() {

@@ -1,7 +1,7 @@
 //! Query Entities (clause 5.7.2).
 
 use tsunagu_domain::Problem;
-use tsunagu_ngsi_ld::{Context, Query, RenderOptions, render};
+use tsunagu_ngsi_ld::{Context, Q, Query, RenderOptions, render};
 use tsunagu_store::access::{Action, Ticket};
 use tsunagu_store::{EntityQuery, Page};
 
@@ -56,6 +56,15 @@ impl Broker {
             .as_ref()
             .map(|types| types.candidates().into_iter().map(str::to_owned).collect())
             .unwrap_or_default();
+        // What the conditions look at is told by the answer, even by an empty one.
+        let conditions = filter.q.as_ref().map(Q::attributes).unwrap_or_default();
+        let conditions = conditions.into_iter().chain(filter.attrs.iter().map(String::as_str));
+        let conditions: Vec<String> = conditions.map(str::to_owned).collect();
+        // Without types, persons are searched as well, as far as any can be in view.
+        let asks_personal = match &filter.types {
+            None => view.may_see_persons(),
+            Some(_) => self.parts.catalogue.is_personal(types.iter().map(String::as_str)),
+        };
         // One more than asked tells whether there is a next page.
         let query = EntityQuery {
             filter,
@@ -89,7 +98,6 @@ impl Broker {
         body.push(b']');
 
         // A search for persons is an access even when it finds nothing, or only a number.
-        let asks_personal = self.parts.catalogue.is_personal(types.iter().map(String::as_str));
         let ticket = if shown.count > 0 || asks_personal {
             let mut access =
                 access::allowed(request, self.parts.clock.micros(), Action::Query, shown);
@@ -99,6 +107,9 @@ impl Broker {
             if access.types.is_empty() {
                 access.types = types;
             }
+            access.attributes.extend(conditions);
+            access.attributes.sort_unstable();
+            access.attributes.dedup();
             Some(self.parts.access.record(view.tenant(), &access).await?)
         } else {
             None
