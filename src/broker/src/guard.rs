@@ -1,12 +1,17 @@
 //! What an entity must satisfy before anyone may write it: no individual number, and a clear answer to whom it is about.
 
 use tsunagu_domain::{Catalogue, Problem, ProblemCode, SubjectPath, TsunoId, individual_number};
-use tsunagu_ngsi_ld::{Attribute, Entity};
+use tsunagu_ngsi_ld::{Attribute, Entity, Instance};
 
 /// Refuses individual numbers: fields so named in any entity, values in personal ones. The value is never repeated.
 pub(crate) fn refuse_individual_numbers(entity: &Entity, personal: bool) -> Result<(), Problem> {
     if personal && individual_number::is_in(&entity.id) {
         return Err(refused("/id"));
+    }
+    for (pointer, texts) in [("/type", &entity.types), ("/scope", &entity.scopes)] {
+        if personal && texts.iter().any(|text| individual_number::is_in(text)) {
+            return Err(refused(pointer));
+        }
     }
     check_attributes(&entity.attributes, personal, "")
 }
@@ -23,7 +28,8 @@ fn check_attributes(attributes: &[Attribute], personal: bool, path: &str) -> Res
         let here = format!("{path}/{}", local_name(&attribute.name));
         for instance in &attribute.instances {
             let texts = [&instance.dataset_id, &instance.unit_code, &instance.observed_at];
-            let in_texts = texts.into_iter().flatten().any(|text| individual_number::is_in(text));
+            let texts = texts.into_iter().flatten().chain(names_in(instance));
+            let in_texts = texts.into_iter().any(|text| individual_number::is_in(text));
             if personal && (in_texts || value_holds_one(instance.value.get())) {
                 return Err(refused(&here));
             }
@@ -76,6 +82,58 @@ fn any_member(value: &serde_json::Value) -> bool {
         serde_json::Value::Array(items) => items.iter().any(any_member),
         _ => false,
     }
+}
+
+/// Names inside of an instance.
+fn names_in(instance: &Instance) -> impl Iterator<Item = &String> {
+    instance.value_type.iter().chain(&instance.object_type)
+}
+
+/// Refuses ids of persons where they could not be masked, or would be shown to those who see ids unmasked: in names of types and
+/// attributes anywhere, and in data about nobody.
+pub(crate) fn refuse_misplaced_persons(entity: &Entity, personal: bool) -> Result<(), Problem> {
+    let named = |texts: &[String]| texts.iter().any(|text| TsunoId::is_named_in(text));
+    if named(&entity.types) || named(&entity.scopes) || persons_in_names(&entity.attributes) {
+        return Err(Problem::new(
+            ProblemCode::BadRequestData,
+            "the id of a person may not be part of the name of a type, attribute or scope; put it into the object of a Relationship",
+        ));
+    }
+    if !personal && (TsunoId::is_named_in(&entity.id) || persons_in_values(&entity.attributes)) {
+        return Err(Problem::new(
+            ProblemCode::BadRequestData,
+            "data that point to a person belong to a type that the catalogue calls personal; leave the id of the person out, or use such a type",
+        ));
+    }
+    Ok(())
+}
+
+fn persons_in_names(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        let in_instance = |instance: &Instance| {
+            names_in(instance).any(|name| TsunoId::is_named_in(name))
+                || persons_in_names(&instance.sub)
+        };
+        TsunoId::is_named_in(&attribute.name) || attribute.instances.iter().any(in_instance)
+    })
+}
+
+fn persons_in_values(attributes: &[Attribute]) -> bool {
+    attributes.iter().flat_map(|attribute| &attribute.instances).any(|instance| {
+        let texts = [&instance.dataset_id, &instance.unit_code, &instance.instance_id];
+        texts.into_iter().flatten().any(|text| TsunoId::is_named_in(text))
+            || person_in_json(instance.value.get())
+            || persons_in_values(&instance.sub)
+    })
+}
+
+fn person_in_json(json: &str) -> bool {
+    if !json.contains('\\') {
+        return TsunoId::is_named_in(json);
+    }
+    // Escapes could hide one.
+    let plain = serde_json::from_str::<serde_json::Value>(json);
+    plain.map_or(true, |value| TsunoId::is_named_in(&value.to_string()))
 }
 
 /// Finds out whom the entity is about and notes it in [`Entity::subject`].

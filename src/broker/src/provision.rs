@@ -31,6 +31,13 @@ pub(crate) fn inward<'a>(view: &View, body: &'a str) -> Cow<'a, str> {
     })
 }
 
+/// A problem with a body as it is stored, with ids as the actor may see them.
+pub(crate) fn outward(view: &View, mut problem: Problem) -> Problem {
+    problem.detail = view.outward_id(&problem.detail).into_owned();
+    problem.pointer = problem.pointer.map(|pointer| view.outward_id(&pointer).into_owned());
+    problem
+}
+
 /// The names of its attributes.
 pub(crate) fn names(entity: &Entity) -> Vec<String> {
     entity.attributes.iter().map(|a| a.name.clone()).collect()

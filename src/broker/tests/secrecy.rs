@@ -215,6 +215,50 @@ fn masked(world: &World, id: &str, publishes: &[&str]) -> Client {
 }
 
 #[tokio::test]
+async fn a_masked_client_cannot_turn_a_pairwise_id_into_a_tsuno_id() {
+    let world = world();
+    let client = masked(&world, "app", &["HealthActivity"]);
+    let app = world.machine(&client);
+    let open = world.view(Principal::Anonymous { reads_open_data: true });
+    let pairwise = app.outward_id(&ALICE.urn()).into_owned();
+    let hidden = ALICE.to_string();
+    let activity = |rest: &str| {
+        let person = format!(r#""person":{{"type":"Relationship","object":"{pairwise}"}}"#);
+        format!(r#"{{"id":"urn:a:1","type":"HealthActivity",{person},{rest}}}"#)
+    };
+    for body in [
+        activity(&format!(r#""{pairwise}":1"#)),
+        activity(&format!(r#""steps":{{"type":"Property","value":1,"{pairwise}":2}}"#)),
+        activity(&format!(r#""steps":{{"type":"Property","value":1,"valueType":"{pairwise}"}}"#)),
+        activity(&format!(r#""scope":"{pairwise}""#)),
+        format!(r#"{{"id":"urn:a:1","type":["Building","{pairwise}"]}}"#),
+        // Data about nobody are shown unmasked to many.
+        format!(r#"{{"id":"{pairwise}","type":"Building"}}"#),
+        format!(r#"{{"id":"urn:a:1","type":"Building","owner":"{pairwise}"}}"#),
+        format!(r#"{{"id":"urn:a:1","type":"Building","owner":"\u0075{}"}}"#, &pairwise[1..]),
+        // What a problem points at is masked again.
+        activity(&format!(r#""{pairwise}":{{"type":"Unknown","value":1}}"#)),
+        activity(&format!(r#""{pairwise}":"123456789018""#)),
+    ] {
+        let problem = world.create(&app, &body).await.unwrap_err();
+        let told = String::from_utf8(problem.body()).unwrap();
+        assert_eq!(problem.code.status(), 400, "{told}");
+        assert!(!told.contains(&hidden), "{body}: {told}");
+    }
+    world.create(&app, r#"{"id":"urn:a:1","type":"Building","name":"b"}"#).await.unwrap();
+    let owner = format!(r#"{{"owner":"{pairwise}"}}"#);
+    assert!(world.append(&app, "urn:a:1", &owner).await.is_err());
+    assert!(!world.get(&open, "urn:a:1").await.unwrap().contains(&hidden));
+
+    // Inside values and ids of personal entities ids are masked on the way in and out.
+    let id = format!("urn:ngsi-ld:HealthActivity:{pairwise}:1");
+    let body = activity(&format!(r#""note":"by {pairwise}.""#)).replace("urn:a:1", &id);
+    assert_eq!(world.create(&app, &body).await.unwrap(), id);
+    let shown = world.get(&app, &id).await.unwrap();
+    assert!(shown.contains(&format!("by {pairwise}.")) && !shown.contains(&hidden), "{shown}");
+}
+
+#[tokio::test]
 async fn a_number_about_a_person_is_on_record_whatever_the_search_names() {
     let world = world();
     let person = format!(

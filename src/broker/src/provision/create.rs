@@ -4,7 +4,7 @@ use tsunagu_domain::{Problem, ProblemCode};
 use tsunagu_ngsi_ld::Context;
 use tsunagu_ngsi_ld::parse::parse_entity;
 
-use super::{inward, names, subject_of};
+use super::{inward, names, outward, subject_of};
 use crate::transaction::{Attempt, Intent};
 use crate::{Broker, Request, access, guard, ngsi_problem};
 
@@ -25,9 +25,12 @@ impl Broker {
     ) -> Result<Created, Problem> {
         let now = self.parts.clock.micros();
         let body = inward(request.view, body);
-        let mut entity = parse_entity(&body, context, now).map_err(ngsi_problem)?;
+        let told = |problem| outward(request.view, problem);
+        let parsed = parse_entity(&body, context, now).map_err(ngsi_problem);
+        let mut entity = parsed.map_err(told)?;
         let personal = self.parts.catalogue.is_personal(entity.types.iter().map(String::as_str));
-        guard::refuse_individual_numbers(&entity, personal)?;
+        guard::refuse_individual_numbers(&entity, personal).map_err(told)?;
+        guard::refuse_misplaced_persons(&entity, personal)?;
         guard::settle_subject(&self.parts.catalogue, &mut entity)?;
         let names = names(&entity);
         self.permit(request, &entity, &names).await?;

@@ -45,6 +45,7 @@ impl Broker {
         let tenant = request.view.tenant();
         let personal = self.is_personal(&given);
         guard::refuse_individual_numbers(&given, personal)?;
+        guard::refuse_misplaced_persons(&given, personal)?;
         if let Some(publisher) = request.view.publisher() {
             given.set_publisher(publisher);
         }

@@ -7,7 +7,7 @@ use tsunagu_ngsi_ld::{Context, Entity};
 use tsunagu_store::access::Action;
 
 use super::hidden::Hidden;
-use super::{inward, names, subject_of};
+use super::{inward, names, outward, subject_of};
 use crate::transaction::{Attempt, Intent};
 use crate::{Broker, Request, access, guard, ngsi_problem};
 
@@ -80,8 +80,9 @@ impl Broker {
         let now = self.parts.clock.micros();
         let body = inward(request.view, body);
         let body = with_id(&body, &request.view.inward_id(id))?;
-        let fragment = parse_entity(&body, context, now).map_err(ngsi_problem)?;
-        self.check(&fragment)?;
+        let fragment = parse_entity(&body, context, now).map_err(ngsi_problem);
+        let fragment = fragment.map_err(|problem| outward(request.view, problem))?;
+        self.check(request, &fragment)?;
         same_id(request, id, &fragment)?;
         let names = names(&fragment);
         self.change(request, id, &names, |entity| {
@@ -104,8 +105,9 @@ impl Broker {
     ) -> Result<Updated, Problem> {
         let now = self.parts.clock.micros();
         let body = inward(request.view, body);
-        let fragment = parse_attribute_fragment(&body, name, context, now).map_err(ngsi_problem)?;
-        self.check_attribute(&fragment)?;
+        let fragment = parse_attribute_fragment(&body, name, context, now).map_err(ngsi_problem);
+        let fragment = fragment.map_err(|problem| outward(request.view, problem))?;
+        self.check_attribute(request, &fragment)?;
         let names = [fragment.name.clone()];
         self.change(request, id, &names, |entity| {
             ops::partial_update(entity, fragment.clone(), now)
@@ -124,8 +126,9 @@ impl Broker {
     ) -> Result<Updated, Problem> {
         let now = self.parts.clock.micros();
         let body = inward(request.view, body);
-        let fragment = parse_attribute_fragment(&body, name, context, now).map_err(ngsi_problem)?;
-        self.check_attribute(&fragment)?;
+        let fragment = parse_attribute_fragment(&body, name, context, now).map_err(ngsi_problem);
+        let fragment = fragment.map_err(|problem| outward(request.view, problem))?;
+        self.check_attribute(request, &fragment)?;
         let names = [fragment.name.clone()];
         self.change(request, id, &names, |entity| {
             ops::replace_attribute(entity, fragment.clone(), now)
@@ -160,20 +163,26 @@ impl Broker {
         now: i64,
     ) -> Result<Entity, Problem> {
         let body = inward(request.view, body);
-        let fragment = parse_fragment(&body, context, now).map_err(ngsi_problem)?;
-        // Whether the entity is personal is only known once it is read; until then, be strict.
-        self.check(&fragment)?;
+        let fragment = parse_fragment(&body, context, now).map_err(ngsi_problem);
+        let fragment = fragment.map_err(|problem| outward(request.view, problem))?;
+        // Whether the entity is personal is only known once it is read; then it is checked as a whole.
+        self.check(request, &fragment)?;
         Ok(fragment)
     }
 
-    fn check(&self, fragment: &Entity) -> Result<(), Problem> {
+    fn check(&self, request: &Request<'_>, fragment: &Entity) -> Result<(), Problem> {
         let types = fragment.types.iter().map(String::as_str);
         guard::refuse_individual_numbers(fragment, self.parts.catalogue.is_personal(types))
+            .map_err(|problem| outward(request.view, problem))
     }
 
-    fn check_attribute(&self, fragment: &tsunagu_ngsi_ld::Attribute) -> Result<(), Problem> {
+    fn check_attribute(
+        &self,
+        request: &Request<'_>,
+        fragment: &tsunagu_ngsi_ld::Attribute,
+    ) -> Result<(), Problem> {
         let entity = Entity { attributes: vec![fragment.clone()], ..Entity::default() };
-        self.check(&entity)
+        self.check(request, &entity)
     }
 
     /// Reads, changes and writes back one entity, serially, keeping what the actor does not see.
@@ -200,7 +209,8 @@ impl Broker {
             self.permit(request, &entity, names).await?;
             let catalogue = &self.parts.catalogue;
             let hidden = Hidden::set_aside(request.view, catalogue, &found.doc, &mut entity);
-            let updated = apply(&mut entity).map_err(ngsi_problem)?;
+            let told = |problem| outward(request.view, problem);
+            let updated = apply(&mut entity).map_err(ngsi_problem).map_err(told)?;
             if !updated.changed() {
                 return Ok(updated);
             }
@@ -209,7 +219,8 @@ impl Broker {
                 self.refused(request, &entity, problem).await?;
             }
             let personal = catalogue.is_personal(entity.types.iter().map(String::as_str));
-            guard::refuse_individual_numbers(&entity, personal)?;
+            guard::refuse_individual_numbers(&entity, personal).map_err(told)?;
+            guard::refuse_misplaced_persons(&entity, personal)?;
             guard::settle_subject(catalogue, &mut entity)?;
             // The change may have added types or moved it to another person: that must be allowed too.
             self.permit(request, &entity, names).await?;
