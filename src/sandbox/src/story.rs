@@ -15,7 +15,9 @@ use serde::Serialize;
 use url::Url;
 
 pub use auditor::fetch_log;
-use browser::Browser;
+pub use browser::{Browser, Form, Page};
+pub use machine::{assertion, token};
+pub use resident::{first_login, withdraws};
 
 /// Where everything is.
 #[derive(Debug, Clone)]
@@ -70,7 +72,7 @@ pub struct Report {
 }
 
 /// What a step says when it does not hold.
-pub(crate) type Told = Result<String, String>;
+pub type Told = Result<String, String>;
 
 /// Plays steps one after another.
 pub struct Player<'a> {

@@ -8,23 +8,27 @@ use url::Url;
 
 /// A page as it arrived.
 #[derive(Debug)]
-pub(crate) struct Page {
-    pub(crate) url: Url,
-    pub(crate) status: StatusCode,
-    pub(crate) body: String,
+pub struct Page {
+    /// Where it is.
+    pub url: Url,
+    /// How it was answered.
+    pub status: StatusCode,
+    /// Its HTML.
+    pub body: String,
 }
 
 /// A form in a page.
 #[derive(Debug, Default)]
-pub(crate) struct Form {
+pub struct Form {
     action: String,
     method: String,
-    pub(crate) fields: Vec<(String, String)>,
+    /// Names and values as a browser would send them untouched.
+    pub fields: Vec<(String, String)>,
 }
 
 /// One person's browser.
 #[derive(Debug)]
-pub(crate) struct Browser {
+pub struct Browser {
     client: Client,
     /// By host:port. Ports count here although cookies ignore them, since every party of the sandbox is on 127.0.0.1.
     cookies: BTreeMap<String, BTreeMap<String, String>>,
@@ -32,20 +36,27 @@ pub(crate) struct Browser {
 
 const MOST_REDIRECTS: usize = 12;
 
+impl Default for Browser {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Browser {
+    /// A browser without cookies.
     #[expect(clippy::disallowed_methods, reason = "an outsider's own client")]
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build();
         Self { client: client.unwrap_or_else(|_| Client::new()), cookies: BTreeMap::new() }
     }
 
     /// Opens an address and follows where it leads.
-    pub(crate) async fn open(&mut self, url: Url) -> Result<Page, String> {
+    pub async fn open(&mut self, url: Url) -> Result<Page, String> {
         self.go(Method::GET, url, None).await
     }
 
     /// Sends a form of a page, with some fields set or added.
-    pub(crate) async fn send(
+    pub async fn send(
         &mut self,
         page: &Page,
         form: &Form,
@@ -66,7 +77,7 @@ impl Browser {
     }
 
     /// Sends JSON, as an app's front end does, and reads JSON.
-    pub(crate) async fn json(
+    pub async fn json(
         &mut self,
         method: Method,
         url: Url,
@@ -160,7 +171,7 @@ fn unreachable(url: &Url, error: &reqwest::Error) -> String {
 
 impl Page {
     /// What a person reads: the page without its tags.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let mut text = String::with_capacity(self.body.len());
         let mut inside = false;
         for c in self.body.chars() {
@@ -175,7 +186,7 @@ impl Page {
     }
 
     /// The forms of the page.
-    pub(crate) fn forms(&self) -> Vec<Form> {
+    pub fn forms(&self) -> Vec<Form> {
         let mut forms: Vec<Form> = Vec::new();
         for tag in tags(&self.body) {
             match tag.name.as_str() {
@@ -203,7 +214,7 @@ impl Page {
     }
 
     /// The form whose action contains this text.
-    pub(crate) fn form(&self, action: &str) -> Result<Form, String> {
+    pub fn form(&self, action: &str) -> Result<Form, String> {
         let found = self.forms().into_iter().find(|form| form.action.contains(action));
         found.ok_or_else(|| {
             format!("{} ({}) has no form for {action}", self.url.path(), self.status.as_u16())
@@ -211,7 +222,7 @@ impl Page {
     }
 
     /// The target of the first link that contains this text.
-    pub(crate) fn link(&self, containing: &str) -> Result<Url, String> {
+    pub fn link(&self, containing: &str) -> Result<Url, String> {
         let links = tags(&self.body).into_iter().filter(|tag| tag.name == "a");
         let hit = links.map(|tag| tag.get("href")).find(|href| href.contains(containing));
         let hit = hit.and_then(|href| self.url.join(&href).ok());

@@ -7,13 +7,8 @@ use url::Url;
 use super::Machine;
 use crate::jose::{self, SigningKey};
 
-/// Asks for a token (RFC 6749 4.4, RFC 7523).
-pub(super) async fn token(
-    http: &Client,
-    gateway: &Url,
-    machine: &Machine,
-    scope: &str,
-) -> Result<String, String> {
+/// What proves who the machine is, good for one request within a minute (RFC 7523).
+pub fn assertion(gateway: &Url, machine: &Machine) -> Result<String, String> {
     let told = |_| "the machine client cannot sign".to_owned();
     let key = SigningKey::from_private_jwk(&machine.private_jwk).map_err(told)?;
     let now = crate::system_clock()().timestamp();
@@ -22,7 +17,17 @@ pub(super) async fn token(
         "iss": machine.client_id, "sub": machine.client_id, "aud": issuer,
         "jti": jose::random_token().map_err(told)?, "iat": now, "exp": now + 60,
     });
-    let assertion = jose::sign(&key, &jose::header(&key), &claims).map_err(told)?;
+    jose::sign(&key, &jose::header(&key), &claims).map_err(told)
+}
+
+/// Asks for a token on the machine's own behalf (RFC 6749 4.4).
+pub async fn token(
+    http: &Client,
+    gateway: &Url,
+    machine: &Machine,
+    scope: &str,
+) -> Result<String, String> {
+    let assertion = assertion(gateway, machine)?;
     let form = [
         ("grant_type", "client_credentials"),
         ("client_id", machine.client_id.as_str()),

@@ -45,7 +45,8 @@ fn tsuno_id(page: &Page) -> Result<String, String> {
     id.ok_or_else(|| format!("{} ({}) shows no Tsuno ID", page.url.path(), page.status.as_u16()))
 }
 
-pub(super) async fn first_login(world: &World, browser: &mut Browser) -> Told {
+/// Logs 都農 花子 in and gives the Tsuno ID that the home page shows.
+pub async fn first_login(world: &World, browser: &mut Browser) -> Told {
     let page = login(world, browser, "hanako", "ok").await?;
     ensure(page.status.is_success(), || format!("the login ended with {}", page.status))?;
     let home = browser.open(at(&world.gateway, "/")?).await?;
@@ -113,7 +114,8 @@ pub(super) async fn sees(world: &World, browser: &mut Browser) -> Told {
     Ok("on three pages, in Japanese".to_owned())
 }
 
-pub(super) async fn withdraws(world: &World, browser: &mut Browser) -> Told {
+/// Withdraws the first consent on the list, as a person finds it.
+pub async fn withdraws(world: &World, browser: &mut Browser) -> Told {
     let list = browser.open(at(&world.gateway, "/consents")?).await?;
     let detail = browser.open(list.link("/consents/")?).await?;
     // Two taps: the first may lead to a page that says what stops.
