@@ -188,7 +188,8 @@ pub(crate) fn read(file: &Path, store: Option<String>) -> anyhow::Result<Config>
     }
     let mut config: Config = Figment::new()
         .merge(Toml::file_exact(file))
-        .merge(Env::prefixed("TSUNAGU_").split("__"))
+        // TSUNAGU_LOG is what to log, which is not part of the configuration.
+        .merge(Env::prefixed("TSUNAGU_").ignore(&["log"]).split("__"))
         .extract()
         .with_context(|| format!("the configuration {} is not right", file.display()))?;
     if let Some(store) = store {

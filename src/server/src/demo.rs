@@ -25,14 +25,20 @@ pub(crate) struct DemoArgs {
     /// `postgres://…` or a folder; a fresh temporary folder when left out
     #[arg(long)]
     store: Option<String>,
+    /// Work in this folder and leave it behind, with what every process logged
+    #[arg(long, hide = true)]
+    keep: Option<PathBuf>,
 }
 
 /// Plays the story; the error, and with it the exit code, says whether every step held.
 pub(crate) fn demo(args: &DemoArgs) -> anyhow::Result<()> {
-    let folder = Folder::fresh()?;
+    let folder = match &args.keep {
+        Some(folder) => Folder::kept(folder)?,
+        None => Folder::fresh()?,
+    };
     rt::System::new().block_on(async {
         say("都農町の一日を、実際のプロセスどうしで再現します / a day in the town, between real processes\n");
-        let world = World::start(&folder.0, args.store.as_deref()).await?;
+        let world = World::start(&folder.path, args.store.as_deref()).await?;
         let mut show = |step: &Step| {
             let mark = if step.ok { "ok  " } else { "FAIL" };
             say(&format!("  {mark} {:>6} ms  {}\n                 {}", step.ms, step.name, step.detail));
@@ -64,21 +70,34 @@ fn write(file: Option<&Path>, report: &Report) -> anyhow::Result<()> {
         .with_context(|| format!("the report {} cannot be written", file.display()))
 }
 
-/// A folder of its own for each run, removed at its end.
-struct Folder(PathBuf);
+/// A folder of its own for each run, removed at its end unless it is to be kept.
+struct Folder {
+    path: PathBuf,
+    kept: bool,
+}
 
 impl Folder {
     fn fresh() -> anyhow::Result<Self> {
-        let folder = std::env::temp_dir().join(format!("tsunagu-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
-        Ok(Self(folder))
+        let path = std::env::temp_dir().join(format!("tsunagu-demo-{}", std::process::id()));
+        Self::made(path, false)
+    }
+
+    fn kept(path: &Path) -> anyhow::Result<Self> {
+        Self::made(path.to_owned(), true)
+    }
+
+    fn made(path: PathBuf, kept: bool) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&path)
+            .with_context(|| format!("the folder {} cannot be made", path.display()))?;
+        Ok(Self { path, kept })
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What cannot be removed is the temporary folder's to clean.
-        std::fs::remove_dir_all(&self.0).ok();
+        if !self.kept {
+            // What cannot be removed is the temporary folder's to clean.
+            std::fs::remove_dir_all(&self.path).ok();
+        }
     }
 }
