@@ -1,0 +1,13 @@
+//! What tsunagu promises, proven from outside: real processes, HTTP, both stores.
+//!
+//! `cargo xtask test` builds the program and starts PostgreSQL before; by hand:
+//! `cargo build -p tsunagu-server && TEST_POSTGRES_URL=postgres://… cargo test -p tsunagu-tests`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests may unwrap; outsiders have clients and a clock of their own"
+)]
+
+mod story;
+mod support;

@@ -1,0 +1,376 @@
+//! A small town: the gateway, its clients, and when people are needed xID and the coin issuer.
+
+use std::path::{Path, PathBuf};
+
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tsunagu_sandbox::KeyPair;
+use tsunagu_sandbox::story::{self, Browser, Machine};
+use url::Url;
+
+use super::Backend;
+use super::database::Database;
+use super::http::{Answer, client, seen};
+use super::process::{Process, free_port};
+
+/// Writes and reads data about nobody.
+pub(crate) const SENSORS: &str = "sensors";
+/// Publishes every personal type.
+pub(crate) const REGISTER: &str = "register";
+/// A healthcare app.
+pub(crate) const APP: &str = "app";
+/// A tool of the town hall.
+pub(crate) const STAFF: &str = "staff";
+/// An auditor.
+pub(crate) const AUDITOR: &str = "auditor";
+const CLIENTS: [&str; 5] = [SENSORS, REGISTER, APP, STAFF, AUDITOR];
+
+/// What the app asks of residents.
+const ASKED: &str = r#"[{"type":"resident_data","purpose":"health-coaching","data_classes":["contact","health-activity"],"actions":["read","write"]}]"#;
+/// The verifier of RFC 7636, appendix B, and its challenge.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+const COIN_KEY: &str = "coin-key-of-tests-0123456789";
+
+/// What a town has beside its gateway.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Plan {
+    /// xID and the coin issuer.
+    pub(crate) people: bool,
+    /// Reward rules.
+    pub(crate) rewards: Option<Value>,
+    /// Pinned @contexts: URL and file.
+    pub(crate) contexts: Vec<(String, PathBuf)>,
+}
+
+/// The town.
+pub(crate) struct Town {
+    gateway: Option<Process>,
+    pub(crate) base: Url,
+    pub(crate) http: Client,
+    pub(crate) xid: Option<Process>,
+    pub(crate) coins: Option<Process>,
+    keys: Vec<(&'static str, KeyPair)>,
+    callback: String,
+    pub(crate) folder: TempDir,
+    // Dropped last: the gateway is connected to it.
+    _database: Option<Database>,
+}
+
+/// A resident's grant as the app holds it.
+#[derive(Debug, Clone)]
+pub(crate) struct Login {
+    pub(crate) token: String,
+    /// The resident as the app knows them.
+    pub(crate) person: String,
+}
+
+impl Town {
+    pub(crate) async fn start(backend: Backend, plan: &Plan) -> Self {
+        let folder = TempDir::new().unwrap();
+        let database = match backend {
+            Backend::Embedded => None,
+            Backend::Postgres => Some(Database::fresh().await),
+        };
+        let base = Url::parse(&format!("http://127.0.0.1:{}", free_port())).unwrap();
+        let keys: Vec<_> =
+            CLIENTS.into_iter().map(|id| (id, KeyPair::generate().unwrap())).collect();
+        let user_data = KeyPair::generate().unwrap();
+        std::fs::write(folder.path().join("user-data.jwk"), user_data.private.to_string()).unwrap();
+        let (mut xid, mut coins) = (None, None);
+        if plan.people {
+            let (there, public) =
+                (format!("{base}login/xid/callback"), user_data.public.to_string());
+            let args = ["sandbox", "xid", "--residents", "20", "--client-id", "tsuno"];
+            let args =
+                [&args[..], &["--redirect-uri", &there, "--user-data-jwk", &public]].concat();
+            let log = folder.path().join("xid.log");
+            let secret = [("SANDBOX_XID_CLIENT_SECRET", "secret-of-tests-0123456789")];
+            xid = Some(Process::start(&args, &secret, &log).await);
+            let key = [("SANDBOX_COIN_API_KEY", COIN_KEY)];
+            let log = folder.path().join("coins.log");
+            coins = Some(Process::start(&["sandbox", "coin-issuer"], &key, &log).await);
+        }
+        let mut town = Self {
+            gateway: None,
+            base,
+            http: client(),
+            xid,
+            coins,
+            keys,
+            callback: landing().await,
+            folder,
+            _database: None,
+        };
+        let store = database.as_ref().map(|database| database.url.clone());
+        std::fs::write(town.config(), town.configured(store.as_deref(), plan)).unwrap();
+        town._database = database;
+        town.open().await;
+        town
+    }
+
+    /// The configuration file.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("tsunagu.toml")
+    }
+
+    /// Everything that the gateway ever logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("gateway.log")).unwrap()
+    }
+
+    /// Starts the gateway as it is configured.
+    pub(crate) async fn open(&mut self) {
+        let config = self.config();
+        let args = ["serve", "--config", config.to_str().unwrap()];
+        let log = self.folder.path().join("gateway.log");
+        let level = [("TSUNAGU_LOG", "debug")];
+        self.gateway = Some(Process::start(&args, &level, &log).await);
+    }
+
+    /// `kill -9`.
+    pub(crate) async fn kill(&mut self) {
+        self.gateway.take().unwrap().kill().await;
+    }
+
+    /// Ends the gateway as an operator does.
+    pub(crate) async fn stop(&mut self) {
+        self.gateway.take().unwrap().stop().await;
+    }
+
+    fn configured(&self, store: Option<&str>, plan: &Plan) -> String {
+        let at = |name: &str| self.folder.path().join(name).to_string_lossy().into_owned();
+        let here = at("store");
+        let mut text = format!(
+            r#"listen = "127.0.0.1:{port}"
+base_url = "{base}"
+store = {store:?}
+keys = {keys:?}
+"#,
+            port = self.base.port().unwrap(),
+            base = self.base.as_str().trim_end_matches('/'),
+            store = store.unwrap_or(&here),
+            keys = at("keys"),
+        );
+        if let Some(rules) = &plan.rewards {
+            std::fs::write(at("rewards.json"), rules.to_string()).unwrap();
+            text += &format!("rewards = {:?}\n", at("rewards.json"));
+        }
+        text += r#"
+[town]
+tenant = "tsuno"
+name = { ja = "都農町", en = "Tsuno Town" }
+help_desk = { phone = "0983-00-0000", hours = { ja = "平日 9時から17時", en = "weekdays 9:00 to 17:00" } }
+municipality = { prefecture = "宮崎県", county = "児湯郡", name = "都農町" }
+"#;
+        for (url, file) in &plan.contexts {
+            text += &format!("\n[[contexts.pinned]]\nurl = {url:?}\nfile = {file:?}\n");
+        }
+        for (id, pair) in &self.keys {
+            text += &format!(
+                "\n[[clients]]\nid = \"{id}\"\nname = {{ ja = \"{id}\", en = \"{id}\" }}\nsector = \"{id}.example\"\n\
+                 jwks = {{ keys = [{}] }}\nbearer = true\ncontact = \"0983-00-0000\"\n{}",
+                inline(&pair.public),
+                self.of_its_kind(id)
+            );
+        }
+        if let (Some(xid), Some(coins)) = (&self.xid, &self.coins) {
+            text += &format!(
+                r#"
+[xid]
+issuer = "{xid}"
+client_id = "tsuno"
+client_secret = "secret-of-tests-0123456789"
+user_data_key = {user_data:?}
+acr_map = {{ "urn:x-id:aal2" = {{ ial = "substantial", aal = "substantial" }} }}
+
+[coin_issuer]
+base = "{coins}"
+key = "{COIN_KEY}"
+
+[outbound]
+allow_private = ["{xid_host}", "{coins_host}"]
+"#,
+                xid = xid.url.as_str().trim_end_matches('/'),
+                coins = coins.url,
+                user_data = at("user-data.jwk"),
+                xid_host = xid.url.authority(),
+                coins_host = coins.url.authority(),
+            );
+        }
+        text
+    }
+
+    fn of_its_kind(&self, id: &str) -> String {
+        match id {
+            SENSORS => "kind = \"publisher\"\nreads_open_data = true\nwrites_open_data = true\n".to_owned(),
+            REGISTER => "kind = \"publisher\"\npublishes = [\"Person\", \"ResidentRecord\", \"HealthActivity\"]\ncanonical_ids = true\n".to_owned(),
+            APP => format!(
+                "kind = \"consumer\"\nredirect_uris = [{:?}]\npurposes = [\"health-coaching\"]\n\
+                 data_classes = [\"contact\", \"health-activity\"]\n",
+                self.callback
+            ),
+            STAFF => "kind = \"operator\"\nscopes = [\"staff\"]\n".to_owned(),
+            AUDITOR => "kind = \"operator\"\nscopes = [\"audit\"]\n".to_owned(),
+            other => panic!("{other} is no client of the town"),
+        }
+    }
+
+    /// A client with its key.
+    pub(crate) fn machine(&self, id: &str) -> Machine {
+        let (_, pair) = self.keys.iter().find(|(known, _)| *known == id).unwrap();
+        Machine { client_id: id.to_owned(), private_jwk: pair.private.to_string() }
+    }
+
+    /// A token of a client on its own behalf.
+    pub(crate) async fn token(&self, id: &str) -> String {
+        let scope = match id {
+            STAFF => "staff",
+            AUDITOR => "audit",
+            _ => "ngsi-ld",
+        };
+        story::token(&self.http, &self.base, &self.machine(id), scope).await.unwrap()
+    }
+
+    /// A request to a path of the gateway.
+    pub(crate) fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, self.base.join(path).unwrap())
+    }
+
+    /// Creates an entity written with the core @context.
+    pub(crate) async fn create(&self, token: &str, entity: &Value) -> Answer {
+        let request = self.ask(Method::POST, "/ngsi-ld/v1/entities").bearer_auth(token);
+        seen(request.json(entity)).await
+    }
+
+    /// The parties as the sandbox's story knows them.
+    pub(crate) fn parties(&self) -> story::World {
+        let nowhere = Url::parse("http://127.0.0.1:9").unwrap();
+        let url = |process: &Option<Process>| {
+            process.as_ref().map_or_else(|| nowhere.clone(), |process| process.url.clone())
+        };
+        story::World {
+            gateway: self.base.clone(),
+            xid: url(&self.xid),
+            vendor: nowhere.clone(),
+            coin_issuer: url(&self.coins),
+            coin_key: COIN_KEY.to_owned(),
+            coin_admin_key: String::new(),
+            municipal: self.machine(REGISTER),
+            staff: self.machine(STAFF),
+        }
+    }
+
+    /// 都農 花子 logs in to the gateway; her browser is logged in then.
+    pub(crate) async fn hanako(&self) -> Browser {
+        let mut browser = Browser::new();
+        story::first_login(&self.parties(), &mut browser).await.unwrap();
+        browser
+    }
+
+    /// The resident of this browser consents and logs in to the app: PAR, PKCE, our consent page, code, token.
+    pub(crate) async fn connect(&self, browser: &mut Browser) -> Login {
+        let machine = self.machine(APP);
+        let post = async |path: &str, form: &[(&str, &str)]| {
+            let assertion = story::assertion(&self.base, &machine).unwrap();
+            let ours = [
+                ("client_id", APP),
+                ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+                ("client_assertion", assertion.as_str()),
+            ];
+            let form = [form, &ours].concat();
+            let answer = seen(self.ask(Method::POST, path).form(&form)).await;
+            assert!(answer.status < 300, "{path}: {}", answer.text());
+            answer.json()
+        };
+        let pushed = post(
+            "/oauth/par",
+            &[
+                ("response_type", "code"),
+                ("redirect_uri", &self.callback),
+                ("scope", "openid"),
+                ("code_challenge", CHALLENGE),
+                ("code_challenge_method", "S256"),
+                ("authorization_details", ASKED),
+            ],
+        )
+        .await;
+        let mut url = self.base.join("/oauth/authorize").unwrap();
+        url.query_pairs_mut()
+            .append_pair("client_id", APP)
+            .append_pair("request_uri", pushed["request_uri"].as_str().unwrap());
+        let page = browser.open(url).await.unwrap();
+        let form = page.form("/oauth/authorize/decision").unwrap();
+        let back = browser.send(&page, &form, &[("decision", "give")]).await.unwrap();
+        let (_, code) = back.url.query_pairs().find(|(name, _)| name == "code").unwrap();
+        let tokens = post(
+            "/oauth/token",
+            &[
+                ("grant_type", "authorization_code"),
+                ("code", &code),
+                ("redirect_uri", &self.callback),
+                ("code_verifier", VERIFIER),
+            ],
+        )
+        .await;
+        let token = tokens["access_token"].as_str().unwrap().to_owned();
+        let told = self.ask(Method::GET, "/oauth/userinfo").bearer_auth(&token);
+        let sub = seen(told).await.json()["sub"].as_str().unwrap().to_owned();
+        let person =
+            if sub.starts_with("urn:") { sub } else { format!("urn:ngsi-ld:Person:{sub}") };
+        Login { token, person }
+    }
+
+    /// The resident withdraws the only consent.
+    pub(crate) async fn withdraw(&self, browser: &mut Browser) {
+        story::withdraws(&self.parties(), browser).await.unwrap();
+    }
+
+    /// What the coin issuer booked: its statement of today.
+    pub(crate) async fn statement(&self, day: &str) -> Value {
+        let url = self.coins.as_ref().unwrap().url.join(&format!("/statement?date={day}")).unwrap();
+        seen(self.http.get(url).bearer_auth(COIN_KEY)).await.json()
+    }
+}
+
+/// A public JWK as an inline table of TOML.
+fn inline(jwk: &Value) -> String {
+    let members = jwk.as_object().unwrap().iter();
+    let pairs: Vec<String> = members.map(|(name, value)| format!("{name} = {value}")).collect();
+    format!("{{ {} }}", pairs.join(", "))
+}
+
+/// A place where browsers land after consenting: the address holds the code, the page nothing.
+async fn landing() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/callback", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 8192];
+            if stream.read(&mut request).await.is_ok() {
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                stream.write_all(answer).await.ok();
+            }
+        }
+    });
+    url
+}
+
+/// Somebody who was never registered, as a URN.
+pub(crate) fn nobody() -> String {
+    "urn:ngsi-ld:Person:000000000000000000000000000".to_owned()
+}
+
+/// A property.
+pub(crate) fn property(value: impl Into<Value>) -> Value {
+    json!({"type": "Property", "value": value.into()})
+}
+
+/// Where the data of this crate is.
+pub(crate) fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data")
+}
