@@ -121,7 +121,7 @@ pub async fn play(world: &World, player: &mut Player<'_>) {
     player.step("municipal records are published from the register", town::records(world)).await;
     player
         .step("a resident logs in with xID and gets a Tsuno ID", async {
-            tsuno_id = resident::first_login(world, &mut hanako).await?;
+            tsuno_id = first_login(world, &mut hanako).await?;
             Ok(format!("Tsuno ID {tsuno_id}"))
         })
         .await;
@@ -165,7 +165,7 @@ pub async fn play(world: &World, player: &mut Player<'_>) {
         )
         .await;
     player
-        .step("the resident withdraws the consent", resident::withdraws(world, &mut hanako))
+        .step("the resident withdraws the consent", withdraws(world, &mut hanako))
         .await;
     player
         .step(
