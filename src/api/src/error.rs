@@ -32,6 +32,23 @@ impl Failure {
     }
 }
 
+/// The way in that a 401 names where its maker named none (RFC 9110 section 15.5.2).
+trait Challenge {
+    fn challenge(&self) -> Option<&'static str>;
+}
+
+impl Challenge for ProblemCode {
+    fn challenge(&self) -> Option<&'static str> {
+        match self {
+            // Residents come with the cookie of a login, not with a header.
+            Self::Unauthorized => Some("Cookie realm=\"tsunagu\", form-action=\"/login\""),
+            // RFC 9470 section 3.
+            Self::StepUpRequired => Some("Bearer error=\"insufficient_user_authentication\""),
+            _ => None,
+        }
+    }
+}
+
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         Self { problem, challenge: None, allow: None }
@@ -66,8 +83,8 @@ impl ResponseError for Failure {
         let mut response = HttpResponse::build(self.status_code());
         response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
         response.insert_header((header::CACHE_CONTROL, "no-store"));
-        if let Some(challenge) = &self.challenge {
-            response.insert_header((header::WWW_AUTHENTICATE, challenge.as_str()));
+        if let Some(challenge) = self.challenge.as_deref().or(self.problem.code.challenge()) {
+            response.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
         if let Some(allow) = &self.allow {
             response.insert_header((header::ALLOW, allow.as_str()));

@@ -66,9 +66,10 @@ impl ResponseError for OAuthFailure {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         never_kept(&mut response);
-        // RFC 6750 section 3: only a refused token is answered with a challenge; clients do not authenticate by a header.
+        // Every 401 names the way in (RFC 9110 section 15.5.2): a token (RFC 6750 section 3), or the client's assertion in the form.
         let challenge = match self.0.error {
             ErrorCode::InvalidToken => Some("Bearer error=\"invalid_token\""),
+            ErrorCode::InvalidClient => Some("Bearer error=\"invalid_client\""),
             ErrorCode::InsufficientScope => {
                 Some("Bearer error=\"insufficient_scope\", scope=\"openid\"")
             }
@@ -142,7 +143,12 @@ mod tests {
     async fn errors_are_those_of_oauth_and_never_kept() {
         for (code, name, status, challenge) in [
             (ErrorCode::InvalidGrant, "invalid_grant", 400, None),
-            (ErrorCode::InvalidClient, "invalid_client", 401, None),
+            (
+                ErrorCode::InvalidClient,
+                "invalid_client",
+                401,
+                Some("Bearer error=\"invalid_client\""),
+            ),
             (ErrorCode::InvalidToken, "invalid_token", 401, Some("Bearer error=\"invalid_token\"")),
             (ErrorCode::InvalidAuthorizationDetails, "invalid_authorization_details", 400, None),
             (ErrorCode::TemporarilyUnavailable, "temporarily_unavailable", 503, None),
