@@ -9,5 +9,6 @@
     reason = "tests may unwrap; outsiders have clients and a clock of their own"
 )]
 
+mod refusals;
 mod story;
 mod support;

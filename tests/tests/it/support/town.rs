@@ -220,6 +220,17 @@ allow_private = ["{xid_host}", "{coins_host}"]
         }
     }
 
+    /// Marks a client as suspended in the configuration, for the next start.
+    pub(crate) fn suspend(&self, id: &str) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        let suspended = text.replace(
+            &format!("[[clients]]\nid = \"{id}\"\n"),
+            &format!("[[clients]]\nid = \"{id}\"\nstatus = \"suspended\"\n"),
+        );
+        assert_ne!(text, suspended, "{id} is not configured");
+        std::fs::write(self.config(), suspended).unwrap();
+    }
+
     /// A client with its key.
     pub(crate) fn machine(&self, id: &str) -> Machine {
         let (_, pair) = self.keys.iter().find(|(known, _)| *known == id).unwrap();

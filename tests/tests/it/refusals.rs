@@ -1,0 +1,314 @@
+//! Who is refused where: every operation of the API's own description, for every kind of wrong or missing credential.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::Backend;
+use crate::support::http::{Answer, seen};
+use crate::support::town::{APP, AUDITOR, Plan, REGISTER, SENSORS, STAFF, Town, nobody, property};
+
+/// Who may use an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum For {
+    /// Everybody, for this reason.
+    All(&'static str),
+    /// A client that proves who it is in the form itself.
+    ProvenClient,
+    /// The token of a resident's login.
+    Login,
+    /// A token whose view decides.
+    Viewer,
+    /// A token of the town hall.
+    Staff,
+    /// A token of an auditor.
+    Auditor,
+    /// A resident's own session.
+    Resident,
+    /// A resident's session, or the client of a token, about their own consents.
+    ResidentOrClient,
+}
+
+/// Every operation of the description.
+const TABLE: &[(&str, &str, For)] = &[
+    ("GET", "/ngsi-ld/v1/entities", For::Viewer),
+    ("POST", "/ngsi-ld/v1/entities", For::Viewer),
+    ("GET", "/ngsi-ld/v1/entities/{entityId}", For::Viewer),
+    ("PUT", "/ngsi-ld/v1/entities/{entityId}", For::Viewer),
+    ("PATCH", "/ngsi-ld/v1/entities/{entityId}", For::Viewer),
+    ("DELETE", "/ngsi-ld/v1/entities/{entityId}", For::Viewer),
+    ("POST", "/ngsi-ld/v1/entities/{entityId}/attrs", For::Viewer),
+    ("PATCH", "/ngsi-ld/v1/entities/{entityId}/attrs", For::Viewer),
+    ("PATCH", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
+    ("PUT", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
+    ("DELETE", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
+    ("POST", "/oauth/par", For::ProvenClient),
+    ("POST", "/oauth/token", For::ProvenClient),
+    ("POST", "/oauth/introspect", For::ProvenClient),
+    ("POST", "/oauth/revoke", For::ProvenClient),
+    ("GET", "/oauth/userinfo", For::Login),
+    ("GET", "/oauth/jwks", For::All("public keys")),
+    ("GET", "/.well-known/openid-configuration", For::All("discovery")),
+    ("GET", "/.well-known/oauth-protected-resource", For::All("discovery")),
+    ("GET", "/consents/v1", For::ResidentOrClient),
+    ("GET", "/consents/v1/{id}", For::ResidentOrClient),
+    ("POST", "/consents/v1/{id}/withdraw", For::Resident),
+    ("GET", "/consents/v1/{id}/receipt", For::ResidentOrClient),
+    ("GET", "/me/access-log", For::Resident),
+    ("GET", "/me/consents", For::Resident),
+    ("GET", "/me/coins", For::Resident),
+    ("GET", "/v2/findUsage", For::Resident),
+    ("GET", "/v2/usagePeriod", For::Resident),
+    ("GET", "/v2/heartbeat", For::All("whether the service lives")),
+    (
+        "GET",
+        "/audit/v1/checkpoint",
+        For::All("a signed hash without personal data, which anyone may witness"),
+    ),
+    ("GET", "/audit/v1/proof", For::All("hashes without personal data")),
+    ("GET", "/audit/v1/tile/{path}", For::Auditor),
+    ("GET", "/audit/v1/entries", For::Auditor),
+    ("GET", "/rewards/v1/rules", For::All("what earns coins is public")),
+    ("GET", "/rewards/v1/grants", For::Staff),
+    ("GET", "/connectors/v1", For::Staff),
+    ("GET", "/connectors/v1/{name}/runs", For::Staff),
+    ("GET", "/livez", For::All("whether the process lives")),
+    ("GET", "/readyz", For::All("whether the store answers")),
+    ("GET", "/version", For::All("what runs here")),
+];
+
+/// How a request is made out.
+#[derive(Debug, Clone)]
+enum Credential {
+    None,
+    Token(String),
+    /// A right token with another tenant's header.
+    OtherTenant(String),
+}
+
+struct Gate {
+    town: Town,
+}
+
+impl Gate {
+    async fn ask(&self, method: &str, path: &str, credential: &Credential) -> Answer {
+        let id = nobody();
+        let filled = path
+            .replace("{entityId}", &id)
+            .replace("{attrId}", "name")
+            .replace("{id}", "0190a5a0-0000-7000-8000-000000000000")
+            // Bundles of entries; the hashes beside them are for everybody.
+            .replace("{path}", "entries/000.p/1")
+            .replace("{name}", "juki");
+        let query = match path {
+            "/ngsi-ld/v1/entities" if method == "GET" => "?type=Person&count=true",
+            "/v2/findUsage" => "?userCode=EE",
+            "/audit/v1/proof" => "?index=0&size=1",
+            _ => "",
+        };
+        let method: Method = method.parse().unwrap();
+        let mut request = self.town.ask(method.clone(), &format!("{filled}{query}"));
+        request = match credential {
+            Credential::None => request,
+            Credential::Token(token) => request.bearer_auth(token),
+            Credential::OtherTenant(token) => {
+                request.bearer_auth(token).header("NGSILD-Tenant", "elsewhere")
+            }
+        };
+        if path.starts_with("/oauth/") && method == Method::POST {
+            request = request.form(&[("client_id", APP), ("grant_type", "client_credentials")]);
+        } else if path.starts_with("/ngsi-ld/") && method != Method::GET {
+            request = request.json(&body(path, &method, &id));
+        }
+        seen(request).await
+    }
+
+    /// Asks for every operation and compares; collects all differences, so that one run shows the whole picture.
+    async fn expect(
+        &self,
+        who: &str,
+        credential: &Credential,
+        statuses: impl Fn(For, &str) -> &'static [u16],
+        faults: &mut Vec<String>,
+    ) {
+        for (method, path, whom) in TABLE {
+            let answer = self.ask(method, path, credential).await;
+            let allowed = statuses(*whom, method);
+            let what = format!("{method} {path} with {who}");
+            if !allowed.contains(&answer.status) {
+                faults.push(format!(
+                    "{what}: {} instead of {allowed:?}: {}",
+                    answer.status,
+                    answer.text()
+                ));
+            } else if answer.status >= 400 {
+                faults.extend(badly_told(&what, &answer));
+            }
+        }
+    }
+}
+
+fn body(path: &str, method: &Method, id: &str) -> Value {
+    if path.ends_with("{attrId}") {
+        return if *method == Method::PATCH { json!({"value": "x"}) } else { property("x") };
+    }
+    let mut body = json!({"name": property("x")});
+    if !path.ends_with("/attrs") && *method != Method::PATCH {
+        body["id"] = json!(id);
+        body["type"] = json!("Person");
+    }
+    body
+}
+
+/// What is wrong with the form of a refusal.
+fn badly_told(what: &str, answer: &Answer) -> Option<String> {
+    let Ok(told) = serde_json::from_slice::<Value>(&answer.body) else {
+        return Some(format!("{what}: {} without JSON", answer.status));
+    };
+    let kind = answer.header("content-type").unwrap_or_default();
+    let text = |name: &str| told[name].as_str().is_some_and(|text| !text.is_empty());
+    let well = if told.get("error").is_some() {
+        // The authorization server speaks OAuth's own language (RFC 6749 section 5.2).
+        kind == "application/json" && text("error") && text("error_description")
+    } else {
+        let members = ["type", "title", "detail"].into_iter().all(text);
+        kind == "application/problem+json" && members && told["status"] == answer.status
+    };
+    if !well {
+        return Some(format!("{what}: {kind} {told}"));
+    }
+    // RFC 9110 section 15.5.2: a 401 names the way in.
+    (answer.status == 401 && answer.header("www-authenticate").is_none())
+        .then(|| format!("{what}: a 401 without WWW-Authenticate"))
+}
+
+#[tokio::test]
+async fn every_operation_refuses_whom_it_must() {
+    let mut town = Town::start(Backend::Embedded, &Plan { people: true, ..Plan::default() }).await;
+    let mut hanako = town.hanako().await;
+    let withdrawn = town.connect(&mut hanako).await.token;
+    town.withdraw(&mut hanako).await;
+    let (sensors, register) = (town.token(SENSORS).await, town.token(REGISTER).await);
+    let (staff, auditor) = (town.token(STAFF).await, town.token(AUDITOR).await);
+    town.stop().await;
+    town.suspend(REGISTER);
+    town.open().await;
+    let gate = Gate { town };
+    let mut faults = Vec::new();
+
+    let no_token = |whom: For, _: &str| -> &'static [u16] {
+        match whom {
+            For::All(_) => &[200],
+            // Forms without a proof are wrong requests or unproven clients (RFC 6749 section 5.2).
+            For::ProvenClient => &[400, 401],
+            _ => &[401],
+        }
+    };
+    gate.expect("no token", &Credential::None, no_token, &mut faults).await;
+
+    for garbage in ["nonsense", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.", &broken(&sensors)] {
+        let garbage = Credential::Token(garbage.to_owned());
+        gate.expect("a garbage token", &garbage, no_token, &mut faults).await;
+    }
+
+    // A client that was suspended after it got its token.
+    let suspended = Credential::Token(register);
+    let refused = |whom: For, _: &str| -> &'static [u16] {
+        match whom {
+            For::All(_) => &[200],
+            For::ProvenClient => &[400, 401],
+            For::Login => &[401, 403],
+            // Whether it lives or not, this token lacks the scope.
+            For::Staff | For::Auditor => &[401, 403],
+            _ => &[401],
+        }
+    };
+    gate.expect("the token of a suspended client", &suspended, refused, &mut faults).await;
+
+    // Right tokens in the wrong place.
+    let wrong_scope = |mine: For| {
+        move |whom: For, method: &str| -> &'static [u16] {
+            match whom {
+                For::All(_) => &[200],
+                For::ProvenClient => &[400, 401],
+                For::Login => &[403],
+                For::Resident => &[401],
+                // Nobody has consented to this client: there is nothing to list or find.
+                For::ResidentOrClient => &[200, 404],
+                // A view without personal data: nothing to see, nothing to write.
+                For::Viewer if method == "GET" => &[200, 403, 404],
+                For::Viewer => &[403, 404],
+                same if same == mine => &[200, 404],
+                _ => &[403],
+            }
+        }
+    };
+    for (who, token, mine) in [
+        ("a machine's token", &sensors, For::Viewer),
+        ("a token of staff", &staff, For::Staff),
+        ("a token of an auditor", &auditor, For::Auditor),
+    ] {
+        let token = Credential::Token(token.clone());
+        gate.expect(who, &token, wrong_scope(mine), &mut faults).await;
+    }
+
+    let elsewhere = |whom: For, _: &str| -> &'static [u16] {
+        match whom {
+            For::All(_) => &[200, 404],
+            For::ProvenClient => &[400, 401],
+            For::Login => &[403],
+            For::Resident => &[401, 404],
+            For::ResidentOrClient => &[200, 403, 404],
+            _ => &[403, 404],
+        }
+    };
+    let other = Credential::OtherTenant(sensors.clone());
+    gate.expect("another tenant's header", &other, elsewhere, &mut faults).await;
+
+    let consentless = Credential::Token(withdrawn);
+    let without_consent = |whom: For, _: &str| -> &'static [u16] {
+        match whom {
+            For::All(_) => &[200],
+            For::ProvenClient => &[400, 401],
+            For::Resident | For::Login => &[401],
+            For::ResidentOrClient => &[200, 401, 404],
+            For::Viewer => &[401, 403],
+            For::Staff | For::Auditor => &[401, 403],
+        }
+    };
+    gate.expect("the token of a withdrawn consent", &consentless, without_consent, &mut faults)
+        .await;
+
+    assert!(faults.is_empty(), "{} refusals are not right:\n{}", faults.len(), faults.join("\n"));
+}
+
+/// A token whose signature is another's.
+fn broken(token: &str) -> String {
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    format!("{signed}.{}", signature.chars().rev().collect::<String>())
+}
+
+/// An operation that nobody decided about must not appear in silence.
+#[tokio::test]
+async fn every_operation_of_the_description_is_in_the_table() {
+    let town = Town::start(Backend::Embedded, &Plan::default()).await;
+    let document = seen(town.ask(Method::GET, "/openapi.json")).await.json();
+    let paths = document["paths"].as_object().unwrap();
+    let described: BTreeSet<(String, String)> = paths
+        .iter()
+        .flat_map(|(path, operations)| {
+            let methods = operations.as_object().unwrap().keys();
+            let methods = methods
+                .filter(|name| !["parameters", "summary", "description"].contains(&name.as_str()));
+            methods.map(|method| (method.to_uppercase(), path.clone()))
+        })
+        .collect();
+    let decided: BTreeSet<(String, String)> =
+        TABLE.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    assert_eq!(decided.len(), TABLE.len(), "a row is there twice");
+    let undecided: Vec<_> = described.difference(&decided).collect();
+    assert!(undecided.is_empty(), "decide who may use: {undecided:?}");
+    let gone: Vec<_> = decided.difference(&described).collect();
+    assert!(gone.is_empty(), "not described any more: {gone:?}");
+}
