@@ -9,6 +9,7 @@
     reason = "tests may unwrap; outsiders have clients and a clock of their own"
 )]
 
+mod real_data;
 mod refusals;
 mod story;
 mod support;
