@@ -1,0 +1,17 @@
+//! Measuring the gateway from outside: every figure is a ratio to a yardstick of the same run on the same machine.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`gateway`] | the gateway as a process, with a configuration for measuring |
+//! | [`town`] | the data: open entities, residents and their consents |
+//! | [`load`] | many connections that ask as fast as they are answered |
+//! | [`yardstick`] | the bare handler (A) and the bare engine (S) |
+//! | [`token`] | tokens for machines and for residents' apps |
+//! | [`report`] | medians, ratios, the table |
+
+pub mod gateway;
+pub mod load;
+pub mod report;
+pub mod token;
+pub mod town;
+pub mod yardstick;

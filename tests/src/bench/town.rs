@@ -1,0 +1,234 @@
+//! The data that is measured on. Everybody in it is invented.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde_json::{Value, json};
+use tsunagu_audit::AuditLog;
+use tsunagu_consent::{
+    DataAction, Ledger, NewConsent, Notice, Party, Platform, RESIDENT_DATA, ReceiptSigner,
+    Requested, Resident,
+};
+use tsunagu_domain::{
+    Assurance, Catalogue, Clock, IdGen, Level, SectorKeys, SystemClock, SystemIds, TenantId, Text,
+    TsunoId,
+};
+use tsunagu_ngsi_ld::parse::parse_entity;
+use tsunagu_ngsi_ld::{Context, EntityDoc};
+use tsunagu_store::index::Declared;
+use tsunagu_store::{Expect, Op, Store, WriteSet};
+use tsunagu_store_embedded::{EmbeddedStore, Options};
+
+use super::gateway::{APP, Gateway, INDEXED, SECTOR, TENANT};
+use super::token::Signer;
+
+/// So many entities share a value of the indexed attribute.
+pub const SAME_CODE: u64 = 20;
+/// The type of the open entities.
+pub const TYPE: &str = "AirQualityStation";
+
+const CATALOGUE: &[u8] = include_bytes!("../../../schemas/catalogue.json");
+
+/// The id of the n-th open entity: scattered, as hashes are.
+pub fn id(n: u64) -> String {
+    format!("urn:ngsi-ld:{TYPE}:{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+/// The value of the indexed attribute of the n-th entity.
+pub fn code(n: u64) -> String {
+    format!("s-{:07}", n / SAME_CODE)
+}
+
+/// The n-th open entity, about 1 KB, normalized.
+pub fn entity(n: u64) -> Value {
+    let text = |value: &str| json!({ "type": "Property", "value": value });
+    let level = |value: u64, unit: &str| json!({ "type": "Property", "value": value, "unitCode": unit, "observedAt": "2026-11-23T09:00:00Z" });
+    json!({
+        "id": id(n),
+        "type": TYPE,
+        INDEXED: text(&code(n)),
+        "name": text(&format!("都農町 計測所 {n}")),
+        "temperature": level(n % 40, "CEL"),
+        "humidity": level(n % 100, "P1"),
+        "pm25": level(n % 60, "GQ"),
+        "no2": level(n % 80, "GQ"),
+        "location": { "type": "GeoProperty", "value": { "type": "Point", "coordinates": [131.5, 32.25] } },
+        "address": { "type": "Property", "value": { "addressLocality": "都農町", "addressRegion": "宮崎県", "streetAddress": "大字川北" } },
+        "status": text("working"),
+    })
+}
+
+/// As the store keeps it.
+pub fn stored(entity: &Value) -> anyhow::Result<EntityDoc> {
+    let entity = parse_entity(&entity.to_string(), &Context::core(), SystemClock.micros())?;
+    Ok(EntityDoc::from_bytes(entity.encode().into())?)
+}
+
+/// The declared attributes, expanded.
+pub fn declared() -> Declared {
+    Declared(vec![Context::core().expand(INDEXED).into_owned()])
+}
+
+/// A resident as their app knows them.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Path of the resident's entity.
+    pub path: String,
+    /// The app's access token.
+    pub token: String,
+}
+
+/// Fills the store of a gateway that ran once and is stopped: `entities` open ones, and `residents` who consented to the app.
+pub async fn fill(gateway: &Gateway, entities: u64, residents: u64) -> anyhow::Result<Vec<Client>> {
+    let options = Options { declared: declared(), ..Options::default() };
+    let store = EmbeddedStore::open(gateway.folder.join("store"), &options)?;
+    let filled = Filler::new(gateway, Arc::clone(&store) as _).await?;
+    let tenant = &filled.tenant;
+    stream::iter(0..entities)
+        .map(|n| {
+            let store = Arc::clone(&store);
+            async move {
+                let op = Op::PutEntity { doc: stored(&entity(n))?, expect: Expect::Absent };
+                store.commit(WriteSet::new(tenant.clone()).with(op)).await?;
+                anyhow::Ok(())
+            }
+        })
+        .buffer_unordered(256)
+        .try_collect::<()>()
+        .await?;
+    let clients =
+        stream::iter(0..residents).map(|n| filled.resident(n)).buffer_unordered(256).try_collect();
+    let clients = clients.await?;
+    drop(filled);
+    store.close().await;
+    Ok(clients)
+}
+
+struct Filler {
+    tenant: TenantId,
+    store: Arc<dyn Store>,
+    ledger: Ledger,
+    signer: Signer,
+    sectors: SectorKeys,
+    issuer: String,
+}
+
+impl Filler {
+    async fn new(gateway: &Gateway, store: Arc<dyn Store>) -> anyhow::Result<Self> {
+        let tenant: TenantId = TENANT.parse()?;
+        let keys = gateway.folder.join("keys");
+        let (clock, ids): (Arc<dyn Clock>, Arc<dyn IdGen>) =
+            (Arc::new(SystemClock), Arc::new(SystemIds));
+        let audit = AuditLog::new(
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            Arc::clone(&ids),
+            tsunagu_audit::Signer::from_seed(&secret(&keys, "audit.key")?)?,
+        );
+        let core = Context::core();
+        let catalogue = Catalogue::read(CATALOGUE, |term| core.expand(term).into_owned())?;
+        let platform = Platform {
+            withdrawal: format!("{}/consents", gateway.issuer()),
+            controller: Party {
+                party_id: gateway.issuer(),
+                party_name: text("都農町", "Tsuno Town"),
+                party_type: "controller".to_owned(),
+                party_address: None,
+                party_contact: None,
+            },
+            issuer: gateway.issuer(),
+            storage_location: "JP".to_owned(),
+            jurisdiction: "JP".to_owned(),
+        };
+        let receipts = read(&keys, "receipts.p8")?;
+        let ledger = Ledger::new(
+            Arc::clone(&store),
+            clock,
+            ids,
+            Arc::new(audit),
+            Arc::new(catalogue),
+            platform,
+            ReceiptSigner::from_pkcs8("receipts-1", &receipts)?,
+        );
+        let signer = Signer::of_gateway(&*store, &tenant).await?;
+        let sectors = SectorKeys::new(&secret(&keys, "pairwise.key")?);
+        Ok(Self { tenant, store, ledger, signer, sectors, issuer: gateway.issuer() })
+    }
+
+    /// A resident with an entity, a consent, and a token of the app.
+    async fn resident(&self, n: u64) -> anyhow::Result<Client> {
+        let subject = TsunoId::generate(&SystemIds);
+        let op = Op::PutEntity { doc: person(subject, n)?, expect: Expect::Absent };
+        self.store.commit(WriteSet::new(self.tenant.clone()).with(op)).await?;
+        let now = SystemClock.micros();
+        let assurance = Assurance {
+            ial: Level::Substantial,
+            aal: Level::Substantial,
+            auth_time: now,
+            idp: "xid".to_owned(),
+            ..Assurance::default()
+        };
+        let by = Resident { subject, assurance: &assurance, request: "fill" };
+        let classes = ["contact", "basic"].map(str::to_owned).to_vec();
+        let consent = NewConsent {
+            client: APP.parse()?,
+            client_name: text("アプリ", "App"),
+            requested: Requested {
+                r#type: RESIDENT_DATA.to_owned(),
+                purpose: "health-coaching".to_owned(),
+                data_classes: classes.clone(),
+                actions: vec![DataAction::Read],
+                frequency: None,
+            },
+            chosen: classes,
+            days: 30,
+            notice: Notice {
+                version: "1".to_owned(),
+                lang: "ja".to_owned(),
+                bytes: b"notice".to_vec(),
+                shown_at: now,
+            },
+            method: "bench".to_owned(),
+        };
+        let given = self.ledger.give(&self.tenant, &by, &consent).await?;
+        let outward = self.sectors.sector(SECTOR)?.outward(subject);
+        let token = self.signer.for_resident(&self.issuer, APP, outward, &given.consent.id)?;
+        Ok(Client { path: format!("/ngsi-ld/v1/entities/{}", outward.urn()), token })
+    }
+}
+
+fn text(ja: &str, en: &str) -> Text {
+    Text { ja: ja.to_owned(), en: en.to_owned() }
+}
+
+fn person(subject: TsunoId, n: u64) -> anyhow::Result<EntityDoc> {
+    let property = |value: Value| json!({ "type": "Property", "value": value });
+    let entity = json!({
+        "id": subject.urn(),
+        "type": "Person",
+        "name": property(json!(format!("都農 {n}"))),
+        "familyName": property(json!("都農")),
+        "givenName": property(json!(n.to_string())),
+        "birthDate": property(json!("1970-01-01")),
+        "gender": property(json!("female")),
+        "address": property(json!({ "prefecture": "宮崎県", "city": "都農町", "streetAddress": "大字川北" })),
+    });
+    let mut entity = parse_entity(&entity.to_string(), &Context::core(), SystemClock.micros())?;
+    entity.set_publisher("identity");
+    entity.subject = Some(subject.to_string());
+    Ok(EntityDoc::from_bytes(entity.encode().into())?)
+}
+
+fn read(keys: &Path, name: &str) -> anyhow::Result<Vec<u8>> {
+    let text = std::fs::read_to_string(keys.join(name))
+        .with_context(|| format!("the gateway made no key {name}"))?;
+    Ok(STANDARD.decode(text.trim())?)
+}
+
+fn secret(keys: &Path, name: &str) -> anyhow::Result<[u8; 32]> {
+    read(keys, name)?.try_into().ok().context("a key of another length")
+}
