@@ -164,9 +164,7 @@ pub async fn play(world: &World, player: &mut Player<'_>) {
             resident::sees(world, &mut hanako),
         )
         .await;
-    player
-        .step("the resident withdraws the consent", withdraws(world, &mut hanako))
-        .await;
+    player.step("the resident withdraws the consent", withdraws(world, &mut hanako)).await;
     player
         .step(
             "from the next request on the app gets nothing",
