@@ -20,6 +20,9 @@ use clap::{Parser, Subcommand};
     about = "データ連携基盤のゲートウェイ / the data-linkage gateway of a town"
 )]
 struct Cli {
+    /// End when standard input ends: for processes that must not outlive the one that started them
+    #[arg(long, global = true, hide = true)]
+    end_with_stdin: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -71,7 +74,11 @@ struct ServeArgs {
 
 #[expect(clippy::print_stderr, reason = "the last word of the command line")]
 fn main() -> ExitCode {
-    match run(Cli::parse().command) {
+    let cli = Cli::parse();
+    if cli.end_with_stdin {
+        std::thread::spawn(end_with_stdin);
+    }
+    match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tsunagu: {error:#}");
@@ -103,6 +110,13 @@ fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+#[expect(clippy::exit, reason = "whoever started this is gone; what was acknowledged is on disk")]
+fn end_with_stdin() {
+    // An error ends it as well.
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).ok();
+    std::process::exit(1);
 }
 
 /// Output of the command line goes to standard output, through this one place.

@@ -214,8 +214,10 @@ impl<'a> Starter<'a> {
         let log = self.folder.join(format!("{name}.log"));
         let mut child = Command::new(&self.program)
             .args(args)
+            .arg("--end-with-stdin")
             .envs(secrets.iter().copied())
-            .stdin(Stdio::null())
+            // Never written to: it ends when this process does, however it does.
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(&log)?)
             .kill_on_drop(true)

@@ -3,8 +3,8 @@
 use anyhow::{Context as _, ensure};
 use url::Url;
 
-use super::driver::{Scripts, WebDriver};
-use super::page;
+use crate::driver::{Scripts, WebDriver};
+use crate::page;
 
 /// Where everything is.
 #[derive(Debug, Clone)]

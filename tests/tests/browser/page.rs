@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 
-use super::driver::WebDriver;
+use crate::driver::WebDriver;
 
 /// A narrow telephone, or a desktop at 400 %: WCAG 2.2, criterion 1.4.10.
 const NARROW: u32 = 320;

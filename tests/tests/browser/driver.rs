@@ -229,13 +229,6 @@ impl WebDriver {
         wait_for(drawn).await.with_context(|| format!("nothing is {css}"))
     }
 
-    /// A picture of the page, PNG in base64.
-    pub(crate) async fn picture(&self) -> anyhow::Result<String> {
-        let params = json!({"captureBeyondViewport": true});
-        let picture = self.cdp("Page.captureScreenshot", params).await?;
-        Ok(picture["data"].as_str().unwrap_or_default().to_owned())
-    }
-
     /// The origins that were asked for anything since the last call.
     pub(crate) async fn asked_origins(&self) -> anyhow::Result<BTreeSet<String>> {
         let body = json!({"type": "performance"});
