@@ -1,9 +1,10 @@
 //! User @contexts: pinned documents, fetched ones kept, resolved contexts cached.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use serde_json::value::RawValue;
 use tsunagu_domain::{Problem, ProblemCode};
@@ -38,17 +39,27 @@ impl DocumentLoader for NoLoader {
 
 /// How many documents one request may make us load, nested ones included.
 const MAX_ROUNDS: usize = 8;
-/// How many fetched documents are kept.
-const MAX_FETCHED: usize = 1_000;
+/// How many fetched documents are kept, roughly, and how many bytes of them: strangers choose what is fetched.
+const FETCHED: usize = 1_000;
+const FETCHED_BYTES: u64 = 64 << 20;
 /// How many resolved contexts are kept ready.
 const RESOLVED: usize = 1_000;
 /// Larger local contexts are resolved every time rather than kept.
 const MAX_CACHED_KEY: usize = 32 * 1024;
 
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<String, Arc<str>> for Weight {
+    fn weight(&self, url: &String, text: &Arc<str>) -> u64 {
+        (url.len() + text.len()) as u64
+    }
+}
+
 /// Resolves the @contexts of requests.
 pub struct Contexts {
-    documents: RwLock<HashMap<String, Arc<str>>>,
-    pinned: usize,
+    pinned: HashMap<String, Arc<str>>,
+    fetched: Cache<String, Arc<str>, Weight>,
     resolved: Cache<String, Arc<Context>>,
     loader: Arc<dyn DocumentLoader>,
 }
@@ -56,11 +67,10 @@ pub struct Contexts {
 impl Contexts {
     /// With documents by URL that are never fetched, and a loader for the others.
     pub fn new(pinned: HashMap<String, String>, loader: Arc<dyn DocumentLoader>) -> Self {
-        let documents: HashMap<String, Arc<str>> =
-            pinned.into_iter().map(|(url, text)| (url, text.into())).collect();
+        let pinned = pinned.into_iter().map(|(url, text)| (url, text.into())).collect();
         Self {
-            pinned: documents.len(),
-            documents: RwLock::new(documents),
+            pinned,
+            fetched: Cache::with_weighter(FETCHED, FETCHED_BYTES, Weight),
             resolved: Cache::new(RESOLVED),
             loader,
         }
@@ -71,9 +81,12 @@ impl Contexts {
         if let Some(context) = self.resolved.get(local.get()) {
             return Ok(context);
         }
+        // What this request had fetched stays until it is answered, whatever the cache lets go.
+        let mut own: HashMap<String, Arc<str>> = HashMap::new();
         for _ in 0..MAX_ROUNDS {
             let known = |url: &str| {
-                self.documents.read().unwrap_or_else(PoisonError::into_inner).get(url).cloned()
+                let kept = self.pinned.get(url).or_else(|| own.get(url)).cloned();
+                kept.or_else(|| self.fetched.get(url))
             };
             let outcome =
                 resolve(local, &known).map_err(|error| ngsi_problem(error.at("@context")))?;
@@ -86,8 +99,9 @@ impl Contexts {
                 }
                 Resolved::Missing(urls) => {
                     for url in urls {
-                        let text = self.loader.load(&url).await?;
-                        self.keep(url, text);
+                        let text: Arc<str> = self.loader.load(&url).await?.into();
+                        self.fetched.insert(url.clone(), Arc::clone(&text));
+                        own.insert(url, text);
                     }
                 }
             }
@@ -105,12 +119,5 @@ impl Contexts {
             Problem::new(ProblemCode::InvalidRequest, "the @context URL is no text")
         })?;
         self.of(&local).await
-    }
-
-    fn keep(&self, url: String, text: String) {
-        let mut documents = self.documents.write().unwrap_or_else(PoisonError::into_inner);
-        if documents.len() < self.pinned + MAX_FETCHED {
-            documents.insert(url, text.into());
-        }
     }
 }
