@@ -13,6 +13,8 @@ use crate::{Failure, Gateway, request_id};
 
 /// The header in which a consumer may state the purpose of a request; it must be the consented one.
 pub const PURPOSE_HEADER: &str = "Tsunagu-Purpose";
+/// The scope of a client's own token for data.
+const DATA_SCOPE: &str = "ngsi-ld";
 /// The NGSI-LD tenant header (clause 4.14).
 pub const TENANT_HEADER: &str = "NGSILD-Tenant";
 
@@ -155,6 +157,11 @@ async fn view_of(
         _ => token.tenant.clone(),
     };
     let Some(subject) = token.subject else {
+        // An operator's token for something else is no token for data.
+        if !token.has_scope(DATA_SCOPE) {
+            let detail = format!("this needs a token with the scope '{DATA_SCOPE}'");
+            return Err(Failure::new(ProblemCode::Forbidden, detail));
+        }
         return Ok(decided(gateway, &tenant, Principal::Machine { client: &client })?);
     };
     // Loaded anew for every request: a withdrawal counts from the next one on.

@@ -475,6 +475,10 @@ async fn anyone_can_check_the_log_and_only_auditors_read_it() {
     let entries = ["/audit/v1/entries?from=0&limit=10", "/audit/v1/tile/entries/000.p/2"];
     let vendor = world.token("health", None, "ngsi-ld");
     let auditor = world.token("other", None, "audit");
+    // An auditor's token is for the log, not for data.
+    let data = "/ngsi-ld/v1/entities?type=Person";
+    assert_eq!(world.get(data, Some((AUTHORIZATION.as_str(), &auditor))).await.status, 403);
+    assert_eq!(world.get(data, Some((AUTHORIZATION.as_str(), &vendor))).await.status, 200);
     for path in entries {
         assert_eq!(world.get(path, None).await.status, 401, "{path}");
         let (cookie, _) = world.session(ALICE, Level::High).await;
