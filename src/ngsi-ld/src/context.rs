@@ -79,7 +79,7 @@ static CORE_INVERSE: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::n
 });
 
 static CORE_CONTEXT: LazyLock<Arc<Context>> =
-    LazyLock::new(|| Arc::new(Context::assemble(BTreeMap::new(), None, &[])));
+    LazyLock::new(|| Arc::new(Context::assemble(BTreeMap::new(), None, &[], false)));
 
 /// The order in which JSON-LD prefers terms for the same IRI: shorter first, then by character.
 fn better(a: &str, b: &str) -> bool {
@@ -106,11 +106,13 @@ impl Context {
         Arc::clone(&CORE_CONTEXT)
     }
 
-    /// Puts a context together. `given` are the parts as the user named them, core excluded.
+    /// Puts a context together. `given` are the parts as the user named them, core excluded; `has_core` tells that
+    /// one of them refers to the core @context itself.
     fn assemble(
         user: BTreeMap<Box<str>, Term>,
         vocab: Option<Box<str>>,
         given: &[ContextRef],
+        has_core: bool,
     ) -> Self {
         // The core context is processed last: what it defines, nobody else does.
         let terms: HashMap<Box<str>, Term> =
@@ -132,13 +134,13 @@ impl Context {
         }
         prefixes.sort_by(|a, b| (b.0.len(), &a.1).cmp(&(a.0.len(), &b.1)));
         let vocab = vocab.unwrap_or_else(|| DEFAULT_CONTEXT.into());
-        let key = identity(&terms, &vocab, given);
+        let key = identity(&terms, &vocab, given, has_core);
         let url = match given {
             [] => Some(CORE_CONTEXT_URL.to_owned()),
             [ContextRef::Url(url)] => Some(url.clone()),
             _ => None,
         };
-        Self { terms, inverse, prefixes, vocab, key, json: resolve::embed(given), url }
+        Self { terms, inverse, prefixes, vocab, key, json: resolve::embed(given, has_core), url }
     }
 
     /// The IRI of a term, a compact IRI or an absolute IRI. `id` and `type` give `@id` and `@type`.
@@ -220,7 +222,8 @@ impl Context {
         &self.key
     }
 
-    /// The `@context` value to embed in `application/ld+json` answers, the core @context included.
+    /// The `@context` value to embed in `application/ld+json` answers (clause 5.2.3): the user's, and the core @context
+    /// unless the user's refers to it already.
     #[must_use]
     pub fn json(&self) -> &RawValue {
         &self.json
@@ -241,7 +244,12 @@ impl Context {
 
 /// A hash of everything the context says. Keyed with a secret of this process, so that nobody can
 /// make two contexts meet in a cache.
-fn identity(terms: &HashMap<Box<str>, Term>, vocab: &str, given: &[ContextRef]) -> String {
+fn identity(
+    terms: &HashMap<Box<str>, Term>,
+    vocab: &str,
+    given: &[ContextRef],
+    has_core: bool,
+) -> String {
     static SECRETS: LazyLock<[RandomState; 2]> =
         LazyLock::new(|| [RandomState::new(), RandomState::new()]);
     if terms.is_empty() && vocab == DEFAULT_CONTEXT && given.is_empty() {
@@ -255,7 +263,7 @@ fn identity(terms: &HashMap<Box<str>, Term>, vocab: &str, given: &[ContextRef]) 
             (name, &term.iri, term.coercion, term.prefix).hash(&mut hasher);
         }
         vocab.hash(&mut hasher);
-        resolve::embed(given).get().hash(&mut hasher);
+        resolve::embed(given, has_core).get().hash(&mut hasher);
         hasher.finish()
     };
     let [a, b] = &*SECRETS;

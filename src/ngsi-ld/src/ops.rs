@@ -39,10 +39,11 @@ impl UpdateResult {
 }
 
 /// Adds attributes (clause 5.6.3). Instances that exist are replaced if `overwrite`, else kept and
-/// reported. Types are added to those there are.
+/// reported. Types are added to those there are, and so are scopes without `overwrite`.
 pub fn append(entity: &mut Entity, fragment: Entity, overwrite: bool, now: i64) -> UpdateResult {
     let mut result = UpdateResult::default();
-    head(entity, &fragment, overwrite, &mut result);
+    let scopes = if overwrite { Scopes::Replace } else { Scopes::Add };
+    head(entity, &fragment, overwrite, scopes, &mut result);
     for attribute in fragment.attributes {
         for instance in attribute.instances {
             let name = &attribute.name;
@@ -61,19 +62,20 @@ pub fn append(entity: &mut Entity, fragment: Entity, overwrite: bool, now: i64) 
     result
 }
 
-/// Replaces attributes that exist (PATCH of attributes, clause 5.6.2), instance by instance. The
-/// NGSI-LD Null deletes; attributes that do not exist are reported.
+/// Puts attributes in place (PATCH of attributes, clause 5.6.2, 5.5.8), instance by instance, and adds those that
+/// are new. The NGSI-LD Null deletes. A scope is replaced where there is one, else reported.
 pub fn update(entity: &mut Entity, fragment: Entity, now: i64) -> UpdateResult {
     let mut result = UpdateResult::default();
-    head(entity, &fragment, true, &mut result);
+    head(entity, &fragment, true, Scopes::Existing, &mut result);
     for attribute in fragment.attributes {
         for instance in attribute.instances {
             let name = &attribute.name;
-            if find(entity, name, instance.dataset_id.as_deref()).is_none() {
-                result.refuse(name, "it does not exist");
-            } else if instance.is_null() {
-                take(entity, name, instance.dataset_id.as_deref());
-                result.deleted.push((name.clone(), instance.dataset_id));
+            if instance.is_null() {
+                if take(entity, name, instance.dataset_id.as_deref()) {
+                    result.deleted.push((name.clone(), instance.dataset_id));
+                } else {
+                    result.refuse(name, "it does not exist");
+                }
             } else if instance.has_value {
                 put(entity, name, instance, now);
                 result.note(name);
@@ -160,9 +162,9 @@ pub fn replace_entity(current: &Entity, mut new: Entity, now: i64) -> Entity {
     new
 }
 
-/// Puts new instances in place of all those of an attribute that exists (clause 5.6.19).
+/// Puts new instances of an attribute in place of those with the same `datasetId` (clause 5.6.19); others stay.
 ///
-/// [`ErrorKind::ResourceNotFound`] if it does not, [`ErrorKind::BadRequestData`] if an instance has
+/// [`ErrorKind::ResourceNotFound`] if one of them does not exist, [`ErrorKind::BadRequestData`] if an instance has
 /// no value.
 pub fn replace_attribute(
     entity: &mut Entity,
@@ -175,21 +177,18 @@ pub fn replace_attribute(
     let Some(old) = entity.attributes.iter_mut().find(|a| a.name == attribute.name) else {
         return Err(missing());
     };
+    if attribute.instances.iter().any(|i| old.instance(i.dataset_id.as_deref()).is_none()) {
+        return Err(missing());
+    }
     let mut result = UpdateResult::default();
-    let mut instances = Vec::with_capacity(attribute.instances.len());
     for instance in attribute.instances {
         let mut instance = merge::settled(instance, now);
-        if let Some(before) = old.instance(instance.dataset_id.as_deref()) {
+        if let Some(before) = old.instances.iter_mut().find(|i| i.dataset_id == instance.dataset_id)
+        {
             instance.created_at = before.created_at;
-        }
-        instances.push(instance);
-    }
-    for gone in &old.instances {
-        if instances.iter().all(|i| i.dataset_id != gone.dataset_id) {
-            result.deleted.push((attribute.name.clone(), gone.dataset_id.clone()));
+            *before = instance;
         }
     }
-    old.instances = instances;
     result.note(&attribute.name);
     finish(entity, &result, now);
     Ok(result)
@@ -205,7 +204,11 @@ pub fn delete_attribute(
     now: i64,
 ) -> Result<UpdateResult, Error> {
     let mut result = UpdateResult::default();
-    if all {
+    // The scope can be deleted as if it were an attribute (clause 5.6.5).
+    if name == SCOPE && entity.attribute(name).is_none() && !entity.scopes.is_empty() {
+        entity.scopes.clear();
+        result.deleted.push(("scope".to_owned(), None));
+    } else if all {
         let gone = entity.attributes.iter().filter(|a| a.name == name);
         result.deleted = gone
             .flat_map(|a| &a.instances)
@@ -226,8 +229,27 @@ fn missing() -> Error {
     Error::new(ErrorKind::ResourceNotFound, "the entity has no such attribute instance")
 }
 
+/// What a fragment's scopes do to those of the entity.
+#[derive(Clone, Copy)]
+enum Scopes {
+    /// They take their place.
+    Replace,
+    /// They come beside them.
+    Add,
+    /// They take their place, where there are any.
+    Existing,
+}
+
+const SCOPE: &str = "https://uri.etsi.org/ngsi-ld/scope";
+
 /// Types, scope and expiry of a fragment.
-fn head(entity: &mut Entity, fragment: &Entity, overwrite: bool, result: &mut UpdateResult) {
+fn head(
+    entity: &mut Entity,
+    fragment: &Entity,
+    overwrite: bool,
+    scopes: Scopes,
+    result: &mut UpdateResult,
+) {
     for iri in &fragment.types {
         if !entity.types.contains(iri) {
             entity.types.push(iri.clone());
@@ -235,14 +257,22 @@ fn head(entity: &mut Entity, fragment: &Entity, overwrite: bool, result: &mut Up
         }
     }
     if !fragment.scopes.is_empty() {
-        let scopes: Vec<String> = fragment.scopes.iter().filter(|s| *s != NULL).cloned().collect();
-        if overwrite || entity.scopes.is_empty() {
-            if entity.scopes != scopes {
-                entity.scopes = scopes;
-                result.note("scope");
+        let given = fragment.scopes.iter().filter(|s| *s != NULL).cloned();
+        let changed = match scopes {
+            Scopes::Existing if entity.scopes.is_empty() => {
+                result.refuse("scope", "it does not exist");
+                Vec::new()
             }
-        } else {
-            result.refuse("scope", "it exists already and overwriting was not asked for");
+            Scopes::Existing | Scopes::Replace => given.collect(),
+            Scopes::Add => {
+                let mut all = entity.scopes.clone();
+                all.extend(given.filter(|scope| !entity.scopes.contains(scope)));
+                all
+            }
+        };
+        if entity.scopes != changed {
+            entity.scopes = changed;
+            result.note("scope");
         }
     }
     if fragment.expires_at.is_some() && (overwrite || entity.expires_at.is_none()) {

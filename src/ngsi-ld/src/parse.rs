@@ -7,6 +7,7 @@
 mod attribute;
 mod geometry;
 mod rules;
+mod special;
 
 use serde_json::value::RawValue;
 
@@ -43,7 +44,7 @@ pub fn split_context(body: &str) -> Result<Option<Box<RawValue>>, Error> {
 /// Reads a whole entity (create, replace, upsert). `now`, in µs since the epoch, becomes its
 /// `createdAt` and `modifiedAt`; such members in the document are ignored, as clause 5.2.2 says.
 pub fn parse_entity(body: &str, ctx: &Context, now: i64) -> Result<Entity, Error> {
-    let entity = entity(body, &Input { ctx, now, fragment: false })?;
+    let entity = entity(body, &Input { ctx, now, fragment: false, nested_null: false })?;
     if entity.id.is_empty() {
         return Err(Error::bad("the entity has no id")
             .at("/id")
@@ -65,7 +66,13 @@ pub fn parse_entity(body: &str, ctx: &Context, now: i64) -> Result<Entity, Error
 /// [`Instance::has_value`]: crate::model::Instance::has_value
 /// [`Instance::has_kind`]: crate::model::Instance::has_kind
 pub fn parse_fragment(body: &str, ctx: &Context, now: i64) -> Result<Entity, Error> {
-    entity(body, &Input { ctx, now, fragment: true })
+    entity(body, &Input { ctx, now, fragment: true, nested_null: false })
+}
+
+/// Reads a fragment to be merged: as [`parse_fragment`], and the NGSI-LD Null is also taken inside the value of a Property,
+/// where it deletes a member (clause 5.5.4, 5.5.12).
+pub fn parse_merge_fragment(body: &str, ctx: &Context, now: i64) -> Result<Entity, Error> {
+    entity(body, &Input { ctx, now, fragment: true, nested_null: true })
 }
 
 /// Reads an attribute fragment (partial update or replacement of one attribute): one instance or an
@@ -76,9 +83,11 @@ pub fn parse_attribute_fragment(
     ctx: &Context,
     now: i64,
 ) -> Result<Attribute, Error> {
-    let input = Input { ctx, now, fragment: true };
+    let input = Input { ctx, now, fragment: true, nested_null: false };
     let name = input.attribute_name(name)?;
-    Ok(Attribute { name, instances: input.attribute_fragment(body)? })
+    let mut attribute = Attribute { name, instances: input.attribute_fragment(body)? };
+    special::check(&mut attribute, &input)?;
+    Ok(attribute)
 }
 
 fn entity(body: &str, input: &Input<'_>) -> Result<Entity, Error> {
@@ -117,8 +126,9 @@ fn member_of(entity: &mut Entity, name: &str, value: &str, input: &Input<'_>) ->
                 return Err(Error::bad("two members stand for the same attribute")
                     .remedy("keep one, or make them instances with a datasetId each"));
             }
-            let instances = input.attribute(value, 0)?;
-            entity.attributes.push(Attribute { name: iri, instances });
+            let mut attribute = Attribute { name: iri, instances: input.attribute(value, 0)? };
+            special::check(&mut attribute, input)?;
+            entity.attributes.push(attribute);
         }
     }
     Ok(())
@@ -129,6 +139,9 @@ fn types(value: &str, ctx: &Context) -> Result<Vec<String>, Error> {
     rules::each_string(value, "type", &mut |name| {
         check_name(name, ctx)?;
         let iri = ctx.expand(name).into_owned();
+        if iri.starts_with('@') {
+            return Err(Error::bad("a reserved name stands where a type is expected"));
+        }
         if !types.contains(&iri) {
             types.push(iri);
         }

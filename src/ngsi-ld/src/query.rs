@@ -67,7 +67,32 @@ impl Query {
 
 /// Compiles the `idPattern` parameter.
 pub fn id_pattern(text: &str) -> Result<Regex, Error> {
+    if repeats_twice(text) {
+        return Err(Error::bad("a regular expression repeats a repetition")
+            .at("idPattern")
+            .remedy("write one *, + or ? only"));
+    }
     regex(text).map_err(|e| e.at("idPattern"))
+}
+
+/// Whether a repetition is repeated (`a**`), which POSIX, whose syntax clause 4.9 names, leaves without a meaning. `*?`, `+?`
+/// and `??` are only lazy.
+fn repeats_twice(text: &str) -> bool {
+    let (mut escaped, mut class, mut before) = (false, false, false);
+    for c in text.chars() {
+        let repeats = !escaped && !class && matches!(c, '*' | '+');
+        if repeats && before {
+            return true;
+        }
+        if !escaped && c == '[' {
+            class = true;
+        } else if !escaped && c == ']' {
+            class = false;
+        }
+        before = repeats;
+        escaped = !escaped && c == '\\';
+    }
+    false
 }
 
 fn regex(text: &str) -> Result<Regex, Error> {

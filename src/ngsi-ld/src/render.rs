@@ -134,7 +134,9 @@ impl Writer<'_> {
                 self.out.push(b']');
             }
         }
-        if let Some(at) = doc.expires_at().filter(|_| self.o.shows("expiresAt")) {
+        // Clause 6.3.11: with the other members of the system, when asked for.
+        let expires = doc.expires_at().filter(|_| self.o.sys_attrs && self.o.shows("expiresAt"));
+        if let Some(at) = expires {
             self.name("expiresAt");
             write_string(at, self.out);
         }
@@ -161,13 +163,17 @@ impl Writer<'_> {
             let o = self.o;
             let selected = (o.attrs.is_empty() || o.attrs.iter().any(|a| a == slot.name()))
                 && o.shows(slot.name())
-                && (o.dataset_ids.is_empty()
-                    || o.dataset_ids.iter().any(|d| d == slot.dataset_id().unwrap_or("@none")))
                 && self.p.attribute(slot.name(), slot.publisher());
             if !selected {
                 continue;
             }
+            // An attribute without an instance of the dataset is there all the same (clause 4.5.5).
             any = true;
+            let wanted = o.dataset_ids.is_empty()
+                || o.dataset_ids.iter().any(|d| d == slot.dataset_id().unwrap_or("@none"));
+            if !wanted {
+                continue;
+            }
             if group.first().is_some_and(|first| first.name() != slot.name()) {
                 self.attribute(&group);
                 group.clear();

@@ -89,7 +89,7 @@ pub fn resolve(
         return Ok(Resolved::Missing(merge.missing));
     }
     let terms = merge.terms.into_iter().filter_map(|(name, term)| Some((name, term?))).collect();
-    Ok(Resolved::Ready(Arc::new(Context::assemble(terms, merge.vocab, &given))))
+    Ok(Resolved::Ready(Arc::new(Context::assemble(terms, merge.vocab, &given, merge.has_core))))
 }
 
 /// The parts in order without nesting, the core @context left out.
@@ -101,8 +101,8 @@ fn flatten(part: ContextRef, into: &mut Vec<ContextRef>) {
     }
 }
 
-/// The `@context` value for answers: the user's parts, then the core @context.
-pub(super) fn embed(given: &[ContextRef]) -> Box<RawValue> {
+/// The `@context` value for answers: the user's parts, then the core @context where they do not refer to it themselves.
+pub(super) fn embed(given: &[ContextRef], has_core: bool) -> Box<RawValue> {
     let mut parts: Vec<String> = given
         .iter()
         .map(|part| match part {
@@ -111,7 +111,9 @@ pub(super) fn embed(given: &[ContextRef]) -> Box<RawValue> {
             ContextRef::Many(_) => "[]".to_owned(),
         })
         .collect();
-    parts.push(quoted(CORE_CONTEXT_URL));
+    if parts.is_empty() || !has_core {
+        parts.push(quoted(CORE_CONTEXT_URL));
+    }
     let text = if parts.len() == 1 { parts.concat() } else { format!("[{}]", parts.join(",")) };
     // Made of JSON texts, so it is one.
     RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
@@ -134,11 +136,20 @@ struct Merge<'d> {
     vocab: Option<Box<str>>,
     missing: Vec<String>,
     parts: usize,
+    /// Whether a remote document refers to the core @context.
+    has_core: bool,
 }
 
 impl<'d> Merge<'d> {
     fn new(documents: &'d dyn Fn(&str) -> Option<Arc<str>>) -> Self {
-        Self { documents, terms: BTreeMap::new(), vocab: None, missing: Vec::new(), parts: 0 }
+        Self {
+            documents,
+            terms: BTreeMap::new(),
+            vocab: None,
+            missing: Vec::new(),
+            parts: 0,
+            has_core: false,
+        }
     }
 
     fn part(&mut self, part: &ContextRef, chain: &mut Vec<String>) -> Result<(), Error> {
@@ -148,8 +159,11 @@ impl<'d> Merge<'d> {
         }
         match part {
             ContextRef::Many(parts) => parts.iter().try_for_each(|p| self.part(p, chain)),
-            ContextRef::Inline(raw) => self.object(raw.get()),
-            ContextRef::Url(url) if is_core_url(url) => Ok(()),
+            ContextRef::Inline(raw) => self.object(raw.get(), !chain.is_empty()),
+            ContextRef::Url(url) if is_core_url(url) => {
+                self.has_core |= !chain.is_empty();
+                Ok(())
+            }
             ContextRef::Url(url) => self.remote(url, chain),
         }
     }
@@ -170,26 +184,23 @@ impl<'d> Merge<'d> {
         let mut found = None;
         for member in members(&document) {
             let (name, value) =
-                member.map_err(|_| unavailable("a remote @context is not a JSON object"))?;
+                member.map_err(|_| bad("a remote @context is not a JSON object"))?;
             if name == "@context" {
                 found = Some(value);
             }
         }
         let Some(text) = found else {
-            return Err(unavailable("a remote document has no @context member"));
+            return Err(bad("a remote document has no @context member"));
         };
-        let part = ContextRef::read(text, 0).map_err(|e| unavailable(e.detail))?;
+        let part = ContextRef::read(text, 0)?;
         chain.push(url.to_owned());
-        let done = self.part(&part, chain).map_err(|mut e| {
-            e.kind = ErrorKind::LdContextNotAvailable;
-            e
-        });
+        let done = self.part(&part, chain);
         chain.pop();
         done
     }
 
     /// Adds the term definitions of one object. They may refer to one another in any order.
-    fn object(&mut self, text: &str) -> Result<(), Error> {
+    fn object(&mut self, text: &str, remote: bool) -> Result<(), Error> {
         let mut local = BTreeMap::new();
         for member in members(text) {
             let (name, value) = member.map_err(|_| bad("the @context is not JSON"))?;
@@ -198,7 +209,14 @@ impl<'d> Merge<'d> {
                 "@import" => return Err(bad("@import is not supported in a @context")),
                 keyword if keyword.starts_with('@') => {}
                 _ => {
-                    local.insert(name.into_owned(), Definition::read(value)?);
+                    let definition = Definition::read(value)?;
+                    // In documents of others it has no bearing on names and is left alone.
+                    if !remote && matches!(definition, Definition::Term { scoped: true, .. }) {
+                        return Err(bad("the @context has a scoped context").remedy(
+                            "define the terms beside one another, without @context inside a definition",
+                        ));
+                    }
+                    local.insert(name.into_owned(), definition);
                 }
             }
         }
@@ -301,7 +319,14 @@ impl<'d> Merge<'d> {
 
 enum Definition {
     Null,
-    Term { id: Option<String>, coercion: Coercion, prefix: Option<bool>, simple: bool },
+    Term {
+        id: Option<String>,
+        coercion: Coercion,
+        prefix: Option<bool>,
+        simple: bool,
+        /// Whether it brings a @context of its own (clause 5.5.7 forbids it).
+        scoped: bool,
+    },
 }
 
 impl Definition {
@@ -310,14 +335,20 @@ impl Definition {
             b'n' => return Ok(Self::Null),
             b'"' => {
                 let id = string_of(value).map(std::borrow::Cow::into_owned);
-                return Ok(Self::Term { id, coercion: Coercion::None, prefix: None, simple: true });
+                return Ok(Self::Term {
+                    id,
+                    coercion: Coercion::None,
+                    prefix: None,
+                    simple: true,
+                    scoped: false,
+                });
             }
             b'{' => {}
             _ => {
                 return Err(bad("a term of the @context is neither a string nor an object"));
             }
         }
-        let (mut id, mut coercion, mut prefix) = (None, Coercion::None, None);
+        let (mut id, mut coercion, mut prefix, mut scoped) = (None, Coercion::None, None, false);
         for member in members(value) {
             let (name, value) = member.map_err(|_| bad("the @context is not JSON"))?;
             match name.as_ref() {
@@ -344,11 +375,12 @@ impl Definition {
                 }
                 "@prefix" => prefix = Some(value == "true"),
                 "@reverse" => return Err(bad("@reverse is not supported in a @context")),
-                // @container, @protected, @language, @index, @context: no bearing on names.
+                "@context" => scoped = true,
+                // @container, @protected, @language, @index: no bearing on names.
                 _ => {}
             }
         }
-        Ok(Self::Term { id, coercion, prefix, simple: false })
+        Ok(Self::Term { id, coercion, prefix, simple: false, scoped })
     }
 }
 

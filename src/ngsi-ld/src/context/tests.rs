@@ -100,13 +100,16 @@ fn remote_documents_are_asked_for() {
 }
 
 #[test]
-fn broken_remote_documents_are_unavailable() {
-    for document in
-        ["[]", "{}", "{\"@context\":7}", "nonsense", r#"{"@context":"https://x.test/1"}"#]
-    {
+fn broken_remote_documents_are_refused() {
+    let kind = |document: &str| {
         let found = resolve(&raw("\"https://x.test/1\""), &|_| Some(document.into()));
-        assert_eq!(found.unwrap_err().kind, ErrorKind::LdContextNotAvailable, "{document}");
+        found.unwrap_err().kind
+    };
+    for document in ["[]", "{}", "{\"@context\":7}", "nonsense", r#"{"@context":{"a":7}}"#] {
+        assert_eq!(kind(document), ErrorKind::BadRequestData, "{document}");
     }
+    let circle = r#"{"@context":"https://x.test/1"}"#;
+    assert_eq!(kind(circle), ErrorKind::LdContextNotAvailable);
 }
 
 #[test]
@@ -120,6 +123,7 @@ fn broken_local_contexts_are_refused() {
         r#"{"@vocab":"relative"}"#,
         r#"{"@import":"https://x.test/1"}"#,
         r#"{"a":{"@reverse":"https://x.test/r"}}"#,
+        r#"{"a":{"@id":"https://x.test/a","@context":{"b":"https://x.test/b"}}}"#,
     ] {
         assert_eq!(fails(text).kind, ErrorKind::BadRequestData, "{text}");
     }
@@ -155,6 +159,19 @@ fn keys_and_answers_follow_the_definition() {
     let one = resolve(&raw("\"https://x.test/1\""), &|_| Some("{\"@context\":{}}".into()));
     let Ok(Resolved::Ready(one)) = one else { panic!() };
     assert_eq!(one.url(), Some("https://x.test/1"));
+    assert_eq!(one.json().get(), format!(r#"["https://x.test/1","{CORE_CONTEXT_URL}"]"#));
+}
+
+#[test]
+fn the_core_context_is_named_once() {
+    let document = format!(r#"{{"@context":[{{"a":"https://x.test/a"}},"{CORE_CONTEXT_URL}"]}}"#);
+    for local in
+        ["\"https://x.test/1\"".to_owned(), format!(r#"["https://x.test/1","{CORE_CONTEXT_URL}"]"#)]
+    {
+        let found = resolve(&raw(&local), &|_| Some(document.as_str().into()));
+        let Ok(Resolved::Ready(context)) = found else { panic!() };
+        assert_eq!(context.json().get(), "\"https://x.test/1\"");
+    }
 }
 
 proptest! {

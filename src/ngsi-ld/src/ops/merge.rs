@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{UpdateResult, find_mut, finish, head};
+use super::{Scopes, UpdateResult, find_mut, finish, head};
 use crate::json::{first_byte, is_array, is_object, is_string, members, quoted, string_of};
 use crate::model::{Attribute, Entity, Instance, Kind, MAX_NESTING, NULL};
 
@@ -24,7 +24,7 @@ pub fn merge(
     now: i64,
 ) -> UpdateResult {
     let mut result = UpdateResult::default();
-    head(entity, &fragment, true, &mut result);
+    head(entity, &fragment, true, Scopes::Replace, &mut result);
     for attribute in fragment.attributes {
         let name = attribute.name;
         for change in attribute.instances {

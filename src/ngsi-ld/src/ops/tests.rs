@@ -7,7 +7,7 @@ use super::{
 use crate::context::Context;
 use crate::error::ErrorKind;
 use crate::model::{Entity, EntityDoc};
-use crate::parse::{parse_attribute_fragment, parse_entity, parse_fragment};
+use crate::parse::{parse_attribute_fragment, parse_entity, parse_merge_fragment};
 use crate::projection::Everything;
 use crate::render::{Format, RenderOptions, render};
 
@@ -23,7 +23,7 @@ fn start() -> Entity {
 }
 
 fn fragment(body: &str) -> Entity {
-    parse_fragment(body, &Context::core(), 2).unwrap()
+    parse_merge_fragment(body, &Context::core(), 2).unwrap()
 }
 
 fn concise(entity: &Entity, name: &str) -> String {
@@ -74,14 +74,19 @@ fn update_touches_what_exists() {
         fragment(r#"{"a":5,"new":6,"b":"urn:ngsi-ld:null","r":{"type":"Relationship"}}"#),
         2,
     );
-    assert_eq!(result.updated, [full("a")]);
+    assert_eq!(result.updated, [full("a"), full("new")]);
     assert_eq!(result.deleted, [(full("b"), None)]);
     let refused: Vec<_> = result.not_updated.iter().map(|(name, _)| name.clone()).collect();
-    assert_eq!(refused, [full("new"), full("r")]);
-    assert!(entity.attribute(&full("b")).is_none() && entity.attribute(&full("new")).is_none());
+    assert_eq!(refused, [full("r")]);
+    assert!(entity.attribute(&full("b")).is_none());
+    assert_eq!(concise(&entity, "new"), "6");
+    update(&mut entity, fragment(r#"{"a":{"value":7,"datasetId":"urn:d:2"}}"#), 3);
+    assert_eq!(concise(&entity, "a"), r#"[{"value":5},{"value":7,"datasetId":"urn:d:2"}]"#);
 
     let mut same = start();
-    assert!(!update(&mut same, fragment(r#"{"new":6}"#), 2).changed());
+    let result = update(&mut same, fragment(r#"{"new":"urn:ngsi-ld:null","scope":"/a"}"#), 2);
+    assert!(!result.changed());
+    assert_eq!(result.not_updated.len(), 2);
     assert_eq!(same.modified_at, 1);
 }
 
@@ -168,13 +173,32 @@ fn replacing_keeps_when_things_began() {
 
     let attribute = |name, body| parse_attribute_fragment(body, name, &Context::core(), 6).unwrap();
     let result = replace_attribute(&mut old, attribute("c", r#"{"value":8}"#), 6).unwrap();
-    assert_eq!(result.deleted, [(full("c"), Some("urn:d:1".to_owned()))]);
-    assert_eq!((concise(&old, "c"), times(&old, "c")), ("8".to_owned(), (1, 6)));
+    assert_eq!((result.updated, result.deleted), (vec![full("c")], Vec::new()));
+    assert_eq!(concise(&old, "c"), r#"[{"value":8},{"value":2,"datasetId":"urn:d:1"}]"#);
+    assert_eq!(times(&old, "c"), (1, 6));
     let kind =
         |name, body| replace_attribute(&mut start(), attribute(name, body), 6).unwrap_err().kind;
     assert_eq!(kind("zz", "1"), ErrorKind::ResourceNotFound);
+    assert_eq!(kind("a", r#"{"value":1,"datasetId":"urn:d:9"}"#), ErrorKind::ResourceNotFound);
     assert_eq!(kind("a", r#"{"unitCode":"C62"}"#), ErrorKind::BadRequestData);
     assert_eq!(kind("a", r#""urn:ngsi-ld:null""#), ErrorKind::BadRequestData);
+}
+
+#[test]
+fn scopes_are_added_replaced_and_deleted() {
+    let mut entity = start();
+    append(&mut entity, fragment(r#"{"scope":"/a"}"#), false, 2);
+    append(&mut entity, fragment(r#"{"scope":["/a","/b"]}"#), false, 2);
+    assert_eq!(entity.scopes, ["/a", "/b"]);
+    update(&mut entity, fragment(r#"{"scope":"/c"}"#), 2);
+    assert_eq!(entity.scopes, ["/c"]);
+    append(&mut entity, fragment(r#"{"scope":"/d"}"#), true, 2);
+    assert_eq!(entity.scopes, ["/d"]);
+    let scope = Context::core().expand("scope").into_owned();
+    delete_attribute(&mut entity, &scope, None, false, 3).unwrap();
+    assert!(entity.scopes.is_empty());
+    let again = delete_attribute(&mut entity, &scope, None, false, 4).unwrap_err();
+    assert_eq!(again.kind, ErrorKind::ResourceNotFound);
 }
 
 #[test]

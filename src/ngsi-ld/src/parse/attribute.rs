@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use super::special::NGSI_LD;
 use super::{as_data, geometry, rules};
 use crate::context::Context;
 use crate::error::Error;
@@ -51,6 +52,8 @@ const RESERVED: &[&str] = &[
 const METADATA: &[&str] =
     &["observedAt", "unitCode", "datasetId", "objectType", "valueType", "expiresAt"];
 
+const LANG_STRING: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString";
+
 type Member<'a> = (Cow<'a, str>, &'a str);
 
 /// What reading an attribute depends on.
@@ -59,6 +62,8 @@ pub(super) struct Input<'c> {
     pub(super) now: i64,
     /// Whether the NGSI-LD Null and missing values are taken.
     pub(super) fragment: bool,
+    /// Whether the NGSI-LD Null is also taken inside the value of a Property, to delete a member.
+    pub(super) nested_null: bool,
 }
 
 pub(super) fn raw(text: &str) -> Result<Box<RawValue>, Error> {
@@ -282,7 +287,9 @@ impl Input<'_> {
             "expiresAt" => instance.expires_at = Some(self.expiry(value)?),
             "datasetId" => {
                 let text = text(value, "datasetId")?;
-                rules::check_uri(&text)?;
+                if text != "@none" {
+                    rules::check_uri(&text)?;
+                }
                 if text == NULL {
                     return Err(Error::bad("datasetId cannot be the NGSI-LD Null"));
                 }
@@ -297,6 +304,12 @@ impl Input<'_> {
                     Ok(self.ctx.expand(&text(v, "valueType")?).into_owned())
                 })?);
             }
+            // Texts in languages have one datatype only, which goes without saying.
+            "valueType" if kind == Kind::LanguageProperty => {
+                if self.ctx.expand(&text(value, "valueType")?) != LANG_STRING {
+                    return Err(Error::bad("the valueType of a LanguageProperty is langString"));
+                }
+            }
             "objectType" if linking => {
                 rules::each_string(value, "objectType", &mut |name| {
                     if !(self.fragment && name == NULL) {
@@ -308,6 +321,11 @@ impl Input<'_> {
             }
             // Members the system makes: ignored when given (clause 5.2.2).
             "createdAt" | "modifiedAt" | "deletedAt" | "instanceId" => {}
+            // The core @context knows these inside ngsildproof only.
+            "entityIdSealed" | "entityTypeSealed" => {
+                let instances = self.attribute(value, depth + 1)?;
+                instance.sub.push(Attribute { name: format!("{NGSI_LD}{name}"), instances });
+            }
             _ if RESERVED.contains(&name) => {
                 return Err(Error::bad(format!("a {} cannot have this member", kind.name()))
                     .remedy("remove it, or correct the type of the attribute"));
@@ -352,7 +370,7 @@ impl Input<'_> {
     }
 
     /// Checks the value of a kind; a `VocabProperty` is expanded too.
-    fn value(&self, kind: Kind, value: &str) -> Result<Box<RawValue>, Error> {
+    pub(super) fn value(&self, kind: Kind, value: &str) -> Result<Box<RawValue>, Error> {
         if first_byte(value) == b'n' && kind != Kind::JsonProperty {
             return Err(Error::bad("a value is null").remedy(if self.fragment {
                 "use \"urn:ngsi-ld:null\" to delete"
@@ -364,13 +382,30 @@ impl Input<'_> {
         if self.fragment && instance.is_null() {
             return Ok(instance.value);
         }
-        if !self.fragment && kind != Kind::JsonProperty && has_null(value) {
+        // Clause 5.5.4: inside a value only merging knows it.
+        let plain = matches!(kind, Kind::Property | Kind::ListProperty);
+        let refused =
+            if self.fragment { plain && !self.nested_null } else { kind != Kind::JsonProperty };
+        if refused && has_null(value) {
             return Err(Error::bad("the NGSI-LD Null cannot be a value here")
-                .remedy("leave the attribute out"));
+                .remedy("leave it out, or merge the entity"));
         }
         match kind {
-            Kind::Property | Kind::JsonProperty => {}
-            Kind::GeoProperty => geometry::check(value)?,
+            Kind::Property => {}
+            Kind::JsonProperty => {
+                if !matches!(first_byte(value), b'{' | b'[' | b'n') {
+                    return Err(Error::bad("json is neither an object nor an array nor null")
+                        .remedy("make the attribute a Property"));
+                }
+            }
+            Kind::GeoProperty => match string_of(value) {
+                // Clause 4.7.2: a geometry may come as a text.
+                Some(text) if is_object(&text) => {
+                    instance.value = raw(&text).map_err(as_data)?;
+                    geometry::check(instance.value.get())?;
+                }
+                _ => geometry::check(value)?,
+            },
             Kind::Relationship => {
                 rules::each_string(value, "object", &mut |uri| rules::check_uri(uri))?;
             }

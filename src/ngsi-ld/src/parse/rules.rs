@@ -38,7 +38,7 @@ pub fn check_uri(uri: &str) -> Result<(), Error> {
     let allowed = |c: char| {
         c.is_ascii_alphanumeric()
             || "-._~:/?#[]@!$&'()*+,;=%".contains(c)
-            || (!c.is_ascii() && c.is_alphanumeric())
+            || (!c.is_ascii() && c.is_alphanumeric() && !is_filler(c))
     };
     if !rest.chars().all(allowed) {
         return Err(Error::bad("an identifier has a character that a URI cannot have")
@@ -62,19 +62,23 @@ pub fn check_name(name: &str, ctx: &Context) -> Result<(), Error> {
 
 fn plain(name: &str) -> bool {
     let mut chars = name.chars();
-    chars.next().is_some_and(char::is_alphabetic) && chars.all(|c| c.is_alphanumeric() || c == '_')
+    chars.next().is_some_and(|c| c.is_alphabetic() && !is_filler(c))
+        && chars.all(|c| (c.is_alphanumeric() && !is_filler(c)) || c == '_')
 }
 
-/// A scope (clause 4.18): levels of letters, digits and `_`, each after a `/`.
+/// Letters to Unicode that nobody can see: the fillers of Hangul, which are ignored when shown.
+fn is_filler(c: char) -> bool {
+    matches!(c, '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}')
+}
+
+/// A scope (clause 4.18): levels of letters, digits and `_`, each after a `/` and beginning with a letter.
 pub(super) fn check_scope(scope: &str) -> Result<(), Error> {
     let levels = scope.strip_prefix('/').unwrap_or(scope);
-    let valid =
-        |level: &str| !level.is_empty() && level.chars().all(|c| c.is_alphanumeric() || c == '_');
-    if levels.split('/').all(valid) {
+    if levels.split('/').all(plain) {
         return Ok(());
     }
     Err(Error::bad("a scope is not of the form /level/level")
-        .remedy("use letters, digits and _ in each level"))
+        .remedy("use letters, digits and _ in each level, beginning with a letter"))
 }
 
 /// A `DateTime` in a member.

@@ -1,4 +1,6 @@
-use super::{parse_attribute_fragment, parse_entity, parse_fragment, split_context};
+use super::{
+    parse_attribute_fragment, parse_entity, parse_fragment, parse_merge_fragment, split_context,
+};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::model::{Entity, Instance, Kind};
@@ -320,4 +322,58 @@ fn the_context_is_found_first() {
         assert_eq!(found(body), None, "{body}");
     }
     assert!(split_context("{\"a\":").is_err());
+}
+
+#[test]
+fn names_decide_the_form() {
+    let point = r#"{"type":"Point","coordinates":[131.5,32.2]}"#;
+    for name in ["location", "observationSpace", "operationSpace"] {
+        refused(&format!(r#""{name}":7"#));
+        refused(&format!(r#""{name}":{{"type":"Property","value":{point}}}"#));
+        assert_eq!(first(&format!(r#""{name}":{point}"#)).kind, Kind::GeoProperty);
+    }
+    let text = first(
+        r#""location":{"type":"GeoProperty","value":"{\"type\":\"Point\",\"coordinates\":[1,2]}"}"#,
+    );
+    assert_eq!(text.value.get(), r#"{"type":"Point","coordinates":[1,2]}"#);
+    refused(r#""location":{"type":"GeoProperty","value":"POINT(1 2)"}"#);
+
+    let proof = first(
+        r#""ngsildproof":{"type":"Property","value":{"a":1},"entityIdSealed":"urn:e:1","entityTypeSealed":"T"}"#,
+    );
+    assert_eq!(proof.sub[1].instances[0].value.get(), format!("\"{DEFAULT}T\""));
+    refused(r#""ngsildproof":{"type":"Property","value":"text"}"#);
+    refused(r#""ngsildproof":{"type":"Property","value":{},"entityTypeSealed":42}"#);
+    refused(r#""a":{"type":"Property","value":1,"entityIdSealed":"urn:e:1"}"#);
+    refused(r#""a":{"value":1,"b":{"value":2,"entityTypeSealed":"T"}}"#);
+}
+
+#[test]
+fn values_have_the_form_of_their_kind() {
+    refused(r#""a":{"type":"JsonProperty","json":7}"#);
+    first(r#""a":{"type":"LanguageProperty","languageMap":{"ja":"都"},"valueType":"langString"}"#);
+    refused(
+        r#""a":{"type":"LanguageProperty","languageMap":{"ja":"都"},"valueType":"xsd:string"}"#,
+    );
+    let both =
+        with(r#""a":[{"value":1,"datasetId":"@none"},{"value":2,"datasetId":"urn:d:1"}]"#).unwrap();
+    assert_eq!(both.attributes[0].instances[0].dataset_id, None);
+    refused(r#""a":[{"value":1,"datasetId":"@none"},{"value":2}]"#);
+    for scope in ["/1a", "a//b", "/a/2"] {
+        refused(&format!(r#""scope":"{scope}""#));
+    }
+    for filler in ["115F", "1160", "3164", "FFA0"] {
+        let body = format!(r#"{{"id":"urn:e:a\u{filler}b","type":"T"}}"#);
+        assert!(parse_entity(&body, &Context::core(), NOW).is_err(), "{filler}");
+    }
+    assert!(parse_entity(r#"{"id":"urn:e:1","type":"type"}"#, &Context::core(), NOW).is_err());
+}
+
+#[test]
+fn only_merging_deletes_inside_a_value() {
+    let body = r#"{"value":{"country":"urn:ngsi-ld:null"}}"#;
+    assert!(parse_attribute_fragment(body, "a", &Context::core(), NOW).is_err());
+    let body = format!(r#"{{"a":{body}}}"#);
+    assert!(parse_fragment(&body, &Context::core(), NOW).is_err());
+    assert!(parse_merge_fragment(&body, &Context::core(), NOW).is_ok());
 }

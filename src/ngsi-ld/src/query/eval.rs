@@ -31,10 +31,20 @@ pub(super) fn matches(q: &Q, doc: &EntityDoc, p: &dyn Projection) -> bool {
         Q::And(parts) => parts.iter().all(|part| matches(part, doc, p)),
         Q::Or(parts) => parts.iter().any(|part| matches(part, doc, p)),
         Q::Exists(path) => follow(path, doc, p, &mut |_| true),
+        // Unequal to the texts in all languages, not in one of them (clause 4.9).
+        Q::Compare { path, op: Op::Unequal, operand }
+            if path.json.last().is_some_and(|member| member == "*") =>
+        {
+            follow(path, doc, p, &mut |_| true)
+                && !follow(path, doc, p, &mut |target| compare(target, Op::Equal, operand, p))
+        }
         Q::Compare { path, op, operand } => {
             follow(path, doc, p, &mut |target| compare(target, *op, operand, p))
         }
         Q::Match { path, negated, pattern } => follow(path, doc, p, &mut |target| {
+            if is_link(target) {
+                return false;
+            }
             let found = any_leaf(target, p, &mut |leaf| match leaf {
                 Leaf::Text(text) | Leaf::Iri(text) => pattern.0.is_match(text),
                 _ => false,
@@ -196,7 +206,15 @@ fn outward<'a>(text: &'a str, p: &dyn Projection) -> Cow<'a, str> {
     }
 }
 
+/// Whether the target says where another entity is: such can only be equal or unequal (clause 4.9).
+fn is_link(target: Target<'_>) -> bool {
+    matches!(target, Target::Json(_, Kind::Relationship | Kind::ListRelationship))
+}
+
 fn compare(target: Target<'_>, op: Op, operand: &Operand, p: &dyn Projection) -> bool {
+    if is_link(target) && !matches!(op, Op::Equal | Op::Unequal) {
+        return false;
+    }
     let equal = |leaf: &Leaf<'_>| match operand {
         Operand::One(value) => same(leaf, value),
         Operand::List(values) => values.iter().any(|value| same(leaf, value)),

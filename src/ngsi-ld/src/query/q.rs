@@ -59,6 +59,17 @@ impl Q {
         }
     }
 
+    /// Whether the condition is about the entity's own times only, which every entity has (clause 5.7.2.4).
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().all(Self::is_system),
+            Self::Exists(path) | Self::Compare { path, .. } | Self::Match { path, .. } => {
+                path.is_system()
+            }
+        }
+    }
+
     /// Every attribute the condition looks at, expanded.
     #[must_use]
     pub fn attributes(&self) -> Vec<&str> {

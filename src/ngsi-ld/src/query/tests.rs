@@ -241,13 +241,15 @@ impl Projection for Cut {
 
 #[test]
 fn what_is_hidden_cannot_be_asked_about() {
-    for text in
-        ["s", "s!=\"other\"", "s~=\".\"", "owner==urn:ngsi-ld:Person:8", "owner~=\"Person:8\""]
-    {
+    for text in ["s", "s!=\"other\"", "s~=\".\"", "owner==urn:ngsi-ld:Person:8"] {
         assert!(holds(text, &Everything), "{text}");
         assert!(!holds(text, &Cut), "{text}");
     }
     assert!(holds("owner==urn:ngsi-ld:Person:pw8", &Cut));
+    // A link is equal or not, and nothing else (clause 4.9).
+    for text in ["owner~=\"Person\"", "owner!~=\"other\"", "owner>\"urn:a\""] {
+        assert!(!holds(text, &Everything), "{text}");
+    }
     let query = |f: &dyn Fn(&mut Query)| {
         let mut query = Query::default();
         f(&mut query);
@@ -315,4 +317,21 @@ proptest! {
             holds(&query.to_string(), &Everything);
         }
     }
+}
+
+#[test]
+fn patterns_repeat_once() {
+    for good in ["urn:.*", "a*?", "[*+]+", r"\*\*", "a+b*"] {
+        assert!(id_pattern(good).is_ok(), "{good}");
+    }
+    for bad in ["a**", "a+*", "b*+"] {
+        assert!(id_pattern(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn times_of_the_system_narrow_nothing() {
+    let system = |text| Q::parse(text, &Context::core()).unwrap().is_system();
+    assert!(system("createdAt>2020-01-01T00:00:00Z;modifiedAt"));
+    assert!(!system("createdAt>2020-01-01T00:00:00Z;a"));
 }

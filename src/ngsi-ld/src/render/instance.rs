@@ -4,6 +4,10 @@ use super::{Format, Writer, language};
 use crate::json::{elements, first_byte, is_array, is_object, members, string_of, write_string};
 use crate::model::{AttrSlot, AttrSlots, InstanceRef, Kind};
 
+const NGSI_LD: &str = "https://uri.etsi.org/ngsi-ld/";
+const SEALED_ID: &str = "entityIdSealed";
+const SEALED_TYPE: &str = "entityTypeSealed";
+
 impl Writer<'_> {
     /// Writes an attribute from its instances, of which there is at least one.
     pub(super) fn attribute(&mut self, slots: &[AttrSlot<'_>]) {
@@ -44,7 +48,10 @@ impl Writer<'_> {
     fn simplified(&mut self, instance: &InstanceRef<'_>) {
         let kind = instance.slot.kind();
         match kind {
-            Kind::Property | Kind::GeoProperty | Kind::Relationship => self.value(instance.value),
+            Kind::Property | Kind::GeoProperty | Kind::Relationship | Kind::ListProperty => {
+                self.value(instance.value);
+            }
+            Kind::ListRelationship => self.content(kind, instance.value),
             Kind::LanguageProperty if self.o.lang.is_some() => {
                 self.in_language(instance.value);
             }
@@ -109,7 +116,6 @@ impl Writer<'_> {
             && instance.observed_at.is_none()
             && instance.unit_code.is_none()
             && instance.value_type.is_none()
-            && instance.expires_at.is_none()
             && instance.instance_id.is_none()
             && instance.sub.is_empty();
         alone
@@ -125,7 +131,7 @@ impl Writer<'_> {
             ("unitCode", instance.unit_code),
             ("observedAt", instance.observed_at),
             ("datasetId", instance.slot.dataset_id()),
-            ("expiresAt", instance.expires_at),
+            ("expiresAt", instance.expires_at.filter(|_| self.o.sys_attrs)),
             ("instanceId", instance.instance_id),
         ];
         for (name, text) in texts {
@@ -151,6 +157,14 @@ impl Writer<'_> {
     fn sub_attributes(&mut self, slots: AttrSlots<'_>) {
         let mut group: Vec<AttrSlot<'_>> = Vec::new();
         for slot in slots {
+            let core = slot.name().strip_prefix(NGSI_LD);
+            if let Some(name) = core.filter(|name| [SEALED_ID, SEALED_TYPE].contains(name)) {
+                // Not reified, and terms of the core @context here only (clause 4.5.2.2).
+                self.name(name);
+                self.content(slot.kind(), slot.instance().value);
+                self.first = false;
+                continue;
+            }
             if group.first().is_some_and(|first| first.name() != slot.name()) {
                 self.attribute(&group);
                 group.clear();

@@ -177,3 +177,44 @@ fn the_context_is_embedded() {
     assert!(text.ends_with(&format!(r#","@context":"{}"}}"#, crate::CORE_CONTEXT_URL)), "{text}");
     serde_json::from_str::<serde_json::Value>(&text).unwrap();
 }
+
+#[test]
+fn lists_are_bare_when_simplified() {
+    let body = r#"{"id":"urn:e:1","type":"T","l":{"type":"ListProperty","valueList":[1.2,3]},
+        "r":{"type":"ListRelationship","objectList":["urn:r:1",{"object":"urn:r:2"}]}}"#;
+    let doc = EntityDoc::from(&parse_entity(body, &Context::core(), 1).unwrap());
+    let options = RenderOptions { format: Format::Simplified, ..RenderOptions::default() };
+    let mut out = Vec::new();
+    assert!(render(&doc, &Everything, &Context::core(), &options, &mut out));
+    let expected = r#"{"id":"urn:e:1","type":"T","l":[1.2,3],"r":["urn:r:1","urn:r:2"]}"#;
+    assert_eq!(String::from_utf8(out).unwrap(), expected);
+}
+
+#[test]
+fn the_system_speaks_when_asked() {
+    let body = r#"{"id":"urn:e:1","type":"T","expiresAt":"2999-01-01T00:00:00Z",
+        "a":{"value":1,"expiresAt":"2999-01-01T00:00:00Z"},
+        "ngsildproof":{"type":"Property","value":{},"entityIdSealed":"urn:e:1","entityTypeSealed":"T"}}"#;
+    let doc = EntityDoc::from(&parse_entity(body, &Context::core(), 1).unwrap());
+    let shown = |sys_attrs| {
+        let options = RenderOptions { sys_attrs, ..RenderOptions::default() };
+        let mut out = Vec::new();
+        assert!(render(&doc, &Everything, &Context::core(), &options, &mut out));
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(shown(true).matches("expiresAt").count(), 2);
+    assert!(!shown(false).contains("expiresAt"));
+    // Sealed members are not reified (clause 4.5.2.2).
+    assert!(shown(false).contains(r#""entityIdSealed":"urn:e:1","entityTypeSealed":"T""#));
+}
+
+#[test]
+fn an_attribute_without_the_wanted_dataset_is_there() {
+    let o = RenderOptions {
+        attrs: vec![format!("{DEFAULT}temp")],
+        dataset_ids: vec!["urn:d:9".to_owned()],
+        ..RenderOptions::default()
+    };
+    let text = shown(&Everything, &o).unwrap();
+    assert!(!text.contains("temp") && text.contains("urn:ngsi-ld:Person:7"), "{text}");
+}
