@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header;
+use actix_web::http::{Version, header};
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::StreamExt;
 use tsunagu_domain::ProblemCode;
@@ -29,9 +29,14 @@ impl FromRequest for Capped {
             .get(header::CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok())
             .and_then(|length| length.parse::<usize>().ok());
+        // HTTP/2 frames its bodies; the rule is one of HTTP/1.
+        let unmeasured = declared.is_none() && request.version() <= Version::HTTP_11;
         let encoded = request.headers().contains_key(header::CONTENT_ENCODING);
         let mut payload = payload.take();
         Box::pin(async move {
+            if unmeasured {
+                return Err(Failure::new(ProblemCode::LengthRequired, "send Content-Length"));
+            }
             if encoded {
                 return Err(Failure::new(
                     ProblemCode::UnsupportedMediaType,

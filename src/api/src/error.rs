@@ -89,6 +89,10 @@ impl ResponseError for Failure {
         if let Some(allow) = &self.allow {
             response.insert_header((header::ALLOW, allow.as_str()));
         }
+        if self.problem.code == ProblemCode::LengthRequired {
+            // Clause 6.3.4: the status alone.
+            return response.finish();
+        }
         response.body(self.problem.body())
     }
 }

@@ -6,8 +6,14 @@ pub(crate) mod entities;
 mod negotiate;
 mod representation;
 
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::HeaderName;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::ServiceConfig;
 
+use crate::caller::TENANT_HEADER;
 use crate::resource::resource;
 
 /// Where the binding lives (clause 6.3.2).
@@ -18,13 +24,20 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
     use actix_web::web;
     cfg.service(
         web::scope(BASE)
+            .wrap(from_fn(echo_tenant))
             .service(resource(
                 "/entities",
                 [
                     (Method::POST, web::post().to(entities::create)),
                     (Method::GET, web::get().to(entities::query)),
+                    // A slash at the end is not kept, so the id is what is missing here.
+                    (Method::PUT, web::put().to(entities::without_id)),
+                    (Method::PATCH, web::patch().to(entities::without_id)),
                 ],
             ))
+            // `/entities//attrs`, the empty part gone: "attrs" is no URI and so no id.
+            .service(web::resource("/entities/attrs").to(entities::without_id))
+            .service(web::resource("/entities/attrs/{attrId}").to(entities::without_id))
             .service(resource(
                 "/entities/{entityId}",
                 [
@@ -50,6 +63,19 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                 ],
             )),
     );
+}
+
+/// Every answer repeats the tenant that the request named, problems too (clause 6.3.14).
+async fn echo_tenant(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let named = request.headers().get(TENANT_HEADER).cloned();
+    let mut response = next.call(request).await?;
+    if let Some(tenant) = named {
+        response.headers_mut().insert(HeaderName::from_static("ngsild-tenant"), tenant);
+    }
+    Ok(response)
 }
 
 /// An answer with personal data names its entry in the access log and is never kept by caches.

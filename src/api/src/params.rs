@@ -68,14 +68,17 @@ impl Params {
         }
     }
 
-    /// The parameters as they came, with one replaced, for links to other pages.
+    /// The parameters as they came, with one replaced, for links to other pages. Sorted, so that a page has one address.
     pub(crate) fn with(&self, name: &str, value: usize) -> String {
+        let value = value.to_string();
+        let others = self.0.iter().filter(|(n, _)| n != name);
+        let mut all: Vec<(&str, &str)> = others.map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        all.push((name, &value));
+        all.sort_unstable();
         let mut out = url::form_urlencoded::Serializer::new(String::new());
-        for (n, v) in self.0.iter().filter(|(n, _)| n != name) {
-            out.append_pair(n, v);
-        }
-        out.append_pair(name, &value.to_string());
-        out.finish()
+        out.extend_pairs(all);
+        // Ids are full of colons, which a query may hold as they are (RFC 3986 3.4).
+        out.finish().replace("%3A", ":")
     }
 }
 
@@ -84,4 +87,19 @@ pub(crate) fn wrong(name: &str, rule: &str) -> Failure {
     Problem::new(ProblemCode::InvalidRequest, format!("the parameter {name} {rule}"))
         .at(name)
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::Params;
+
+    #[test]
+    fn a_page_has_one_address() {
+        let request = TestRequest::get().uri("/?type=T&id=urn%3Ae%3A1&offset=2").to_http_request();
+        let params = Params::read(&request, &["type", "id", "offset"]).ok();
+        let next = params.map(|params| params.with("offset", 3));
+        assert_eq!(next.as_deref(), Some("id=urn:e:1&offset=3&type=T"));
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, MutexGuard};
 use tsunagu_domain::{Catalogue, Clock, Problem, ProblemCode, TenantId};
+use tsunagu_ngsi_ld::{EntityDoc, Projection as _, TypeSelection};
 use tsunagu_policy::{Asked, Principal, View, decide};
 use tsunagu_store::access::AccessLog;
 use tsunagu_store::{Consequence, Store};
@@ -18,6 +19,38 @@ pub struct Request<'a> {
     pub view: &'a View,
     /// Its id, for the record of access.
     pub id: &'a str,
+}
+
+/// The entity that an operation is about: its id, as the actor writes it, and the types it must have to be meant (clause 4.17).
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Entities that are not selected do not exist for this request.
+    pub types: Option<&'a TypeSelection>,
+}
+
+impl<'a> From<&'a str> for Target<'a> {
+    fn from(id: &'a str) -> Self {
+        Self { id, types: None }
+    }
+}
+
+impl<'a> From<&'a String> for Target<'a> {
+    fn from(id: &'a String) -> Self {
+        id.as_str().into()
+    }
+}
+
+impl Target<'_> {
+    /// Whether what the view shows of the stored entity is selected. A type that is hidden cannot be asked for.
+    pub(crate) fn is(&self, view: &View, doc: &EntityDoc) -> bool {
+        view.cut(doc).is_some_and(|cut| {
+            self.types.is_none_or(|types| {
+                types.matches(&|iri| cut.entity_type(iri) && doc.types().any(|t| t == iri))
+            })
+        })
+    }
 }
 
 /// What a broker is made of.

@@ -12,7 +12,7 @@ mod problem;
 mod provision;
 mod transaction;
 
-pub use broker::{Broker, Parts, Request};
+pub use broker::{Broker, Parts, Request, Target};
 pub use consumption::{Answer, Asked, Listing};
 pub use contexts::{Contexts, DocumentLoader, NoLoader};
 pub use problem::ngsi_problem;

@@ -48,13 +48,15 @@ codes! {
     /// The answer would be larger than allowed.
     TooManyResults = 403, "https://uri.etsi.org/ngsi-ld/errors/TooManyResults", "Too many results", "結果が多すぎます";
     /// A remote @context is not pinned here and may not or could not be fetched.
-    LdContextNotAvailable = 503, "https://uri.etsi.org/ngsi-ld/errors/LdContextNotAvailable", "JSON-LD @context not available", "@context を取得できません";
+    LdContextNotAvailable = 504, "https://uri.etsi.org/ngsi-ld/errors/LdContextNotAvailable", "JSON-LD @context not available", "@context を取得できません";
     /// The tenant does not exist.
     NonexistentTenant = 404, "https://uri.etsi.org/ngsi-ld/errors/NonexistentTenant", "No such tenant", "テナントが存在しません";
     /// The body is larger than allowed.
     PayloadTooLarge = 413, "urn:tsunagu:problem:payload-too-large", "Payload too large", "データが大きすぎます";
     /// The media type of the body is not accepted here.
     UnsupportedMediaType = 415, "urn:tsunagu:problem:unsupported-media-type", "Unsupported media type", "このデータ形式には対応していません";
+    /// A body came without saying how long it is (clause 6.3.4).
+    LengthRequired = 411, "urn:tsunagu:problem:length-required", "Length required", "Content-Length が必要です";
     /// None of the media types that the client accepts can be given.
     NotAcceptable = 406, "urn:tsunagu:problem:not-acceptable", "Not acceptable", "指定された形式では返せません";
     /// The path exists, the method does not.

@@ -24,10 +24,36 @@ pub(crate) use query::__path_query;
 pub(crate) use replace::__path_replace;
 pub(crate) use retrieve::__path_retrieve;
 
+use tsunagu_domain::{Problem, ProblemCode};
+use tsunagu_ngsi_ld::{Context, TypeSelection};
+
 use crate::Failure;
 use crate::caller::{Caller, TENANT_HEADER};
+use crate::params::Params;
 
-/// The id in the path, decoded.
+/// The id of the entity in the path.
+pub(crate) fn entity_id(request: &actix_web::HttpRequest) -> Result<String, Failure> {
+    let id = path_part(request, "entityId")?;
+    tsunagu_ngsi_ld::parse::check_uri(&id).map_err(|error| error.at("entityId"))?;
+    Ok(id)
+}
+
+/// The types that the entity must have to be meant (clause 4.17), if the request says so.
+pub(crate) fn selection(
+    params: &Params,
+    context: &Context,
+) -> Result<Option<TypeSelection>, Failure> {
+    let text = params.get("type").filter(|text| *text != "*");
+    Ok(text.map(|text| TypeSelection::parse(text, context)).transpose()?)
+}
+
+/// The answer to an operation on one entity whose id was left out.
+pub(crate) async fn without_id() -> Result<HttpResponse, Failure> {
+    let detail = "the path has no entity id; it belongs behind /entities/";
+    Err(Problem::new(ProblemCode::BadRequestData, detail).at("entityId").into())
+}
+
+/// A part of the path, decoded.
 pub(crate) fn path_part(request: &actix_web::HttpRequest, name: &str) -> Result<String, Failure> {
     let raw = request.match_info().get(name).unwrap_or_default();
     // What the router left encoded (such as %2F) is decoded here; broken encodings cannot name anything.
@@ -60,22 +86,18 @@ pub(crate) fn echo_tenant(response: &mut HttpResponseBuilder, caller: &Caller) {
     }
 }
 
-/// 204, or 207 with what could not be done (clause 6.3.9).
-pub(crate) fn updated(
-    caller: &Caller,
-    context: &tsunagu_ngsi_ld::Context,
-    updated: &tsunagu_broker::Updated,
-) -> HttpResponse {
+/// 204, or 207 with what could not be done (clause 5.2.18, names expanded).
+pub(crate) fn updated(caller: &Caller, updated: &tsunagu_broker::Updated) -> HttpResponse {
     #[derive(serde::Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Body<'a> {
-        updated: Vec<std::borrow::Cow<'a, str>>,
+        updated: &'a [String],
         not_updated: Vec<NotUpdated<'a>>,
     }
     #[derive(serde::Serialize)]
     #[serde(rename_all = "camelCase")]
     struct NotUpdated<'a> {
-        attribute_name: std::borrow::Cow<'a, str>,
+        attribute_name: &'a str,
         reason: &'a str,
     }
     if updated.not_updated.is_empty() {
@@ -84,11 +106,11 @@ pub(crate) fn updated(
         return response.finish();
     }
     let body = Body {
-        updated: updated.updated.iter().map(|name| context.compact(name)).collect(),
+        updated: &updated.updated,
         not_updated: updated
             .not_updated
             .iter()
-            .map(|(name, reason)| NotUpdated { attribute_name: context.compact(name), reason })
+            .map(|(name, reason)| NotUpdated { attribute_name: name, reason })
             .collect(),
     };
     let mut response = HttpResponse::MultiStatus();

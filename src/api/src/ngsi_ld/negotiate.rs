@@ -25,41 +25,66 @@ pub(crate) enum Media {
     LdJson,
 }
 
-/// The media type that the client accepts best; JSON when it does not say (RFC 9110 12.5.1).
+impl Media {
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Json => JSON,
+            Self::LdJson => LD_JSON,
+        }
+    }
+}
+
+/// The media type that the client accepts best (RFC 9110 12.5.1): the most specific range decides about a type, JSON comes first
+/// among equals (clause 6.3.4).
 pub(crate) fn accepted(request: &HttpRequest) -> Result<Media, Failure> {
-    let mut ranges = request.headers().get_all(header::ACCEPT).peekable();
-    if ranges.peek().is_none() {
+    let ranges: Vec<&str> = request
+        .headers()
+        .get_all(header::ACCEPT)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .collect();
+    if ranges.is_empty() {
         return Ok(Media::Json);
     }
-    let mut best: Option<(u32, Media)> = None;
-    let ranges = ranges.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let (json, ld) = (quality(&ranges, JSON), quality(&ranges, LD_JSON));
+    if json > 0 && json >= ld {
+        return Ok(Media::Json);
+    }
+    if ld > 0 {
+        return Ok(Media::LdJson);
+    }
+    Err(Problem::new(
+        ProblemCode::NotAcceptable,
+        "answers here are application/json or application/ld+json; accept one of them",
+    )
+    .at("Accept")
+    .into())
+}
+
+/// The weight of a media type in thousandths; 0 when it is not accepted.
+fn quality(ranges: &[&str], media: &str) -> u32 {
+    let mut best = (0, 0);
     for range in ranges {
         let mut parts = range.split(';').map(str::trim);
-        let media = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
-            JSON | "*/*" | "application/*" => Media::Json,
-            LD_JSON => Media::LdJson,
+        let specific = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+            name if name == media => 3,
+            "application/*" => 2,
+            "*/*" => 1,
             _ => continue,
         };
-        let quality = parts.find_map(|part| part.strip_prefix("q=")).unwrap_or("1");
-        let quality: f64 = quality.parse().unwrap_or(0.0);
+        // What is no weight is as if it were not there.
+        let weight = parts.find_map(|part| part.strip_prefix("q=")).and_then(|q| q.parse().ok());
+        let weight: f64 = weight.unwrap_or(1.0);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "clamped first"
         )]
-        let quality = (quality.clamp(0.0, 1.0) * 1000.0) as u32;
-        if quality > 0 && best.is_none_or(|(found, _)| quality > found) {
-            best = Some((quality, media));
-        }
+        let weight = (weight.clamp(0.0, 1.0) * 1000.0) as u32;
+        best = best.max((specific, weight));
     }
-    best.map(|(_, media)| media).ok_or_else(|| {
-        Problem::new(
-            ProblemCode::NotAcceptable,
-            "answers here are application/json or application/ld+json; accept one of them",
-        )
-        .at("Accept")
-        .into()
-    })
+    best.1
 }
 
 /// The @context that the `Link` header names, or the core one.
@@ -92,6 +117,13 @@ pub(crate) async fn document<'b>(
         }
     };
     let text = body.json(gateway.limits.max_depth)?;
+    if !text.trim_start().starts_with('{') && split_context(text)?.is_none() {
+        let detail = "the body is not a JSON object";
+        // Fragments of one attribute may be arrays and plain values, in application/json.
+        if ld {
+            return Err(Problem::new(ProblemCode::InvalidRequest, detail).into());
+        }
+    }
     let in_body = split_context(text)?;
     let wrong = |detail: &str, at: &str| {
         Err(Problem::new(ProblemCode::BadRequestData, detail).at(at).into())
@@ -162,6 +194,35 @@ pub(crate) fn describe(response: &mut HttpResponseBuilder, media: Media, context
             if let Ok(link) = HeaderValue::try_from(link) {
                 response.insert_header((header::LINK, link));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::{Media, accepted};
+
+    fn chosen(accept: &str) -> Option<Media> {
+        let request = TestRequest::get().insert_header(("Accept", accept)).to_http_request();
+        accepted(&request).ok()
+    }
+
+    #[test]
+    fn the_most_specific_range_decides() {
+        for (accept, media) in [
+            ("*/*", Some(Media::Json)),
+            ("application/ld+json", Some(Media::LdJson)),
+            ("application/ld+json, application/json", Some(Media::Json)),
+            ("application/json;q=0.1, application/ld+json;q=0.9", Some(Media::LdJson)),
+            ("application/json;q=0, */*", Some(Media::LdJson)),
+            ("*/*;q=0.9, application/ld+json;q=0.8", Some(Media::Json)),
+            ("application/ld+json;q=notanumber", Some(Media::LdJson)),
+            ("application/*;q=0, text/html", None),
+            ("text/html", None),
+        ] {
+            assert_eq!(chosen(accept), media, "{accept}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! How entities are to be shown (clauses 4.5, 4.21, 6.3.7, 6.3.11, 6.3.12): from parameters to render options.
 
+use tsunagu_domain::{Problem, ProblemCode};
+use tsunagu_ngsi_ld::parse::check_name;
 use tsunagu_ngsi_ld::{Context, Format, RenderOptions};
 
 use super::negotiate::Media;
@@ -24,6 +26,8 @@ pub(super) fn options(
             "concise" => format = Some(Format::Concise),
             "keyValues" | "simplified" => format = Some(Format::Simplified),
             "sysAttrs" => sys_attrs = true,
+            // FIWARE clients ask so for the count; the query looks at it.
+            "count" => {}
             _ => {
                 return Err(wrong(
                     "options",
@@ -40,25 +44,78 @@ pub(super) fn options(
         Some("simplified" | "keyValues") => format = Some(Format::Simplified),
         Some(_) => return Err(wrong("format", "is normalized, concise or simplified")),
     }
-    let names = |name: &str| -> Result<Vec<String>, Failure> {
-        Ok(params.list(name)?.into_iter().map(|term| member(context, term)).collect())
-    };
+    let (pick, omit) = (members(params, "pick", context)?, members(params, "omit", context)?);
+    let attrs = members(params, "attrs", context)?;
+    if pick.iter().any(|name| omit.contains(name)) {
+        return Err(contradiction("a member is both picked and omitted", "omit"));
+    }
+    if !attrs.is_empty() && (!pick.is_empty() || !omit.is_empty()) {
+        return Err(contradiction("attrs goes neither with pick nor with omit", "attrs"));
+    }
     Ok(RenderOptions {
         format: format.unwrap_or_default(),
         sys_attrs,
-        pick: names("pick")?,
-        omit: names("omit")?,
-        attrs: names("attrs")?,
+        pick,
+        omit,
+        attrs,
         lang: params.get("lang").map(str::to_owned),
         dataset_ids: params.list("datasetId")?.into_iter().map(str::to_owned).collect(),
         embed_context: media == Media::LdJson,
     })
 }
 
-/// Members of the entity itself keep their names, attributes are expanded.
-fn member(context: &Context, term: &str) -> String {
-    match term {
-        "id" | "type" | "scope" | "createdAt" | "modifiedAt" | "expiresAt" => term.to_owned(),
-        _ => context.expand(term).into_owned(),
+/// A list of members (clause 4.21): those of the entity itself keep their names, attributes are expanded.
+fn members(params: &Params, name: &str, context: &Context) -> Result<Vec<String>, Failure> {
+    let Some(text) = params.get(name) else {
+        return Ok(Vec::new());
+    };
+    if text.contains(['{', '}']) {
+        return Err(contradiction("members of linked entities go with join only", name));
+    }
+    let each = text.split([',', '|']).map(str::trim).map(|term| match term {
+        "id" | "type" | "scope" | "createdAt" | "modifiedAt" | "expiresAt" => Ok(term.to_owned()),
+        _ => {
+            check_name(term, context).map_err(|error| error.at(name))?;
+            Ok(context.expand(term).into_owned())
+        }
+    });
+    each.collect()
+}
+
+fn contradiction(detail: &str, name: &str) -> Failure {
+    Problem::new(ProblemCode::BadRequestData, detail).at(name).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use tsunagu_ngsi_ld::Context;
+
+    use super::{KNOWN, options};
+    use crate::ngsi_ld::negotiate::Media;
+    use crate::params::Params;
+
+    fn read(query: &str) -> Option<tsunagu_ngsi_ld::RenderOptions> {
+        let request = TestRequest::get().uri(&format!("/?{query}")).to_http_request();
+        let params = Params::read(&request, &KNOWN).ok()?;
+        options(&params, &Context::core(), Media::Json).ok()
+    }
+
+    #[test]
+    fn projections_follow_their_grammar() {
+        assert_eq!(read("pick=id,name").map(|o| o.pick), read("pick=id%7Cname").map(|o| o.pick));
+        assert_eq!(read("pick=id,name").map(|o| o.pick.len()), Some(2));
+        for wrong in [
+            "pick=name&omit=name",
+            "pick=name&attrs=name",
+            "omit=name&attrs=name",
+            "pick=id;name",
+            "pick=id,,name",
+            "pick=owner%7Bname%7D",
+            "pick=",
+            "attrs=a%20b",
+        ] {
+            assert!(read(wrong).is_none(), "{wrong}");
+        }
     }
 }

@@ -6,22 +6,24 @@ use tsunagu_store::access::Action;
 
 use super::{Answer, selected};
 use crate::access::{self, Shown};
-use crate::{Broker, Request};
+use crate::{Broker, Request, Target};
 
 impl Broker {
     /// One entity, as far as the view shows it. Hidden and absent are the same "not found".
     pub async fn retrieve(
         &self,
         request: &Request<'_>,
-        id: &str,
+        target: impl Into<Target<'_>>,
         context: &Context,
         options: &RenderOptions,
     ) -> Result<Answer, Problem> {
         let tenant = request.view.tenant();
-        let id = request.view.inward_id(id);
+        let target = target.into();
+        let id = request.view.inward_id(target.id);
         let found = self.parts.store.entity(request.view, &id).await?;
         let mut body = Vec::with_capacity(1024);
-        let shown = found.as_ref().and_then(|found| {
+        let selected_type = found.as_ref().filter(|found| target.is(request.view, &found.doc));
+        let shown = selected_type.and_then(|found| {
             let cut = request.view.cut(&found.doc)?;
             render(&found.doc, &cut, context, options, &mut body).then_some((found, cut))
         });

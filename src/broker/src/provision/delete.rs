@@ -5,17 +5,23 @@ use tsunagu_store::access::Action;
 
 use super::update::TRIES;
 use crate::transaction::{Attempt, Intent};
-use crate::{Broker, Request, access};
+use crate::{Broker, Request, Target, access};
 
 impl Broker {
     /// Deletes an entity. Hidden and absent are the same "not found".
-    pub async fn delete(&self, request: &Request<'_>, id: &str) -> Result<(), Problem> {
+    pub async fn delete(
+        &self,
+        request: &Request<'_>,
+        target: impl Into<Target<'_>>,
+    ) -> Result<(), Problem> {
         let tenant = request.view.tenant();
-        let id = request.view.inward_id(id);
+        let target = target.into();
+        let id = request.view.inward_id(target.id);
         let _serial = self.serial(tenant, &id).await;
         let mut lost = None;
         for _ in 0..TRIES {
-            let Some(found) = self.parts.store.entity(request.view, &id).await? else {
+            let found = self.parts.store.entity(request.view, &id).await?;
+            let Some(found) = found.filter(|found| target.is(request.view, &found.doc)) else {
                 let problem = Problem::not_found();
                 self.note_missed(request, &id, Action::Write, &problem).await?;
                 return Err(problem);

@@ -2,14 +2,16 @@
 
 use tsunagu_domain::{Problem, ProblemCode};
 use tsunagu_ngsi_ld::ops::{self, MergeOptions, UpdateResult};
-use tsunagu_ngsi_ld::parse::{parse_attribute_fragment, parse_entity, parse_fragment};
+use tsunagu_ngsi_ld::parse::{
+    parse_attribute_fragment, parse_entity, parse_fragment, parse_merge_fragment,
+};
 use tsunagu_ngsi_ld::{Context, Entity};
 use tsunagu_store::access::Action;
 
 use super::hidden::Hidden;
 use super::{inward, names, outward, subject_of};
 use crate::transaction::{Attempt, Intent};
-use crate::{Broker, Request, access, guard, ngsi_problem};
+use crate::{Broker, Request, Target, access, guard, ngsi_problem};
 
 /// How often a change is tried anew when another process was faster.
 pub(super) const TRIES: usize = 16;
@@ -22,7 +24,7 @@ impl Broker {
     pub async fn append(
         &self,
         request: &Request<'_>,
-        id: &str,
+        target: impl Into<Target<'_>>,
         body: &str,
         context: &Context,
         overwrite: bool,
@@ -30,40 +32,46 @@ impl Broker {
         let now = self.parts.clock.micros();
         let fragment = self.fragment(request, body, context, now)?;
         let names = names(&fragment);
-        self.change(request, id, &names, |entity| {
+        self.change(request, target, &names, |entity| {
             Ok(ops::append(entity, fragment.clone(), overwrite, now))
         })
         .await
     }
 
-    /// Update Attributes (5.6.2): only attributes that exist.
+    /// Update Attributes (5.6.2): new ones are added, the NGSI-LD Null deletes.
     pub async fn update(
         &self,
         request: &Request<'_>,
-        id: &str,
+        target: impl Into<Target<'_>>,
         body: &str,
         context: &Context,
     ) -> Result<Updated, Problem> {
         let now = self.parts.clock.micros();
         let fragment = self.fragment(request, body, context, now)?;
         let names = names(&fragment);
-        self.change(request, id, &names, |entity| Ok(ops::update(entity, fragment.clone(), now)))
-            .await
+        self.change(request, target, &names, |entity| {
+            Ok(ops::update(entity, fragment.clone(), now))
+        })
+        .await
     }
 
     /// Merge Entity (5.6.17).
     pub async fn merge(
         &self,
         request: &Request<'_>,
-        id: &str,
+        target: impl Into<Target<'_>>,
         body: &str,
         context: &Context,
     ) -> Result<Updated, Problem> {
         let now = self.parts.clock.micros();
-        let fragment = self.fragment(request, body, context, now)?;
-        same_id(request, id, &fragment)?;
+        let target = target.into();
+        let body = inward(request.view, body);
+        let fragment = parse_merge_fragment(&body, context, now).map_err(ngsi_problem);
+        let fragment = fragment.map_err(|problem| outward(request.view, problem))?;
+        self.check(request, &fragment)?;
+        same_id(request, target.id, &fragment)?;
         let names = names(&fragment);
-        self.change(request, id, &names, |entity| {
+        self.change(request, target, &names, |entity| {
             Ok(ops::merge(entity, fragment.clone(), &MergeOptions::default(), now))
         })
         .await
@@ -73,19 +81,20 @@ impl Broker {
     pub async fn replace(
         &self,
         request: &Request<'_>,
-        id: &str,
+        target: impl Into<Target<'_>>,
         body: &str,
         context: &Context,
     ) -> Result<Updated, Problem> {
         let now = self.parts.clock.micros();
+        let target = target.into();
         let body = inward(request.view, body);
-        let body = with_id(&body, &request.view.inward_id(id))?;
+        let body = with_id(&body, &request.view.inward_id(target.id))?;
         let fragment = parse_entity(&body, context, now).map_err(ngsi_problem);
         let fragment = fragment.map_err(|problem| outward(request.view, problem))?;
         self.check(request, &fragment)?;
-        same_id(request, id, &fragment)?;
+        same_id(request, target.id, &fragment)?;
         let names = names(&fragment);
-        self.change(request, id, &names, |entity| {
+        self.change(request, target, &names, |entity| {
             *entity = ops::replace_entity(entity, fragment.clone(), now);
             // The type counts as updated, so that replacing by an entity without attributes is a change too.
             let updated = names.iter().cloned().chain(["type".to_owned()]).collect();
@@ -98,7 +107,7 @@ impl Broker {
     pub async fn partial_update(
         &self,
         request: &Request<'_>,
-        id: &str,
+        target: impl Into<Target<'_>>,
         name: &str,
         body: &str,
         context: &Context,
@@ -109,7 +118,7 @@ impl Broker {
         let fragment = fragment.map_err(|problem| outward(request.view, problem))?;
         self.check_attribute(request, &fragment)?;
         let names = [fragment.name.clone()];
-        self.change(request, id, &names, |entity| {
+        self.change(request, target, &names, |entity| {
             ops::partial_update(entity, fragment.clone(), now)
         })
         .await
@@ -119,7 +128,7 @@ impl Broker {
     pub async fn replace_attribute(
         &self,
         request: &Request<'_>,
-        id: &str,
+        target: impl Into<Target<'_>>,
         name: &str,
         body: &str,
         context: &Context,
@@ -130,7 +139,7 @@ impl Broker {
         let fragment = fragment.map_err(|problem| outward(request.view, problem))?;
         self.check_attribute(request, &fragment)?;
         let names = [fragment.name.clone()];
-        self.change(request, id, &names, |entity| {
+        self.change(request, target, &names, |entity| {
             ops::replace_attribute(entity, fragment.clone(), now)
         })
         .await
@@ -140,7 +149,7 @@ impl Broker {
     pub async fn delete_attribute(
         &self,
         request: &Request<'_>,
-        id: &str,
+        target: impl Into<Target<'_>>,
         name: &str,
         context: &Context,
         dataset_id: Option<&str>,
@@ -149,7 +158,7 @@ impl Broker {
         let now = self.parts.clock.micros();
         let name = context.expand(name).into_owned();
         let names = [name.clone()];
-        self.change(request, id, &names, |entity| {
+        self.change(request, target, &names, |entity| {
             ops::delete_attribute(entity, &name, dataset_id, all, now)
         })
         .await
@@ -189,18 +198,19 @@ impl Broker {
     async fn change(
         &self,
         request: &Request<'_>,
-        id: &str,
+        target: impl Into<Target<'_>>,
         names: &[String],
         apply: impl Fn(&mut Entity) -> Result<Updated, tsunagu_ngsi_ld::Error>,
     ) -> Result<Updated, Problem> {
         let tenant = request.view.tenant();
-        let id = request.view.inward_id(id);
+        let target = target.into();
+        let id = request.view.inward_id(target.id);
         let _serial = self.serial(tenant, &id).await;
         let whole = self.whole(tenant)?;
         let mut lost = None;
         for _ in 0..TRIES {
             let found = self.parts.store.entity(&whole, &id).await?;
-            let Some(found) = found.filter(|found| request.view.cut(&found.doc).is_some()) else {
+            let Some(found) = found.filter(|found| target.is(request.view, &found.doc)) else {
                 let problem = Problem::not_found();
                 self.note_missed(request, &id, Action::Write, &problem).await?;
                 return Err(problem);

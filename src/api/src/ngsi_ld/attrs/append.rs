@@ -1,11 +1,12 @@
 //! Append Attributes (clause 5.6.3, binding 6.6.3.1).
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use tsunagu_broker::Target;
 
 use crate::body::Capped;
 use crate::caller::Caller;
 use crate::ngsi_ld::docs::{FragmentBody, Problems};
-use crate::ngsi_ld::entities::{path_part, updated};
+use crate::ngsi_ld::entities::{entity_id, selection, updated};
 use crate::ngsi_ld::negotiate;
 use crate::params::Params;
 use crate::{Failure, Gateway};
@@ -43,7 +44,9 @@ pub(crate) async fn append(
         Some(_) => return Err(crate::params::wrong("options", "is noOverwrite or absent")),
     };
     let (text, context) = negotiate::document(&gateway, &request, &body).await?;
-    let id = path_part(&request, "entityId")?;
-    let done = gateway.broker.append(&caller.request(), &id, text, &context, overwrite).await?;
-    Ok(updated(&caller, &context, &done))
+    let id = entity_id(&request)?;
+    let types = selection(&params, &context)?;
+    let target = Target { id: &id, types: types.as_ref() };
+    let done = gateway.broker.append(&caller.request(), target, text, &context, overwrite).await?;
+    Ok(updated(&caller, &done))
 }

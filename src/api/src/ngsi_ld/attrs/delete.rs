@@ -1,10 +1,11 @@
 //! Delete Attribute (clause 5.6.5, binding 6.7.3.2).
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use tsunagu_broker::Target;
 
 use crate::caller::Caller;
 use crate::ngsi_ld::docs::Problems;
-use crate::ngsi_ld::entities::{path_part, updated};
+use crate::ngsi_ld::entities::{entity_id, path_part, selection, updated};
 use crate::ngsi_ld::negotiate;
 use crate::params::Params;
 use crate::{Failure, Gateway};
@@ -36,12 +37,14 @@ pub(crate) async fn delete(
     let caller = Caller::of(&gateway, &request).await?;
     let params = Params::read(&request, &["type", "local", "datasetId", "deleteAll"])?;
     let context = negotiate::linked(&gateway, &request).await?;
-    let id = path_part(&request, "entityId")?;
+    let id = entity_id(&request)?;
+    let types = selection(&params, &context)?;
+    let target = Target { id: &id, types: types.as_ref() };
     let name = path_part(&request, "attrId")?;
     let all = params.flag("deleteAll")?;
     let dataset = params.get("datasetId").filter(|id| *id != "@none");
     let broker = &gateway.broker;
     let done =
-        broker.delete_attribute(&caller.request(), &id, &name, &context, dataset, all).await?;
-    Ok(updated(&caller, &context, &done))
+        broker.delete_attribute(&caller.request(), target, &name, &context, dataset, all).await?;
+    Ok(updated(&caller, &done))
 }

@@ -1,11 +1,12 @@
 //! Replace Attribute (clause 5.6.19, binding 6.7.3.3).
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use tsunagu_broker::Target;
 
 use crate::body::Capped;
 use crate::caller::Caller;
 use crate::ngsi_ld::docs::{FragmentBody, Problems};
-use crate::ngsi_ld::entities::{path_part, updated};
+use crate::ngsi_ld::entities::{entity_id, path_part, selection, updated};
 use crate::ngsi_ld::negotiate;
 use crate::params::Params;
 use crate::{Failure, Gateway};
@@ -33,11 +34,13 @@ pub(crate) async fn replace(
     body: Capped,
 ) -> Result<HttpResponse, Failure> {
     let caller = Caller::of(&gateway, &request).await?;
-    Params::read(&request, &["type", "local"])?;
+    let params = Params::read(&request, &["type", "local"])?;
     let (text, context) = negotiate::document(&gateway, &request, &body).await?;
-    let id = path_part(&request, "entityId")?;
+    let id = entity_id(&request)?;
+    let types = selection(&params, &context)?;
+    let target = Target { id: &id, types: types.as_ref() };
     let name = path_part(&request, "attrId")?;
     let broker = &gateway.broker;
-    let done = broker.replace_attribute(&caller.request(), &id, &name, text, &context).await?;
-    Ok(updated(&caller, &context, &done))
+    let done = broker.replace_attribute(&caller.request(), target, &name, text, &context).await?;
+    Ok(updated(&caller, &done))
 }

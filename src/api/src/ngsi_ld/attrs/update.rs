@@ -1,18 +1,19 @@
 //! Update Attributes (clause 5.6.2, binding 6.6.3.2).
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use tsunagu_broker::Target;
 
 use crate::body::Capped;
 use crate::caller::Caller;
 use crate::ngsi_ld::docs::{FragmentBody, Problems};
-use crate::ngsi_ld::entities::{path_part, updated};
+use crate::ngsi_ld::entities::{entity_id, selection, updated};
 use crate::ngsi_ld::negotiate;
 use crate::params::Params;
 use crate::{Failure, Gateway};
 
 /// Update attributes
 ///
-/// Replaces attributes that exist; those that do not are reported.
+/// Replaces attributes, instance by instance, and adds new ones; `urn:ngsi-ld:null` deletes. What could not be done is reported.
 #[utoipa::path(
     patch,
     path = "/ngsi-ld/v1/entities/{entityId}/attrs",
@@ -33,9 +34,11 @@ pub(crate) async fn update(
     body: Capped,
 ) -> Result<HttpResponse, Failure> {
     let caller = Caller::of(&gateway, &request).await?;
-    Params::read(&request, &["type", "local"])?;
+    let params = Params::read(&request, &["type", "local"])?;
     let (text, context) = negotiate::document(&gateway, &request, &body).await?;
-    let id = path_part(&request, "entityId")?;
-    let done = gateway.broker.update(&caller.request(), &id, text, &context).await?;
-    Ok(updated(&caller, &context, &done))
+    let id = entity_id(&request)?;
+    let types = selection(&params, &context)?;
+    let target = Target { id: &id, types: types.as_ref() };
+    let done = gateway.broker.update(&caller.request(), target, text, &context).await?;
+    Ok(updated(&caller, &done))
 }

@@ -1,10 +1,12 @@
 //! Delete Entity (clause 5.6.6, binding 6.5.3.2).
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use tsunagu_broker::Target;
 
-use super::{echo_tenant, path_part};
+use super::{echo_tenant, entity_id, selection};
 use crate::caller::Caller;
 use crate::ngsi_ld::docs::Problems;
+use crate::ngsi_ld::negotiate;
 use crate::params::Params;
 use crate::{Failure, Gateway};
 
@@ -28,9 +30,12 @@ pub(crate) async fn delete(
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
     let caller = Caller::of(&gateway, &request).await?;
-    Params::read(&request, &["type", "local"])?;
-    let id = path_part(&request, "entityId")?;
-    gateway.broker.delete(&caller.request(), &id).await?;
+    let params = Params::read(&request, &["type", "local"])?;
+    let context = negotiate::linked(&gateway, &request).await?;
+    let id = entity_id(&request)?;
+    let types = selection(&params, &context)?;
+    let target = Target { id: &id, types: types.as_ref() };
+    gateway.broker.delete(&caller.request(), target).await?;
     let mut response = HttpResponse::NoContent();
     echo_tenant(&mut response, &caller);
     Ok(response.finish())

@@ -1,8 +1,9 @@
 //! Merge Entity (clause 5.6.17, binding 6.5.3.4).
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use tsunagu_broker::Target;
 
-use super::{path_part, updated};
+use super::{entity_id, selection, updated};
 use crate::body::Capped;
 use crate::caller::Caller;
 use crate::ngsi_ld::docs::{FragmentBody, Problems};
@@ -32,9 +33,11 @@ pub(crate) async fn merge(
     body: Capped,
 ) -> Result<HttpResponse, Failure> {
     let caller = Caller::of(&gateway, &request).await?;
-    Params::read(&request, &["type", "local"])?;
+    let params = Params::read(&request, &["type", "local"])?;
     let (text, context) = negotiate::document(&gateway, &request, &body).await?;
-    let id = path_part(&request, "entityId")?;
-    let done = gateway.broker.merge(&caller.request(), &id, text, &context).await?;
-    Ok(updated(&caller, &context, &done))
+    let id = entity_id(&request)?;
+    let types = selection(&params, &context)?;
+    let target = Target { id: &id, types: types.as_ref() };
+    let done = gateway.broker.merge(&caller.request(), target, text, &context).await?;
+    Ok(updated(&caller, &done))
 }

@@ -32,6 +32,8 @@ const NOT_YET: [&str; 13] = [
     "expandValues",
     "jsonKeys",
 ];
+/// Members that every entity has.
+const SYSTEM: [&str; 6] = ["id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"];
 const DEFAULT_PAGE: usize = 20;
 
 /// Query entities
@@ -65,7 +67,7 @@ pub(crate) async fn query(
     let options = representation::options(&params, &context, media)?;
     let filter = filter(&params, &context, &options.attrs)?;
     // FiWare clients write the count as an option.
-    let count = params.flag("count")?;
+    let count = params.flag("count")? || params.list("options")?.contains(&"count");
     let limit = params.number("limit", DEFAULT_PAGE, gateway.limits.max_page)?;
     let offset = params.number("offset", 0, usize::MAX >> 8)?;
     if limit == 0 && !count {
@@ -83,7 +85,7 @@ pub(crate) async fn query(
     }
     let mut page = |rel: &str, offset: usize| {
         let query = params.with("offset", offset);
-        let link = format!("<{BASE}/entities?{query}>; rel=\"{rel}\"");
+        let link = format!("<{BASE}/entities?{query}>; rel=\"{rel}\"; type=\"{}\"", media.name());
         response.append_header((header::LINK, link));
     };
     if offset > 0 && limit > 0 {
@@ -106,9 +108,18 @@ fn filter(params: &Params, context: &Context, attrs: &[String]) -> Result<Query,
     };
     let pattern = params.get("idPattern").map(id_pattern).transpose()?;
     let q = params.get("q").map(|text| Q::parse(text, context)).transpose()?;
-    let all = params.get("type") == Some("*") || params.get("local") == Some("true");
-    if ids.is_empty() && types.is_none() && attrs.is_empty() && q.is_none() && !all {
-        let detail = "the query is too broad; give at least one of type, attrs, q, id";
+    let local = params.get("local").map(|_| params.flag("local")).transpose()?;
+    let every_type = params.get("type") == Some("*");
+    if every_type && local == Some(false) {
+        let detail = "type=* asks this broker alone, so local cannot be false";
+        return Err(Problem::new(ProblemCode::BadRequestData, detail).at("local").into());
+    }
+    // Clause 5.7.2.4: what every entity has does not narrow a query.
+    let narrow = types.is_some()
+        || attrs.iter().any(|name| !SYSTEM.contains(&name.as_str()))
+        || q.as_ref().is_some_and(|q| !q.is_system());
+    if !narrow && !every_type && local != Some(true) {
+        let detail = "the query is too broad; give at least one of type, attrs, q, or local=true";
         return Err(Problem::new(ProblemCode::BadRequestData, detail).into());
     }
     Ok(Query { ids, types, id_pattern: pattern, attrs: attrs.to_vec(), q })

@@ -1,8 +1,9 @@
 //! Retrieve Entity (clause 5.7.1, binding 6.5.3.1).
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use tsunagu_broker::Target;
 
-use super::{echo_tenant, path_part};
+use super::{echo_tenant, entity_id, selection};
 use crate::caller::Caller;
 use crate::ngsi_ld::docs::{EntityBody, Problems, RepresentationParams};
 use crate::ngsi_ld::{negotiate, representation};
@@ -38,8 +39,10 @@ pub(crate) async fn retrieve(
         Params::read(&request, &[&representation::KNOWN[..], &["type", "local"]].concat())?;
     let context = negotiate::linked(&gateway, &request).await?;
     let options = representation::options(&params, &context, media)?;
-    let id = path_part(&request, "entityId")?;
-    let answer = gateway.broker.retrieve(&caller.request(), &id, &context, &options).await?;
+    let id = entity_id(&request)?;
+    let types = selection(&params, &context)?;
+    let target = Target { id: &id, types: types.as_ref() };
+    let answer = gateway.broker.retrieve(&caller.request(), target, &context, &options).await?;
     let mut response = HttpResponse::Ok();
     negotiate::describe(&mut response, media, &context);
     echo_tenant(&mut response, &caller);
