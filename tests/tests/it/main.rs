@@ -13,3 +13,4 @@ mod real_data;
 mod refusals;
 mod story;
 mod support;
+mod withdrawal;

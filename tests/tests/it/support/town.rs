@@ -315,8 +315,11 @@ allow_private = ["{xid_host}", "{coins_host}"]
             .append_pair("client_id", APP)
             .append_pair("request_uri", pushed["request_uri"].as_str().unwrap());
         let page = browser.open(url).await.unwrap();
-        let form = page.form("/oauth/authorize/decision").unwrap();
-        let back = browser.send(&page, &form, &[("decision", "give")]).await.unwrap();
+        // A resident who consented to the same before is not asked again.
+        let back = match page.form("/oauth/authorize/decision") {
+            Ok(form) => browser.send(&page, &form, &[("decision", "give")]).await.unwrap(),
+            Err(_) => page,
+        };
         let (_, code) = back.url.query_pairs().find(|(name, _)| name == "code").unwrap();
         let tokens = post(
             "/oauth/token",
