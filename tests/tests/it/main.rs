@@ -4,11 +4,13 @@
 //! `cargo build -p tsunagu-server && TEST_POSTGRES_URL=postgres://… cargo test -p tsunagu-tests`.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::disallowed_methods,
     reason = "tests may unwrap; outsiders have clients and a clock of their own"
 )]
 
+mod bad_input;
 mod real_data;
 mod refusals;
 mod story;
