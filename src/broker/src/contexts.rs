@@ -30,7 +30,7 @@ impl DocumentLoader for NoLoader {
         Err(Problem::new(
             ProblemCode::LdContextNotAvailable,
             format!(
-                "the @context {url} is not pinned here and fetching is switched off; pin it with --pin-context, or send its definitions inline"
+                "the @context {url} is not pinned here and fetching is switched off; pin it under [contexts] in the configuration, or send its definitions inline"
             ),
         )
         .at("@context"))

@@ -99,6 +99,7 @@ fn regex(text: &str) -> Result<Regex, Error> {
     RegexBuilder::new(text).size_limit(MAX_PATTERN).build().map_err(|e| match e {
         regex::Error::CompiledTooBig(_) => {
             Error::new(ErrorKind::TooLarge, "a regular expression is too large")
+                .remedy("write a simpler one")
         }
         _ => Error::bad("a regular expression cannot be read")
             .remedy("look-around and back references are not available"),

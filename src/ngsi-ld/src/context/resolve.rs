@@ -155,7 +155,8 @@ impl<'d> Merge<'d> {
     fn part(&mut self, part: &ContextRef, chain: &mut Vec<String>) -> Result<(), Error> {
         self.parts += 1;
         if self.parts > MAX_PARTS {
-            return Err(bad("the @context refers to too many others"));
+            return Err(bad("the @context refers to too many others")
+                .remedy("name fewer, or put their definitions into one"));
         }
         match part {
             ContextRef::Many(parts) => parts.iter().try_for_each(|p| self.part(p, chain)),
@@ -170,10 +171,12 @@ impl<'d> Merge<'d> {
 
     fn remote(&mut self, url: &str, chain: &mut Vec<String>) -> Result<(), Error> {
         if chain.iter().any(|seen| seen == url) {
-            return Err(unavailable("a remote @context refers to itself"));
+            return Err(unavailable("a remote @context refers to itself")
+                .remedy("flatten it, or send its definitions inline"));
         }
         if chain.len() >= MAX_DEPTH {
-            return Err(unavailable("remote @contexts refer to one another too deeply"));
+            return Err(unavailable("remote @contexts refer to one another too deeply")
+                .remedy("flatten them, or send their definitions inline"));
         }
         let Some(document) = (self.documents)(url) else {
             if !self.missing.iter().any(|m| m == url) {

@@ -242,7 +242,7 @@ impl<'a> Parser<'a> {
     fn complex(&self, what: &str) -> Error {
         let mut error = self.fault(what);
         error.kind = ErrorKind::TooLarge;
-        error
+        error.remedy("split it into several queries")
     }
 }
 
