@@ -476,7 +476,7 @@ async fn anyone_can_check_the_log_and_only_auditors_read_it() {
     let vendor = world.token("health", None, "ngsi-ld");
     let auditor = world.token("other", None, "audit");
     // An auditor's token is for the log, not for data.
-    let data = "/ngsi-ld/v1/entities?type=Person";
+    let data = "/ngsi-ld/v1/entities?type=Building";
     assert_eq!(world.get(data, Some((AUTHORIZATION.as_str(), &auditor))).await.status, 403);
     assert_eq!(world.get(data, Some((AUTHORIZATION.as_str(), &vendor))).await.status, 200);
     for path in entries {
