@@ -58,10 +58,13 @@ async fn record(visit: &Visit, form: &Decision) -> Shown {
         parts.authorization.authorization_request(&form.client_id, &form.request_uri).await?;
     let details = request.details.as_ref().ok_or_else(Stop::bad_form)?;
     let now = parts.clock.micros();
+    // Looked at first: a notice cannot be made for every number that somebody sends.
+    if !(0..=TO_ANSWER).contains(&now.saturating_sub(form.shown_at)) {
+        return ask::question(visit, session, &request, details, now, true).await;
+    }
     let wording = wording::of(visit, lang, &request, details, form.shown_at)?;
-    let in_time = (0..=TO_ANSWER).contains(&now.saturating_sub(form.shown_at));
     // What is recorded as shown must be what was shown, to the byte.
-    if !in_time || security::sha256(wording.html.as_bytes()) != form.notice {
+    if security::sha256(wording.html.as_bytes()) != form.notice {
         return ask::question(visit, session, &request, details, now, true).await;
     }
     let answered = wording::answered(lang, &request, details, wording, form.shown_at);
