@@ -5,6 +5,8 @@ use std::fmt;
 use super::{ErrorCode, OAuthError};
 
 const MAX_LENGTH: usize = 64 * 1024;
+/// No request has nearly as many parameters.
+const MOST: usize = 100;
 
 /// The parameters of a posted form. A parameter given twice refuses the request, an empty one counts as absent (RFC 6749 section 3.1).
 #[derive(Clone, PartialEq, Eq)]
@@ -31,6 +33,12 @@ impl Form {
     ) -> Result<Self, OAuthError> {
         let mut form: Vec<(String, String)> = Vec::new();
         for (name, value) in pairs {
+            if form.len() == MOST {
+                return Err(OAuthError::new(
+                    ErrorCode::InvalidRequest,
+                    "there are too many parameters",
+                ));
+            }
             if form.iter().any(|(known, _)| *known == name) {
                 return Err(OAuthError::new(
                     ErrorCode::InvalidRequest,
@@ -53,5 +61,17 @@ impl Form {
         self.get(name).ok_or_else(|| {
             OAuthError::new(ErrorCode::InvalidRequest, format!("the parameter '{name}' is missing"))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_without_number_are_refused() {
+        let body = |n: usize| (0..n).map(|n| format!("p{n}=1&")).collect::<String>();
+        assert!(Form::read(body(MOST).as_bytes()).is_ok());
+        assert!(Form::read(body(MOST + 1).as_bytes()).is_err());
     }
 }
