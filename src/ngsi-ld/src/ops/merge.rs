@@ -1,5 +1,7 @@
 //! Merge (clause 5.5.12, 5.6.17): JSON merge patch for entities.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::value::RawValue;
 
 use super::{Scopes, UpdateResult, find_mut, finish, head};
@@ -219,23 +221,25 @@ fn merged(target: &str, patch: &str, depth: usize) -> String {
         first_byte(value) == b'"' && string_of(value).is_some_and(|text| text == NULL)
     };
     let changes: Vec<_> = members(patch).filter_map(Result::ok).collect();
+    let by_name: HashMap<&str, &str> =
+        changes.iter().map(|(name, new)| (name.as_ref(), *new)).collect();
     let mut out: Vec<String> = Vec::new();
-    let mut known = Vec::new();
+    let mut known = HashSet::new();
     if is_object(target) {
         for (name, old) in members(target).filter_map(Result::ok) {
-            match changes.iter().find(|(n, _)| *n == name) {
-                Some((_, new)) if deletes(new) => {}
-                Some((_, new)) => {
+            match by_name.get(name.as_ref()) {
+                Some(new) if deletes(new) => {}
+                Some(new) => {
                     out.push(format!("{}:{}", quoted(&name), merged(old, new, depth + 1)));
                 }
                 None => out.push(format!("{}:{old}", quoted(&name))),
             }
-            known.push(name);
+            known.insert(name);
         }
     }
-    for (name, new) in changes {
-        if !deletes(new) && !known.contains(&name) {
-            out.push(format!("{}:{}", quoted(&name), merged("", new, depth + 1)));
+    for (name, new) in &changes {
+        if !deletes(new) && !known.contains(name) {
+            out.push(format!("{}:{}", quoted(name), merged("", new, depth + 1)));
         }
     }
     format!("{{{}}}", out.join(","))
