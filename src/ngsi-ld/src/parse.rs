@@ -17,6 +17,19 @@ use crate::json::{elements, first_byte, is_object, members, string_of};
 use crate::model::{Attribute, Entity, NULL};
 use attribute::Input;
 
+/// Attributes of one entity, sub-attributes of one instance, instances of one attribute, types and scopes of one entity: at most so many
+/// each. Everything here looks them up one by one.
+pub(crate) const MAX_MEMBERS: usize = 2_000;
+
+/// Refuses one more than [`MAX_MEMBERS`].
+pub(crate) fn room(count: usize, what: &str) -> Result<(), Error> {
+    if count < MAX_MEMBERS {
+        return Ok(());
+    }
+    let detail = format!("there are more than {MAX_MEMBERS} {what}");
+    Err(Error::new(ErrorKind::TooLarge, detail).remedy("divide the entity into several"))
+}
+
 pub use rules::{check_name, check_uri};
 
 /// The `@context` member of a document, if it has one. The document may also be an array, whose
@@ -126,6 +139,7 @@ fn member_of(entity: &mut Entity, name: &str, value: &str, input: &Input<'_>) ->
                 return Err(Error::bad("two members stand for the same attribute")
                     .remedy("keep one, or make them instances with a datasetId each"));
             }
+            room(entity.attributes.len(), "attributes in the entity")?;
             let mut attribute = Attribute { name: iri, instances: input.attribute(value, 0)? };
             special::check(&mut attribute, input)?;
             entity.attributes.push(attribute);
@@ -143,6 +157,7 @@ fn types(value: &str, ctx: &Context) -> Result<Vec<String>, Error> {
             return Err(Error::bad("a reserved name stands where a type is expected"));
         }
         if !types.contains(&iri) {
+            room(types.len(), "types of the entity")?;
             types.push(iri);
         }
         Ok(())
@@ -157,6 +172,7 @@ fn scopes(value: &str, fragment: bool) -> Result<Vec<String>, Error> {
             rules::check_scope(scope)?;
         }
         if !scopes.iter().any(|s| s == scope) {
+            room(scopes.len(), "scopes of the entity")?;
             scopes.push(scope.to_owned());
         }
         Ok(())

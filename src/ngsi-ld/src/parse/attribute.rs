@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::special::NGSI_LD;
-use super::{as_data, geometry, rules};
+use super::{as_data, geometry, room, rules};
 use crate::context::Context;
 use crate::error::Error;
 use crate::json::{
@@ -340,6 +340,7 @@ impl Input<'_> {
                         .remedy("keep one of them"));
                 }
                 let instances = self.attribute(value, depth + 1)?;
+                room(instance.sub.len(), "attributes of the attribute")?;
                 instance.sub.push(Attribute { name: iri, instances });
             }
         }
@@ -496,6 +497,7 @@ fn object_list(value: &str) -> Result<(), Error> {
 
 /// The default instance first, each `datasetId` once.
 fn in_order(mut instances: Vec<Instance>) -> Result<Vec<Instance>, Error> {
+    room(instances.len().saturating_sub(1), "instances of the attribute")?;
     instances.sort_by_key(|i| i.dataset_id.is_some());
     for (index, instance) in instances.iter().enumerate() {
         if instances.iter().skip(index + 1).any(|other| other.dataset_id == instance.dataset_id) {

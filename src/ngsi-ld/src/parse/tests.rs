@@ -377,3 +377,27 @@ fn only_merging_deletes_inside_a_value() {
     assert!(parse_fragment(&body, &Context::core(), NOW).is_err());
     assert!(parse_merge_fragment(&body, &Context::core(), NOW).is_ok());
 }
+
+#[test]
+fn members_without_number_are_refused() {
+    let many = |one: &dyn Fn(usize) -> String| {
+        let all = |n: usize| (0..n).map(one).collect::<Vec<_>>().join(",");
+        (all(super::MAX_MEMBERS), all(super::MAX_MEMBERS + 1))
+    };
+    let attributes = many(&|n| format!("\"a{n}\":1"));
+    let names = many(&|n| format!("\"T{n}\""));
+    let scopes = many(&|n| format!("\"/s{n}\""));
+    let instances = many(&|n| format!("{{\"value\":1,\"datasetId\":\"urn:d:{n}\"}}"));
+    let head = r#""id":"urn:e:1","type":"T""#;
+    for ((right, wrong), body) in [
+        (&attributes, format!("{{{head},#}}")),
+        (&names, r#"{"id":"urn:e:1","type":[#]}"#.to_owned()),
+        (&scopes, format!("{{{head},\"scope\":[#]}}")),
+        (&instances, format!("{{{head},\"a\":[#]}}")),
+        (&attributes, format!("{{{head},\"a\":{{\"value\":1,#}}}}")),
+    ] {
+        let parse = |members: &str| parse_entity(&body.replace('#', members), &Context::core(), 1);
+        assert!(parse(right).is_ok(), "{body}");
+        assert_eq!(parse(wrong).unwrap_err().kind, ErrorKind::TooLarge, "{body}");
+    }
+}
