@@ -11,6 +11,8 @@
 )]
 
 mod bad_input;
+mod durability;
+mod openapi;
 mod real_data;
 mod refusals;
 mod story;

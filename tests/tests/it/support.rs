@@ -15,17 +15,24 @@ pub(crate) enum Backend {
     Postgres,
 }
 
-/// Looks again until `seen` gives something, for at most twenty seconds: for what happens in other processes.
-pub(crate) async fn eventually<T, F>(what: &str, mut seen: impl FnMut() -> F) -> T
+/// Looks again until `seen` gives something, for at most `patience`: for what happens in other processes.
+pub(crate) async fn eventually<T, F>(
+    what: &str,
+    patience: Duration,
+    mut seen: impl FnMut() -> F,
+) -> T
 where
     F: Future<Output = Option<T>>,
 {
-    let mut tick = tokio::time::interval(Duration::from_millis(25));
-    for _ in 0..800 {
-        tick.tick().await;
-        if let Some(found) = seen().await {
-            return found;
+    let looking = async {
+        let mut tick = tokio::time::interval(Duration::from_millis(25));
+        loop {
+            tick.tick().await;
+            if let Some(found) = seen().await {
+                return found;
+            }
         }
-    }
-    panic!("{what} did not happen within twenty seconds");
+    };
+    let found = tokio::time::timeout(patience, looking).await;
+    found.unwrap_or_else(|_| panic!("{what} did not happen within {patience:?}"))
 }

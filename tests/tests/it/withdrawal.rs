@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 
@@ -84,7 +84,7 @@ async fn withdrawn_under_load(backend: Backend) {
 }
 
 async fn reach(count: &AtomicUsize, enough: usize) {
-    crate::support::eventually("reading", || async {
+    crate::support::eventually("reading", Duration::from_secs(30), || async {
         (count.load(Ordering::SeqCst) >= enough).then_some(())
     })
     .await;
