@@ -21,6 +21,10 @@ use crate::config::Config;
 /// How often to look without being woken.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How long an order to the coin issuer is its taker's: two calls of at most ten seconds, and some. If the taker is killed, the coins
+/// wait that long.
+const LEASE: Duration = Duration::from_secs(25);
+
 /// How often expired codes, sessions and replay entries are deleted. They are refused by their time whether deleted or not.
 const SWEEP: Duration = Duration::from_hours(1);
 
@@ -75,7 +79,11 @@ impl Flows {
                 Arc::clone(&base.clock),
                 Arc::clone(&base.ids),
                 vec![base.tenant.clone()],
-                tsunagu_rewards::Pace { idle: LOOK, ..tsunagu_rewards::Pace::default() },
+                tsunagu_rewards::Pace {
+                    idle: LOOK,
+                    lease: LEASE,
+                    ..tsunagu_rewards::Pace::default()
+                },
             ));
         }
         let connectors = Arc::new(Connectors::new(Arc::clone(&base.store), manifests)?);
