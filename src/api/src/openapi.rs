@@ -80,7 +80,7 @@ pub(crate) struct ProblemBody {
         crate::operations::readyz,
         crate::operations::version,
     ),
-    modifiers(&Security)
+    modifiers(&Security, &OperationIds)
 )]
 struct Document;
 
@@ -95,6 +95,31 @@ impl Modify for Security {
             .build();
         let components = openapi.components.get_or_insert_with(Default::default);
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    }
+}
+
+/// Operations are named by method and path: the names of handlers repeat, and no two may be the same.
+struct OperationIds;
+
+impl Modify for OperationIds {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        for (path, item) in &mut openapi.paths.paths {
+            let operations = [
+                ("get", &mut item.get),
+                ("put", &mut item.put),
+                ("post", &mut item.post),
+                ("patch", &mut item.patch),
+                ("delete", &mut item.delete),
+            ];
+            for (method, operation) in operations {
+                if let Some(operation) = operation {
+                    let words = path.split(|c: char| !c.is_ascii_alphanumeric());
+                    let words = words.filter(|word| !word.is_empty());
+                    let id: Vec<&str> = std::iter::once(method).chain(words).collect();
+                    operation.operation_id = Some(id.join("_"));
+                }
+            }
+        }
     }
 }
 
