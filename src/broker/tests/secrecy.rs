@@ -11,7 +11,7 @@ use tsunagu_domain::{
     Assurance, Catalogue, Clock, Level, ManualClock, Problem, ProblemCode, SectorKeys, TenantId,
     Timestamp, TsunoId,
 };
-use tsunagu_ngsi_ld::{Context, Format, Q, Query, RenderOptions};
+use tsunagu_ngsi_ld::{Context, Format, Q, Query, RenderOptions, TypeSelection};
 use tsunagu_policy::{Asked as Decision, Client, Grant, GrantedType, Principal, View, decide};
 use tsunagu_store::access::{Access, AccessLog, Ticket};
 use tsunagu_store::testing::MemoryStore;
@@ -289,4 +289,15 @@ async fn a_number_about_a_person_is_on_record_whatever_the_search_names() {
         let [access] = world.accesses().try_into().unwrap();
         assert_eq!((access.subjects, access.attributes), (vec![ALICE], vec![iri("birthDate")]));
     }
+    // What somebody makes up in a query is not written down.
+    let filter = Query {
+        types: Some(TypeSelection::parse("Person|a123456789018", &context).unwrap()),
+        q: Some(Q::parse("gender;b123456789018", &context).unwrap()),
+        ..Query::default()
+    };
+    let asked = Asked { filter, limit: 1, offset: 0, count: false };
+    let request = Request { view: &consumer, id: "r" };
+    world.broker.query(&request, asked, &context, &RenderOptions::default()).await.unwrap();
+    let [access] = world.accesses().try_into().unwrap();
+    assert_eq!((access.types, access.attributes), (vec![iri("Person")], vec![iri("gender")]));
 }

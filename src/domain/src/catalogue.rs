@@ -125,6 +125,12 @@ pub enum CatalogueError {
 }
 
 impl Catalogue {
+    /// Whether some class covers an attribute of this expanded name.
+    pub fn names_attribute(&self, name: &str) -> bool {
+        let covered = self.data_classes.iter().flat_map(|class| &class.covers);
+        covered.flat_map(|covered| &covered.attributes).any(|attribute| attribute.iri == name)
+    }
+
     /// Reads and checks a catalogue. Names of types and attributes without a colon are terms of the NGSI-LD default
     /// context; `expand` turns them into IRIs, so that every later decision is made on expanded names.
     pub fn read(json: &[u8], expand: impl Fn(&str) -> String) -> Result<Self, CatalogueError> {

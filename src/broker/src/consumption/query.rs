@@ -59,7 +59,9 @@ impl Broker {
         // What the conditions look at is told by the answer, even by an empty one.
         let conditions = filter.q.as_ref().map(Q::attributes).unwrap_or_default();
         let conditions = conditions.into_iter().chain(filter.attrs.iter().map(String::as_str));
-        let conditions: Vec<String> = conditions.map(str::to_owned).collect();
+        // Only names that mean something here: anything could be written in a query.
+        let known = |name: &&str| self.parts.catalogue.names_attribute(name);
+        let conditions: Vec<String> = conditions.filter(known).map(str::to_owned).collect();
         // Without types, persons are searched as well, as far as any can be in view.
         let asks_personal = match &filter.types {
             None => view.may_see_persons(),
@@ -106,6 +108,7 @@ impl Broker {
             }
             if access.types.is_empty() {
                 access.types = types;
+                access.types.retain(|name| self.parts.catalogue.personal_type(name).is_some());
             }
             access.attributes.extend(conditions);
             access.attributes.sort_unstable();
