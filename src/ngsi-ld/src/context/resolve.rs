@@ -14,6 +14,8 @@ const MAX_DEPTH: usize = 8;
 /// Parts and terms of one @context, everything it refers to included.
 const MAX_PARTS: usize = 64;
 const MAX_TERMS: usize = 20_000;
+/// Bytes of one IRI. Short names stand for them any number of times, and terms build on terms.
+const MAX_IRI: usize = 512;
 
 /// A part of a local @context as the user gave it.
 #[derive(Debug, Clone)]
@@ -237,7 +239,10 @@ impl<'d> Merge<'d> {
     fn vocab(&mut self, value: &str) -> Result<(), Error> {
         self.vocab = match string_of(value) {
             Some(iri) if iri.is_empty() => None,
-            Some(iri) if iri.contains(':') => Some(iri.into()),
+            Some(iri) if iri.contains(':') => {
+                check_length(&iri)?;
+                Some(iri.into())
+            }
             None if first_byte(value) == b'n' => None,
             _ => return Err(bad("@vocab of the @context is not an absolute IRI")),
         };
@@ -273,6 +278,7 @@ impl<'d> Merge<'d> {
         // An alias of a keyword gives the term no IRI; only `id` and `type` are aliases here.
         if !id.starts_with('@') {
             let iri = self.iri(name, id, local, known, busy)?;
+            check_length(&iri)?;
             let ends_open = iri.ends_with([':', '/', '?', '#', '[', ']', '@']);
             let prefix = prefix.unwrap_or(*simple && ends_open) && !name.contains([':', '/']);
             let term = Term { iri: iri.into(), coercion: *coercion, prefix };
@@ -318,6 +324,13 @@ impl<'d> Merge<'d> {
             }
         }
     }
+}
+
+fn check_length(iri: &str) -> Result<(), Error> {
+    if iri.len() > MAX_IRI {
+        return Err(bad(format!("an IRI of the @context has more than {MAX_IRI} bytes")));
+    }
+    Ok(())
 }
 
 enum Definition {

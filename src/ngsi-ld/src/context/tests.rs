@@ -196,3 +196,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn iris_cannot_grow_without_end() {
+    // Each term adds to the one before: the last would be longer than all of the text.
+    let chain: Vec<String> =
+        (1..2_000).map(|n| format!("\"t{n:04}\":\"t{:04}:x\"", n - 1)).collect();
+    let long = "x".repeat(600);
+    for text in [
+        format!("{{\"t0000\":\"https://x.test/\",{}}}", chain.join(",")),
+        format!("{{\"p\":\"https://x.test/{long}/\"}}"),
+        format!("{{\"@vocab\":\"https://x.test/{long}/\"}}"),
+    ] {
+        assert!(fails(&text).detail.contains("IRI"), "{}", text.len());
+    }
+}
