@@ -1,7 +1,5 @@
 //! Remote @contexts.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn parameters_without_number_are_refused() {
-        let body = |n: usize| (0..n).map(|n| format!("p{n}=1&")).collect::<String>();
+        let body = |n: usize| (0..n).map(|n| format!("p{n}=1")).collect::<Vec<_>>().join("&");
         assert!(Form::read(body(MOST).as_bytes()).is_ok());
         assert!(Form::read(body(MOST + 1).as_bytes()).is_err());
     }
