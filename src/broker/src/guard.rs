@@ -144,13 +144,18 @@ pub(crate) fn settle_subject(catalogue: &Catalogue, entity: &mut Entity) -> Resu
             continue;
         };
         let found = match &personal.subject {
-            SubjectPath::Id => Some(TsunoId::from_urn(&entity.id).ok_or_else(|| {
-                Problem::new(
+            // In exactly one spelling: another would be a second entity for the same person.
+            SubjectPath::Id => {
+                Some(TsunoId::from_urn(&entity.id).filter(|id| id.urn() == entity.id).ok_or_else(
+                    || {
+                        Problem::new(
                     ProblemCode::BadRequestData,
                     "the id of an entity of this type is urn:ngsi-ld:Person:<id of a resident>",
                 )
                 .at("/id")
-            })?),
+                    },
+                )?)
+            }
             SubjectPath::Relationship(name) => match entity.attribute(name) {
                 None => None,
                 Some(attribute) => Some(person_of(attribute)?),

@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde_json::Value;
+use tsunagu_consent::Consent;
 use tsunagu_domain::{Catalogue, DataClass, Problem, SubjectPath, Timestamp};
 use tsunagu_identity::{AuthorizationRequest, ResidentData, Session};
 
@@ -41,6 +42,25 @@ async fn authorize(visit: &Visit) -> Shown {
         let back = parts.authorization.approve(&request, session, None).await?;
         return Ok(Visit::see_other(back.as_str()).finish());
     };
+    if let Some(consent) = covering(visit, session, &request, details).await? {
+        let back = parts.authorization.approve(&request, session, Some(&consent.id)).await?;
+        return Ok(Visit::see_other(back.as_str()).finish());
+    }
+    let now = parts.clock.micros();
+    if !session.assurance.fresh(now, FRESH_SECONDS) {
+        return Err(Stop::LoginAgain(visit.here()));
+    }
+    question(visit, session, &request, details, now, false).await
+}
+
+/// A live consent that covers what is asked for already.
+pub(super) async fn covering(
+    visit: &Visit,
+    session: &Session,
+    request: &AuthorizationRequest,
+    details: &ResidentData,
+) -> Result<Option<Consent>, Problem> {
+    let parts = &visit.site.parts;
     let requested = wording::requested(details);
     let covering = parts.ledger.covering(
         &parts.tenant,
@@ -50,15 +70,7 @@ async fn authorize(visit: &Visit) -> Shown {
         &requested.data_classes,
         &requested.actions,
     );
-    if let Some(consent) = covering.await? {
-        let back = parts.authorization.approve(&request, session, Some(&consent.id)).await?;
-        return Ok(Visit::see_other(back.as_str()).finish());
-    }
-    let now = parts.clock.micros();
-    if !session.assurance.fresh(now, FRESH_SECONDS) {
-        return Err(Stop::LoginAgain(visit.here()));
-    }
-    question(visit, session, &request, details, now, false).await
+    covering.await
 }
 
 /// The page with the question.

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use serde::Deserialize;
-use tsunagu_domain::{Problem, ProblemCode};
+use tsunagu_domain::ProblemCode;
 
 use super::{ask, wording};
 use crate::security;
@@ -75,13 +75,18 @@ async fn record(visit: &Visit, form: &Decision) -> Shown {
             parts.authorization.deny(&request).await?
         }
         Answer::Give => {
-            let given = parts.ledger.give(&parts.tenant, &by, &answered).await;
-            let stale = |problem: &Problem| problem.code == ProblemCode::StepUpRequired;
-            let given = match given {
-                Err(problem) if stale(&problem) => return Err(Stop::LoginAgain(page)),
-                given => given?,
+            // Pressed twice, it is one consent: a second would end the first, and the code given under it.
+            let consent = match ask::covering(visit, session, &request, details).await? {
+                Some(consent) => consent,
+                None => match parts.ledger.give(&parts.tenant, &by, &answered).await {
+                    Ok(given) => given.consent,
+                    Err(problem) if problem.code == ProblemCode::StepUpRequired => {
+                        return Err(Stop::LoginAgain(page));
+                    }
+                    Err(problem) => return Err(problem.into()),
+                },
             };
-            parts.authorization.approve(&request, session, Some(&given.consent.id)).await?
+            parts.authorization.approve(&request, session, Some(&consent.id)).await?
         }
     };
     Ok(Visit::see_other(back.as_str()).finish())
