@@ -203,5 +203,5 @@ fn rules(today: &str) -> Value {
 /// Today in Japan.
 fn today() -> String {
     let now = tsunagu_sandbox::system_clock()();
-    (now + std::time::Duration::from_secs(9 * 3600)).format("%Y-%m-%d").to_string()
+    (now + Duration::from_hours(9)).format("%Y-%m-%d").to_string()
 }

@@ -218,9 +218,8 @@ async fn every_operation_refuses_whom_it_must() {
         match whom {
             For::All(_) => &[200],
             For::ProvenClient => &[400, 401],
-            For::Login => &[401, 403],
-            // Whether it lives or not, this token lacks the scope.
-            For::Staff | For::Auditor => &[401, 403],
+            // Whether it lives or not, this token lacks what is asked for.
+            For::Login | For::Staff | For::Auditor => &[401, 403],
             _ => &[401],
         }
     };
@@ -273,8 +272,7 @@ async fn every_operation_refuses_whom_it_must() {
             For::ProvenClient => &[400, 401],
             For::Resident | For::Login => &[401],
             For::ResidentOrClient => &[200, 401, 404],
-            For::Viewer => &[401, 403],
-            For::Staff | For::Auditor => &[401, 403],
+            For::Viewer | For::Staff | For::Auditor => &[401, 403],
         }
     };
     gate.expect("the token of a withdrawn consent", &consentless, without_consent, &mut faults)

@@ -1,5 +1,6 @@
 //! A small town: the gateway, its clients, and when people are needed xID and the coin issuer.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use reqwest::{Client, Method, RequestBuilder};
@@ -13,7 +14,7 @@ use url::Url;
 
 use super::Backend;
 use super::database::Database;
-use super::http::{Answer, client, seen};
+use super::http::{client, seen};
 use super::process::{Process, free_port};
 
 /// Writes and reads data about nobody.
@@ -58,7 +59,7 @@ pub(crate) struct Town {
     callback: String,
     pub(crate) folder: TempDir,
     // Dropped last: the gateway is connected to it.
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 /// A resident's grant as the app holds it.
@@ -104,11 +105,11 @@ impl Town {
             keys,
             callback: landing().await,
             folder,
-            _database: None,
+            database: None,
         };
         let store = database.as_ref().map(|database| database.url.clone());
         std::fs::write(town.config(), town.configured(store.as_deref(), plan)).unwrap();
-        town._database = database;
+        town.database = database;
         town.open().await;
         town
     }
@@ -158,7 +159,7 @@ keys = {keys:?}
         );
         if let Some(rules) = &plan.rewards {
             std::fs::write(at("rewards.json"), rules.to_string()).unwrap();
-            text += &format!("rewards = {:?}\n", at("rewards.json"));
+            writeln!(text, "rewards = {:?}", at("rewards.json")).unwrap();
         }
         text += r#"
 [town]
@@ -168,18 +169,24 @@ help_desk = { phone = "0983-00-0000", hours = { ja = "平日 9時から17時", e
 municipality = { prefecture = "宮崎県", county = "児湯郡", name = "都農町" }
 "#;
         for (url, file) in &plan.contexts {
-            text += &format!("\n[[contexts.pinned]]\nurl = {url:?}\nfile = {file:?}\n");
+            write!(
+                text,
+                "\n[[contexts.pinned]]\nurl = {url:?}\nfile = {:?}\n",
+                file.to_string_lossy()
+            )
+            .unwrap();
         }
         for (id, pair) in &self.keys {
-            text += &format!(
+            write!(text,
                 "\n[[clients]]\nid = \"{id}\"\nname = {{ ja = \"{id}\", en = \"{id}\" }}\nsector = \"{id}.example\"\n\
                  jwks = {{ keys = [{}] }}\nbearer = true\ncontact = \"0983-00-0000\"\n{}",
                 inline(&pair.public),
                 self.of_its_kind(id)
-            );
+            ).unwrap();
         }
         if let (Some(xid), Some(coins)) = (&self.xid, &self.coins) {
-            text += &format!(
+            write!(
+                text,
                 r#"
 [xid]
 issuer = "{xid}"
@@ -200,7 +207,8 @@ allow_private = ["{xid_host}", "{coins_host}"]
                 user_data = at("user-data.jwk"),
                 xid_host = xid.url.authority(),
                 coins_host = coins.url.authority(),
-            );
+            )
+            .unwrap();
         }
         text
     }
@@ -250,12 +258,6 @@ allow_private = ["{xid_host}", "{coins_host}"]
     /// A request to a path of the gateway.
     pub(crate) fn ask(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, self.base.join(path).unwrap())
-    }
-
-    /// Creates an entity written with the core @context.
-    pub(crate) async fn create(&self, token: &str, entity: &Value) -> Answer {
-        let request = self.ask(Method::POST, "/ngsi-ld/v1/entities").bearer_auth(token);
-        seen(request.json(entity)).await
     }
 
     /// The parties as the sandbox's story knows them.
