@@ -12,6 +12,7 @@
 
 mod bad_input;
 mod durability;
+mod non_interference;
 mod openapi;
 mod real_data;
 mod refusals;
