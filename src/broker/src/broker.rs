@@ -11,6 +11,7 @@ use tsunagu_store::access::AccessLog;
 use tsunagu_store::{Consequence, Store};
 
 use crate::Contexts;
+use crate::consumption::Kept;
 
 /// One request to the broker.
 #[derive(Debug, Clone, Copy)]
@@ -75,15 +76,25 @@ pub struct Broker {
     /// Updates of one entity queue here instead of failing on each other's versions. Other processes are kept out by versions.
     stripes: Vec<Mutex<()>>,
     hasher: std::hash::RandomState,
+    pub(crate) shown: Kept,
 }
 
 const STRIPES: usize = 1024;
+/// Memory for entities as they were last shown, bytes.
+const KEPT_BYTES: u64 = 32 << 20;
 
 impl Broker {
     /// A broker of these parts.
     pub fn new(parts: Parts) -> Self {
         let stripes = (0..STRIPES).map(|_| Mutex::new(())).collect();
-        Self { parts, stripes, hasher: std::hash::RandomState::new() }
+        let shown = Kept::new(KEPT_BYTES);
+        Self { parts, stripes, hasher: std::hash::RandomState::new(), shown }
+    }
+
+    /// With another amount of memory, bytes, for entities as they were last shown.
+    #[must_use]
+    pub fn keeping(self, bytes: u64) -> Self {
+        Self { shown: Kept::new(bytes), ..self }
     }
 
     /// The @contexts.

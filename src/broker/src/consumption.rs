@@ -2,12 +2,14 @@
 
 mod query;
 mod retrieve;
+mod shown;
 
 use tsunagu_domain::{Problem, TsunoId};
 use tsunagu_ngsi_ld::RenderOptions;
 use tsunagu_store::access::{Action, Ticket};
 
 pub use query::{Asked, Listing};
+pub(crate) use shown::Kept;
 
 use crate::{Broker, Request, access};
 

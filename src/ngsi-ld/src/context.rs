@@ -183,7 +183,7 @@ impl Context {
             (None, None) => {}
         }
         if let Some(rest) = iri.strip_prefix(self.vocab.as_ref())
-            && self.means(rest, iri)
+            && (self.falls_under_vocab(rest) || self.means(rest, iri))
         {
             return Cow::Borrowed(rest);
         }
@@ -199,6 +199,12 @@ impl Context {
             }
         }
         Cow::Borrowed(iri)
+    }
+
+    /// Whether a name expands to the vocabulary followed by it, for certain: the quick way for nearly every attribute.
+    fn falls_under_vocab(&self, name: &str) -> bool {
+        let plain = !name.is_empty() && !name.starts_with('@') && !name.contains(':');
+        plain && !matches!(name, "id" | "type") && self.term(name).is_none()
     }
 
     fn means(&self, name: &str, iri: &str) -> bool {

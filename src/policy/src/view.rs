@@ -282,6 +282,11 @@ enum Seen<'a> {
 }
 
 impl Cut<'_> {
+    /// Whether nothing is hidden: but for ids of persons, which may be rewritten, everybody with a whole cut is shown the same.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.seen, Seen::Whole)
+    }
+
     /// Whether nothing is hidden and no id rewritten, so that the answer may be shared.
     pub fn is_plain(&self) -> bool {
         matches!(self.seen, Seen::Whole) && !self.view.is_masked()

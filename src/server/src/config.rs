@@ -162,7 +162,7 @@ pub(crate) struct Broker {
     pub(crate) max_body_bytes: usize,
     /// Attributes whose values are indexed, as terms of the core context or IRIs.
     pub(crate) indexed_attributes: Vec<String>,
-    /// Memory for entities read lately, bytes.
+    /// Memory for entities read lately, bytes: as stored, and as much again as they were last shown.
     pub(crate) cache_bytes: u64,
 }
 

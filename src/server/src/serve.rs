@@ -1,9 +1,12 @@
 //! `serve`, `config check` and `doctor`.
 
+mod paths;
+
 use std::sync::Arc;
 
+use actix_web::dev::Service as _;
 use actix_web::http::header;
-use actix_web::middleware::{NormalizePath, TrailingSlash, from_fn};
+use actix_web::middleware::from_fn;
 use actix_web::{App as Application, Error, HttpRequest, HttpResponse, HttpServer, rt, web};
 use anyhow::{Context as _, bail};
 use tokio_util::sync::CancellationToken;
@@ -32,7 +35,10 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<()> {
                 .default_service(web::to(fallback))
                 .wrap(from_fn(tsunagu_api::request_id::assign))
                 // Clients in the wild end paths with a slash.
-                .wrap(NormalizePath::new(TrailingSlash::Trim))
+                .wrap_fn(|mut request, service| {
+                    paths::without_slash_at_end(&mut request);
+                    service.call(request)
+                })
         })
         .bind(&config.listen)
         .with_context(|| format!("{} cannot be listened on", config.listen))?;

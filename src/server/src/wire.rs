@@ -52,14 +52,15 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         Arc::new(MatchKeys::new(people.digests.clone(), config.town.municipality.clone())),
         Arc::clone(&rewards) as _,
     ];
-    let broker = Arc::new(Broker::new(tsunagu_broker::Parts {
+    let broker = Broker::new(tsunagu_broker::Parts {
         store: Arc::clone(&base.store),
         access: Arc::clone(&base.audit) as _,
         consequences,
         catalogue: Arc::clone(&base.catalogue),
         contexts: contexts(config, &outbound)?,
         clock: Arc::clone(&base.clock),
-    }));
+    });
+    let broker = Arc::new(broker.keeping(config.broker.cache_bytes));
     let flows = Flows::wire(config, &base, &outbound, &broker, &people)?;
 
     let gateway = Data::new(Gateway {

@@ -53,7 +53,8 @@ pub(crate) fn run(
             }
         }
         Candidates::Ranges(ranges) => {
-            let mut seen = HashSet::new();
+            // In one range an entity stands once.
+            let mut seen = (ranges.len() > 1).then(HashSet::new);
             'ranges: for range in ranges {
                 let from = Bound::Included(keys::of_tenant(tenant, &range.from));
                 let to = Bound::Excluded(keys::of_tenant(tenant, &range.to));
@@ -65,7 +66,7 @@ pub(crate) fn run(
                     let Some(id) = index::id_of(&entry) else {
                         return Err(StoreError::Corrupt("an index entry has no id".to_owned()));
                     };
-                    if !seen.insert(id.to_owned()) {
+                    if seen.as_mut().is_some_and(|seen| !seen.insert(id.to_owned())) {
                         continue;
                     }
                     if !spend() {

@@ -1,6 +1,6 @@
 //! Media types and @contexts of requests and answers (clauses 6.3.3, 6.3.4, 6.3.5).
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponseBuilder};
@@ -189,13 +189,28 @@ pub(crate) fn describe(response: &mut HttpResponseBuilder, media: Media, context
         }
         Media::Json => {
             response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static(JSON)));
-            let url = context.url().unwrap_or(CORE_CONTEXT_URL);
-            let link = format!("<{url}>; rel=\"{CONTEXT_REL}\"; type=\"{LD_JSON}\"");
-            if let Ok(link) = HeaderValue::try_from(link) {
-                response.insert_header((header::LINK, link));
+            match context.url() {
+                None | Some(CORE_CONTEXT_URL) => {
+                    response.insert_header((header::LINK, CORE_LINK.clone()));
+                }
+                Some(url) => {
+                    if let Some(link) = context_link(url) {
+                        response.insert_header((header::LINK, link));
+                    }
+                }
             }
         }
     }
+}
+
+/// The link of nearly every answer.
+static CORE_LINK: LazyLock<HeaderValue> = LazyLock::new(|| {
+    context_link(CORE_CONTEXT_URL).unwrap_or_else(|| HeaderValue::from_static(""))
+});
+
+fn context_link(url: &str) -> Option<HeaderValue> {
+    let link = format!("<{url}>; rel=\"{CONTEXT_REL}\"; type=\"{LD_JSON}\"");
+    HeaderValue::try_from(link).ok()
 }
 
 #[cfg(test)]

@@ -89,11 +89,17 @@ impl Broker {
             if mark > 1 {
                 body.push(b',');
             }
-            if !render(&found.doc, &cut, context, options, &mut body) {
+            let personal = self.parts.catalogue.is_personal(found.doc.types());
+            let written = if personal {
+                render(&found.doc, &cut, context, options, &mut body)
+            } else {
+                self.show_open(view, found, &cut, context, options, &mut body)
+            };
+            if !written {
                 body.truncate(mark);
                 continue;
             }
-            if self.parts.catalogue.is_personal(found.doc.types()) {
+            if personal {
                 shown.add(&found.doc, &cut, &selected(options));
             }
         }

@@ -25,14 +25,20 @@ impl Broker {
         let selected_type = found.as_ref().filter(|found| target.is(request.view, &found.doc));
         let shown = selected_type.and_then(|found| {
             let cut = request.view.cut(&found.doc)?;
-            render(&found.doc, &cut, context, options, &mut body).then_some((found, cut))
+            let personal = self.parts.catalogue.is_personal(found.doc.types());
+            let written = if personal {
+                render(&found.doc, &cut, context, options, &mut body)
+            } else {
+                self.show_open(request.view, found, &cut, context, options, &mut body)
+            };
+            written.then_some((found, cut, personal))
         });
-        let Some((found, cut)) = shown else {
+        let Some((found, cut, personal)) = shown else {
             let problem = Problem::not_found();
             self.note_missed(request, &id, Action::Read, &problem).await?;
             return Err(problem);
         };
-        if !self.parts.catalogue.is_personal(found.doc.types()) {
+        if !personal {
             return Ok(Answer { body, ticket: None });
         }
         let mut shown = Shown::default();
