@@ -107,7 +107,6 @@ impl Bench {
         let real = self.side(&format!("real-{case}"), &everything).await;
         let shown = self.side(&format!("seen-{case}"), &seen).await;
         let views = [&real, &shown].map(|side| eyes.view(&side.tenant, self.clock.micros()));
-        let views = [&real, &shown].map(|side| eyes.view(side.tenant.clone(), self.clock.micros()));
         for wanted in wanted {
             let one = real.answer(&views[0], wanted).await;
             let other = shown.answer(&views[1], wanted).await;
@@ -215,7 +214,6 @@ fn the_comparison_notices_a_difference() {
             ];
             let [real, shown] = &sides;
             let view = |side: &Side| eyes.view(&side.tenant, bench.clock.micros());
-            let view = |side: &Side| eyes.view(side.tenant.clone(), bench.clock.micros());
             (real.answer(&view(real), &wanted).await, shown.answer(&view(shown), &wanted).await)
         })
     };

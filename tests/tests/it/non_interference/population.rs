@@ -277,7 +277,6 @@ impl Eyes {
 
     /// The policy's view.
     pub(crate) fn view(&self, tenant: &TenantId, now: i64) -> View {
-    pub(crate) fn view(&self, tenant: TenantId, now: i64) -> View {
         let sector = match self.who {
             Who::App { .. } => Some(Arc::clone(&SECTOR)),
             _ => None,
@@ -326,7 +325,6 @@ impl Eyes {
             Who::Anyone => Principal::Anonymous { reads_open_data: self.open },
         };
         let asked = Asked { tenant, catalogue: &self.catalogue, now, principal };
-        let asked = Asked { tenant: &tenant, catalogue: &self.catalogue, now, principal };
         decide(&asked).unwrap()
     }
 
