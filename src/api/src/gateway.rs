@@ -8,7 +8,7 @@ use tsunagu_audit::AuditLog;
 use tsunagu_broker::Broker;
 use tsunagu_connect::Connectors;
 use tsunagu_consent::Ledger;
-use tsunagu_domain::{Catalogue, Clock, IdGen, TenantId};
+use tsunagu_domain::{Catalogue, Clock, IdGen, TenantId, Timestamp};
 use tsunagu_identity::{AuthorizationServer, Clients, Sessions};
 use tsunagu_rewards::Rewards;
 use tsunagu_store::Store;
@@ -64,6 +64,8 @@ pub struct Gateway {
     pub limits: Limits,
     /// Ids of requests.
     pub request_ids: RequestIds,
+    /// When the process began.
+    pub started: Timestamp,
 }
 
 /// Ids of requests: a random prefix of this process and a number. They name requests, they protect nothing.

@@ -3,6 +3,7 @@
 pub(crate) mod attrs;
 pub(crate) mod docs;
 pub(crate) mod entities;
+pub(crate) mod info;
 mod negotiate;
 mod representation;
 
@@ -38,6 +39,10 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
             // `/entities//attrs`, the empty part gone: "attrs" is no URI and so no id.
             .service(web::resource("/entities/attrs").to(entities::without_id))
             .service(web::resource("/entities/attrs/{attrId}").to(entities::without_id))
+            .service(resource(
+                "/info/sourceIdentity",
+                [(Method::GET, web::get().to(info::source_identity))],
+            ))
             .service(resource(
                 "/entities/{entityId}",
                 [

@@ -45,6 +45,7 @@ pub(crate) struct ProblemBody {
         crate::ngsi_ld::entities::replace,
         crate::ngsi_ld::entities::merge,
         crate::ngsi_ld::entities::delete,
+        crate::ngsi_ld::info::source_identity,
         crate::ngsi_ld::attrs::append,
         crate::ngsi_ld::attrs::update,
         crate::ngsi_ld::attrs::partial_update,

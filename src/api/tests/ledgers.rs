@@ -164,6 +164,7 @@ async fn world() -> World {
         connectors: Arc::new(Connectors::new(Arc::clone(&store), Vec::new()).unwrap()),
         store,
         catalogue,
+        started: clock.micros(),
         clock,
         tenants: vec![tenant.clone()],
         base_url: BASE.to_owned(),

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use tsunagu_broker::{Asked, Broker, Contexts, NoLoader, Parts, Request};
+use tsunagu_broker::{Asked, Broker, Contexts, NoLoader, Parts, Request, Target};
 use tsunagu_domain::{
     Assurance, Catalogue, Clock, Level, ManualClock, Problem, ProblemCode, SectorKeys, TenantId,
     Timestamp, TsunoId,
@@ -303,4 +303,30 @@ async fn a_number_about_a_person_is_on_record_whatever_the_search_names() {
     world.broker.query(&request, asked, &context, &RenderOptions::default()).await.unwrap();
     let [access] = world.accesses().try_into().unwrap();
     assert_eq!((access.types, access.attributes), (vec![iri("Person")], vec![iri("gender")]));
+}
+
+/// The `type` parameter of operations on one entity (clause 4.17).
+#[tokio::test]
+async fn an_entity_of_another_type_is_not_there() {
+    let world = world();
+    let view = world.machine(&client("weather", &[]));
+    let core = Context::core();
+    let id = "urn:ngsi-ld:Station:1";
+    let body = format!(r#"{{"id":"{id}","type":["Station","Sensor"],"a":1}}"#);
+    world.create(&view, &body).await.unwrap();
+    let request = Request { view: &view, id: "r" };
+    let options = RenderOptions { format: Format::Simplified, ..RenderOptions::default() };
+    for (types, there) in [("Station", true), ("Building,Sensor", true), ("Building", false)] {
+        let types = TypeSelection::parse(types, &core).unwrap();
+        let target = Target { id, types: Some(&types) };
+        let found = world.broker.retrieve(&request, target, &core, &options).await;
+        assert_eq!(found.is_ok(), there);
+        let changed = world.broker.update(&request, target, r#"{"a":2}"#, &core).await;
+        assert_eq!(changed.is_ok(), there);
+        if !there {
+            let gone = world.broker.delete(&request, target).await.unwrap_err();
+            assert_eq!(gone.code, ProblemCode::ResourceNotFound);
+        }
+    }
+    assert!(world.get(&view, id).await.unwrap().contains(r#""a":2"#));
 }

@@ -80,6 +80,7 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         open_data_for_all: config.broker.open_data_for_all,
         limits: Limits { max_body_bytes: config.broker.max_body_bytes, ..Limits::default() },
         request_ids: RequestIds::new(&*base.ids),
+        started: base.clock.micros(),
     });
     let site = Data::new(site(config, &base, people, rewards, broker)?);
     Ok(App { base, gateway, site, flows })

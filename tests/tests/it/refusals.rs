@@ -43,6 +43,7 @@ const TABLE: &[(&str, &str, For)] = &[
     ("PATCH", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
     ("PUT", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
     ("DELETE", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
+    ("GET", "/ngsi-ld/v1/info/sourceIdentity", For::Viewer),
     ("POST", "/oauth/par", For::ProvenClient),
     ("POST", "/oauth/token", For::ProvenClient),
     ("POST", "/oauth/introspect", For::ProvenClient),

@@ -9,8 +9,8 @@ use crate::Failure;
 use crate::params::{Params, wrong};
 
 /// Parameters that shape the representation.
-pub(super) const KNOWN: [&str; 7] =
-    ["options", "format", "attrs", "pick", "omit", "lang", "datasetId"];
+pub(super) const KNOWN: [&str; 8] =
+    ["options", "format", "attrs", "pick", "omit", "lang", "datasetId", "geometryProperty"];
 
 /// The render options that the parameters ask for.
 pub(super) fn options(
@@ -18,6 +18,13 @@ pub(super) fn options(
     context: &Context,
     media: Media,
 ) -> Result<RenderOptions, Failure> {
+    if params.get("geometryProperty").is_some() {
+        // Clause 5.7.1.4, 5.7.2.4.
+        return Err(contradiction(
+            "a geometry goes with application/geo+json only; leave this parameter out",
+            "geometryProperty",
+        ));
+    }
     let mut format = None;
     let mut sys_attrs = false;
     for option in params.list("options")? {
@@ -114,6 +121,7 @@ mod tests {
             "pick=owner%7Bname%7D",
             "pick=",
             "attrs=a%20b",
+            "geometryProperty=location",
         ] {
             assert!(read(wrong).is_none(), "{wrong}");
         }
