@@ -12,6 +12,15 @@ use crate::params::{Params, wrong};
 pub(super) const KNOWN: [&str; 8] =
     ["options", "format", "attrs", "pick", "omit", "lang", "datasetId", "geometryProperty"];
 
+/// Parameters of the standard that are not here yet are told apart from those that nobody knows.
+pub(super) fn refuse_unbuilt(params: &Params, names: &[&str]) -> Result<(), Failure> {
+    let Some(name) = names.iter().find(|name| params.get(name).is_some()) else {
+        return Ok(());
+    };
+    let detail = "this query parameter of NGSI-LD is not built here yet; leave it out";
+    Err(Problem::new(ProblemCode::OperationNotSupported, detail).at(*name).into())
+}
+
 /// The render options that the parameters ask for.
 pub(super) fn options(
     params: &Params,

@@ -58,10 +58,7 @@ pub(crate) async fn query(
     let media = negotiate::accepted(&request)?;
     let known = [&KNOWN[..], &representation::KNOWN, &NOT_YET].concat();
     let params = Params::read(&request, &known)?;
-    if let Some(name) = NOT_YET.iter().find(|name| params.get(name).is_some()) {
-        let detail = "this query parameter of NGSI-LD is not built here yet; leave it out";
-        return Err(Problem::new(ProblemCode::OperationNotSupported, detail).at(*name).into());
-    }
+    representation::refuse_unbuilt(&params, &NOT_YET)?;
     let context = negotiate::linked(&gateway, &request).await?;
     let options = representation::options(&params, &context, media)?;
     let filter = filter(&params, &context, &options.attrs)?;

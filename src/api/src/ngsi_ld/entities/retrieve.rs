@@ -10,6 +10,9 @@ use crate::ngsi_ld::{negotiate, representation};
 use crate::params::Params;
 use crate::{Failure, Gateway};
 
+/// In the standard, not here yet.
+const NOT_YET: [&str; 5] = ["join", "joinLevel", "containedBy", "entityMap", "jsonKeys"];
+
 /// Retrieve an entity
 ///
 /// Shows what the token, the consent behind it and its purpose let be seen; what is hidden and what is absent give the same 404. The record
@@ -35,8 +38,9 @@ pub(crate) async fn retrieve(
 ) -> Result<HttpResponse, Failure> {
     let caller = Caller::of(&gateway, &request).await?;
     let media = negotiate::accepted(&request)?;
-    let params =
-        Params::read(&request, &[&representation::KNOWN[..], &["type", "local"]].concat())?;
+    let known = [&representation::KNOWN[..], &["type", "local"], &NOT_YET].concat();
+    let params = Params::read(&request, &known)?;
+    representation::refuse_unbuilt(&params, &NOT_YET)?;
     let context = negotiate::linked(&gateway, &request).await?;
     let options = representation::options(&params, &context, media)?;
     let id = entity_id(&request)?;
