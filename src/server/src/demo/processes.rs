@@ -1,11 +1,12 @@
 //! The processes of the demo, and how they find each other.
 
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context as _, bail};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::TcpSocket;
 use tokio::process::{Child, Command};
 use tsunagu_sandbox::KeyPair;
 use tsunagu_sandbox::story;
@@ -61,7 +62,9 @@ impl World {
         std::fs::write(&user_data_key, keys.user_data.private.to_string())?;
         let vendor_key = folder.join("vendor.jwk");
         std::fs::write(&vendor_key, keys.vendor.private.to_string())?;
-        let gateway = format!("http://127.0.0.1:{}", free_port()?);
+        // Held until the gateway listens there: its address must be known to the others before it starts.
+        let (_reserved, port) = reserved_port()?;
+        let gateway = format!("http://127.0.0.1:{port}");
 
         let mut starter = Starter::new(folder)?;
         let callback = format!("{gateway}/login/xid/callback");
@@ -161,10 +164,13 @@ impl World {
     }
 }
 
-/// A port that is free now. The gateway's address must be known to the others before it starts.
-fn free_port() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind("127.0.0.1:0").context("no port is free")?;
-    Ok(listener.local_addr()?.port())
+/// A port that nobody else is given while the socket lives. Bound but not listening, it lets a process that names the port listen there.
+fn reserved_port() -> anyhow::Result<(TcpSocket, u16)> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).context("no port is free")?;
+    let port = socket.local_addr()?.port();
+    Ok((socket, port))
 }
 
 fn machine(id: &str, pair: &KeyPair) -> story::Machine {

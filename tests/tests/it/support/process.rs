@@ -1,11 +1,13 @@
 //! The program under test, as processes of its own.
 
 use std::fs::{File, OpenOptions};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::TcpSocket;
 use tokio::process::{Child, Command};
 use url::Url;
 
@@ -27,9 +29,14 @@ pub(crate) async fn run(args: &[&str]) -> Output {
     Command::new(program()).args(args).output().await.unwrap()
 }
 
-/// A port that is free now; addresses must be known before what listens on them.
-pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// A port that nobody else is given while the socket lives: addresses must be known before what listens on them, and stay theirs
+/// while it is down. Bound but not listening, it lets a process that names the port listen there.
+pub(crate) fn reserved_port() -> (TcpSocket, u16) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    (socket, port)
 }
 
 /// A running process of the program, killed when dropped.

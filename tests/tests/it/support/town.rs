@@ -7,7 +7,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tsunagu_sandbox::KeyPair;
 use tsunagu_sandbox::story::{self, Browser, Machine};
 use url::Url;
@@ -15,7 +15,7 @@ use url::Url;
 use super::Backend;
 use super::database::Database;
 use super::http::{client, seen};
-use super::process::{Process, free_port};
+use super::process::{Process, reserved_port};
 
 /// Writes and reads data about nobody.
 pub(crate) const SENSORS: &str = "sensors";
@@ -58,6 +58,7 @@ pub(crate) struct Town {
     keys: Vec<(&'static str, KeyPair)>,
     callback: String,
     pub(crate) folder: TempDir,
+    _reserved: TcpSocket,
     // Dropped last: the gateway is connected to it.
     database: Option<Database>,
 }
@@ -77,7 +78,8 @@ impl Town {
             Backend::Embedded => None,
             Backend::Postgres => Some(Database::fresh().await),
         };
-        let base = Url::parse(&format!("http://127.0.0.1:{}", free_port())).unwrap();
+        let (reserved, port) = reserved_port();
+        let base = Url::parse(&format!("http://127.0.0.1:{port}")).unwrap();
         let keys: Vec<_> =
             CLIENTS.into_iter().map(|id| (id, KeyPair::generate().unwrap())).collect();
         let user_data = KeyPair::generate().unwrap();
@@ -105,6 +107,7 @@ impl Town {
             keys,
             callback: landing().await,
             folder,
+            _reserved: reserved,
             database: None,
         };
         let store = database.as_ref().map(|database| database.url.clone());
