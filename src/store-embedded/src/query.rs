@@ -55,6 +55,7 @@ pub(crate) fn run(
         Candidates::Ranges(ranges) => {
             // In one range an entity stands once.
             let mut seen = (ranges.len() > 1).then(HashSet::new);
+            let start = keys::of_tenant(tenant, b"").len();
             'ranges: for range in ranges {
                 let from = Bound::Included(keys::of_tenant(tenant, &range.from));
                 let to = Bound::Excluded(keys::of_tenant(tenant, &range.to));
@@ -66,13 +67,25 @@ pub(crate) fn run(
                     let Some(id) = index::id_of(&entry) else {
                         return Err(StoreError::Corrupt("an index entry has no id".to_owned()));
                     };
-                    if seen.as_mut().is_some_and(|seen| !seen.insert(id.to_owned())) {
+                    if seen.as_ref().is_some_and(|seen: &HashSet<String>| seen.contains(id)) {
                         continue;
                     }
                     if !spend() {
                         return Ok(None);
                     }
-                    if offer(&reader, &mut gather, &keys::entity(tenant, id))?.is_break() {
+                    let Some(found) = reader.entity(&keys::entity(tenant, id))? else {
+                        continue;
+                    };
+                    let Some(place) = entry.get(start..) else {
+                        return Err(StoreError::Corrupt("an index entry is cut short".to_owned()));
+                    };
+                    if !gather.stands_at(&found, place, &engine.declared) {
+                        continue;
+                    }
+                    if let Some(seen) = &mut seen {
+                        seen.insert(id.to_owned());
+                    }
+                    if gather.offer(found).is_break() {
                         break 'ranges;
                     }
                 }

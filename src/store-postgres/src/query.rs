@@ -33,13 +33,13 @@ pub(crate) async fn run(
     let candidates = candidates(view, &query.filter, declared);
     let step = query.limit.saturating_add(query.offset).saturating_add(SPARE).min(STEP);
     // One statement is one snapshot, and mostly enough.
-    let mut first = Search::new(view, query, step, true);
+    let mut first = Search::new(view, query, declared, step, true);
     if first.run(client, &candidates).await? {
         return Ok(first.gather.finish());
     }
     let transaction = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
     let transaction = transaction.read_only(true).start().await.map_err(|e| failed(&e))?;
-    let mut whole = Search::new(view, query, STEP, false);
+    let mut whole = Search::new(view, query, declared, STEP, false);
     whole.run(&transaction, &candidates).await?;
     transaction.commit().await.map_err(|e| failed(&e))?;
     Ok(whole.gather.finish())
@@ -47,6 +47,7 @@ pub(crate) async fn run(
 
 struct Search<'a> {
     view: &'a View,
+    declared: &'a Declared,
     gather: Gather<'a>,
     seen: HashSet<String>,
     step: usize,
@@ -54,8 +55,14 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(view: &'a View, query: &'a EntityQuery, step: usize, once: bool) -> Self {
-        Self { view, gather: Gather::new(view, query), seen: HashSet::new(), step, once }
+    fn new(
+        view: &'a View,
+        query: &'a EntityQuery,
+        declared: &'a Declared,
+        step: usize,
+        once: bool,
+    ) -> Self {
+        Self { view, declared, gather: Gather::new(view, query), seen: HashSet::new(), step, once }
     }
 
     /// Whether the page is complete. When it may use only one statement, it can be left incomplete.
@@ -107,7 +114,10 @@ impl<'a> Search<'a> {
                             [&tenant, &from, &range.to, &limit(self.step)];
                         let page = rows(client, BY_INDEX, &params).await?;
                         for row in &page {
-                            if self.offer(row)?.is_break() {
+                            let one = read(row)?;
+                            if self.gather.stands_at(&one, &bytes(row, 2)?, self.declared)
+                                && self.take(one).is_break()
+                            {
                                 return Ok(true);
                             }
                         }

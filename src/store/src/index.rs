@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 use tsunagu_ngsi_ld::model::AttrSlot;
-use tsunagu_ngsi_ld::{EntityDoc, Kind};
+use tsunagu_ngsi_ld::{EntityDoc, Everything, Kind, Projection};
 
 const NAME_MAX: usize = 512;
 const TEXT_MAX: usize = 120;
@@ -41,16 +41,22 @@ pub struct Range {
 
 /// Every index entry of an entity, sorted, each once.
 pub fn entries(doc: &EntityDoc, declared: &Declared) -> Vec<Vec<u8>> {
+    entries_seen(doc, declared, &Everything)
+}
+
+/// The entries that the entity would have if it were only what `p` shows of it.
+pub fn entries_seen(doc: &EntityDoc, declared: &Declared, p: &dyn Projection) -> Vec<Vec<u8>> {
     let id = doc.id();
     let mut entries: Vec<Vec<u8>> = Vec::new();
     let mut valued: HashMap<&str, bool> = HashMap::new();
-    for entity_type in doc.types() {
+    for entity_type in doc.types().filter(|iri| p.entity_type(iri)) {
         entries.push(entry(type_payload(entity_type), id));
     }
     if let Some(subject) = doc.subject() {
         entries.push(entry(subject_payload(subject), id));
     }
-    for slot in doc.attributes() {
+    let seen = |slot: &AttrSlot<'_>| p.attribute(slot.name(), slot.publisher());
+    for slot in doc.attributes().filter(seen) {
         let name = slot.name();
         if matches!(slot.kind(), Kind::Relationship | Kind::ListRelationship) {
             for target in targets(&slot) {

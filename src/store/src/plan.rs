@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use tsunagu_domain::PERSON_URN;
-use tsunagu_ngsi_ld::Query;
 use tsunagu_ngsi_ld::query::{Indexable, Op, Scalar as Literal};
+use tsunagu_ngsi_ld::{Projection as _, Query};
 use tsunagu_policy::View;
 
 use crate::index::{self, Declared, Range, Scalar};
@@ -121,6 +121,22 @@ impl<'a> Gather<'a> {
         }
         let full = self.page.entities.len() >= self.query.limit;
         if full && !self.query.count { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Whether the entity would stand at this index entry if it were only what the view shows of it. Where it stands by something hidden it
+    /// must be passed over, or its place among the others would tell of it; it is met again where it stands by what is seen.
+    pub fn stands_at(&self, found: &Found, entry: &[u8], declared: &Declared) -> bool {
+        let doc = &found.doc;
+        let Some(cut) = self.view.cut(doc) else {
+            // It is nowhere in view, so it need not be met again.
+            return true;
+        };
+        let hides = doc.types().any(|iri| !cut.entity_type(iri))
+            || doc.attributes().any(|slot| !cut.attribute(slot.name(), slot.publisher()));
+        !hides
+            || index::entries_seen(doc, declared, &cut)
+                .binary_search_by(|seen| seen.as_slice().cmp(entry))
+                .is_ok()
     }
 
     /// The page.

@@ -76,6 +76,8 @@ impl Store for MemoryStore {
             found.map(|(version, doc)| Found { version, doc })
         };
         let mine = || memory.entities.iter().filter(|((t, _), _)| t == tenant);
+        let mut seen = HashSet::new();
+        let mut gather = Gather::new(view, query);
         let ids: Vec<String> = match candidates(view, &query.filter, declared) {
             Candidates::Nothing => Vec::new(),
             Candidates::Ids(ids) => ids,
@@ -89,11 +91,18 @@ impl Store for MemoryStore {
                 let hits = ranges
                     .iter()
                     .flat_map(|range| entries.iter().filter(move |e| within(range, e)));
-                hits.filter_map(|entry| index::id_of(entry)).map(str::to_owned).collect()
+                let stands = |entry: &&Vec<u8>| {
+                    index::id_of(entry)
+                        .and_then(of)
+                        .is_some_and(|found| gather.stands_at(&found, entry, declared))
+                };
+                let hits: Vec<&Vec<u8>> = hits.filter(stands).collect();
+                hits.into_iter()
+                    .filter_map(|entry| index::id_of(entry))
+                    .map(str::to_owned)
+                    .collect()
             }
         };
-        let mut seen = HashSet::new();
-        let mut gather = Gather::new(view, query);
         for id in ids {
             if seen.insert(id.clone())
                 && let Some(found) = of(&id)
