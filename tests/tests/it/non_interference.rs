@@ -195,6 +195,15 @@ impl AccessLog for PlainLog {
     }
 }
 
+/// Found once: the walk stood among the buildings, which told that it is one.
+#[test]
+fn a_hidden_type_has_no_place_in_the_order() {
+    let runtime = Runtime::new().unwrap();
+    let bench = Bench::new(Arc::new(MemoryStore::with(declared())));
+    let wanted = [Wanted::everything("Building,HealthActivity")];
+    runtime.block_on(bench.compare(&Population::of_two_types(), &wanted)).unwrap();
+}
+
 /// The comparison is worth something only if it can fail: with an attribute wrongly left in the second store, it must.
 #[test]
 fn the_comparison_notices_a_difference() {

@@ -183,6 +183,23 @@ impl Population {
         }
     }
 
+    /// A walk that is also a building, which the app does not see, and a building.
+    pub(crate) fn of_two_types() -> Self {
+        let sketch = |also, person| Sketch {
+            kind: 3,
+            also,
+            person,
+            attributes: Vec::new(),
+            scope: false,
+            at: 0,
+        };
+        Self {
+            sketches: vec![sketch(Some(1), Some(1)), sketch(None, None)],
+            who: Who::App { person: 1, read: vec![(1, Vec::new())], person_link: false },
+            open: true,
+        }
+    }
+
     /// The entities as they are stored: ids are unique.
     pub(crate) fn entities(&self) -> Vec<Entity> {
         let mut entities: Vec<Entity> = Vec::new();
