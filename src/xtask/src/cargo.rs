@@ -63,10 +63,19 @@ impl Workspace {
         Call::new("git", args).at(&self.root)
     }
 
-    /// Builds a program of the tests crate with optimisation and runs it.
+    /// Builds a program of the tests crate and the gateway with optimisation, and runs the former, which starts the latter. Both are built by
+    /// one call, so that dependencies are built once, with one set of features.
     pub(crate) fn run_outsider(&self, program: &str, args: &[OsString]) -> anyhow::Result<()> {
-        let fixed = ["run", "--release", "--package", "tsunagu-tests", "--bin", program, "--"];
-        self.cargo(fixed.into_iter().map(OsString::from).chain(args.iter().cloned())).run()
+        let packages = ["--package", "tsunagu-server", "--package", "tsunagu-tests"];
+        let programs = ["--bin", "tsunagu", "--bin", program];
+        self.cargo([&["build", "--release"], &packages[..], &programs[..]].concat()).run()?;
+        let built = self.target_directory.join("release").join(program);
+        let status = Command::new(&built).args(args).current_dir(&self.root).status();
+        let status = status.with_context(|| format!("starting {}", built.display()))?;
+        if !status.success() {
+            bail!("{program} ended with {status}");
+        }
+        Ok(())
     }
 }
 
