@@ -8,10 +8,12 @@
 //! | [`yardstick`] | the bare handler (A) and the bare engine (S) |
 //! | [`token`] | tokens for machines and for residents' apps |
 //! | [`report`] | medians, ratios, the table |
+//! | [`soak`] | writers that know what was acknowledged, for killing the gateway under them |
 
 pub mod gateway;
 pub mod load;
 pub mod report;
+pub mod soak;
 pub mod token;
 pub mod town;
 pub mod yardstick;

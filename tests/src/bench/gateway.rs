@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 use tsunagu_sandbox::KeyPair;
 
@@ -40,12 +40,15 @@ impl Gateway {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let (machine, app) = (KeyPair::generate()?, KeyPair::generate()?);
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        let schema = format!("tsunagu_measured_{}", std::process::id());
+        let schema = store.map_or_else(String::new, |_| format!("store_schema = {schema:?}"));
         let store = store.map_or_else(|| text(folder.join("store")), str::to_owned);
         let keys = text(folder.join("keys"));
         let config = format!(
             r#"listen = "{address}"
 base_url = "http://{address}"
 store = {store:?}
+{schema}
 keys = {keys:?}
 
 [town]
@@ -64,6 +67,7 @@ name = {{ ja = "計測", en = "Measurement" }}
 sector = "machine.bench.example"
 kind = "publisher"
 jwks = {{ keys = [{machine_jwk}] }}
+publishes = ["ResidentRecord"]
 reads_open_data = true
 writes_open_data = true
 bearer = true
@@ -92,6 +96,17 @@ contact = "0983-00-0000"
     /// Its issuer identifier.
     pub fn issuer(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// A command of its program that works on its store while it is stopped; gives what it said.
+    pub fn tool(&self, command: &[&str]) -> anyhow::Result<String> {
+        let config = self.folder.join("tsunagu.toml");
+        let output = Command::new(&self.program).args(command).arg("--config").arg(config).output();
+        let output = output?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let wrong = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{} failed: {said}{wrong}", command.join(" "));
+        Ok(said)
     }
 
     /// Starts it and waits until it answers.

@@ -163,7 +163,13 @@ impl Connection {
         }
     }
 
-    fn text(&self, got: &Got) -> String {
+    /// The body of the answer that was received last.
+    pub fn body(&self, got: &Got) -> &[u8] {
+        self.read.get(got.head..got.head + got.body).unwrap_or_default()
+    }
+
+    /// The answer that was received last, as text.
+    pub fn text(&self, got: &Got) -> String {
         String::from_utf8_lossy(&self.read[..got.head + got.body]).into_owned()
     }
 }
