@@ -114,7 +114,7 @@ async fn broken_documents_are_refused() {
         ("a list", b"[]".to_vec()),
         ("a text", br#""Bench""#.to_vec()),
         ("half a document", br#"{"id":"#.to_vec()),
-        ("nothing", Vec::new()),
+        ("only white space", b" ".to_vec()),
         ("two documents", [with(""), with("")].concat()),
         ("a trailing comma", with(",")),
         ("10,000 levels", deep),
@@ -202,11 +202,6 @@ async fn excessive_requests_are_refused() {
         entity("urn:ngsi-ld:Bench:1", &format!(r#","n":{{"type":"Property","value":"{value}"}}"#));
     let request = cases.post(JSON, body.clone());
     cases.add("10 MB", request, (413, "payload-too-large"), None, "split it");
-    // The size is not always announced.
-    let chunks = (0..640).map(|_| Ok::<_, std::io::Error>(vec![b' '; 16 << 10]));
-    let stream = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
-    let request = cases.post(JSON, "").body(stream);
-    cases.add("10 MB in chunks", request, (413, "payload-too-large"), None, "split it");
     for pattern in
         ["(a{1000}){1000}", "((((a{1,100}){1,100}){1,100}){1,100})", &"(x?)".repeat(5_000)]
     {
@@ -291,7 +286,7 @@ async fn contexts_that_are_bombs_or_unknown_are_refused() {
         cases.add(
             &format!("the unknown @context {unknown}"),
             request,
-            (503, "LdContextNotAvailable"),
+            (504, "LdContextNotAvailable"),
             None,
             "pin",
         );
@@ -301,18 +296,20 @@ async fn contexts_that_are_bombs_or_unknown_are_refused() {
     cases.add(
         "an unknown @context in a Link",
         request,
-        (503, "LdContextNotAvailable"),
+        (504, "LdContextNotAvailable"),
         None,
         "pin",
     );
     for name in ["itself", "one", "wide-0", "broad-0"] {
         let request = cases.post(LD_JSON, with(json!(url(name))));
-        let refused = (503, "LdContextNotAvailable");
+        // What goes in circles or too deep can never be had; what is too much is bad.
+        let circle = name != "broad-0";
+        let refused = if circle { (504, "LdContextNotAvailable") } else { (400, "BadRequestData") };
         cases.add(&format!("the bomb {name}"), request, refused, Some("@context"), "refer");
     }
     // The same small document, ten thousand times.
     let request = cases.post(LD_JSON, with(json!(vec![url("wide-9"); 10_000])));
-    let refused = (503, "LdContextNotAvailable");
+    let refused = (400, "BadRequestData");
     cases.add("ten thousand @contexts", request, refused, Some("@context"), "too many");
     let cyclic = json!({"a": "b:x", "b": "c:x", "c": "a:x"});
     let request = cases.post(LD_JSON, with(cyclic));
