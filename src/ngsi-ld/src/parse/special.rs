@@ -1,6 +1,7 @@
 //! Attributes that the standard gives a form of their own: the core geometries (clause 4.7.1) and `ngsildproof` (4.5.2.2).
 
 use super::attribute::Input;
+use super::geometry;
 use crate::error::Error;
 use crate::json::{is_object, is_string};
 use crate::model::{Attribute, Instance, Kind};
@@ -17,9 +18,13 @@ fn core_name(iri: &str) -> Option<&str> {
 pub(super) fn check(attribute: &mut Attribute, input: &Input<'_>) -> Result<(), Error> {
     match core_name(&attribute.name) {
         Some("location" | "observationSpace" | "operationSpace") => {
-            let other = |i: &Instance| {
-                i.kind != Kind::GeoProperty && !i.is_null() && (i.has_kind || !input.fragment)
+            // Published data calls geometries plain properties now and then: what is one in all but name is kept as it came.
+            let geometry = |i: &Instance| {
+                i.kind == Kind::GeoProperty
+                    || (i.kind == Kind::Property && geometry::check(i.value.get()).is_ok())
             };
+            let other =
+                |i: &Instance| !i.is_null() && (i.has_kind || !input.fragment) && !geometry(i);
             if attribute.instances.iter().any(other) {
                 return Err(Error::bad("this attribute is a GeoProperty by definition")
                     .remedy("give it a GeoJSON geometry, or another name"));

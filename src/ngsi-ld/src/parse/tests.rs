@@ -329,7 +329,7 @@ fn names_decide_the_form() {
     let point = r#"{"type":"Point","coordinates":[131.5,32.2]}"#;
     for name in ["location", "observationSpace", "operationSpace"] {
         refused(&format!(r#""{name}":7"#));
-        refused(&format!(r#""{name}":{{"type":"Property","value":{point}}}"#));
+        refused(&format!(r#""{name}":{{"type":"Property","value":7}}"#));
         assert_eq!(first(&format!(r#""{name}":{point}"#)).kind, Kind::GeoProperty);
     }
     let text = first(
@@ -399,5 +399,19 @@ fn members_without_number_are_refused() {
         let parse = |members: &str| parse_entity(&body.replace('#', members), &Context::core(), 1);
         assert!(parse(right).is_ok(), "{body}");
         assert_eq!(parse(wrong).unwrap_err().kind, ErrorKind::TooLarge, "{body}");
+    }
+}
+
+#[test]
+fn a_geometry_called_a_property_is_kept_as_it_came() {
+    let entity = |location: &str| {
+        let body = format!(r#"{{"id":"urn:e:1","type":"T","location":{location}}}"#);
+        parse_entity(&body, &Context::core(), NOW)
+    };
+    let kept =
+        entity(r#"{"type":"Property","value":{"type":"Point","coordinates":[1,2]}}"#).unwrap();
+    assert_eq!(kept.attributes[0].instances[0].kind, Kind::Property);
+    for wrong in [r#"{"type":"Property","value":7}"#, r#"{"type":"Property","value":"Tsuno"}"#] {
+        assert_eq!(entity(wrong).unwrap_err().kind, ErrorKind::BadRequestData, "{wrong}");
     }
 }
