@@ -10,7 +10,6 @@ mod representation;
 use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::HeaderName;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::ServiceConfig;
 
@@ -36,13 +35,6 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                     (Method::PATCH, web::patch().to(entities::without_id)),
                 ],
             ))
-            // `/entities//attrs`, the empty part gone: "attrs" is no URI and so no id.
-            .service(web::resource("/entities/attrs").to(entities::without_id))
-            .service(web::resource("/entities/attrs/{attrId}").to(entities::without_id))
-            .service(resource(
-                "/info/sourceIdentity",
-                [(Method::GET, web::get().to(info::source_identity))],
-            ))
             .service(resource(
                 "/entities/{entityId}",
                 [
@@ -52,6 +44,8 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                     (Method::DELETE, web::delete().to(entities::delete)),
                 ],
             ))
+            // `/entities//attrs/…`, the empty part gone: "attrs" is no URI and so no id.
+            .service(web::resource("/entities/attrs/{attrId}").to(entities::without_id))
             .service(resource(
                 "/entities/{entityId}/attrs",
                 [
@@ -66,6 +60,10 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                     (Method::PUT, web::put().to(attrs::replace)),
                     (Method::DELETE, web::delete().to(attrs::delete)),
                 ],
+            ))
+            .service(resource(
+                "/info/sourceIdentity",
+                [(Method::GET, web::get().to(info::source_identity))],
             )),
     );
 }
@@ -75,10 +73,10 @@ async fn echo_tenant(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let named = request.headers().get(TENANT_HEADER).cloned();
+    let named = request.headers().get(&TENANT_HEADER).cloned();
     let mut response = next.call(request).await?;
     if let Some(tenant) = named {
-        response.headers_mut().insert(HeaderName::from_static("ngsild-tenant"), tenant);
+        response.headers_mut().insert(TENANT_HEADER, tenant);
     }
     Ok(response)
 }

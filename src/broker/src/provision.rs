@@ -57,7 +57,9 @@ impl Broker {
         names: &[String],
     ) -> Result<(), Problem> {
         let subject = subject_of(entity);
-        let refused = if names.is_empty() {
+        let personal = self.parts.catalogue.is_personal(entity.types.iter().map(String::as_str));
+        // Open data is decided by the entity, whatever its attributes.
+        let refused = if names.is_empty() || !personal {
             request.view.may_write(&entity.types, subject, "").err()
         } else {
             names.iter().find_map(|name| request.view.may_write(&entity.types, subject, name).err())

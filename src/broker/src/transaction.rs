@@ -31,11 +31,7 @@ impl Broker {
         intent: Intent<'_>,
     ) -> Result<Attempt, Problem> {
         let tenant = request.view.tenant();
-        let after = intent
-            .after
-            .map(|entity| EntityDoc::from_bytes(entity.encode().into()))
-            .transpose()
-            .map_err(crate::ngsi_problem)?;
+        let after = intent.after.map(EntityDoc::from);
         let mut ops = Vec::with_capacity(4);
         match (&after, intent.before) {
             (Some(doc), None) => {

@@ -3,6 +3,7 @@
 mod codec;
 mod doc;
 
+use memchr::memmem;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -13,6 +14,13 @@ pub use doc::{AttrSlot, AttrSlots, EntityDoc, InstanceRef, Strings};
 
 /// The NGSI-LD Null (clause 4.5.0): in some updates, the value that deletes.
 pub const NULL: &str = "urn:ngsi-ld:null";
+
+/// Whether JSON text can hold [`NULL`]: a quick look that nearly every value of every write is done with. An escape could hide it.
+pub(crate) fn may_hold_null(json: &str) -> bool {
+    json.len() >= NULL.len()
+        && (memmem::find(json.as_bytes(), NULL.as_bytes()).is_some()
+            || memchr::memchr(b'\\', json.as_bytes()).is_some())
+}
 
 /// What an attribute is (clause 4.5.1 and following).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -249,7 +257,7 @@ impl Instance {
     #[must_use]
     pub fn is_null(&self) -> bool {
         let text = self.value.get();
-        if !self.has_value || text.len() > 64 || !text.contains(NULL) {
+        if !self.has_value || text.len() > 64 || !may_hold_null(text) {
             return false;
         }
         let compact: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();

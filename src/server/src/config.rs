@@ -173,7 +173,7 @@ impl Default for Broker {
             tenants: Vec::new(),
             max_body_bytes: 1 << 20,
             indexed_attributes: Vec::new(),
-            cache_bytes: 32 << 20,
+            cache_bytes: 128 << 20,
         }
     }
 }

@@ -4,8 +4,7 @@
 //! [`Resolution`] in one atomic, synced batch, and answers every set with its outcome. Sets of a group take effect in order;
 //! one that conflicts leaves no trace and does not disturb the others.
 
-use std::collections::{HashMap, HashSet};
-
+use foldhash::{HashMap, HashSet};
 use tsunagu_domain::TenantId;
 use tsunagu_ngsi_ld::EntityDoc;
 
