@@ -1,11 +1,15 @@
-//! The NGSI-LD HTTP binding (TS 104-175 clause 6), as far as it is built: entities and their attributes.
+//! The NGSI-LD HTTP binding (TS 104-175 clause 6), as far as it is built: entities and their attributes, batches of them, discovery.
 
+pub(crate) mod attributes;
 pub(crate) mod attrs;
+pub(crate) mod batch;
+mod discovery;
 pub(crate) mod docs;
 pub(crate) mod entities;
 pub(crate) mod info;
 mod negotiate;
 mod representation;
+pub(crate) mod types;
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
@@ -30,6 +34,7 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                 [
                     (Method::POST, web::post().to(entities::create)),
                     (Method::GET, web::get().to(entities::query)),
+                    (Method::DELETE, web::delete().to(entities::purge)),
                     // A slash at the end is not kept, so the id is what is missing here.
                     (Method::PUT, web::put().to(entities::without_id)),
                     (Method::PATCH, web::patch().to(entities::without_id)),
@@ -60,6 +65,33 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                     (Method::PUT, web::put().to(attrs::replace)),
                     (Method::DELETE, web::delete().to(attrs::delete)),
                 ],
+            ))
+            .service(resource(
+                "/entityOperations/create",
+                [(Method::POST, web::post().to(batch::create))],
+            ))
+            .service(resource(
+                "/entityOperations/upsert",
+                [(Method::POST, web::post().to(batch::upsert))],
+            ))
+            .service(resource(
+                "/entityOperations/update",
+                [(Method::POST, web::post().to(batch::update))],
+            ))
+            .service(resource(
+                "/entityOperations/merge",
+                [(Method::POST, web::post().to(batch::merge))],
+            ))
+            .service(resource(
+                "/entityOperations/delete",
+                [(Method::POST, web::post().to(batch::delete))],
+            ))
+            .service(resource("/types", [(Method::GET, web::get().to(types::list))]))
+            .service(resource("/types/{type}", [(Method::GET, web::get().to(types::retrieve))]))
+            .service(resource("/attributes", [(Method::GET, web::get().to(attributes::list))]))
+            .service(resource(
+                "/attributes/{attrId}",
+                [(Method::GET, web::get().to(attributes::retrieve))],
             ))
             .service(resource(
                 "/info/sourceIdentity",

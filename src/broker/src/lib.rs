@@ -7,13 +7,15 @@ mod access;
 mod broker;
 mod consumption;
 mod contexts;
+mod expiry;
 mod guard;
 mod problem;
 mod provision;
+mod shapes;
 mod transaction;
 
 pub use broker::{Broker, Parts, Request, Target};
-pub use consumption::{Answer, Asked, Listing};
+pub use consumption::{Answer, Asked, Discover, Discovered, Listing};
 pub use contexts::{Contexts, DocumentLoader, NoLoader};
 pub use problem::ngsi_problem;
-pub use provision::{Created, Published, Updated};
+pub use provision::{Batch, BatchItem, BatchResult, Created, Published, Purge, Updated};

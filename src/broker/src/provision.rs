@@ -1,9 +1,11 @@
-//! Provision of entities (TS 104-175 clause 5.6): create, replace, merge, append, update, delete.
+//! Provision of entities (TS 104-175 clause 5.6): create, replace, merge, append, update, delete, one by one and in batches.
 
+mod batch;
 mod create;
 mod delete;
 mod hidden;
 mod publish;
+mod purge;
 mod update;
 
 use std::borrow::Cow;
@@ -14,8 +16,10 @@ use tsunagu_ngsi_ld::json::rewrite_ids;
 use tsunagu_policy::View;
 use tsunagu_store::access::Action;
 
+pub use batch::{Batch, BatchItem, BatchResult};
 pub use create::Created;
 pub use publish::Published;
+pub use purge::Purge;
 pub use update::Updated;
 
 use crate::{Broker, Request, access};

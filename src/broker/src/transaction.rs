@@ -3,9 +3,9 @@
 use tsunagu_domain::Problem;
 use tsunagu_ngsi_ld::{Entity, EntityDoc};
 use tsunagu_store::access::Access;
-use tsunagu_store::{Change, Expect, Op, StoreError, WriteSet};
+use tsunagu_store::{Change, Conflict, Expect, Op, StoreError, WriteSet};
 
-use crate::{Broker, Request};
+use crate::{Broker, Request, expiry, shapes};
 
 /// What became of an attempt to commit.
 pub(crate) enum Attempt {
@@ -30,6 +30,24 @@ impl Broker {
         request: &Request<'_>,
         intent: Intent<'_>,
     ) -> Result<Attempt, Problem> {
+        let tenant = request.view.tenant();
+        // What has ended goes by a change of its own, before anything else is changed.
+        if let Some((_, doc)) = intent.before.filter(|(_, doc)| doc.is_trimmed()) {
+            Box::pin(self.end(tenant, doc.id())).await?;
+            return Ok(Attempt::Lost(StoreError::Conflict { op: 0, conflict: Conflict::Changed }));
+        }
+        let lost = match self.commit(request, &intent).await? {
+            Attempt::Lost(lost) => lost,
+            done @ Attempt::Done => return Ok(done),
+        };
+        let ended = match (intent.before, intent.after) {
+            (None, Some(entity)) => Box::pin(self.end(tenant, &entity.id)).await?,
+            _ => false,
+        };
+        if ended { self.commit(request, &intent).await } else { Ok(Attempt::Lost(lost)) }
+    }
+
+    async fn commit(&self, request: &Request<'_>, intent: &Intent<'_>) -> Result<Attempt, Problem> {
         let tenant = request.view.tenant();
         let after = intent.after.map(EntityDoc::from);
         let mut ops = Vec::with_capacity(4);
@@ -57,6 +75,8 @@ impl Broker {
         for consequence in &self.parts.consequences {
             consequence.follow(&change, &mut ops).await?;
         }
+        expiry::follow(&change, &mut ops)?;
+        shapes::follow(&self.parts.catalogue, &change, &mut ops)?;
         if let Some(access) = &intent.access {
             ops.extend(self.parts.access.ops(access)?);
         }

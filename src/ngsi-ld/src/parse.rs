@@ -5,6 +5,7 @@
 //! refused too, though with less help.
 
 mod attribute;
+mod batch;
 mod geometry;
 mod rules;
 mod special;
@@ -30,6 +31,7 @@ pub(crate) fn room(count: usize, what: &str) -> Result<(), Error> {
     Err(Error::new(ErrorKind::TooLarge, detail).remedy("divide the entity into several"))
 }
 
+pub use batch::{batch, batch_ids, id_of};
 pub use rules::{check_name, check_uri};
 
 /// The `@context` member of a document, if it has one. The document may also be an array, whose

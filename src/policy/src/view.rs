@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use tsunagu_domain::{
-    Catalogue, ClientId, PERSON_URN, Problem, ProblemCode, SectorCipher, TenantId, TsunoId,
+    Catalogue, ClientId, PERSON_URN, Problem, ProblemCode, SectorCipher, TenantId, Timestamp,
+    TsunoId,
 };
 use tsunagu_ngsi_ld::{EntityDoc, Projection};
 
@@ -44,6 +45,7 @@ pub struct View(Arc<Inner>);
 
 struct Inner {
     tenant: TenantId,
+    now: Timestamp,
     catalogue: Arc<Catalogue>,
     actor: Actor,
     open: Open,
@@ -62,8 +64,10 @@ impl fmt::Debug for View {
 }
 
 impl View {
+    #[expect(clippy::too_many_arguments, reason = "called in one place, with a name for each")]
     pub(crate) fn compile(
         tenant: TenantId,
+        now: Timestamp,
         catalogue: Arc<Catalogue>,
         actor: Actor,
         open: Open,
@@ -72,12 +76,17 @@ impl View {
         mask: Option<Arc<SectorCipher>>,
     ) -> Self {
         let publishes = publishes.to_vec();
-        Self(Arc::new(Inner { tenant, catalogue, actor, open, personal, publishes, mask }))
+        Self(Arc::new(Inner { tenant, now, catalogue, actor, open, personal, publishes, mask }))
     }
 
     /// The municipality whose data this is.
     pub fn tenant(&self) -> &TenantId {
         &self.0.tenant
+    }
+
+    /// The moment of the decision: what has ended by then (clause 4.22) does not exist for the request.
+    pub fn now(&self) -> Timestamp {
+        self.0.now
     }
 
     /// Who acts.

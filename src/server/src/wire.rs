@@ -61,6 +61,9 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         clock: Arc::clone(&base.clock),
     });
     let broker = Arc::new(broker.keeping(config.broker.cache_bytes));
+    for tenant in &base.tenants {
+        broker.prepare(tenant).await?;
+    }
     let flows = Flows::wire(config, &base, &outbound, &broker, &people)?;
 
     let gateway = Data::new(Gateway {

@@ -89,7 +89,7 @@ fn closed() -> StoreError {
 impl Store for EmbeddedStore {
     async fn entity(&self, view: &View, id: &str) -> Result<Option<Found>, StoreError> {
         let found = self.engine()?.entity(&keys::entity(view.tenant(), id))?;
-        Ok(found.filter(|found| view.cut(&found.doc).is_some()))
+        found.map_or(Ok(None), |found| found.seen(view))
     }
 
     async fn query(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError> {

@@ -91,7 +91,7 @@ impl<'a> Search<'a> {
                     for row in &page {
                         let one = read(row)?;
                         one.doc.id().clone_into(&mut after);
-                        if self.take(one).is_break() {
+                        if self.take(one)?.is_break() {
                             return Ok(true);
                         }
                     }
@@ -114,9 +114,11 @@ impl<'a> Search<'a> {
                             [&tenant, &from, &range.to, &limit(self.step)];
                         let page = rows(client, BY_INDEX, &params).await?;
                         for row in &page {
-                            let one = read(row)?;
+                            let Some(one) = read(row)?.live(self.view)? else {
+                                continue;
+                            };
                             if self.gather.stands_at(&one, &bytes(row, 2)?, self.declared)
-                                && self.take(one).is_break()
+                                && self.take(one)?.is_break()
                             {
                                 return Ok(true);
                             }
@@ -137,15 +139,14 @@ impl<'a> Search<'a> {
     }
 
     fn offer(&mut self, row: &Row) -> Result<ControlFlow<()>, StoreError> {
-        Ok(self.take(read(row)?))
+        self.take(read(row)?)
     }
 
-    fn take(&mut self, one: Found) -> ControlFlow<()> {
-        if self.seen.insert(one.doc.id().to_owned()) {
-            self.gather.offer(one)
-        } else {
-            ControlFlow::Continue(())
-        }
+    fn take(&mut self, one: Found) -> Result<ControlFlow<()>, StoreError> {
+        Ok(match one.live(self.view)? {
+            Some(one) if self.seen.insert(one.doc.id().to_owned()) => self.gather.offer(one),
+            _ => ControlFlow::Continue(()),
+        })
     }
 }
 

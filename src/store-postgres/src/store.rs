@@ -80,7 +80,7 @@ impl PostgresStore {
 impl Store for PostgresStore {
     async fn entity(&self, view: &View, id: &str) -> Result<Option<Found>, StoreError> {
         let found = read::entity(&self.client().await?, view.tenant(), id).await?;
-        Ok(found.filter(|found| view.cut(&found.doc).is_some()))
+        found.map_or(Ok(None), |found| found.seen(view))
     }
 
     async fn query(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError> {

@@ -16,6 +16,25 @@ pub struct Found {
     pub doc: EntityDoc,
 }
 
+impl Found {
+    /// The entity as it is for a request: without what has ended by then, `None` when all of it has (clause 4.22). Everything that reads
+    /// entities for a view goes through this.
+    pub fn live(self, view: &View) -> Result<Option<Self>, StoreError> {
+        if self.doc.ends().is_none_or(|ends| ends > view.now()) {
+            return Ok(Some(self));
+        }
+        let doc = self.doc.at(view.now()).map_err(|_| {
+            StoreError::Corrupt(format!("the entity of version {} does not decode", self.version))
+        })?;
+        Ok(doc.map(|doc| Self { version: self.version, doc }))
+    }
+
+    /// [As it is now](Self::live), when something of it is in view.
+    pub fn seen(self, view: &View) -> Result<Option<Self>, StoreError> {
+        Ok(self.live(view)?.filter(|found| view.cut(&found.doc).is_some()))
+    }
+}
+
 /// A record as found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {

@@ -62,9 +62,7 @@ impl Store for MemoryStore {
     async fn entity(&self, view: &View, id: &str) -> Result<Option<Found>, StoreError> {
         let key = (view.tenant().clone(), id.to_owned());
         let found = self.memory()?.entities.get(&key).cloned();
-        Ok(found
-            .map(|(version, doc)| Found { version, doc })
-            .filter(|found| view.cut(&found.doc).is_some()))
+        found.map_or(Ok(None), |(version, doc)| Found { version, doc }.seen(view))
     }
 
     async fn query(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError> {
@@ -73,7 +71,8 @@ impl Store for MemoryStore {
         let tenant = view.tenant();
         let of = |id: &str| {
             let found = memory.entities.get(&(tenant.clone(), id.to_owned())).cloned();
-            found.map(|(version, doc)| Found { version, doc })
+            let found = found.map(|(version, doc)| Found { version, doc });
+            found.and_then(|found| found.live(view).ok().flatten())
         };
         let mine = || memory.entities.iter().filter(|((t, _), _)| t == tenant);
         let mut seen = HashSet::new();

@@ -20,6 +20,8 @@ enum For {
     Login,
     /// A token whose view decides.
     Viewer,
+    /// A token whose view decides about each of several entities.
+    ViewerOfMany,
     /// A token of the town hall.
     Staff,
     /// A token of an auditor.
@@ -43,6 +45,16 @@ const TABLE: &[(&str, &str, For)] = &[
     ("PATCH", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
     ("PUT", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
     ("DELETE", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
+    ("DELETE", "/ngsi-ld/v1/entities", For::ViewerOfMany),
+    ("POST", "/ngsi-ld/v1/entityOperations/create", For::ViewerOfMany),
+    ("POST", "/ngsi-ld/v1/entityOperations/upsert", For::ViewerOfMany),
+    ("POST", "/ngsi-ld/v1/entityOperations/update", For::ViewerOfMany),
+    ("POST", "/ngsi-ld/v1/entityOperations/merge", For::ViewerOfMany),
+    ("POST", "/ngsi-ld/v1/entityOperations/delete", For::ViewerOfMany),
+    ("GET", "/ngsi-ld/v1/types", For::Viewer),
+    ("GET", "/ngsi-ld/v1/types/{type}", For::Viewer),
+    ("GET", "/ngsi-ld/v1/attributes", For::Viewer),
+    ("GET", "/ngsi-ld/v1/attributes/{attrId}", For::Viewer),
     ("GET", "/ngsi-ld/v1/info/sourceIdentity", For::Viewer),
     ("POST", "/oauth/par", For::ProvenClient),
     ("POST", "/oauth/token", For::ProvenClient),
@@ -98,12 +110,14 @@ impl Gate {
         let filled = path
             .replace("{entityId}", &id)
             .replace("{attrId}", "name")
+            .replace("{type}", "Person")
             .replace("{id}", "0190a5a0-0000-7000-8000-000000000000")
             // Bundles of entries; the hashes beside them are for everybody.
             .replace("{path}", "entries/000.p/1")
             .replace("{name}", "juki");
         let query = match path {
             "/ngsi-ld/v1/entities" if method == "GET" => "?type=Person&count=true",
+            "/ngsi-ld/v1/entities" if method == "DELETE" => "?type=Person",
             "/v2/findUsage" => "?userCode=EE",
             "/audit/v1/proof" => "?index=0&size=1",
             _ => "",
@@ -145,12 +159,20 @@ impl Gate {
                 ));
             } else if answer.status >= 400 {
                 faults.extend(badly_told(&what, &answer));
+            } else if answer.status == 207 && answer.json()["success"] != json!([]) {
+                faults.push(format!("{what}: something was done: {}", answer.text()));
             }
         }
     }
 }
 
 fn body(path: &str, method: &Method, id: &str) -> Value {
+    if path.ends_with("/entityOperations/delete") {
+        return json!([id]);
+    }
+    if path.contains("/entityOperations/") {
+        return json!([{"id": id, "type": "Person", "name": property("x")}]);
+    }
     if path.ends_with("{attrId}") {
         return if *method == Method::PATCH { json!({"value": "x"}) } else { property("x") };
     }
@@ -239,6 +261,9 @@ async fn every_operation_refuses_whom_it_must() {
                 // A view without personal data: nothing to see, nothing to write.
                 For::Viewer if method == "GET" => &[200, 403, 404],
                 For::Viewer => &[403, 404],
+                // Each entity is refused by itself; what is not in view is not there to be purged.
+                For::ViewerOfMany if mine == For::Viewer => &[204, 207],
+                For::ViewerOfMany => &[403],
                 same if same == mine => &[200, 404],
                 _ => &[403],
             }
@@ -273,7 +298,7 @@ async fn every_operation_refuses_whom_it_must() {
             For::ProvenClient => &[400, 401],
             For::Resident | For::Login => &[401],
             For::ResidentOrClient => &[200, 401, 404],
-            For::Viewer | For::Staff | For::Auditor => &[401, 403],
+            For::Viewer | For::ViewerOfMany | For::Staff | For::Auditor => &[401, 403],
         }
     };
     gate.expect("the token of a withdrawn consent", &consentless, without_consent, &mut faults)

@@ -50,7 +50,7 @@ pub(crate) struct RepresentationParams {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only its schema is used")]
-pub(crate) struct QueryParams {
+pub(crate) struct FilterParams {
     /// Ids, comma-separated.
     id: Option<String>,
     /// Type selection (clause 4.17), e.g. `Building|House`.
@@ -60,6 +60,13 @@ pub(crate) struct QueryParams {
     id_pattern: Option<String>,
     /// Query language (clause 4.9), e.g. `temperature>20;name~=^都農`.
     q: Option<String>,
+}
+
+/// Which page of them.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct PageParams {
     /// Page size, 0 to 1000; 0 only with `count=true`.
     limit: Option<u32>,
     /// Entities to leave out first.
@@ -67,6 +74,49 @@ pub(crate) struct QueryParams {
     /// Whether to count all that match, in `NGSILD-Results-Count`.
     count: Option<bool>,
 }
+
+/// How discovery answers.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DiscoveryParams {
+    /// Whether to tell more of each.
+    details: Option<bool>,
+    /// Whether to tell how many there are, in `NGSILD-Results-Count`.
+    count: Option<bool>,
+    /// This broker alone is asked in any case.
+    local: Option<bool>,
+}
+
+/// An `EntityTypeList`, or with `details=true` an array of `EntityType` (clauses 5.2.24, 5.2.25).
+#[derive(ToSchema)]
+#[schema(value_type = Object, example = json!({ "id": "urn:ngsi-ld:EntityTypeList:1", "type": "EntityTypeList", "typeList": ["Building", "Vehicle"] }))]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DiscoveredTypes(serde_json::Value);
+
+/// An `EntityTypeInfo` (clause 5.2.26).
+#[derive(ToSchema)]
+#[schema(value_type = Object, example = json!({
+    "id": "https://uri.etsi.org/ngsi-ld/default-context/Building", "type": "EntityTypeInfo", "typeName": "Building", "entityCount": 2,
+    "attributeDetails": [{ "id": "https://uri.etsi.org/ngsi-ld/default-context/name", "type": "Attribute", "attributeName": "name", "attributeTypes": ["Property"] }]
+}))]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DiscoveredType(serde_json::Value);
+
+/// An `AttributeList`, or with `details=true` an array of `Attribute` (clauses 5.2.27, 5.2.28).
+#[derive(ToSchema)]
+#[schema(value_type = Object, example = json!({ "id": "urn:ngsi-ld:AttributeList:1", "type": "AttributeList", "attributeList": ["name"] }))]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DiscoveredAttributes(serde_json::Value);
+
+/// An `Attribute` (clause 5.2.28).
+#[derive(ToSchema)]
+#[schema(value_type = Object, example = json!({
+    "id": "https://uri.etsi.org/ngsi-ld/default-context/name", "type": "Attribute", "attributeName": "name", "attributeCount": 2,
+    "attributeTypes": ["Property"], "typeNames": ["Building"]
+}))]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DiscoveredAttribute(serde_json::Value);
 
 /// What can go wrong everywhere.
 #[derive(IntoResponses)]
