@@ -16,6 +16,7 @@ use tsunagu_store::access::Action;
 
 pub use create::Created;
 pub use publish::Published;
+pub(crate) use update::TRIES;
 pub use update::Updated;
 
 use crate::{Broker, Request, access};

@@ -5,7 +5,7 @@ use tsunagu_ngsi_ld::{Entity, EntityDoc};
 use tsunagu_store::access::Access;
 use tsunagu_store::{Change, Expect, Op, StoreError, WriteSet};
 
-use crate::{Broker, Request};
+use crate::{Broker, Request, temporal};
 
 /// What became of an attempt to commit.
 pub(crate) enum Attempt {
@@ -24,11 +24,22 @@ pub(crate) struct Intent<'a> {
 }
 
 impl Broker {
-    /// Commits the intent. A conflict is reported as [`Attempt::Lost`], so that the caller may look again.
+    /// Commits the intent, and leaves to the past what it supersedes. A conflict is reported as [`Attempt::Lost`], so that the caller may look
+    /// again.
     pub(crate) async fn attempt(
         &self,
         request: &Request<'_>,
         intent: Intent<'_>,
+    ) -> Result<Attempt, Problem> {
+        self.attempt_with(request, intent, None).await
+    }
+
+    /// The same with these operations on the past, if the past itself is what changes.
+    pub(crate) async fn attempt_with(
+        &self,
+        request: &Request<'_>,
+        intent: Intent<'_>,
+        past: Option<Vec<Op>>,
     ) -> Result<Attempt, Problem> {
         let tenant = request.view.tenant();
         let after = intent
@@ -58,6 +69,10 @@ impl Broker {
             grant: request.view.grant().map(|grant| grant.id.as_str()),
             at: self.parts.clock.micros(),
         };
+        match past {
+            Some(past) => ops.extend(past),
+            None => temporal::record(change.before, change.after, change.at, &mut ops)?,
+        }
         for consequence in &self.parts.consequences {
             consequence.follow(&change, &mut ops).await?;
         }
