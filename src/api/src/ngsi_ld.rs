@@ -6,6 +6,7 @@ pub(crate) mod entities;
 pub(crate) mod info;
 mod negotiate;
 mod representation;
+pub(crate) mod temporal;
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
@@ -66,7 +67,8 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                     (Method::PUT, web::put().to(attrs::replace)),
                     (Method::DELETE, web::delete().to(attrs::delete)),
                 ],
-            )),
+            ))
+            .configure(temporal::configure),
     );
 }
 

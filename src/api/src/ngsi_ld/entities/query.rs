@@ -33,7 +33,7 @@ const NOT_YET: [&str; 12] = [
 ];
 /// Members that every entity has.
 const SYSTEM: [&str; 6] = ["id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"];
-const DEFAULT_PAGE: usize = 20;
+pub(crate) const DEFAULT_PAGE: usize = 20;
 
 /// Query entities
 ///
@@ -93,7 +93,12 @@ pub(crate) async fn query(
     Ok(response.body(listing.body))
 }
 
-fn filter(params: &Params, context: &Context, attrs: &[String]) -> Result<Query, Failure> {
+/// Which entities the parameters select; `attrs` are those that one of them must be there.
+pub(crate) fn filter(
+    params: &Params,
+    context: &Context,
+    attrs: &[String],
+) -> Result<Query, Failure> {
     let ids: Vec<String> = params.list("id")?.into_iter().map(str::to_owned).collect();
     for id in &ids {
         tsunagu_ngsi_ld::parse::check_uri(id).map_err(|error| error.at("id"))?;
