@@ -9,6 +9,7 @@ pub(crate) mod entities;
 pub(crate) mod info;
 mod negotiate;
 mod representation;
+pub(crate) mod temporal;
 pub(crate) mod types;
 
 use actix_web::Error;
@@ -96,7 +97,8 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
             .service(resource(
                 "/info/sourceIdentity",
                 [(Method::GET, web::get().to(info::source_identity))],
-            )),
+            ))
+            .configure(temporal::configure),
     );
 }
 

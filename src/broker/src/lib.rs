@@ -12,6 +12,7 @@ mod guard;
 mod problem;
 mod provision;
 mod shapes;
+mod temporal;
 mod transaction;
 
 pub use broker::{Broker, Parts, Request, Target};
@@ -19,3 +20,4 @@ pub use consumption::{Answer, Asked, Discover, Discovered, Listing};
 pub use contexts::{Contexts, DocumentLoader, NoLoader};
 pub use problem::ngsi_problem;
 pub use provision::{Batch, BatchItem, BatchResult, Created, Published, Purge, Updated};
+pub use temporal::{AskedEvolutions, Evolved, EvolvedPage, InstanceName, Part, Provided, Temporal};

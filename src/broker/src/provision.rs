@@ -20,6 +20,7 @@ pub use batch::{Batch, BatchItem, BatchResult};
 pub use create::Created;
 pub use publish::Published;
 pub use purge::Purge;
+pub(crate) use update::TRIES;
 pub use update::Updated;
 
 use crate::{Broker, Request, access};

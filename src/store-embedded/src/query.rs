@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ops::{Bound, ControlFlow};
 
+use tsunagu_domain::TenantId;
 use tsunagu_policy::View;
 use tsunagu_store::plan::{Candidates, Gather, candidates};
 use tsunagu_store::{EntityQuery, Page, StoreError, index};
@@ -14,6 +15,7 @@ use crate::keys;
 pub(crate) fn run(
     engine: &Engine,
     view: &View,
+    tenant: &TenantId,
     query: &EntityQuery,
     budget: usize,
 ) -> Result<Option<Page>, StoreError> {
@@ -25,7 +27,6 @@ pub(crate) fn run(
         left = left.saturating_sub(1);
         some
     };
-    let tenant = view.tenant();
     match candidates(view, &query.filter, &engine.declared) {
         Candidates::Nothing => {}
         Candidates::Ids(ids) => {

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use deadpool_postgres::{Client, GenericClient};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row};
+use tsunagu_domain::TenantId;
 use tsunagu_policy::View;
 use tsunagu_store::index::Declared;
 use tsunagu_store::plan::{Candidates, Gather, candidates};
@@ -27,26 +28,27 @@ const BY_TENANT: &str =
 pub(crate) async fn run(
     client: &mut Client,
     view: &View,
+    tenant: &TenantId,
     query: &EntityQuery,
     declared: &Declared,
 ) -> Result<Page, StoreError> {
     let candidates = candidates(view, &query.filter, declared);
     let step = query.limit.saturating_add(query.offset).saturating_add(SPARE).min(STEP);
     // One statement is one snapshot, and mostly enough.
-    let mut first = Search::new(view, query, declared, step, true);
+    let mut first = Search::new(view, tenant, query, declared, step, true);
     if first.run(client, &candidates).await? {
         return Ok(first.gather.finish());
     }
     let transaction = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
     let transaction = transaction.read_only(true).start().await.map_err(|e| failed(&e))?;
-    let mut whole = Search::new(view, query, declared, STEP, false);
+    let mut whole = Search::new(view, tenant, query, declared, STEP, false);
     whole.run(&transaction, &candidates).await?;
     transaction.commit().await.map_err(|e| failed(&e))?;
     Ok(whole.gather.finish())
 }
 
 struct Search<'a> {
-    view: &'a View,
+    tenant: &'a TenantId,
     declared: &'a Declared,
     gather: Gather<'a>,
     seen: HashSet<String>,
@@ -57,12 +59,20 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     fn new(
         view: &'a View,
+        tenant: &'a TenantId,
         query: &'a EntityQuery,
         declared: &'a Declared,
         step: usize,
         once: bool,
     ) -> Self {
-        Self { view, declared, gather: Gather::new(view, query), seen: HashSet::new(), step, once }
+        Self {
+            tenant,
+            declared,
+            gather: Gather::new(view, query),
+            seen: HashSet::new(),
+            step,
+            once,
+        }
     }
 
     /// Whether the page is complete. When it may use only one statement, it can be left incomplete.
@@ -71,7 +81,7 @@ impl<'a> Search<'a> {
         client: &impl GenericClient,
         candidates: &Candidates,
     ) -> Result<bool, StoreError> {
-        let tenant = self.view.tenant().as_str();
+        let tenant = self.tenant.as_str();
         match candidates {
             Candidates::Nothing => {}
             Candidates::Ids(ids) => {

@@ -24,6 +24,36 @@ pub(crate) struct EntityBody(serde_json::Value);
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct FragmentBody(serde_json::Value);
 
+/// An entity over time: each attribute has an array of its instances.
+#[derive(ToSchema)]
+#[schema(
+    value_type = Object,
+    example = json!({
+        "id": "urn:ngsi-ld:Building:001",
+        "type": "Building",
+        "temperature": [
+            { "type": "Property", "value": 21.5, "observedAt": "2026-11-23T09:00:00Z" },
+            { "type": "Property", "value": 22, "observedAt": "2026-11-23T10:00:00Z" }
+        ]
+    })
+)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct TemporalBody(serde_json::Value);
+
+/// A query as a document (clause 5.2.23).
+#[derive(ToSchema)]
+#[schema(
+    value_type = Object,
+    example = json!({
+        "type": "Query",
+        "entities": [{ "type": "Building" }],
+        "q": "temperature>20",
+        "temporalQ": { "timerel": "after", "timeAt": "2026-11-23T00:00:00Z", "lastN": 10 }
+    })
+)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct QueryBody(serde_json::Value);
+
 /// How entities are shown.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -14,7 +14,7 @@ pub(crate) use create::create;
 pub(crate) use delete::delete;
 pub(crate) use merge::merge;
 pub(crate) use purge::purge;
-pub(crate) use query::query;
+pub(crate) use query::{DEFAULT_PAGE, filter, query};
 pub(crate) use replace::replace;
 pub(crate) use retrieve::retrieve;
 

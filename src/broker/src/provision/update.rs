@@ -14,7 +14,7 @@ use crate::transaction::{Attempt, Intent};
 use crate::{Broker, Request, Target, access, guard, ngsi_problem};
 
 /// How often a change is tried anew when another process was faster.
-pub(super) const TRIES: usize = 16;
+pub(crate) const TRIES: usize = 16;
 
 /// What a change did, attribute by attribute, in expanded names.
 pub type Updated = UpdateResult;

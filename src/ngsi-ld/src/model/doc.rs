@@ -30,6 +30,7 @@ struct Head<'a> {
     types: Strings<'a>,
     scopes: Strings<'a>,
     slots: AttrSlots<'a>,
+    from_history: bool,
 }
 
 impl EntityDoc {
@@ -86,7 +87,14 @@ impl EntityDoc {
             types: Strings::EMPTY,
             scopes: Strings::EMPTY,
             slots: AttrSlots::EMPTY,
+            from_history: false,
         })
+    }
+
+    /// An entity with these slots, as [`AttrSlot::bytes`] gives them, in the place of its attributes. Slots of one name follow one another; in
+    /// a temporal evolution several can have the same `datasetId`.
+    pub fn assemble(head: &Entity, slots: &[&[u8]]) -> Result<Self, Error> {
+        Self::from_bytes(codec::encode_with(head, slots).into())
     }
 
     /// The entity's URI.
@@ -131,6 +139,29 @@ impl EntityDoc {
         self.head().modified_at
     }
 
+    /// Whether it is there only because its history was provided.
+    #[must_use]
+    pub fn from_history(&self) -> bool {
+        self.head().from_history
+    }
+
+    /// Everything but the attributes.
+    #[must_use]
+    pub fn decode_head(&self) -> Entity {
+        let head = self.head();
+        Entity {
+            id: head.id.to_owned(),
+            types: head.types.map(str::to_owned).collect(),
+            scopes: head.scopes.map(str::to_owned).collect(),
+            expires_at: head.expires_at.map(str::to_owned),
+            created_at: head.created_at,
+            modified_at: head.modified_at,
+            subject: head.subject.map(str::to_owned),
+            from_history: head.from_history,
+            attributes: Vec::new(),
+        }
+    }
+
     /// Every instance of every attribute; instances of one attribute follow one another.
     #[must_use]
     pub fn attributes(&self) -> AttrSlots<'_> {
@@ -139,17 +170,7 @@ impl EntityDoc {
 
     /// The whole entity.
     pub fn decode(&self) -> Result<Entity, Error> {
-        let head = self.head();
-        Ok(Entity {
-            id: head.id.to_owned(),
-            types: head.types.map(str::to_owned).collect(),
-            scopes: head.scopes.map(str::to_owned).collect(),
-            expires_at: head.expires_at.map(str::to_owned),
-            created_at: head.created_at,
-            modified_at: head.modified_at,
-            subject: head.subject.map(str::to_owned),
-            attributes: decode_slots(head.slots)?,
-        })
+        Ok(Entity { attributes: decode_slots(self.attributes())?, ..self.decode_head() })
     }
 }
 
@@ -171,7 +192,18 @@ fn head(bytes: &[u8]) -> Option<Head<'_>> {
     let types = Strings::read(&mut cursor)?;
     let scopes = Strings::read(&mut cursor)?;
     let slots = AttrSlots { left: cursor.count()?, cursor };
-    Some(Head { created_at, modified_at, id, subject, expires_at, types, scopes, slots })
+    let from_history = flags & codec::FROM_HISTORY != 0;
+    Some(Head {
+        created_at,
+        modified_at,
+        id,
+        subject,
+        expires_at,
+        types,
+        scopes,
+        slots,
+        from_history,
+    })
 }
 
 /// Walks everything once and tells when the first of it ends; `None` if anything is damaged or left over.
@@ -182,10 +214,7 @@ fn check_slots(mut slots: AttrSlots<'_>, depth: usize) -> Option<i64> {
     let mut ends = NEVER;
     while slots.left > 0 {
         slots.left -= 1;
-        let slot = AttrSlot::read(slots.cursor.slot()?)?;
-        let instance = slot.read_instance()?;
-        ends = ends.min(end_of(instance.expires_at));
-        ends = ends.min(check_slots(instance.sub, depth + 1)?);
+        ends = ends.min(check_slot(slots.cursor.slot()?, depth)?);
     }
     slots.cursor.0.is_empty().then_some(ends)
 }
@@ -222,6 +251,12 @@ fn end_attributes(attributes: &mut Vec<Attribute>, now: i64) {
         }
     }
     attributes.retain(|attribute| !attribute.instances.is_empty());
+}
+
+/// [`check_slots`] for one slot.
+pub(super) fn check_slot(bytes: &[u8], depth: usize) -> Option<i64> {
+    let instance = AttrSlot::read(bytes)?.read_instance()?;
+    Some(end_of(instance.expires_at).min(check_slots(instance.sub, depth + 1)?))
 }
 
 fn decode_slots(slots: AttrSlots<'_>) -> Result<Vec<Attribute>, Error> {
@@ -312,10 +347,11 @@ pub struct AttrSlot<'a> {
     dataset_id: Option<&'a str>,
     publisher: Option<&'a str>,
     body: Cursor<'a>,
+    bytes: &'a [u8],
 }
 
 impl<'a> AttrSlot<'a> {
-    fn read(bytes: &'a [u8]) -> Option<Self> {
+    pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let mut cursor = Cursor(bytes);
         let code = cursor.u8()?;
         let kind = Kind::ALL.into_iter().find(|k| codec::kind_code(*k) == code)?;
@@ -332,7 +368,14 @@ impl<'a> AttrSlot<'a> {
             dataset_id: cursor.optional(flags & slot::DATASET != 0).ok()?,
             publisher: cursor.optional(flags & slot::PUBLISHER != 0).ok()?,
             body: cursor,
+            bytes,
         })
+    }
+
+    /// The slot as it is stored.
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
     }
 
     /// The expanded name.
@@ -437,7 +480,8 @@ pub struct InstanceRef<'a> {
 }
 
 impl InstanceRef<'_> {
-    fn decode(&self) -> Result<Instance, Error> {
+    /// The whole instance.
+    pub fn decode(&self) -> Result<Instance, Error> {
         let value = RawValue::from_string(self.value.to_owned())
             .map_err(|_| Error::corrupt("a value of a stored entity is not JSON"))?;
         Ok(Instance {

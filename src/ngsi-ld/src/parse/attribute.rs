@@ -70,6 +70,8 @@ pub(super) struct Input<'c> {
     pub(super) fragment: bool,
     /// Whether the NGSI-LD Null is also taken inside the value of a Property, to delete a member.
     pub(super) nested_null: bool,
+    /// Whether instances come over time: several of one `datasetId`, and the NGSI-LD Null tells of a deletion.
+    pub(super) history: bool,
 }
 
 pub(super) fn raw(text: &str) -> Result<Box<RawValue>, Error> {
@@ -110,6 +112,9 @@ impl Input<'_> {
             }
             _ => vec![self.plain(value)?],
         };
+        if self.history && depth == 0 {
+            return Ok(instances);
+        }
         in_order(instances)
     }
 
@@ -375,7 +380,7 @@ impl Input<'_> {
             }));
         }
         let mut instance = Instance::new(kind, raw(value)?, self.now);
-        if self.fragment && instance.is_null() {
+        if (self.fragment || self.history) && instance.is_null() {
             return Ok(instance.value);
         }
         // Clause 5.5.4: inside a value only merging knows it.

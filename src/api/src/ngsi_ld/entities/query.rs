@@ -34,7 +34,7 @@ pub(super) const NOT_YET: [&str; 12] = [
 ];
 /// Members that every entity has.
 const SYSTEM: [&str; 6] = ["id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"];
-const DEFAULT_PAGE: usize = 20;
+pub(crate) const DEFAULT_PAGE: usize = 20;
 
 /// Query entities
 ///
@@ -94,8 +94,9 @@ pub(crate) async fn query(
     Ok(response.body(listing.body))
 }
 
-/// The entities that the parameters mean; a choice that is too broad is refused (clauses 5.6.21.4, 5.7.2.4).
-pub(super) fn filter(
+/// The entities that the parameters mean; `attrs` are those that one of them must be there. A choice that is too broad is refused (clauses
+/// 5.6.21.4, 5.7.2.4).
+pub(crate) fn filter(
     params: &Params,
     context: &Context,
     attrs: &[String],
