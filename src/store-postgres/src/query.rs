@@ -48,6 +48,7 @@ pub(crate) async fn run(
 }
 
 struct Search<'a> {
+    view: &'a View,
     tenant: &'a TenantId,
     declared: &'a Declared,
     gather: Gather<'a>,
@@ -66,6 +67,7 @@ impl<'a> Search<'a> {
         once: bool,
     ) -> Self {
         Self {
+            view,
             tenant,
             declared,
             gather: Gather::new(view, query),

@@ -7,7 +7,9 @@ use tsunagu_domain::{Problem, ProblemCode};
 
 use super::{ask, cover};
 use crate::caller::Caller;
-use crate::ngsi_ld::docs::{Problems, QueryParams, RepresentationParams, TemporalBody};
+use crate::ngsi_ld::docs::{
+    FilterParams, PageParams, Problems, RepresentationParams, TemporalBody,
+};
 use crate::ngsi_ld::entities::{DEFAULT_PAGE, echo_tenant, filter};
 use crate::ngsi_ld::{BASE, negotiate, representation};
 use crate::params::{Params, wrong};
@@ -36,7 +38,7 @@ pub(super) const NOT_YET: [&str; 9] = [
     get,
     path = "/ngsi-ld/v1/temporal/entities",
     tag = "NGSI-LD temporal evolution",
-    params(QueryParams, ask::TemporalParams, RepresentationParams),
+    params(FilterParams, PageParams, ask::TemporalParams, RepresentationParams),
     responses(
         (status = 200, description = "The entities of the page over time", content((Vec<TemporalBody> = "application/json"), (Vec<TemporalBody> = "application/ld+json")),
             headers(("NGSILD-Results-Count" = u64, description = "How many match in all, when `count=true`"))),
