@@ -44,6 +44,10 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                 [(Method::GET, web::get().to(info::source_identity))],
             ))
             .service(resource(
+                "/entityOperations/query",
+                [(Method::POST, web::post().to(entities::query_by_post))],
+            ))
+            .service(resource(
                 "/entities/{entityId}",
                 [
                     (Method::GET, web::get().to(entities::retrieve)),

@@ -30,6 +30,7 @@ pub(crate) fn room(count: usize, what: &str) -> Result<(), Error> {
     Err(Error::new(ErrorKind::TooLarge, detail).remedy("divide the entity into several"))
 }
 
+pub(crate) use rules::is_plain_name;
 pub use rules::{check_name, check_uri};
 
 /// The `@context` member of a document, if it has one. The document may also be an array, whose
@@ -183,6 +184,11 @@ fn scopes(value: &str, fragment: bool) -> Result<Vec<String>, Error> {
 /// Whether a value would be taken for a geometry.
 pub(crate) fn is_geometry(value: &str) -> bool {
     geometry::parts(value).is_some()
+}
+
+/// The type and the coordinates of something that claims to be a geometry.
+pub(crate) fn geometry_parts(value: &str) -> Option<(std::borrow::Cow<'_, str>, &str)> {
+    geometry::parts(value)
 }
 
 /// Whether a value can be a `languageMap`.
