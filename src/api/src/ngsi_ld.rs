@@ -42,6 +42,10 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                 ],
             ))
             .service(resource(
+                "/entityOperations/query",
+                [(Method::POST, web::post().to(entities::query_by_post))],
+            ))
+            .service(resource(
                 "/entities/{entityId}",
                 [
                     (Method::GET, web::get().to(entities::retrieve)),

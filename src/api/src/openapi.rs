@@ -42,6 +42,7 @@ pub(crate) struct ProblemBody {
         crate::ngsi_ld::entities::create,
         crate::ngsi_ld::entities::query,
         crate::ngsi_ld::entities::purge,
+        crate::ngsi_ld::entities::query_by_post,
         crate::ngsi_ld::entities::retrieve,
         crate::ngsi_ld::entities::replace,
         crate::ngsi_ld::entities::merge,
