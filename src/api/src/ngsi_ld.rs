@@ -1,4 +1,4 @@
-//! The NGSI-LD HTTP binding (TS 104-175 clause 6), as far as it is built: entities and their attributes.
+//! The NGSI-LD HTTP binding (TS 104-175 clause 6), as far as it is built: entities, their attributes, subscriptions.
 
 pub(crate) mod attrs;
 pub(crate) mod docs;
@@ -6,6 +6,7 @@ pub(crate) mod entities;
 pub(crate) mod info;
 mod negotiate;
 mod representation;
+pub(crate) mod subscriptions;
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
@@ -65,6 +66,21 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                     (Method::PATCH, web::patch().to(attrs::partial_update)),
                     (Method::PUT, web::put().to(attrs::replace)),
                     (Method::DELETE, web::delete().to(attrs::delete)),
+                ],
+            ))
+            .service(resource(
+                "/subscriptions",
+                [
+                    (Method::POST, web::post().to(subscriptions::create)),
+                    (Method::GET, web::get().to(subscriptions::query)),
+                ],
+            ))
+            .service(resource(
+                "/subscriptions/{subscriptionId}",
+                [
+                    (Method::GET, web::get().to(subscriptions::retrieve)),
+                    (Method::PATCH, web::patch().to(subscriptions::update)),
+                    (Method::DELETE, web::delete().to(subscriptions::delete)),
                 ],
             )),
     );

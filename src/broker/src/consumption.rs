@@ -23,7 +23,7 @@ pub struct Answer {
 }
 
 /// Whether the options show an attribute of this expanded name.
-fn selected(options: &RenderOptions) -> impl Fn(&str) -> bool + '_ {
+pub(crate) fn selected(options: &RenderOptions) -> impl Fn(&str) -> bool + '_ {
     |name| {
         let listed = |list: &[String]| list.iter().any(|n| n == name);
         (options.attrs.is_empty() || listed(&options.attrs))

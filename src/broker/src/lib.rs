@@ -10,6 +10,7 @@ mod contexts;
 mod guard;
 mod problem;
 mod provision;
+mod subscriptions;
 mod transaction;
 
 pub use broker::{Broker, Parts, Request, Target};
@@ -17,3 +18,7 @@ pub use consumption::{Answer, Asked, Listing};
 pub use contexts::{Contexts, DocumentLoader, NoLoader};
 pub use problem::ngsi_problem;
 pub use provision::{Created, Published, Updated};
+pub use subscriptions::{
+    Asking, Deliverer, Message, Notifier, Owner, Owners, Pace, Pair, Report, SendError,
+    SubscriptionPage, SubscriptionParts, Subscriptions,
+};

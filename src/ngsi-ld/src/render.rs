@@ -1,5 +1,6 @@
 //! From stored entities to answers, without a tree (clause 4.5.1 to 4.5.4).
 
+mod changes;
 mod instance;
 mod language;
 
@@ -8,6 +9,8 @@ use crate::json::{rewrite_into, write_string};
 use crate::model::{AttrSlot, EntityDoc};
 use crate::projection::Projection;
 use crate::time::write_date_time;
+
+pub use changes::{Changes, Previous, render_changed};
 
 /// The representation of an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -70,7 +73,7 @@ pub fn render(
     out: &mut Vec<u8>,
 ) -> bool {
     let start = out.len();
-    let mut writer = Writer { p, ctx, o, out, first: true };
+    let mut writer = Writer { p, ctx, o, out, first: true, changes: None };
     let shown = writer.entity(doc);
     if !shown {
         out.truncate(start);
@@ -102,6 +105,8 @@ struct Writer<'a> {
     out: &'a mut Vec<u8>,
     /// Whether the object being written has no member yet.
     first: bool,
+    /// What a notification tells beside the entity.
+    changes: Option<&'a Changes>,
 }
 
 impl Writer<'_> {
@@ -145,6 +150,7 @@ impl Writer<'_> {
         {
             self.times(created, modified, true);
         }
+        self.entity_deleted_at();
         let any = self.attributes(doc);
         let something = !self.first;
         if self.o.embed_context {

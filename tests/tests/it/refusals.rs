@@ -20,6 +20,8 @@ enum For {
     Login,
     /// A token whose view decides.
     Viewer,
+    /// A token for data: what it lists and finds is its own.
+    Subscriber,
     /// A token of the town hall.
     Staff,
     /// A token of an auditor.
@@ -44,6 +46,11 @@ const TABLE: &[(&str, &str, For)] = &[
     ("PUT", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
     ("DELETE", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
     ("GET", "/ngsi-ld/v1/info/sourceIdentity", For::Viewer),
+    ("GET", "/ngsi-ld/v1/subscriptions", For::Subscriber),
+    ("POST", "/ngsi-ld/v1/subscriptions", For::Subscriber),
+    ("GET", "/ngsi-ld/v1/subscriptions/{subscriptionId}", For::Subscriber),
+    ("PATCH", "/ngsi-ld/v1/subscriptions/{subscriptionId}", For::Subscriber),
+    ("DELETE", "/ngsi-ld/v1/subscriptions/{subscriptionId}", For::Subscriber),
     ("POST", "/oauth/par", For::ProvenClient),
     ("POST", "/oauth/token", For::ProvenClient),
     ("POST", "/oauth/introspect", For::ProvenClient),
@@ -98,6 +105,7 @@ impl Gate {
         let filled = path
             .replace("{entityId}", &id)
             .replace("{attrId}", "name")
+            .replace("{subscriptionId}", "urn:ngsi-ld:Subscription:none")
             .replace("{id}", "0190a5a0-0000-7000-8000-000000000000")
             // Bundles of entries; the hashes beside them are for everybody.
             .replace("{path}", "entries/000.p/1")
@@ -151,6 +159,11 @@ impl Gate {
 }
 
 fn body(path: &str, method: &Method, id: &str) -> Value {
+    if path.contains("/subscriptions") {
+        let endpoint = json!({"uri": "https://receiver.example/"});
+        let entities = json!([{"type": "Building"}]);
+        return json!({"type": "Subscription", "entities": entities, "notification": {"endpoint": endpoint}});
+    }
     if path.ends_with("{attrId}") {
         return if *method == Method::PATCH { json!({"value": "x"}) } else { property("x") };
     }
@@ -239,6 +252,7 @@ async fn every_operation_refuses_whom_it_must() {
                 // A view without personal data: nothing to see, nothing to write.
                 For::Viewer if method == "GET" => &[200, 403, 404],
                 For::Viewer => &[403, 404],
+                For::Subscriber if mine == For::Viewer => &[200, 201, 404],
                 same if same == mine => &[200, 404],
                 _ => &[403],
             }
@@ -273,7 +287,7 @@ async fn every_operation_refuses_whom_it_must() {
             For::ProvenClient => &[400, 401],
             For::Resident | For::Login => &[401],
             For::ResidentOrClient => &[200, 401, 404],
-            For::Viewer | For::Staff | For::Auditor => &[401, 403],
+            For::Viewer | For::Subscriber | For::Staff | For::Auditor => &[401, 403],
         }
     };
     gate.expect("the token of a withdrawn consent", &consentless, without_consent, &mut faults)

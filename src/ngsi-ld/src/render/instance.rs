@@ -104,6 +104,7 @@ impl Writer<'_> {
             self.name(kind.value_member());
             self.content(kind, instance.value);
         }
+        self.previous(&instance.slot);
         self.metadata(instance);
         self.sub_attributes(instance.sub.clone());
         self.close();
@@ -112,6 +113,7 @@ impl Writer<'_> {
     /// Whether the concise representation may leave out the object around the value.
     fn can_be_bare(&self, instance: &InstanceRef<'_>) -> bool {
         let alone = !self.o.sys_attrs
+            && !self.has_previous(&instance.slot)
             && instance.slot.dataset_id().is_none()
             && instance.observed_at.is_none()
             && instance.unit_code.is_none()
@@ -151,10 +153,18 @@ impl Writer<'_> {
         }
         if self.o.sys_attrs {
             self.times(instance.slot.created_at(), instance.slot.modified_at(), false);
+            self.deleted_at(&instance.slot);
         }
     }
 
     fn sub_attributes(&mut self, slots: AttrSlots<'_>) {
+        // Changes are told of the attributes of the entity only.
+        let changes = self.changes.take();
+        self.each_sub_attribute(slots);
+        self.changes = changes;
+    }
+
+    fn each_sub_attribute(&mut self, slots: AttrSlots<'_>) {
         let mut group: Vec<AttrSlot<'_>> = Vec::new();
         for slot in slots {
             let core = slot.name().strip_prefix(NGSI_LD);
@@ -175,7 +185,7 @@ impl Writer<'_> {
     }
 
     /// Writes the content of the value member.
-    fn content(&mut self, kind: Kind, value: &str) {
+    pub(super) fn content(&mut self, kind: Kind, value: &str) {
         match kind {
             Kind::VocabProperty if is_array(value) => {
                 self.list(value, &mut |writer, element| writer.term(element));

@@ -1,11 +1,11 @@
-//! What runs beside requests: connectors and the delivery of coins.
+//! What runs beside requests: connectors, the delivery of coins and of notifications.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tsunagu_broker::Broker;
+use tsunagu_broker::{Broker, Deliverer as Notifications};
 use tsunagu_connect::{Connectors, Platform, Runner};
 use tsunagu_connector_coin_issuer::CoinIssuer;
 use tsunagu_connector_csv_drop::CsvDrop;
@@ -33,6 +33,7 @@ pub(crate) struct Flows {
     pub(crate) connectors: Arc<Connectors>,
     runners: Vec<Runner>,
     deliverer: Option<Deliverer>,
+    notifications: Notifications,
     services: Services,
     tenant: TenantId,
 }
@@ -45,6 +46,7 @@ impl Flows {
         outbound: &Arc<Outbound>,
         broker: &Arc<Broker>,
         people: &People,
+        notifications: Notifications,
     ) -> anyhow::Result<Self> {
         let platform: Arc<dyn Platform> = Arc::new(ConnectorPlatform {
             broker: Arc::clone(broker),
@@ -88,7 +90,7 @@ impl Flows {
         }
         let connectors = Arc::new(Connectors::new(Arc::clone(&base.store), manifests)?);
         let (services, tenant) = (people.services.clone(), base.tenant.clone());
-        Ok(Self { connectors, runners, deliverer, services, tenant })
+        Ok(Self { connectors, runners, deliverer, notifications, services, tenant })
     }
 
     /// Starts everything; it stops when `shutdown` says so.
@@ -97,6 +99,7 @@ impl Flows {
         if let Some(deliverer) = self.deliverer {
             tracker.spawn(deliverer.run(shutdown.clone()));
         }
+        tracker.spawn(self.notifications.run(shutdown.clone()));
         tracker.spawn(sweep(self.services, self.tenant, shutdown.clone()));
     }
 }
