@@ -30,13 +30,13 @@ impl Consequence for Subscriptions {
                 continue;
             }
             let owner = &compiled.record.owner;
-            let view = match views.iter().find(|(known, _)| *known == owner) {
-                Some((_, view)) => view.clone(),
-                None => {
-                    let view = self.parts.owners.view(change.tenant, owner).await?;
-                    views.push((owner, view.clone()));
-                    view
-                }
+            let known = views.iter().find(|(known, _)| *known == owner);
+            let view = if let Some((_, view)) = known {
+                view.clone()
+            } else {
+                let view = self.parts.owners.view(change.tenant, owner).await?;
+                views.push((owner, view.clone()));
+                view
             };
             let Some(view) = view else { continue };
             let seen = Seen::of(&view, before, after);

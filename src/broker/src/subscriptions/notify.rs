@@ -46,14 +46,12 @@ impl Style {
     ) -> Result<Self, Problem> {
         let n = &subscription.notification;
         let ld = n.endpoint.accept.as_deref() == Some(LD_JSON);
-        let context = match &subscription.jsonld_context {
-            Some(url) => contexts.at(url).await?,
-            None => {
-                let raw = RawValue::from_string(subscription.context.clone());
-                match raw {
-                    Ok(raw) => contexts.of(&raw).await?,
-                    Err(_) => Context::core(),
-                }
+        let context = if let Some(url) = &subscription.jsonld_context {
+            contexts.at(url).await?
+        } else {
+            match RawValue::from_string(subscription.context.clone()) {
+                Ok(raw) => contexts.of(&raw).await?,
+                Err(_) => Context::core(),
             }
         };
         // A header can only name a document; without one, names are written in full.
@@ -124,7 +122,7 @@ impl Style {
             return Ok(None);
         };
         let mut data = Data::default();
-        let changes = self.changes(compiled, &seen, owed.at);
+        let changes = changes(compiled, &seen, owed.at);
         let with_deleted = match &seen.after {
             Some((doc, _)) if changes.deleted.is_empty() => (*doc).clone(),
             Some((doc, _)) => with_deleted(doc.decode().map_err(ngsi_problem)?, &seen, &changes)?,
@@ -139,34 +137,6 @@ impl Style {
             self.write(view, &with_deleted, cut, &changes, &mut data);
         }
         Ok((data.entities > 0).then_some(data))
-    }
-
-    /// Which deletions and previous values are told.
-    fn changes(&self, compiled: &Compiled, seen: &Seen<'_>, at: Timestamp) -> Changes {
-        let show_changes = compiled.record.notification.show_changes == Some(true);
-        let triggers = compiled.record.triggers();
-        let gone = seen.after.is_none();
-        let attributes_deleted = triggers
-            .iter()
-            .any(|t| matches!(t, Trigger::AttributeDeleted | Trigger::EntityUpdated));
-        let mut changes = Changes { entity_deleted_at: gone.then_some(at), ..Changes::default() };
-        for touched in &seen.touched {
-            let Some(before) = touched.before else { continue };
-            let (name, dataset) = (touched.name.to_owned(), before.dataset_id().map(str::to_owned));
-            if touched.what == What::Deleted {
-                let watched = compiled.watches(touched.name);
-                if !(attributes_deleted && watched || gone && show_changes) {
-                    continue;
-                }
-                changes.deleted.push((name.clone(), dataset.clone(), at));
-            }
-            if show_changes {
-                let value = before.instance().value.to_owned();
-                let previous = Previous { name, dataset_id: dataset, kind: before.kind(), value };
-                changes.previous.push(previous);
-            }
-        }
-        changes
     }
 
     /// The message around written entities.
@@ -205,6 +175,33 @@ impl Style {
             body: body.into(),
         }
     }
+}
+
+/// Which deletions and previous values are told.
+fn changes(compiled: &Compiled, seen: &Seen<'_>, at: Timestamp) -> Changes {
+    let show_changes = compiled.record.notification.show_changes == Some(true);
+    let triggers = compiled.record.triggers();
+    let gone = seen.after.is_none();
+    let attributes_deleted =
+        triggers.iter().any(|t| matches!(t, Trigger::AttributeDeleted | Trigger::EntityUpdated));
+    let mut changes = Changes { entity_deleted_at: gone.then_some(at), ..Changes::default() };
+    for touched in &seen.touched {
+        let Some(before) = touched.before else { continue };
+        let (name, dataset) = (touched.name.to_owned(), before.dataset_id().map(str::to_owned));
+        if touched.what == What::Deleted {
+            let watched = compiled.watches(touched.name);
+            if !(attributes_deleted && watched || gone && show_changes) {
+                continue;
+            }
+            changes.deleted.push((name.clone(), dataset.clone(), at));
+        }
+        if show_changes {
+            let value = before.instance().value.to_owned();
+            let previous = Previous { name, dataset_id: dataset, kind: before.kind(), value };
+            changes.previous.push(previous);
+        }
+    }
+    changes
 }
 
 fn all_names(doc: &EntityDoc) -> Vec<String> {

@@ -147,12 +147,9 @@ impl Reading<'_> {
                     Q::parse(&decoded(csf), self.context).map_err(|e| ngsi_problem(e.at(at)))?;
                 }
             }
-            "geoQ" | "scopeQ" => {
-                if !is_null(value) {
-                    let detail =
-                        "this condition is not built here yet for subscriptions; leave it out";
-                    return Err(Problem::new(ProblemCode::OperationNotSupported, detail).at(at));
-                }
+            "geoQ" | "scopeQ" if !is_null(value) => {
+                let detail = "this condition is not built here yet for subscriptions; leave it out";
+                return Err(Problem::new(ProblemCode::OperationNotSupported, detail).at(at));
             }
             "temporalQ" if !is_null(value) => {
                 return Err(bad(

@@ -64,11 +64,11 @@ impl Deliverer {
         if let Err(error) = &outcome {
             tracing::warn!(%error, "a periodic notification failed");
         }
-        let (sent, failed) = if outcome.is_ok() { (1, 0) } else { (0, 1) };
-        report.sent += sent;
+        let (arrived, failed) = if outcome.is_ok() { (1, 0) } else { (0, 1) };
+        report.sent += arrived;
         report.failed += failed;
         self.commit(place, &compiled, set, |state| {
-            count(state, now, sent, failed);
+            count(state, now, arrived, failed);
             state.attempts = if failed > 0 { state.attempts.saturating_add(1) } else { 0 };
         })
         .await?;

@@ -171,12 +171,12 @@ impl Deliverer {
         let parts = &self.0.subscriptions.parts;
         let now = self.now();
         let mut set = WriteSet::new(tenant.clone());
-        let (mut sent, mut failed, mut later) = (0, 0, None);
+        let (mut arrived, mut failed, mut later) = (0, 0, None);
         for (queued, fate) in wave.into_iter().zip(fates) {
             let gone = remove(OUTBOX, queued.key, Expect::Version(queued.version));
             let error = match fate {
                 Fate::Sent => {
-                    sent += 1;
+                    arrived += 1;
                     set.ops.push(gone);
                     continue;
                 }
@@ -202,18 +202,18 @@ impl Deliverer {
             set.ops.push(gone);
             set.ops.push(put(DEAD_LETTERS, key, &letter, Expect::Absent)?);
         }
-        report.sent += sent;
+        report.sent += arrived;
         report.failed += failed;
         if let Some(error) = &later {
             tracing::warn!(%error, "a receiver of notifications failed");
         }
         self.commit(place, compiled, set, |state| {
-            count(state, now, sent, failed);
+            count(state, now, arrived, failed);
             if later.is_some() {
                 state.attempts = state.attempts.saturating_add(1);
                 let cooldown = compiled.record.notification.endpoint.cooldown;
                 state.due = now.saturating_add(self.wait(state.attempts, cooldown));
-            } else if sent > 0 {
+            } else if arrived > 0 {
                 (state.attempts, state.due) = (0, 0);
             }
         })

@@ -54,7 +54,7 @@ impl Reading<'_> {
         if n.endpoint.uri.is_empty() {
             return Err(bad(&format!("{at}/endpoint"), "a notification needs an endpoint"));
         }
-        if !n.attributes.is_empty() && !(n.pick.is_empty() && n.omit.is_empty()) {
+        if !(n.attributes.is_empty() || n.pick.is_empty() && n.omit.is_empty()) {
             return Err(bad(
                 &format!("{at}/attributes"),
                 "attributes go neither with pick nor with omit",
