@@ -102,7 +102,12 @@ impl Broker {
             ops.extend(self.parts.access.ops(access)?);
         }
         match self.parts.store.commit(WriteSet { tenant: tenant.clone(), ops }).await {
-            Ok(_) => Ok(Attempt::Done),
+            Ok(_) => {
+                for consequence in &self.parts.consequences {
+                    consequence.committed(&change);
+                }
+                Ok(Attempt::Done)
+            }
             Err(lost @ StoreError::Conflict { .. }) => Ok(Attempt::Lost(lost)),
             Err(error) => {
                 tracing::error!(error = %error, request.id, "the store refused a write");

@@ -75,7 +75,7 @@ pub fn render_temporal(
     out: &mut Vec<u8>,
 ) -> bool {
     let start = out.len();
-    let mut writer = Writer { p, ctx, o, out, first: true, past: None };
+    let mut writer = Writer { p, ctx, o, out, first: true, past: None, changes: None };
     let shown = writer.evolution(evolution, form);
     if !shown {
         out.truncate(start);
