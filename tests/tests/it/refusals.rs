@@ -286,7 +286,9 @@ async fn every_operation_refuses_whom_it_must() {
             match whom {
                 For::All(_) => &[200],
                 For::ProvenClient => &[400, 401],
-                For::Login => &[403],
+                // Each entity is refused by itself; what is not in view is not there to be purged.
+                For::ViewerOfMany if mine == For::Viewer => &[204, 207],
+                For::Login | For::ViewerOfMany => &[403],
                 For::Resident => &[401],
                 // Nobody has consented to this client: there is nothing to list or find.
                 For::ResidentOrClient => &[200, 404],
@@ -294,9 +296,6 @@ async fn every_operation_refuses_whom_it_must() {
                 For::Viewer if method == "GET" => &[200, 403, 404],
                 For::Asker => &[200, 403, 404],
                 For::Viewer => &[403, 404],
-                // Each entity is refused by itself; what is not in view is not there to be purged.
-                For::ViewerOfMany if mine == For::Viewer => &[204, 207],
-                For::ViewerOfMany => &[403],
                 For::Subscriber if mine == For::Viewer => &[200, 201, 404],
                 same if same == mine => &[200, 404],
                 _ => &[403],
@@ -332,8 +331,12 @@ async fn every_operation_refuses_whom_it_must() {
             For::ProvenClient => &[400, 401],
             For::Resident | For::Login => &[401],
             For::ResidentOrClient => &[200, 401, 404],
-            For::Viewer | For::ViewerOfMany | For::Asker => &[401, 403],
-            For::Subscriber | For::Staff | For::Auditor => &[401, 403],
+            For::Viewer
+            | For::ViewerOfMany
+            | For::Asker
+            | For::Subscriber
+            | For::Staff
+            | For::Auditor => &[401, 403],
         }
     };
     gate.expect("the token of a withdrawn consent", &consentless, without_consent, &mut faults)
