@@ -59,6 +59,7 @@ const TABLE: &[(&str, &str, For)] = &[
     ("GET", "/ngsi-ld/v1/types/{type}", For::Viewer),
     ("GET", "/ngsi-ld/v1/attributes", For::Viewer),
     ("GET", "/ngsi-ld/v1/attributes/{attrId}", For::Viewer),
+    ("POST", "/ngsi-ld/v1/entityOperations/query", For::Asker),
     ("GET", "/ngsi-ld/v1/info/sourceIdentity", For::Viewer),
     ("GET", "/ngsi-ld/v1/temporal/entities", For::Viewer),
     ("POST", "/ngsi-ld/v1/temporal/entities", For::Viewer),
@@ -190,6 +191,13 @@ impl Gate {
 }
 
 fn body(path: &str, method: &Method, id: &str) -> Value {
+    if path.ends_with("/v1/entityOperations/query") {
+        return json!({"type": "Query", "entities": [{"type": "Person"}]});
+    }
+    if path.ends_with("/temporal/entityOperations/query") {
+        let interval = json!({"timerel": "before", "timeAt": "2100-01-01T00:00:00Z"});
+        return json!({"type": "Query", "entities": [{"type": "Person"}], "temporalQ": interval});
+    }
     if path.ends_with("/entityOperations/delete") {
         return json!([id]);
     }
@@ -203,10 +211,6 @@ fn body(path: &str, method: &Method, id: &str) -> Value {
     }
     if path.ends_with("{attrId}") {
         return if *method == Method::PATCH { json!({"value": "x"}) } else { property("x") };
-    }
-    if path.ends_with("/temporal/entityOperations/query") {
-        let interval = json!({"timerel": "before", "timeAt": "2100-01-01T00:00:00Z"});
-        return json!({"type": "Query", "entities": [{"type": "Person"}], "temporalQ": interval});
     }
     let mut body = json!({"name": property("x")});
     if !path.ends_with("/attrs") && *method != Method::PATCH {
