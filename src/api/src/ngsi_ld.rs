@@ -1,11 +1,13 @@
 //! The NGSI-LD HTTP binding (TS 104-175 clause 6), as far as it is built: entities and their attributes.
 
 pub(crate) mod attrs;
+pub(crate) mod contexts;
 pub(crate) mod docs;
 pub(crate) mod entities;
 pub(crate) mod info;
 mod negotiate;
 mod representation;
+pub(crate) mod sources;
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
@@ -19,6 +21,8 @@ use crate::resource::resource;
 
 /// Where the binding lives (clause 6.3.2).
 pub(crate) const BASE: &str = "/ngsi-ld/v1";
+/// Where @contexts are served; their local ids follow.
+pub const CONTEXTS: &str = "/ngsi-ld/v1/jsonldContexts/";
 
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
     use actix_web::http::Method;
@@ -39,6 +43,35 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
             // `/entities//attrs`, the empty part gone: "attrs" is no URI and so no id.
             .service(web::resource("/entities/attrs").to(entities::without_id))
             .service(web::resource("/entities/attrs/{attrId}").to(entities::without_id))
+            .service(resource(
+                "/jsonldContexts",
+                [
+                    (Method::POST, web::post().to(contexts::add)),
+                    (Method::GET, web::get().to(contexts::list)),
+                ],
+            ))
+            .service(resource(
+                "/jsonldContexts/{contextId}",
+                [
+                    (Method::GET, web::get().to(contexts::serve)),
+                    (Method::DELETE, web::delete().to(contexts::delete)),
+                ],
+            ))
+            .service(resource(
+                "/csourceRegistrations",
+                [
+                    (Method::POST, web::post().to(sources::register)),
+                    (Method::GET, web::get().to(sources::query)),
+                ],
+            ))
+            .service(resource(
+                "/csourceRegistrations/{registrationId}",
+                [
+                    (Method::GET, web::get().to(sources::retrieve)),
+                    (Method::PATCH, web::patch().to(sources::update)),
+                    (Method::DELETE, web::delete().to(sources::delete)),
+                ],
+            ))
             .service(resource(
                 "/info/sourceIdentity",
                 [(Method::GET, web::get().to(info::source_identity))],

@@ -1,11 +1,13 @@
 //! Consumption of entities (TS 104-175 clause 5.7): retrieve and query.
 
+mod linked;
 mod query;
 mod retrieve;
 mod shown;
+mod subquery;
 
 use tsunagu_domain::{Problem, TsunoId};
-use tsunagu_ngsi_ld::RenderOptions;
+use tsunagu_ngsi_ld::{RenderOptions, Shown as ShownAs};
 use tsunagu_store::access::{Action, Ticket};
 
 pub use query::{Asked, Listing};
@@ -24,12 +26,7 @@ pub struct Answer {
 
 /// Whether the options show an attribute of this expanded name.
 fn selected(options: &RenderOptions) -> impl Fn(&str) -> bool + '_ {
-    |name| {
-        let listed = |list: &[String]| list.iter().any(|n| n == name);
-        (options.attrs.is_empty() || listed(&options.attrs))
-            && (options.pick.is_empty() || listed(&options.pick))
-            && !listed(&options.omit)
-    }
+    |name| ShownAs::Asked.wants(options, name)
 }
 
 impl Broker {

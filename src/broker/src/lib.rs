@@ -10,10 +10,12 @@ mod contexts;
 mod guard;
 mod problem;
 mod provision;
+mod sources;
 mod transaction;
 
 pub use broker::{Broker, Parts, Request, Target};
 pub use consumption::{Answer, Asked, Listing};
-pub use contexts::{Contexts, DocumentLoader, NoLoader};
+pub use contexts::{ContextDetails, ContextKind, Contexts, DocumentLoader, Hosting, NoLoader};
 pub use problem::ngsi_problem;
 pub use provision::{Created, Published, Updated};
+pub use sources::{SourcePage, Sources};

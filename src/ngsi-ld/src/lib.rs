@@ -20,6 +20,7 @@ pub mod parse;
 pub mod projection;
 pub mod query;
 pub mod render;
+pub mod source;
 pub mod time;
 
 pub use context::{CORE_CONTEXT_URL, Context, DEFAULT_CONTEXT};
@@ -28,4 +29,7 @@ pub use json::{Limits, check};
 pub use model::{Attribute, Entity, EntityDoc, Instance, Kind};
 pub use projection::{Everything, Projection};
 pub use query::{Q, Query, TypeSelection};
-pub use render::{Format, RenderOptions, render};
+pub use render::{
+    Format, Join, JoinForm, Links, RenderOptions, Selection, Shown, render, render_inline,
+    render_linked,
+};

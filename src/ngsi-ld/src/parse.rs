@@ -30,6 +30,8 @@ pub(crate) fn room(count: usize, what: &str) -> Result<(), Error> {
     Err(Error::new(ErrorKind::TooLarge, detail).remedy("divide the entity into several"))
 }
 
+pub(crate) use geometry::check as check_geometry;
+pub(crate) use rules::check_scope;
 pub use rules::{check_name, check_uri};
 
 /// The `@context` member of a document, if it has one. The document may also be an array, whose
@@ -169,7 +171,7 @@ fn scopes(value: &str, fragment: bool) -> Result<Vec<String>, Error> {
     let mut scopes: Vec<String> = Vec::new();
     rules::each_string(value, "scope", &mut |scope| {
         if !(fragment && scope == NULL) {
-            rules::check_scope(scope)?;
+            check_scope(scope)?;
         }
         if !scopes.iter().any(|s| s == scope) {
             room(scopes.len(), "scopes of the entity")?;

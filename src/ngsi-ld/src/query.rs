@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::model::EntityDoc;
 use crate::projection::Projection;
 
-pub use q::{Indexable, Name, Op, Operand, Path, Pattern, Q, Scalar};
+pub use q::{Indexable, Linked, Name, Op, Operand, Path, Pattern, Q, Scalar};
 pub use types::TypeSelection;
 
 /// Bytes a compiled pattern may take: regular expressions come from outside.

@@ -2,12 +2,15 @@
 
 mod instance;
 mod language;
+mod linked;
 
 use crate::context::Context;
 use crate::json::{rewrite_into, write_string};
 use crate::model::{AttrSlot, EntityDoc};
 use crate::projection::Projection;
 use crate::time::write_date_time;
+use linked::Place;
+pub use linked::{Join, JoinForm, Links, Selection, Shown, render_inline, render_linked, targets};
 
 /// The representation of an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -40,17 +43,20 @@ pub struct RenderOptions {
     pub dataset_ids: Vec<String>,
     /// Whether the `@context` becomes a member.
     pub embed_context: bool,
+    /// Which linked entities are shown; with [`render()`](render()) none.
+    pub join: Option<Join>,
 }
 
 impl RenderOptions {
     fn shows(&self, name: &str) -> bool {
-        let named = |list: &[String]| {
-            list.iter().any(|n| {
-                n == name || n.strip_prefix('@') == Some(name) || (name == "scope" && n == SCOPE)
-            })
-        };
-        (self.pick.is_empty() || named(&self.pick)) && !named(&self.omit)
+        (self.pick.is_empty() || named(&self.pick, name)) && !named(&self.omit, name)
     }
+}
+
+/// Whether a list of members names this one.
+fn named(list: &[String], name: &str) -> bool {
+    list.iter()
+        .any(|n| n == name || n.strip_prefix('@') == Some(name) || (name == "scope" && n == SCOPE))
 }
 
 const SCOPE: &str = "https://uri.etsi.org/ngsi-ld/scope";
@@ -70,7 +76,7 @@ pub fn render(
     out: &mut Vec<u8>,
 ) -> bool {
     let start = out.len();
-    let mut writer = Writer { p, ctx, o, out, first: true };
+    let mut writer = Writer { p, ctx, o, out, first: true, place: Place::ALONE };
     let shown = writer.entity(doc);
     if !shown {
         out.truncate(start);
@@ -102,6 +108,7 @@ struct Writer<'a> {
     out: &'a mut Vec<u8>,
     /// Whether the object being written has no member yet.
     first: bool,
+    place: Place<'a>,
 }
 
 impl Writer<'_> {
@@ -110,17 +117,17 @@ impl Writer<'_> {
             return false;
         }
         self.open();
-        if self.o.shows("id") {
+        if self.shows("id") {
             self.name("id");
             let id = self.p.outward_id(doc.id());
             write_string(&id, self.out);
         }
-        if self.o.shows("type") {
+        if self.shows("type") {
             self.name("type");
             let p = self.p;
             self.terms(&mut doc.types().filter(|iri| p.entity_type(iri)));
         }
-        if !doc.scopes().is_empty() && self.o.shows("scope") {
+        if !doc.scopes().is_empty() && self.shows("scope") {
             self.name("scope");
             let mut scopes = doc.scopes();
             let (one, more) = (scopes.next(), scopes.next());
@@ -135,7 +142,7 @@ impl Writer<'_> {
             }
         }
         // Clause 6.3.11: with the other members of the system, when asked for.
-        let expires = doc.expires_at().filter(|_| self.o.sys_attrs && self.o.shows("expiresAt"));
+        let expires = doc.expires_at().filter(|_| self.o.sys_attrs && self.shows("expiresAt"));
         if let Some(at) = expires {
             self.name("expiresAt");
             write_string(at, self.out);
@@ -147,12 +154,16 @@ impl Writer<'_> {
         }
         let any = self.attributes(doc);
         let something = !self.first;
-        if self.o.embed_context {
+        if self.o.embed_context && self.place.stands_alone() {
             self.name("@context");
             self.out.extend_from_slice(self.ctx.json().get().as_bytes());
         }
         self.close();
-        something && (any || self.o.attrs.is_empty())
+        something && (any || self.o.attrs.is_empty() || !self.place.is_asked())
+    }
+
+    fn shows(&self, member: &str) -> bool {
+        self.place.shown.shows(self.o, member)
     }
 
     /// Writes the attributes; true if there was one.
@@ -161,8 +172,7 @@ impl Writer<'_> {
         let mut group: Vec<AttrSlot<'_>> = Vec::new();
         for slot in doc.attributes() {
             let o = self.o;
-            let selected = (o.attrs.is_empty() || o.attrs.iter().any(|a| a == slot.name()))
-                && o.shows(slot.name())
+            let selected = self.place.shown.wants(o, slot.name())
                 && self.p.attribute(slot.name(), slot.publisher());
             if !selected {
                 continue;
@@ -188,7 +198,7 @@ impl Writer<'_> {
 
     fn times(&mut self, created: i64, modified: i64, entity: bool) {
         for (name, at) in [("createdAt", created), ("modifiedAt", modified)] {
-            if !entity || self.o.shows(name) {
+            if !entity || self.shows(name) {
                 self.name(name);
                 self.out.push(b'"');
                 write_date_time(at, self.out);

@@ -20,6 +20,10 @@ enum For {
     Login,
     /// A token whose view decides.
     Viewer,
+    /// A token of a client that writes open data, on its own behalf.
+    OpenDataWriter,
+    /// A token of a client that manages context sources. No client of this town does.
+    SourceManager,
     /// A token of the town hall.
     Staff,
     /// A token of an auditor.
@@ -44,6 +48,15 @@ const TABLE: &[(&str, &str, For)] = &[
     ("PUT", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
     ("DELETE", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
     ("GET", "/ngsi-ld/v1/info/sourceIdentity", For::Viewer),
+    ("POST", "/ngsi-ld/v1/jsonldContexts", For::OpenDataWriter),
+    ("GET", "/ngsi-ld/v1/jsonldContexts", For::Viewer),
+    ("POST", "/ngsi-ld/v1/csourceRegistrations", For::SourceManager),
+    ("GET", "/ngsi-ld/v1/csourceRegistrations", For::Viewer),
+    ("GET", "/ngsi-ld/v1/csourceRegistrations/{registrationId}", For::Viewer),
+    ("PATCH", "/ngsi-ld/v1/csourceRegistrations/{registrationId}", For::SourceManager),
+    ("DELETE", "/ngsi-ld/v1/csourceRegistrations/{registrationId}", For::SourceManager),
+    ("GET", "/ngsi-ld/v1/jsonldContexts/{contextId}", For::Viewer),
+    ("DELETE", "/ngsi-ld/v1/jsonldContexts/{contextId}", For::OpenDataWriter),
     ("POST", "/oauth/par", For::ProvenClient),
     ("POST", "/oauth/token", For::ProvenClient),
     ("POST", "/oauth/introspect", For::ProvenClient),
@@ -98,12 +111,15 @@ impl Gate {
         let filled = path
             .replace("{entityId}", &id)
             .replace("{attrId}", "name")
+            .replace("{registrationId}", "urn:ngsi-ld:ContextSourceRegistration:none")
+            .replace("{contextId}", "0190a5a0-0000-7000-8000-000000000001")
             .replace("{id}", "0190a5a0-0000-7000-8000-000000000000")
             // Bundles of entries; the hashes beside them are for everybody.
             .replace("{path}", "entries/000.p/1")
             .replace("{name}", "juki");
         let query = match path {
             "/ngsi-ld/v1/entities" if method == "GET" => "?type=Person&count=true",
+            "/ngsi-ld/v1/csourceRegistrations" if method == "GET" => "?type=Person",
             "/v2/findUsage" => "?userCode=EE",
             "/audit/v1/proof" => "?index=0&size=1",
             _ => "",
@@ -151,6 +167,9 @@ impl Gate {
 }
 
 fn body(path: &str, method: &Method, id: &str) -> Value {
+    if path.ends_with("/jsonldContexts") {
+        return json!({"@context": {"a": "https://example.org/a"}});
+    }
     if path.ends_with("{attrId}") {
         return if *method == Method::PATCH { json!({"value": "x"}) } else { property("x") };
     }
@@ -239,6 +258,8 @@ async fn every_operation_refuses_whom_it_must() {
                 // A view without personal data: nothing to see, nothing to write.
                 For::Viewer if method == "GET" => &[200, 403, 404],
                 For::Viewer => &[403, 404],
+                For::SourceManager => &[403],
+                For::OpenDataWriter if mine == For::Viewer => &[201, 404],
                 same if same == mine => &[200, 404],
                 _ => &[403],
             }
@@ -273,7 +294,9 @@ async fn every_operation_refuses_whom_it_must() {
             For::ProvenClient => &[400, 401],
             For::Resident | For::Login => &[401],
             For::ResidentOrClient => &[200, 401, 404],
-            For::Viewer | For::Staff | For::Auditor => &[401, 403],
+            For::Viewer | For::OpenDataWriter | For::SourceManager | For::Staff | For::Auditor => {
+                &[401, 403]
+            }
         }
     };
     gate.expect("the token of a withdrawn consent", &consentless, without_consent, &mut faults)

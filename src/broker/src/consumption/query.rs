@@ -48,6 +48,7 @@ impl Broker {
     ) -> Result<Listing, Problem> {
         let view = request.view;
         let mut filter = asked.filter;
+        let asks_linked = self.answer_subqueries(view, &mut filter).await?;
         for id in &mut filter.ids {
             *id = view.inward_id(id).into_owned();
         }
@@ -67,6 +68,7 @@ impl Broker {
             None => view.may_see_persons(),
             Some(_) => self.parts.catalogue.is_personal(types.iter().map(String::as_str)),
         };
+        let asks_personal = asks_personal || asks_linked;
         // One more than asked tells whether there is a next page.
         let query = EntityQuery {
             filter,
@@ -81,7 +83,12 @@ impl Broker {
         let mut body = Vec::with_capacity(64 + entities.len() * 1024);
         let mut shown = Shown::default();
         body.push(b'[');
-        for found in &entities {
+        if let Some(join) = &options.join {
+            let linked = self.gather_linked(view, &entities, options, join).await?;
+            let how = (context, options);
+            self.render_joined(view, &entities, &linked, how, &mut shown, &mut body)?;
+        }
+        for found in entities.iter().filter(|_| options.join.is_none()) {
             let Some(cut) = view.cut(&found.doc) else {
                 continue;
             };

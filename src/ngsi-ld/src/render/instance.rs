@@ -48,6 +48,7 @@ impl Writer<'_> {
     fn simplified(&mut self, instance: &InstanceRef<'_>) {
         let kind = instance.slot.kind();
         match kind {
+            Kind::Relationship | Kind::ListRelationship if self.linked_value(instance) => {}
             Kind::Property | Kind::GeoProperty | Kind::Relationship | Kind::ListProperty => {
                 self.value(instance.value);
             }
@@ -103,9 +104,10 @@ impl Writer<'_> {
             }
             self.name(kind.value_member());
             self.content(kind, instance.value);
+            self.linked_member(instance);
         }
         self.metadata(instance);
-        self.sub_attributes(instance.sub.clone());
+        self.unlinked(|writer| writer.sub_attributes(instance.sub.clone()));
         self.close();
     }
 
@@ -218,7 +220,7 @@ impl Writer<'_> {
 }
 
 /// The URI of an element of an `objectList`, as a string token.
-fn object_of(element: &str) -> &str {
+pub(super) fn object_of(element: &str) -> &str {
     if !is_object(element) {
         return element;
     }

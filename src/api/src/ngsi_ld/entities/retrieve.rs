@@ -5,13 +5,13 @@ use tsunagu_broker::Target;
 
 use super::{echo_tenant, entity_id, selection};
 use crate::caller::Caller;
-use crate::ngsi_ld::docs::{EntityBody, Problems, RepresentationParams};
+use crate::ngsi_ld::docs::{EntityBody, JoinParams, Problems, RepresentationParams};
 use crate::ngsi_ld::{negotiate, representation};
 use crate::params::Params;
 use crate::{Failure, Gateway};
 
 /// In the standard, not here yet.
-const NOT_YET: [&str; 5] = ["join", "joinLevel", "containedBy", "entityMap", "jsonKeys"];
+const NOT_YET: [&str; 2] = ["entityMap", "jsonKeys"];
 
 /// Retrieve an entity
 ///
@@ -24,6 +24,7 @@ const NOT_YET: [&str; 5] = ["join", "joinLevel", "containedBy", "entityMap", "js
     params(
         ("entityId" = String, Path, description = "Entity id, a URI", example = "urn:ngsi-ld:Building:001"),
         RepresentationParams,
+        JoinParams,
     ),
     responses(
         (status = 200, description = "The entity", content((EntityBody = "application/json"), (EntityBody = "application/ld+json"))),
@@ -38,7 +39,8 @@ pub(crate) async fn retrieve(
 ) -> Result<HttpResponse, Failure> {
     let caller = Caller::of(&gateway, &request).await?;
     let media = negotiate::accepted(&request)?;
-    let known = [&representation::KNOWN[..], &["type", "local"], &NOT_YET].concat();
+    let known =
+        [&representation::KNOWN[..], &representation::JOIN, &["type", "local"], &NOT_YET].concat();
     let params = Params::read(&request, &known)?;
     representation::refuse_unbuilt(&params, &NOT_YET)?;
     let context = negotiate::linked(&gateway, &request).await?;
