@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpMessage as _, HttpRequest};
-use tsunagu_broker::Request;
+use tsunagu_broker::{Asking, Owner, Request};
 use tsunagu_domain::{Problem, ProblemCode, TenantId};
 use tsunagu_identity::{AccessToken, TokenError};
 use tsunagu_policy::{Asked, Principal, View, decide};
@@ -12,11 +12,11 @@ use tsunagu_policy::{Asked, Principal, View, decide};
 use crate::{Failure, Gateway, request_id};
 
 /// The header in which a consumer may state the purpose of a request; it must be the consented one.
-pub const PURPOSE_HEADER: &str = "Tsunagu-Purpose";
+pub const PURPOSE_HEADER: HeaderName = HeaderName::from_static("tsunagu-purpose");
 /// The scope of a client's own token for data.
 const DATA_SCOPE: &str = "ngsi-ld";
 /// The NGSI-LD tenant header (clause 4.14).
-pub const TENANT_HEADER: &str = "NGSILD-Tenant";
+pub const TENANT_HEADER: HeaderName = HeaderName::from_static("ngsild-tenant");
 
 /// A decided request.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(crate) struct Caller {
     pub(crate) request_id: String,
     /// The tenant header as it came, to be echoed.
     pub(crate) tenant_header: Option<String>,
+    /// For whom the token acts; nobody without one.
+    owner: Option<Owner>,
 }
 
 impl Caller {
@@ -35,20 +37,40 @@ impl Caller {
         Request { view: &self.view, id: &self.request_id }
     }
 
+    /// The request, for subscriptions: they belong to somebody, so nobody in particular has none.
+    pub(crate) fn asking(&self, gateway: &Gateway) -> Result<Asking<'_>, Failure> {
+        let owner = self.owner.as_ref().ok_or_else(|| {
+            unauthorized(gateway, "", "subscriptions need an access token; get one at /oauth/token")
+        })?;
+        Ok(Asking { view: &self.view, owner, tenant_header: self.tenant_header.as_deref() })
+    }
+
     /// Decides what an HTTP request may see and do.
     pub(crate) async fn of(gateway: &Gateway, request: &HttpRequest) -> Result<Self, Failure> {
-        let tenant_header = header_text(request, TENANT_HEADER)?;
-        let purpose = header_text(request, PURPOSE_HEADER)?;
+        let tenant_header = header_text(request, &TENANT_HEADER)?;
+        let purpose = header_text(request, &PURPOSE_HEADER)?;
         let named = tenant_header.as_deref().map(|name| tenant(gateway, name)).transpose()?;
-        let view = match bearer(gateway, request)? {
-            None => anonymous(gateway, request, named)?,
+        let (view, owner) = match bearer(gateway, request)? {
+            None => (anonymous(gateway, request, named)?, None),
             Some(token) => {
                 let token = verified(gateway, token).await?;
-                view_of(gateway, &token, named, purpose.as_deref()).await?
+                let view = view_of(gateway, &token, named, purpose.as_deref()).await?;
+                (view, Some(owner_of(&token)))
             }
         };
         request.extensions_mut().insert(DecidedTenant(view.tenant().clone()));
-        Ok(Self { view, request_id: request_id::of(request), tenant_header })
+        Ok(Self { view, request_id: request_id::of(request), tenant_header, owner })
+    }
+}
+
+/// For whom a token acts.
+fn owner_of(token: &AccessToken) -> Owner {
+    Owner {
+        tenant: token.tenant.clone(),
+        client: token.client.clone(),
+        subject: token.subject,
+        grant: token.grant_id.clone(),
+        assurance: token.assurance.clone(),
     }
 }
 
@@ -64,7 +86,10 @@ pub(crate) fn decided_tenant(request: &HttpRequest) -> Result<TenantId, Failure>
 }
 
 /// A header at most once, as text.
-pub(crate) fn header_text(request: &HttpRequest, name: &str) -> Result<Option<String>, Failure> {
+pub(crate) fn header_text(
+    request: &HttpRequest,
+    name: &HeaderName,
+) -> Result<Option<String>, Failure> {
     let mut values = request.headers().get_all(name);
     let Some(value) = values.next() else {
         return Ok(None);
@@ -72,7 +97,7 @@ pub(crate) fn header_text(request: &HttpRequest, name: &str) -> Result<Option<St
     let text = value.to_str().ok().filter(|_| values.next().is_none());
     text.map(|text| Some(text.to_owned())).ok_or_else(|| {
         let detail = "this header must come once and be plain text";
-        Problem::new(ProblemCode::InvalidRequest, detail).at(name).into()
+        Problem::new(ProblemCode::InvalidRequest, detail).at(name.as_str()).into()
     })
 }
 
@@ -81,7 +106,7 @@ pub(crate) fn tenant(gateway: &Gateway, name: &str) -> Result<TenantId, Failure>
     let known = name.parse().ok().filter(|tenant| gateway.tenants.contains(tenant));
     known.ok_or_else(|| {
         let detail = "there is no such tenant here; leave the header out to use the token's";
-        Problem::new(ProblemCode::NonexistentTenant, detail).at(TENANT_HEADER).into()
+        Problem::new(ProblemCode::NonexistentTenant, detail).at(TENANT_HEADER.as_str()).into()
     })
 }
 
@@ -209,7 +234,7 @@ async fn other_tenant(
         return Ok(());
     }
     let detail = "the token belongs to another tenant than the header names";
-    Err(Problem::new(ProblemCode::Forbidden, detail).at(TENANT_HEADER).into())
+    Err(Problem::new(ProblemCode::Forbidden, detail).at(TENANT_HEADER.as_str()).into())
 }
 
 fn decided(

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::http::header::HeaderValue;
 use tsunagu_audit::AuditLog;
-use tsunagu_broker::{Broker, Sources};
+use tsunagu_broker::{Broker, Sources, Subscriptions};
 use tsunagu_connect::Connectors;
 use tsunagu_consent::Ledger;
 use tsunagu_domain::{Catalogue, Clock, IdGen, TenantId, Timestamp};
@@ -22,11 +22,21 @@ pub struct Limits {
     pub max_depth: usize,
     /// Entities of one page.
     pub max_page: usize,
+    /// Entities of one batch.
+    pub max_batch: usize,
+    /// Instances of each attribute in one answer about the past.
+    pub max_instances: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_body_bytes: 1 << 20, max_depth: 64, max_page: 1_000 }
+        Self {
+            max_body_bytes: 1 << 20,
+            max_depth: 64,
+            max_page: 1_000,
+            max_batch: 1_000,
+            max_instances: 1_000,
+        }
     }
 }
 
@@ -36,6 +46,8 @@ pub struct Gateway {
     pub broker: Arc<Broker>,
     /// Context sources.
     pub sources: Arc<Sources>,
+    /// Subscriptions to it.
+    pub subscriptions: Arc<Subscriptions>,
     /// Tokens.
     pub authorization: Arc<AuthorizationServer>,
     /// Registered clients.

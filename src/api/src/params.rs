@@ -30,9 +30,31 @@ impl Params {
         Ok(Self(params))
     }
 
+    /// These parameters, which came in another way than in a query string.
+    pub(crate) fn of(params: Vec<(String, String)>) -> Self {
+        Self(params)
+    }
+
+    /// All of them, names and values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(String, String)> {
+        self.0.iter()
+    }
+
     /// The value of a parameter.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The parameters without some.
+    pub(crate) fn without(&self, names: &[&str]) -> Self {
+        let others = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        Self(others.cloned().collect())
+    }
+
+    /// The parameters and one more.
+    pub(crate) fn and(mut self, name: &str, value: String) -> Self {
+        self.0.push((name.to_owned(), value));
+        self
     }
 
     /// A comma-separated list; an empty item is refused.

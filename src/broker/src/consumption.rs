@@ -1,5 +1,6 @@
-//! Consumption of entities (TS 104-175 clause 5.7): retrieve and query.
+//! Consumption of entities (TS 104-175 clause 5.7): retrieve, query and discovery.
 
+mod discovery;
 mod linked;
 mod query;
 mod retrieve;
@@ -10,6 +11,7 @@ use tsunagu_domain::{Problem, TsunoId};
 use tsunagu_ngsi_ld::{RenderOptions, Shown as ShownAs};
 use tsunagu_store::access::{Action, Ticket};
 
+pub use discovery::{Discover, Discovered};
 pub use query::{Asked, Listing};
 pub(crate) use shown::Kept;
 
@@ -22,11 +24,13 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Index of the access in the log.
     pub ticket: Option<Ticket>,
+    /// Whether it is in other words than it was stored in, for an earlier version of the specification.
+    pub amended: bool,
 }
 
 /// Whether the options show an attribute of this expanded name.
-fn selected(options: &RenderOptions) -> impl Fn(&str) -> bool + '_ {
-    |name| ShownAs::Asked.wants(options, name)
+pub(crate) fn selected(options: &RenderOptions) -> impl Fn(&str) -> bool + '_ {
+    |name| ShownAs::Asked.wants(options, name) || options.is_geometry(name)
 }
 
 impl Broker {

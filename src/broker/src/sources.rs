@@ -234,7 +234,7 @@ impl Sources {
             attrs: attrs.to_vec(),
             ..Query::default()
         };
-        let query = EntityQuery { filter, limit: 1, offset: 0, count: false };
+        let query = EntityQuery { filter, limit: 1, offset: 0, count: false, order: None };
         Ok(!self.store.query(view, &query).await?.entities.is_empty())
     }
 }

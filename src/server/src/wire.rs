@@ -4,6 +4,7 @@ mod adapters;
 mod flows;
 mod foundation;
 mod people;
+mod subscriptions;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -48,9 +49,11 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         rules(config)?,
         people.sectors.sector("coin-issuer")?,
     ));
+    let subscriptions = subscriptions::wire(&base, &people);
     let consequences: Vec<Arc<dyn Consequence>> = vec![
         Arc::new(MatchKeys::new(people.digests.clone(), config.town.municipality.clone())),
         Arc::clone(&rewards) as _,
+        Arc::clone(&subscriptions) as _,
     ];
     let broker = Broker::new(tsunagu_broker::Parts {
         store: Arc::clone(&base.store),
@@ -66,7 +69,11 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         clock: Arc::clone(&base.clock),
     });
     let broker = Arc::new(broker.keeping(config.broker.cache_bytes));
-    let flows = Flows::wire(config, &base, &outbound, &broker, &people)?;
+    for tenant in &base.tenants {
+        broker.prepare(tenant).await?;
+    }
+    let notifications = subscriptions::deliverer(&base, &subscriptions, &broker, &outbound);
+    let flows = Flows::wire(config, &base, &outbound, &broker, &people, notifications)?;
 
     let gateway = Data::new(Gateway {
         broker: Arc::clone(&broker),
@@ -75,6 +82,7 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
             Arc::clone(&base.ids),
             Arc::clone(&base.clock),
         )),
+        subscriptions,
         authorization: Arc::clone(&people.authorization),
         clients: Arc::clone(&people.clients),
         sessions: Arc::clone(&people.sessions),
@@ -88,7 +96,11 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         tenants: base.tenants.clone(),
         base_url: config.issuer(),
         open_data_for_all: config.broker.open_data_for_all,
-        limits: Limits { max_body_bytes: config.broker.max_body_bytes, ..Limits::default() },
+        limits: Limits {
+            max_body_bytes: config.broker.max_body_bytes,
+            max_instances: config.broker.max_instances,
+            ..Limits::default()
+        },
         request_ids: RequestIds::new(&*base.ids),
         started: base.clock.micros(),
     });

@@ -24,6 +24,12 @@ enum For {
     OpenDataWriter,
     /// A token of a client that manages context sources. No client of this town does.
     SourceManager,
+    /// A token whose view decides about each of several entities.
+    ViewerOfMany,
+    /// The same, asking in a body.
+    Asker,
+    /// A token for data: what it lists and finds is its own.
+    Subscriber,
     /// A token of the town hall.
     Staff,
     /// A token of an auditor.
@@ -47,6 +53,16 @@ const TABLE: &[(&str, &str, For)] = &[
     ("PATCH", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
     ("PUT", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
     ("DELETE", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
+    ("DELETE", "/ngsi-ld/v1/entities", For::ViewerOfMany),
+    ("POST", "/ngsi-ld/v1/entityOperations/create", For::ViewerOfMany),
+    ("POST", "/ngsi-ld/v1/entityOperations/upsert", For::ViewerOfMany),
+    ("POST", "/ngsi-ld/v1/entityOperations/update", For::ViewerOfMany),
+    ("POST", "/ngsi-ld/v1/entityOperations/merge", For::ViewerOfMany),
+    ("POST", "/ngsi-ld/v1/entityOperations/delete", For::ViewerOfMany),
+    ("GET", "/ngsi-ld/v1/types", For::Viewer),
+    ("GET", "/ngsi-ld/v1/types/{type}", For::Viewer),
+    ("GET", "/ngsi-ld/v1/attributes", For::Viewer),
+    ("GET", "/ngsi-ld/v1/attributes/{attrId}", For::Viewer),
     ("GET", "/ngsi-ld/v1/info/sourceIdentity", For::Viewer),
     ("POST", "/ngsi-ld/v1/jsonldContexts", For::OpenDataWriter),
     ("GET", "/ngsi-ld/v1/jsonldContexts", For::Viewer),
@@ -57,6 +73,20 @@ const TABLE: &[(&str, &str, For)] = &[
     ("DELETE", "/ngsi-ld/v1/csourceRegistrations/{registrationId}", For::SourceManager),
     ("GET", "/ngsi-ld/v1/jsonldContexts/{contextId}", For::Viewer),
     ("DELETE", "/ngsi-ld/v1/jsonldContexts/{contextId}", For::OpenDataWriter),
+    ("GET", "/ngsi-ld/v1/temporal/entities", For::Viewer),
+    ("POST", "/ngsi-ld/v1/temporal/entities", For::Viewer),
+    ("POST", "/ngsi-ld/v1/temporal/entityOperations/query", For::Asker),
+    ("GET", "/ngsi-ld/v1/temporal/entities/{entityId}", For::Viewer),
+    ("DELETE", "/ngsi-ld/v1/temporal/entities/{entityId}", For::Viewer),
+    ("POST", "/ngsi-ld/v1/temporal/entities/{entityId}/attrs", For::Viewer),
+    ("DELETE", "/ngsi-ld/v1/temporal/entities/{entityId}/attrs/{attrId}", For::Viewer),
+    ("PATCH", "/ngsi-ld/v1/temporal/entities/{entityId}/attrs/{attrId}/{instanceId}", For::Viewer),
+    ("DELETE", "/ngsi-ld/v1/temporal/entities/{entityId}/attrs/{attrId}/{instanceId}", For::Viewer),
+    ("GET", "/ngsi-ld/v1/subscriptions", For::Subscriber),
+    ("POST", "/ngsi-ld/v1/subscriptions", For::Subscriber),
+    ("GET", "/ngsi-ld/v1/subscriptions/{subscriptionId}", For::Subscriber),
+    ("PATCH", "/ngsi-ld/v1/subscriptions/{subscriptionId}", For::Subscriber),
+    ("DELETE", "/ngsi-ld/v1/subscriptions/{subscriptionId}", For::Subscriber),
     ("POST", "/oauth/par", For::ProvenClient),
     ("POST", "/oauth/token", For::ProvenClient),
     ("POST", "/oauth/introspect", For::ProvenClient),
@@ -113,6 +143,9 @@ impl Gate {
             .replace("{attrId}", "name")
             .replace("{registrationId}", "urn:ngsi-ld:ContextSourceRegistration:none")
             .replace("{contextId}", "0190a5a0-0000-7000-8000-000000000001")
+            .replace("{type}", "Person")
+            .replace("{instanceId}", "urn:ngsi-ld:Instance:0190a5a0-0000-7000-8000-000000000000")
+            .replace("{subscriptionId}", "urn:ngsi-ld:Subscription:none")
             .replace("{id}", "0190a5a0-0000-7000-8000-000000000000")
             // Bundles of entries; the hashes beside them are for everybody.
             .replace("{path}", "entries/000.p/1")
@@ -120,6 +153,10 @@ impl Gate {
         let query = match path {
             "/ngsi-ld/v1/entities" if method == "GET" => "?type=Person&count=true",
             "/ngsi-ld/v1/csourceRegistrations" if method == "GET" => "?type=Person",
+            "/ngsi-ld/v1/entities" if method == "DELETE" => "?type=Person",
+            "/ngsi-ld/v1/temporal/entities" if method == "GET" => {
+                "?type=Person&count=true&timerel=before&timeAt=2100-01-01T00:00:00Z"
+            }
             "/v2/findUsage" => "?userCode=EE",
             "/audit/v1/proof" => "?index=0&size=1",
             _ => "",
@@ -161,6 +198,8 @@ impl Gate {
                 ));
             } else if answer.status >= 400 {
                 faults.extend(badly_told(&what, &answer));
+            } else if answer.status == 207 && answer.json()["success"] != json!([]) {
+                faults.push(format!("{what}: something was done: {}", answer.text()));
             }
         }
     }
@@ -170,8 +209,23 @@ fn body(path: &str, method: &Method, id: &str) -> Value {
     if path.ends_with("/jsonldContexts") {
         return json!({"@context": {"a": "https://example.org/a"}});
     }
+    if path.ends_with("/entityOperations/delete") {
+        return json!([id]);
+    }
+    if path.contains("/entityOperations/") {
+        return json!([{"id": id, "type": "Person", "name": property("x")}]);
+    }
+    if path.contains("/subscriptions") {
+        let endpoint = json!({"uri": "https://receiver.example/"});
+        let entities = json!([{"type": "Building"}]);
+        return json!({"type": "Subscription", "entities": entities, "notification": {"endpoint": endpoint}});
+    }
     if path.ends_with("{attrId}") {
         return if *method == Method::PATCH { json!({"value": "x"}) } else { property("x") };
+    }
+    if path.ends_with("/temporal/entityOperations/query") {
+        let interval = json!({"timerel": "before", "timeAt": "2100-01-01T00:00:00Z"});
+        return json!({"type": "Query", "entities": [{"type": "Person"}], "temporalQ": interval});
     }
     let mut body = json!({"name": property("x")});
     if !path.ends_with("/attrs") && *method != Method::PATCH {
@@ -251,15 +305,19 @@ async fn every_operation_refuses_whom_it_must() {
             match whom {
                 For::All(_) => &[200],
                 For::ProvenClient => &[400, 401],
-                For::Login => &[403],
+                // Each entity is refused by itself; what is not in view is not there to be purged.
+                For::ViewerOfMany if mine == For::Viewer => &[204, 207],
+                For::Login | For::ViewerOfMany => &[403],
                 For::Resident => &[401],
                 // Nobody has consented to this client: there is nothing to list or find.
                 For::ResidentOrClient => &[200, 404],
                 // A view without personal data: nothing to see, nothing to write.
                 For::Viewer if method == "GET" => &[200, 403, 404],
+                For::Asker => &[200, 403, 404],
                 For::Viewer => &[403, 404],
                 For::SourceManager => &[403],
                 For::OpenDataWriter if mine == For::Viewer => &[201, 404],
+                For::Subscriber if mine == For::Viewer => &[200, 201, 404],
                 same if same == mine => &[200, 404],
                 _ => &[403],
             }
@@ -294,9 +352,14 @@ async fn every_operation_refuses_whom_it_must() {
             For::ProvenClient => &[400, 401],
             For::Resident | For::Login => &[401],
             For::ResidentOrClient => &[200, 401, 404],
-            For::Viewer | For::OpenDataWriter | For::SourceManager | For::Staff | For::Auditor => {
-                &[401, 403]
-            }
+            For::Viewer
+            | For::ViewerOfMany
+            | For::Asker
+            | For::Subscriber
+            | For::OpenDataWriter
+            | For::SourceManager
+            | For::Staff
+            | For::Auditor => &[401, 403],
         }
     };
     gate.expect("the token of a withdrawn consent", &consentless, without_consent, &mut faults)

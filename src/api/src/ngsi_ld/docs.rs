@@ -18,11 +18,119 @@ use crate::openapi::ProblemBody;
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct EntityBody(serde_json::Value);
 
+/// An entity as a `GeoJSON` Feature.
+#[derive(ToSchema)]
+#[schema(
+    value_type = Object,
+    example = json!({
+        "id": "urn:ngsi-ld:Building:001",
+        "type": "Feature",
+        "geometry": { "type": "Point", "coordinates": [131.56, 32.26] },
+        "properties": { "type": "Building", "name": { "type": "Property", "value": "都農町役場" } }
+    })
+)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct FeatureBody(serde_json::Value);
+
+/// Entities as a `GeoJSON` `FeatureCollection`.
+#[derive(ToSchema)]
+#[schema(value_type = Object, example = json!({ "type": "FeatureCollection", "features": [] }))]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct FeatureCollectionBody(serde_json::Value);
+
+/// A query (clause 5.2.23): what is asked for.
+#[derive(ToSchema)]
+#[schema(
+    value_type = Object,
+    example = json!({
+        "type": "Query",
+        "entities": [{ "type": "Building", "idPattern": "^urn:ngsi-ld:Building:.*" }],
+        "pick": ["id", "name"],
+        "q": "floors>2",
+        "geoQ": { "georel": "near;maxDistance==1000", "geometry": "Point", "coordinates": [131.56, 32.26] },
+        "scopeQ": "/Tsuno/#",
+        "ordering": { "orderBy": ["name;asc"], "collation": "ja" }
+    })
+)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct QueryBody(serde_json::Value);
+
 /// A part of an entity: attributes by name.
 #[derive(ToSchema)]
 #[schema(value_type = Object, example = json!({ "temperature": { "type": "Property", "value": 21.5, "observedAt": "2026-11-23T09:00:00Z" } }))]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct FragmentBody(serde_json::Value);
+
+/// An entity over time: each attribute has an array of its instances.
+#[derive(ToSchema)]
+#[schema(
+    value_type = Object,
+    example = json!({
+        "id": "urn:ngsi-ld:Building:001",
+        "type": "Building",
+        "temperature": [
+            { "type": "Property", "value": 21.5, "observedAt": "2026-11-23T09:00:00Z" },
+            { "type": "Property", "value": 22, "observedAt": "2026-11-23T10:00:00Z" }
+        ]
+    })
+)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct TemporalBody(serde_json::Value);
+
+/// A query of the temporal evolution (clauses 5.2.23, 5.2.21).
+#[derive(ToSchema)]
+#[schema(
+    value_type = Object,
+    example = json!({
+        "type": "Query",
+        "entities": [{ "type": "Building" }],
+        "q": "temperature>20",
+        "temporalQ": { "timerel": "after", "timeAt": "2026-11-23T00:00:00Z", "lastN": 10 }
+    })
+)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct TemporalQueryBody(serde_json::Value);
+
+/// An NGSI-LD subscription (clause 5.2.12).
+#[derive(ToSchema)]
+#[schema(
+    value_type = Object,
+    example = json!({
+        "type": "Subscription",
+        "entities": [{ "type": "AirQualityObserved" }],
+        "watchedAttributes": ["NO2"],
+        "q": "NO2>40",
+        "notification": {
+            "attributes": ["NO2"],
+            "format": "concise",
+            "endpoint": { "uri": "https://app.example/notifications", "accept": "application/json" }
+        }
+    })
+)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct SubscriptionBody(serde_json::Value);
+
+/// How subscriptions are shown.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct SubscriptionParams {
+    /// `sysAttrs` shows when the subscription was made and changed.
+    options: Option<String>,
+}
+
+/// Which subscriptions.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct SubscriptionsParams {
+    /// Page size, 0 to 1000; 0 only with `count=true`.
+    limit: Option<u32>,
+    /// Subscriptions to leave out first.
+    offset: Option<u32>,
+    /// Whether to count all, in `NGSILD-Results-Count`.
+    count: Option<bool>,
+}
 
 /// How entities are shown.
 #[derive(IntoParams)]
@@ -44,6 +152,9 @@ pub(crate) struct RepresentationParams {
     /// Instances to show; `@none` is the default one.
     #[param(rename = "datasetId")]
     dataset_id: Option<String>,
+    /// With `application/geo+json`: the attribute that becomes the geometry; `location` if not said.
+    #[param(rename = "geometryProperty")]
+    geometry_property: Option<String>,
 }
 
 /// Which linked entities are shown as well (clause 4.5.23).
@@ -65,7 +176,7 @@ pub(crate) struct JoinParams {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only its schema is used")]
-pub(crate) struct QueryParams {
+pub(crate) struct FilterParams {
     /// Ids, comma-separated.
     id: Option<String>,
     /// Type selection (clause 4.17), e.g. `Building|House`.
@@ -75,6 +186,46 @@ pub(crate) struct QueryParams {
     id_pattern: Option<String>,
     /// Query language (clause 4.9), e.g. `temperature>20;name~=^都農`.
     q: Option<String>,
+    /// Attributes whose values in `q` are terms, to be expanded.
+    #[param(rename = "expandValues")]
+    expand_values: Option<String>,
+    /// Geo-relation (clause 4.10): `near;maxDistance==metres`, `near;minDistance==metres`, `within`, `contains`, `intersects`, `equals`,
+    /// `disjoint` or `overlaps`; with `geometry` and `coordinates`.
+    georel: Option<String>,
+    /// Type of the reference geometry, e.g. `Point`.
+    geometry: Option<String>,
+    /// Its coordinates as JSON, e.g. `[131.56,32.26]`.
+    coordinates: Option<String>,
+    /// The attribute that says where entities lie; `location` if not said.
+    geoproperty: Option<String>,
+    /// Scope query (clause 4.19), e.g. `/Tsuno/#`.
+    #[param(rename = "scopeQ")]
+    scope_q: Option<String>,
+}
+
+/// In which order.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct OrderParams {
+    /// Order (clause 4.23), e.g. `name;desc,createdAt` or `location;dist-asc`. At most the first 10,000 entities can be paged through.
+    #[param(rename = "orderBy")]
+    order_by: Option<String>,
+    /// Coordinates as JSON that distances are measured from.
+    #[param(rename = "orderFrom")]
+    order_from: Option<String>,
+    /// Type of their geometry; `Point` if not said.
+    #[param(rename = "orderGeometry")]
+    order_geometry: Option<String>,
+    /// How texts are ordered, e.g. `ja` or `de-u-co-phonebk`.
+    collation: Option<String>,
+}
+
+/// Which page of them.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct PageParams {
     /// Page size, 0 to 1000; 0 only with `count=true`.
     limit: Option<u32>,
     /// Entities to leave out first.
@@ -82,6 +233,49 @@ pub(crate) struct QueryParams {
     /// Whether to count all that match, in `NGSILD-Results-Count`.
     count: Option<bool>,
 }
+
+/// How discovery answers.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DiscoveryParams {
+    /// Whether to tell more of each.
+    details: Option<bool>,
+    /// Whether to tell how many there are, in `NGSILD-Results-Count`.
+    count: Option<bool>,
+    /// This broker alone is asked in any case.
+    local: Option<bool>,
+}
+
+/// An `EntityTypeList`, or with `details=true` an array of `EntityType` (clauses 5.2.24, 5.2.25).
+#[derive(ToSchema)]
+#[schema(value_type = Object, example = json!({ "id": "urn:ngsi-ld:EntityTypeList:1", "type": "EntityTypeList", "typeList": ["Building", "Vehicle"] }))]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DiscoveredTypes(serde_json::Value);
+
+/// An `EntityTypeInfo` (clause 5.2.26).
+#[derive(ToSchema)]
+#[schema(value_type = Object, example = json!({
+    "id": "https://uri.etsi.org/ngsi-ld/default-context/Building", "type": "EntityTypeInfo", "typeName": "Building", "entityCount": 2,
+    "attributeDetails": [{ "id": "https://uri.etsi.org/ngsi-ld/default-context/name", "type": "Attribute", "attributeName": "name", "attributeTypes": ["Property"] }]
+}))]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DiscoveredType(serde_json::Value);
+
+/// An `AttributeList`, or with `details=true` an array of `Attribute` (clauses 5.2.27, 5.2.28).
+#[derive(ToSchema)]
+#[schema(value_type = Object, example = json!({ "id": "urn:ngsi-ld:AttributeList:1", "type": "AttributeList", "attributeList": ["name"] }))]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DiscoveredAttributes(serde_json::Value);
+
+/// An `Attribute` (clause 5.2.28).
+#[derive(ToSchema)]
+#[schema(value_type = Object, example = json!({
+    "id": "https://uri.etsi.org/ngsi-ld/default-context/name", "type": "Attribute", "attributeName": "name", "attributeCount": 2,
+    "attributeTypes": ["Property"], "typeNames": ["Building"]
+}))]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DiscoveredAttribute(serde_json::Value);
 
 /// What can go wrong everywhere.
 #[derive(IntoResponses)]

@@ -4,7 +4,7 @@ use tsunagu_domain::{Problem, ProblemCode};
 use tsunagu_ngsi_ld::parse::check_name;
 use tsunagu_ngsi_ld::{Context, Format, Join, JoinForm, Q, RenderOptions, Selection};
 
-use super::negotiate::Media;
+use super::negotiate::{Media, Preferences};
 use crate::Failure;
 use crate::params::{Params, wrong};
 
@@ -16,6 +16,28 @@ pub(super) const KNOWN: [&str; 8] =
 pub(super) const JOIN: [&str; 3] = ["join", "joinLevel", "containedBy"];
 /// How many relationships away linked entities may be.
 const MAX_LEVEL: usize = 10;
+/// The render options of entities, which can also be `GeoJSON` or in the words of an earlier version (clauses 6.3.6, 6.3.15, 4.3.6.8).
+pub(super) fn of_entities(
+    params: &Params,
+    context: &Context,
+    media: Media,
+    preferences: Preferences,
+) -> Result<RenderOptions, Failure> {
+    let property = params.get("geometryProperty");
+    let mut options = match (media, property) {
+        (Media::GeoJson, property) => {
+            let property = property.unwrap_or("location");
+            check_name(property, context).map_err(|error| error.at("geometryProperty"))?;
+            let mut options = shape(params, context)?;
+            options.feature = Some(context.expand(property).into_owned());
+            options.embed_context = preferences.plain_body != Some(true);
+            options
+        }
+        _ => options(params, context, media)?,
+    };
+    options.version = preferences.version;
+    Ok(options)
+}
 
 /// Parameters of the standard that are not here yet are told apart from those that nobody knows.
 pub(super) fn refuse_unbuilt(params: &Params, names: &[&str]) -> Result<(), Failure> {
@@ -39,6 +61,11 @@ pub(super) fn options(
             "geometryProperty",
         ));
     }
+    Ok(RenderOptions { embed_context: media == Media::LdJson, ..shape(params, context)? })
+}
+
+/// What does not depend on the media type.
+fn shape(params: &Params, context: &Context) -> Result<RenderOptions, Failure> {
     let mut format = None;
     let mut sys_attrs = false;
     for option in params.list("options")? {
@@ -67,9 +94,9 @@ pub(super) fn options(
     }
     let mut join = join(params)?;
     let (picked, omitted) = (tree(params, "pick", context)?, tree(params, "omit", context)?);
-    let attrs = tree(params, "attrs", context)?;
-    for (name, members) in [("pick", &picked), ("omit", &omitted), ("attrs", &attrs)] {
-        let deepest = join.as_ref().filter(|_| name != "attrs").map_or(0, |join| join.level);
+    let attrs = members(params, "attrs", context)?;
+    for (name, members) in [("pick", &picked), ("omit", &omitted)] {
+        let deepest = join.as_ref().map_or(0, |join| join.level);
         let depth = depth(members);
         if depth > 0 && deepest == 0 {
             return Err(contradiction("members of linked entities go with join only", name));
@@ -80,7 +107,6 @@ pub(super) fn options(
         }
     }
     let Selection { pick, omit, linked } = selection(picked, omitted);
-    let attrs: Vec<String> = attrs.into_iter().map(|member| member.name).collect();
     if let Some(join) = &mut join {
         join.linked = linked;
     }
@@ -98,8 +124,8 @@ pub(super) fn options(
         attrs,
         lang: params.get("lang").map(str::to_owned),
         dataset_ids: params.list("datasetId")?.into_iter().map(str::to_owned).collect(),
-        embed_context: media == Media::LdJson,
         join,
+        ..RenderOptions::default()
     })
 }
 
@@ -136,9 +162,9 @@ fn join(params: &Params) -> Result<Option<Join>, Failure> {
 }
 
 /// Refuses conditions on entities farther away than those that are asked for (clause 5.7.2.4, "too deep query").
-pub(super) fn reaches(options: &RenderOptions, q: Option<&Q>) -> Result<(), Failure> {
-    let level = options.join.as_ref().map_or(0, |join| join.level);
-    if q.is_some_and(|q| q.depth() > level) {
+pub(super) fn reaches(params: &Params, q: &Q) -> Result<(), Failure> {
+    let level = if q.depth() == 0 { None } else { join(params)? }.map_or(0, |join| join.level);
+    if q.depth() > level {
         let detail = "the query is too deep: a condition on linked entities needs join, with a joinLevel as far as the condition goes";
         return Err(contradiction(detail, "q"));
     }
@@ -175,12 +201,25 @@ fn selection(picked: Vec<Member>, omitted: Vec<Member>) -> Selection {
 }
 
 /// A list of members (clause 4.21): those of the entity itself keep their names, attributes are expanded.
+pub(super) fn members(
+    params: &Params,
+    name: &str,
+    context: &Context,
+) -> Result<Vec<String>, Failure> {
+    let members = tree(params, name, context)?;
+    if depth(&members) > 0 {
+        return Err(contradiction("members of linked entities go with join only", name));
+    }
+    Ok(members.into_iter().map(|member| member.name).collect())
+}
+
+/// The same, with members of linked entities in braces.
 fn tree(params: &Params, name: &str, context: &Context) -> Result<Vec<Member>, Failure> {
     let Some(text) = params.get(name) else {
         return Ok(Vec::new());
     };
     let mut rest = text;
-    let members = members(&mut rest, 0, &|term| match term {
+    let members = read_members(&mut rest, 0, &|term| match term {
         "id" | "type" | "scope" | "createdAt" | "modifiedAt" | "expiresAt" => Ok(term.to_owned()),
         _ => {
             check_name(term, context).map_err(|error| error.at(name))?;
@@ -194,7 +233,7 @@ fn tree(params: &Params, name: &str, context: &Context) -> Result<Vec<Member>, F
 }
 
 /// Members up to the end of the text, or to a closing brace, which stays. `None` when braces inside do not match.
-fn members(
+fn read_members(
     rest: &mut &str,
     level: usize,
     expand: &dyn Fn(&str) -> Result<String, Failure>,
@@ -209,7 +248,8 @@ fn members(
         if let Some(inside) = rest.strip_prefix('{') {
             *rest = inside;
             // One deeper than any joinLevel, so that what is too deep can be told from what is not matched.
-            let found = if level > MAX_LEVEL { None } else { members(rest, level + 1, expand)? };
+            let found =
+                if level > MAX_LEVEL { None } else { read_members(rest, level + 1, expand)? };
             let (Some(found), Some(after)) = (found, rest.strip_prefix('}')) else {
                 return Ok(None);
             };

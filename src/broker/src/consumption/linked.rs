@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 use tsunagu_domain::{Problem, ProblemCode};
-use tsunagu_ngsi_ld::render::targets;
+use tsunagu_ngsi_ld::render::{is_amended, targets};
 use tsunagu_ngsi_ld::{
     Context, EntityDoc, Join, JoinForm, Links, Projection, Query, RenderOptions, Selection,
     Shown as ShownAs, render, render_inline, render_linked,
@@ -41,6 +41,16 @@ pub(super) struct Linked<'s> {
     fetched: Vec<Found>,
     /// In the order in which they are met first, as what they are shown then.
     met: Vec<(usize, ShownAs<'s>)>,
+}
+
+impl Linked<'_> {
+    /// Whether something is shown otherwise in an earlier version.
+    pub(super) fn is_amended(&self, view: &View, asked: &[Found], options: &RenderOptions) -> bool {
+        let amended = |found: &Found| {
+            view.cut(&found.doc).is_some_and(|cut| is_amended(&found.doc, &cut, options))
+        };
+        asked.iter().chain(&self.fetched).any(amended)
+    }
 }
 
 fn too_many() -> Problem {
@@ -149,6 +159,7 @@ impl Broker {
                 limit: batch.len(),
                 offset: 0,
                 count: false,
+                order: None,
             };
             let page = self.parts.store.query(view, &query).await?;
             places.extend(batch.iter().map(|id| (id.clone(), None)));

@@ -99,13 +99,17 @@ fn form(options: &RenderOptions) -> Option<u8> {
         dataset_ids,
         embed_context,
         join,
+        feature,
+        version,
     } = options;
     let all = pick.is_empty()
         && omit.is_empty()
         && attrs.is_empty()
         && dataset_ids.is_empty()
         && lang.is_none()
-        && join.is_none();
+        && join.is_none()
+        && feature.is_none()
+        && version.is_none();
     all.then_some((*format as u8) << 2 | u8::from(*sys_attrs) << 1 | u8::from(*embed_context))
 }
 
@@ -126,7 +130,9 @@ impl Broker {
         options: &RenderOptions,
         out: &mut Vec<u8>,
     ) -> bool {
-        let Some(form) = form(options).filter(|_| cut.is_whole()) else {
+        // What ends by itself is another one without a new version.
+        let lasts = found.doc.ends().is_none();
+        let Some(form) = form(options).filter(|_| cut.is_whole() && lasts) else {
             return render(&found.doc, cut, context, options, out);
         };
         let asked = Asked {

@@ -49,6 +49,7 @@ impl Broker {
             limit: MAX_FOUND + 1,
             offset: 0,
             count: false,
+            order: None,
         };
         let page = self.parts.store.query(view, &query).await?;
         if page.entities.len() > MAX_FOUND {

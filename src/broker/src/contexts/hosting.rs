@@ -12,8 +12,9 @@ use tsunagu_store::{Collection, Conflict, Expect, Op, Scan, Store, StoreError, W
 const KEPT: Collection = Collection("jsonld-context");
 /// How many there are.
 const COUNT: Collection = Collection("jsonld-context-count");
-/// How many one tenant may keep, and how large one may be.
-const MAX_KEPT: i64 = 1_000;
+/// How many one tenant may keep: those that were added, and those of subscriptions. And how large one may be.
+const MAX_HOSTED: i64 = 1_000;
+const MAX_IMPLICIT: i64 = 10_000;
 const MAX_BYTES: usize = 512 << 10;
 const VERSION: u8 = 1;
 
@@ -93,24 +94,19 @@ impl Hosting {
         let id = self.ids.uuid();
         let key = id.clone().into_bytes();
         let put = Op::PutRecord { collection: KEPT, key, value, expect: Expect::Absent };
-        Ok((id, vec![put, count(1)]))
+        Ok((id, vec![put, count(kind, 1)]))
     }
 
     /// The operations that forget the @context of this id, which must be there.
-    pub(super) fn forget(id: &str) -> Vec<Op> {
+    pub(super) fn forget(id: &str, kind: ContextKind) -> Vec<Op> {
         let key = id.as_bytes().to_vec();
-        vec![Op::DeleteRecord { collection: KEPT, key, expect: Expect::Present }, count(-1)]
+        vec![Op::DeleteRecord { collection: KEPT, key, expect: Expect::Present }, count(kind, -1)]
     }
 
     pub(super) async fn commit(&self, tenant: &TenantId, ops: Vec<Op>) -> Result<(), Problem> {
         match self.store.commit(WriteSet { tenant: tenant.clone(), ops }).await {
             Ok(_) => Ok(()),
-            Err(StoreError::Conflict { conflict: Conflict::OutOfBounds, .. }) => Err(Problem::new(
-                ProblemCode::Forbidden,
-                format!(
-                    "{MAX_KEPT} @contexts are kept here already; delete some, or serve yours elsewhere"
-                ),
-            )),
+            Err(StoreError::Conflict { conflict: Conflict::OutOfBounds, .. }) => Err(full()),
             Err(StoreError::Conflict { conflict: Conflict::Missing, .. }) => {
                 Err(Problem::not_found())
             }
@@ -148,8 +144,19 @@ impl Hosting {
     }
 }
 
-fn count(delta: i64) -> Op {
-    Op::Add { collection: COUNT, key: b"kept".to_vec(), delta, min: 0, max: MAX_KEPT }
+fn count(kind: ContextKind, delta: i64) -> Op {
+    let (key, max): (&[u8], i64) = match kind {
+        ContextKind::ImplicitlyCreated => (b"implicit", MAX_IMPLICIT),
+        ContextKind::Hosted | ContextKind::Cached => (b"hosted", MAX_HOSTED),
+    };
+    Op::Add { collection: COUNT, key: key.to_vec(), delta, min: 0, max }
+}
+
+pub(super) fn full() -> Problem {
+    Problem::new(
+        ProblemCode::Forbidden,
+        "as many @contexts are kept here as may be; delete some, or serve yours elsewhere",
+    )
 }
 
 fn decode(value: &[u8]) -> Result<Kept, StoreError> {

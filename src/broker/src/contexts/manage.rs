@@ -8,7 +8,7 @@ use tsunagu_ngsi_ld::parse::split_context;
 use tsunagu_policy::View;
 use tsunagu_store::Op;
 
-use super::hosting::{ContextKind, Hosting};
+use super::hosting::{self, ContextKind, Hosting};
 use super::usage::Usage;
 use super::{Contexts, wrong};
 use crate::ngsi_problem;
@@ -48,6 +48,18 @@ impl Contexts {
         Ok(id)
     }
 
+    /// Whether @contexts are kept here.
+    #[must_use]
+    pub fn hosts(&self) -> bool {
+        self.hosting.is_some()
+    }
+
+    /// What is said when as many are kept as may be.
+    #[must_use]
+    pub fn full() -> Problem {
+        hosting::full()
+    }
+
     /// A URL for an @context that has none, for who must name it in `Link` headers later (5.13.1), and the operations that keep it, for the
     /// transaction of what it belongs to. An @context that is one URL keeps that and needs no operation.
     pub fn implicit(&self, local: &RawValue) -> Result<(String, Vec<Op>), Problem> {
@@ -69,7 +81,7 @@ impl Contexts {
         };
         let kept = hosting.find(tenant, id).await?;
         let implicit = kept.is_some_and(|kept| kept.kind == ContextKind::ImplicitlyCreated);
-        Ok(if implicit { Hosting::forget(id) } else { Vec::new() })
+        Ok(if implicit { Hosting::forget(id, ContextKind::ImplicitlyCreated) } else { Vec::new() })
     }
 
     /// List @contexts (5.13.3), of one kind or all.
@@ -158,8 +170,8 @@ impl Contexts {
                 return Err(wrong(detail).at("reload"));
             }
             self.reload(name).await?;
-        } else if kept.is_some() {
-            hosting.commit(tenant, Hosting::forget(id)).await?;
+        } else if let Some(kept) = kept {
+            hosting.commit(tenant, Hosting::forget(id, kept.kind)).await?;
             self.usages.forget(tenant, &hosting.url(id));
         } else if self.usages.forget(tenant, name) {
             self.fetched.remove(name);

@@ -1,5 +1,6 @@
 //! Attribute instances in the three representations.
 
+use super::earlier::kind_in;
 use super::{Format, Writer, language};
 use crate::json::{elements, first_byte, is_array, is_object, members, string_of, write_string};
 use crate::model::{AttrSlot, AttrSlots, InstanceRef, Kind};
@@ -45,8 +46,16 @@ impl Writer<'_> {
         self.first = false;
     }
 
+    fn shown_kind(&self, kind: Kind) -> Kind {
+        self.o.version.map_or(kind, |version| kind_in(kind, version))
+    }
+
     fn simplified(&mut self, instance: &InstanceRef<'_>) {
         let kind = instance.slot.kind();
+        if self.shown_kind(kind) != kind {
+            self.content(kind, instance.value);
+            return;
+        }
         match kind {
             Kind::Relationship | Kind::ListRelationship if self.linked_value(instance) => {}
             Kind::Property | Kind::GeoProperty | Kind::Relationship | Kind::ListProperty => {
@@ -66,7 +75,7 @@ impl Writer<'_> {
     }
 
     /// Writes the language wanted; gives its tag.
-    fn in_language<'v>(&mut self, map: &'v str) -> Option<std::borrow::Cow<'v, str>> {
+    pub(super) fn in_language<'v>(&mut self, map: &'v str) -> Option<std::borrow::Cow<'v, str>> {
         let wanted = self.o.lang.as_deref().unwrap_or("*");
         if let Some((tag, texts)) = language::choose(map, wanted) {
             self.value(texts);
@@ -78,7 +87,7 @@ impl Writer<'_> {
     }
 
     /// Writes an instance; as one of `several` it needs an object to be told from a plain array.
-    fn instance(&mut self, instance: &InstanceRef<'_>, several: bool) {
+    pub(super) fn instance(&mut self, instance: &InstanceRef<'_>, several: bool) {
         let kind = instance.slot.kind();
         let concise = self.o.format == Format::Concise;
         if concise && !several && self.can_be_bare(instance) {
@@ -98,14 +107,16 @@ impl Writer<'_> {
                 write_string(&tag, self.out);
             }
         } else {
+            let shown = self.shown_kind(kind);
             if !concise || misread(kind, instance.value) {
                 self.name("type");
-                write_string(kind.name(), self.out);
+                write_string(shown.name(), self.out);
             }
-            self.name(kind.value_member());
+            self.name(shown.value_member());
             self.content(kind, instance.value);
             self.linked_member(instance);
         }
+        self.previous(&instance.slot);
         self.metadata(instance);
         self.unlinked(|writer| writer.sub_attributes(instance.sub.clone()));
         self.close();
@@ -114,11 +125,12 @@ impl Writer<'_> {
     /// Whether the concise representation may leave out the object around the value.
     fn can_be_bare(&self, instance: &InstanceRef<'_>) -> bool {
         let alone = !self.o.sys_attrs
+            && !self.has_previous(&instance.slot)
             && instance.slot.dataset_id().is_none()
             && instance.observed_at.is_none()
             && instance.unit_code.is_none()
             && instance.value_type.is_none()
-            && instance.instance_id.is_none()
+            && self.past.is_none()
             && instance.sub.is_empty();
         alone
             && match instance.slot.kind() {
@@ -134,7 +146,6 @@ impl Writer<'_> {
             ("observedAt", instance.observed_at),
             ("datasetId", instance.slot.dataset_id()),
             ("expiresAt", instance.expires_at.filter(|_| self.o.sys_attrs)),
-            ("instanceId", instance.instance_id),
         ];
         for (name, text) in texts {
             if let Some(text) = text {
@@ -151,12 +162,38 @@ impl Writer<'_> {
             let mut types = instance.object_type.clone();
             self.terms(&mut types);
         }
-        if self.o.sys_attrs {
+        if let Some(id) = self.past.take() {
+            self.identity(&id, instance.slot);
+        } else if self.o.sys_attrs {
             self.times(instance.slot.created_at(), instance.slot.modified_at(), false);
+            self.deleted_at(&instance.slot);
+        }
+    }
+
+    /// What an instance has in the temporal representation only (clause 4.5.7): its identity, and when it was deleted.
+    fn identity(&mut self, id: &str, slot: AttrSlot<'_>) {
+        if !id.is_empty() {
+            self.name("instanceId");
+            write_string(id, self.out);
+        }
+        if slot.is_deletion() {
+            if self.o.sys_attrs {
+                self.time("createdAt", slot.created_at());
+            }
+            self.time("deletedAt", slot.modified_at());
+        } else if self.o.sys_attrs {
+            self.times(slot.created_at(), slot.modified_at(), false);
         }
     }
 
     fn sub_attributes(&mut self, slots: AttrSlots<'_>) {
+        // Changes are told of the attributes of the entity only.
+        let changes = self.changes.take();
+        self.each_sub_attribute(slots);
+        self.changes = changes;
+    }
+
+    fn each_sub_attribute(&mut self, slots: AttrSlots<'_>) {
         let mut group: Vec<AttrSlot<'_>> = Vec::new();
         for slot in slots {
             let core = slot.name().strip_prefix(NGSI_LD);
@@ -177,16 +214,18 @@ impl Writer<'_> {
     }
 
     /// Writes the content of the value member.
-    fn content(&mut self, kind: Kind, value: &str) {
+    pub(super) fn content(&mut self, kind: Kind, value: &str) {
         match kind {
             Kind::VocabProperty if is_array(value) => {
                 self.list(value, &mut |writer, element| writer.term(element));
             }
             Kind::VocabProperty => self.term(value),
-            Kind::ListRelationship if self.o.format == Format::Simplified => {
-                self.list(value, &mut |writer, element| {
-                    writer.value(object_of(element));
-                });
+            // Elsewhere than in an objectList, objects are bare.
+            Kind::ListRelationship
+                if self.o.format == Format::Simplified
+                    || self.shown_kind(kind) == Kind::Relationship =>
+            {
+                self.links(value);
             }
             Kind::ListRelationship => self.list(value, &mut |writer, element| {
                 writer.out.extend_from_slice(b"{\"object\":");
@@ -195,6 +234,11 @@ impl Writer<'_> {
             }),
             _ => self.value(value),
         }
+    }
+
+    /// Writes the bare URIs of an `objectList`.
+    pub(super) fn links(&mut self, value: &str) {
+        self.list(value, &mut |writer, element| writer.value(object_of(element)));
     }
 
     fn term(&mut self, token: &str) {

@@ -166,7 +166,7 @@ fn whole(
     out: &mut Vec<u8>,
 ) -> bool {
     let start = out.len();
-    let done = Writer { p, ctx, o, out, first: true, place }.entity(doc);
+    let done = Writer { p, ctx, o, out, first: true, past: None, changes: None, place }.entity(doc);
     if !done {
         out.truncate(start);
     }
@@ -301,8 +301,17 @@ impl Writer<'_> {
         let chain = Chain { id: doc.id(), up: place.chain };
         let shown = join.behind(place.shown, instance.slot.name());
         let inner = Place { links: Some(links), left: place.left - 1, chain: Some(&chain), shown };
-        let done = Writer { p, ctx: self.ctx, o, out: &mut *self.out, first: true, place: inner }
-            .entity(doc);
+        let done = Writer {
+            p,
+            ctx: self.ctx,
+            o,
+            out: &mut *self.out,
+            first: true,
+            past: None,
+            changes: None,
+            place: inner,
+        }
+        .entity(doc);
         if done {
             links.note(id, shown);
             self.first = false;

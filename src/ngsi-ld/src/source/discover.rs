@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::model::{Entity, EntityDoc, Instance, Kind};
 use crate::projection::Everything;
-use crate::query::{Q, Query, TypeSelection};
+use crate::query::{GeoQuery, Q, Query, ScopeQ, TypeSelection};
 use crate::time::parse_date_time;
 
 /// How a time stands to the time of a temporal query (clause 4.11).
@@ -106,6 +106,10 @@ pub struct Discovery {
     pub q: Option<Q>,
     /// Conditions on the Context Source Properties, once more: the context source filter.
     pub csf: Option<Q>,
+    /// Where: a condition on the geometries of the registration.
+    pub geo: Option<GeoQuery>,
+    /// A condition on its scopes.
+    pub scope: Option<ScopeQ>,
     /// When. Without it, only sources of what is now are meant.
     pub temporal: Option<TemporalQuery>,
 }
@@ -160,13 +164,11 @@ impl Discovery {
 
     /// Whether the conditions hold for the source itself.
     fn fits(&self, registration: &Registration) -> bool {
-        if self.q.is_none() && self.csf.is_none() {
-            return true;
-        }
         let doc = registration.as_entity();
         let holds = |q: &Option<Q>| {
-            let query = Query { q: q.clone(), ..Query::default() };
-            q.is_none() || query.matches(&doc, &Everything)
+            let (geo, scope) = (self.geo.clone(), self.scope.clone());
+            let query = Query { q: q.clone(), geo, scope, ..Query::default() };
+            query.matches(&doc, &Everything)
         };
         holds(&self.q) && holds(&self.csf)
     }

@@ -7,23 +7,28 @@ use tsunagu_domain::{Problem, ProblemCode};
 use tsunagu_ngsi_ld::parse::{check_name, check_uri};
 use tsunagu_ngsi_ld::query::id_pattern;
 use tsunagu_ngsi_ld::source::{Discovery, TemporalQuery, render};
-use tsunagu_ngsi_ld::{Context, Q, TypeSelection};
+use tsunagu_ngsi_ld::{Context, Q, ScopeQ, TypeSelection};
 
 use super::{RegistrationBody, shape};
 use crate::caller::Caller;
 use crate::ngsi_ld::docs::Problems;
-use crate::ngsi_ld::entities::echo_tenant;
-use crate::ngsi_ld::{BASE, negotiate, representation};
+use crate::ngsi_ld::entities::{echo_tenant, geo};
+use crate::ngsi_ld::{BASE, negotiate};
 use crate::params::{Params, wrong};
 use crate::{Failure, Gateway};
 
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 19] = [
     "id",
     "type",
     "idPattern",
     "attrs",
     "q",
     "csf",
+    "georel",
+    "geometry",
+    "coordinates",
+    "geoproperty",
+    "scopeQ",
     "timerel",
     "timeAt",
     "endTimeAt",
@@ -33,8 +38,6 @@ const KNOWN: [&str; 14] = [
     "count",
     "options",
 ];
-/// In the standard, not here yet.
-const NOT_YET: [&str; 5] = ["georel", "geometry", "coordinates", "geoproperty", "scopeQ"];
 const DEFAULT_PAGE: usize = 20;
 
 /// Find context sources
@@ -51,6 +54,11 @@ const DEFAULT_PAGE: usize = 20;
         ("attrs" = Option<String>, Query, description = "Attributes, comma-separated"),
         ("q" = Option<String>, Query, description = "Conditions on Context Source Properties (clause 4.9)"),
         ("csf" = Option<String>, Query, description = "Context source filter (clause 4.9)"),
+        ("georel" = Option<String>, Query, description = "Relation to `geometry` with `coordinates` (clause 4.10)"),
+        ("geometry" = Option<String>, Query, description = "Type of the geometry"),
+        ("coordinates" = Option<String>, Query, description = "Coordinates of the geometry, JSON"),
+        ("geoproperty" = Option<String>, Query, description = "`location` when left out"),
+        ("scopeQ" = Option<String>, Query, description = "Scopes of what the source has (clause 4.19)"),
         ("timerel" = Option<String>, Query, description = "`before`, `after` or `between`"),
         ("timeAt" = Option<String>, Query, description = "A `DateTime`"),
         ("endTimeAt" = Option<String>, Query, description = "A `DateTime`, for `between`"),
@@ -73,8 +81,7 @@ pub(crate) async fn query(
 ) -> Result<HttpResponse, Failure> {
     let caller = Caller::of(&gateway, &request).await?;
     let media = negotiate::accepted(&request)?;
-    let params = Params::read(&request, &[&KNOWN[..], &NOT_YET].concat())?;
-    representation::refuse_unbuilt(&params, &NOT_YET)?;
+    let params = Params::read(&request, &KNOWN)?;
     let shape = shape(&caller, &params, media)?;
     let context = negotiate::linked(&gateway, &request).await?;
     let discovery = discovery(&params, &context)?;
@@ -124,7 +131,12 @@ fn discovery(params: &Params, context: &Context) -> Result<Discovery, Failure> {
     });
     let condition = |name: &str| {
         let read = |text| Q::parse(text, context).map_err(|error| error.at(name));
-        params.get(name).map(read).transpose()
+        let found = params.get(name).map(read).transpose()?;
+        if found.as_ref().is_some_and(|q| q.depth() > 0) {
+            let detail = "a source has properties, not relationships that could be followed";
+            return Err(Problem::new(ProblemCode::BadRequestData, detail).at(name).into());
+        }
+        Ok::<_, Failure>(found)
     };
     let discovery = Discovery {
         ids,
@@ -133,15 +145,19 @@ fn discovery(params: &Params, context: &Context) -> Result<Discovery, Failure> {
         attrs: attrs.collect::<Result<_, _>>()?,
         q: condition("q")?,
         csf: condition("csf")?,
+        geo: geo(params, context)?,
+        scope: params.get("scopeQ").map(ScopeQ::parse).transpose()?,
         temporal: TemporalQuery::read(|name| params.get(name))?,
     };
     let narrow = params.get("type").is_some()
         || !discovery.attrs.is_empty()
         || !discovery.ids.is_empty()
         || discovery.id_pattern.is_some()
-        || discovery.q.is_some();
+        || discovery.q.is_some()
+        || discovery.geo.is_some()
+        || discovery.scope.is_some();
     if !narrow {
-        let detail = "the query is too broad; give at least one of type, attrs, id, idPattern, q";
+        let detail = "the query is too broad; give at least one of type, attrs, id, idPattern, q, georel, scopeQ";
         return Err(Problem::new(ProblemCode::BadRequestData, detail).into());
     }
     Ok(discovery)
