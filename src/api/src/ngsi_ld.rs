@@ -4,12 +4,14 @@
 pub(crate) mod attributes;
 pub(crate) mod attrs;
 pub(crate) mod batch;
+pub(crate) mod contexts;
 mod discovery;
 pub(crate) mod docs;
 pub(crate) mod entities;
 pub(crate) mod info;
 mod negotiate;
 mod representation;
+pub(crate) mod sources;
 pub(crate) mod subscriptions;
 pub(crate) mod temporal;
 pub(crate) mod types;
@@ -25,6 +27,8 @@ use crate::resource::resource;
 
 /// Where the binding lives (clause 6.3.2).
 pub(crate) const BASE: &str = "/ngsi-ld/v1";
+/// Where @contexts are served; their local ids follow.
+pub const CONTEXTS: &str = "/ngsi-ld/v1/jsonldContexts/";
 
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
     use actix_web::http::Method;
@@ -41,6 +45,35 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                     // A slash at the end is not kept, so the id is what is missing here.
                     (Method::PUT, web::put().to(entities::without_id)),
                     (Method::PATCH, web::patch().to(entities::without_id)),
+                ],
+            ))
+            .service(resource(
+                "/jsonldContexts",
+                [
+                    (Method::POST, web::post().to(contexts::add)),
+                    (Method::GET, web::get().to(contexts::list)),
+                ],
+            ))
+            .service(resource(
+                "/jsonldContexts/{contextId}",
+                [
+                    (Method::GET, web::get().to(contexts::serve)),
+                    (Method::DELETE, web::delete().to(contexts::delete)),
+                ],
+            ))
+            .service(resource(
+                "/csourceRegistrations",
+                [
+                    (Method::POST, web::post().to(sources::register)),
+                    (Method::GET, web::get().to(sources::query)),
+                ],
+            ))
+            .service(resource(
+                "/csourceRegistrations/{registrationId}",
+                [
+                    (Method::GET, web::get().to(sources::retrieve)),
+                    (Method::PATCH, web::patch().to(sources::update)),
+                    (Method::DELETE, web::delete().to(sources::delete)),
                 ],
             ))
             .service(resource(

@@ -20,6 +20,10 @@ enum For {
     Login,
     /// A token whose view decides.
     Viewer,
+    /// A token of a client that writes open data, on its own behalf.
+    OpenDataWriter,
+    /// A token of a client that manages context sources. No client of this town does.
+    SourceManager,
     /// A token whose view decides about each of several entities.
     ViewerOfMany,
     /// The same, asking in a body.
@@ -61,6 +65,15 @@ const TABLE: &[(&str, &str, For)] = &[
     ("GET", "/ngsi-ld/v1/attributes/{attrId}", For::Viewer),
     ("POST", "/ngsi-ld/v1/entityOperations/query", For::Asker),
     ("GET", "/ngsi-ld/v1/info/sourceIdentity", For::Viewer),
+    ("POST", "/ngsi-ld/v1/jsonldContexts", For::OpenDataWriter),
+    ("GET", "/ngsi-ld/v1/jsonldContexts", For::Viewer),
+    ("POST", "/ngsi-ld/v1/csourceRegistrations", For::SourceManager),
+    ("GET", "/ngsi-ld/v1/csourceRegistrations", For::Viewer),
+    ("GET", "/ngsi-ld/v1/csourceRegistrations/{registrationId}", For::Viewer),
+    ("PATCH", "/ngsi-ld/v1/csourceRegistrations/{registrationId}", For::SourceManager),
+    ("DELETE", "/ngsi-ld/v1/csourceRegistrations/{registrationId}", For::SourceManager),
+    ("GET", "/ngsi-ld/v1/jsonldContexts/{contextId}", For::Viewer),
+    ("DELETE", "/ngsi-ld/v1/jsonldContexts/{contextId}", For::OpenDataWriter),
     ("GET", "/ngsi-ld/v1/temporal/entities", For::Viewer),
     ("POST", "/ngsi-ld/v1/temporal/entities", For::Viewer),
     ("POST", "/ngsi-ld/v1/temporal/entityOperations/query", For::Asker),
@@ -129,6 +142,8 @@ impl Gate {
         let filled = path
             .replace("{entityId}", &id)
             .replace("{attrId}", "name")
+            .replace("{registrationId}", "urn:ngsi-ld:ContextSourceRegistration:none")
+            .replace("{contextId}", "0190a5a0-0000-7000-8000-000000000001")
             .replace("{type}", "Person")
             .replace("{instanceId}", "urn:ngsi-ld:Instance:0190a5a0-0000-7000-8000-000000000000")
             .replace("{subscriptionId}", "urn:ngsi-ld:Subscription:none")
@@ -138,6 +153,7 @@ impl Gate {
             .replace("{name}", "juki");
         let query = match path {
             "/ngsi-ld/v1/entities" if method == "GET" => "?type=Person&count=true",
+            "/ngsi-ld/v1/csourceRegistrations" if method == "GET" => "?type=Person",
             "/ngsi-ld/v1/entities" if method == "DELETE" => "?type=Person",
             "/ngsi-ld/v1/temporal/entities" if method == "GET" => {
                 "?type=Person&count=true&timerel=before&timeAt=2100-01-01T00:00:00Z"
@@ -197,6 +213,9 @@ fn body(path: &str, method: &Method, id: &str) -> Value {
     if path.ends_with("/temporal/entityOperations/query") {
         let interval = json!({"timerel": "before", "timeAt": "2100-01-01T00:00:00Z"});
         return json!({"type": "Query", "entities": [{"type": "Person"}], "temporalQ": interval});
+    }
+    if path.ends_with("/jsonldContexts") {
+        return json!({"@context": {"a": "https://example.org/a"}});
     }
     if path.ends_with("/entityOperations/delete") {
         return json!([id]);
@@ -300,6 +319,8 @@ async fn every_operation_refuses_whom_it_must() {
                 For::Viewer if method == "GET" => &[200, 403, 404],
                 For::Asker => &[200, 403, 404],
                 For::Viewer => &[403, 404],
+                For::SourceManager => &[403],
+                For::OpenDataWriter if mine == For::Viewer => &[201, 404],
                 For::Subscriber if mine == For::Viewer => &[200, 201, 404],
                 same if same == mine => &[200, 404],
                 _ => &[403],
@@ -339,6 +360,8 @@ async fn every_operation_refuses_whom_it_must() {
             | For::ViewerOfMany
             | For::Asker
             | For::Subscriber
+            | For::OpenDataWriter
+            | For::SourceManager
             | For::Staff
             | For::Auditor => &[401, 403],
         }

@@ -14,7 +14,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tsunagu_broker::{BatchItem, BatchResult, ngsi_problem};
-use tsunagu_domain::{Problem, ProblemCode};
+use tsunagu_domain::{Problem, ProblemCode, TenantId};
 use tsunagu_ngsi_ld::Context;
 use tsunagu_ngsi_ld::parse::{batch, split_context};
 use utoipa::ToSchema;
@@ -35,7 +35,7 @@ pub(crate) use upsert::__path_upsert;
 use super::entities::echo_tenant;
 use super::negotiate;
 use crate::body::Capped;
-use crate::caller::Caller;
+use crate::caller::{Caller, decided_tenant};
 use crate::openapi::ProblemBody;
 use crate::{Failure, Gateway};
 
@@ -82,13 +82,14 @@ async fn items<'b>(
         return Err(Problem::new(ProblemCode::BadRequestData, detail).at("Link").into());
     }
     let entities = batch(text, gateway.limits.max_batch)?;
+    let tenant = decided_tenant(request)?;
     let linked = if ld { Context::core() } else { negotiate::linked(gateway, request).await? };
     let mut known: HashMap<String, Shared> = HashMap::new();
     let mut items = Vec::with_capacity(entities.len());
     for entity in entities {
         let own = split_context(entity).map_err(ngsi_problem);
         let context = match own {
-            Ok(Some(local)) if ld => resolved(gateway, &mut known, &local).await,
+            Ok(Some(local)) if ld => resolved(gateway, &tenant, &mut known, &local).await,
             Ok(None) if !ld => Ok(Arc::clone(&linked)),
             Ok(Some(_)) => Err(Problem::new(
                 ProblemCode::BadRequestData,
@@ -110,6 +111,7 @@ async fn items<'b>(
 /// Resolves each different @context once, also one that cannot be had.
 async fn resolved(
     gateway: &Gateway,
+    tenant: &TenantId,
     known: &mut HashMap<String, Shared>,
     local: &RawValue,
 ) -> Shared {
@@ -123,7 +125,7 @@ async fn resolved(
         )
         .at("/@context"));
     }
-    let context = gateway.broker.contexts().of(local).await;
+    let context = gateway.broker.contexts().of(tenant, local).await;
     known.insert(local.get().to_owned(), context.clone());
     context
 }

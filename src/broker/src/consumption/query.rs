@@ -54,6 +54,7 @@ impl Broker {
     ) -> Result<Listing, Problem> {
         let view = request.view;
         let mut filter = asked.filter;
+        let asks_linked = self.answer_subqueries(view, &mut filter).await?;
         for id in &mut filter.ids {
             *id = view.inward_id(id).into_owned();
         }
@@ -81,6 +82,7 @@ impl Broker {
         } else {
             view.may_see_persons()
         };
+        let asks_personal = asks_personal || asks_linked;
         // One more than asked tells whether there is a next page.
         let query = EntityQuery {
             filter,
@@ -106,7 +108,13 @@ impl Broker {
         }
         body.push(b'[');
         let start = body.len();
-        for found in &entities {
+        if let Some(join) = &options.join {
+            let linked = self.gather_linked(view, &entities, options, join).await?;
+            let how = (context, &each);
+            self.render_joined(view, &entities, &linked, how, &mut shown, &mut body)?;
+            amended = linked.is_amended(view, &entities, options);
+        }
+        for found in entities.iter().filter(|_| options.join.is_none()) {
             let Some(cut) = view.cut(&found.doc) else {
                 continue;
             };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use tsunagu_domain::{Problem, Timestamp};
+use tsunagu_domain::{Problem, TenantId, Timestamp};
 use tsunagu_ngsi_ld::render::{Changes, Previous, render_changed};
 use tsunagu_ngsi_ld::time::format_date_time;
 use tsunagu_ngsi_ld::{Attribute, CORE_CONTEXT_URL, Context, Entity, EntityDoc, RenderOptions};
@@ -41,16 +41,17 @@ pub(super) struct Data {
 impl Style {
     /// The style of a subscription. Its @context may have to be fetched.
     pub(super) async fn of(
+        tenant: &TenantId,
         subscription: &Subscription,
         contexts: &Contexts,
     ) -> Result<Self, Problem> {
         let n = &subscription.notification;
         let ld = n.endpoint.accept.as_deref() == Some(LD_JSON);
         let context = if let Some(url) = &subscription.jsonld_context {
-            contexts.at(url).await?
+            contexts.at(tenant, url).await?
         } else {
             match RawValue::from_string(subscription.context.clone()) {
-                Ok(raw) => contexts.of(&raw).await?,
+                Ok(raw) => contexts.of(tenant, &raw).await?,
                 Err(_) => Context::core(),
             }
         };
@@ -71,6 +72,7 @@ impl Style {
             embed_context: ld,
             feature: None,
             version: None,
+            join: None,
         };
         let media = if ld { LD_JSON } else { JSON };
         Ok(Self { context, options, media, link: (!ld).then_some(link) })

@@ -265,7 +265,7 @@ impl World {
     pub(crate) async fn unsubscribe(&self, client: &str, id: &str) -> Result<(), Problem> {
         let (view, owner) = (self.view(client), self.owner(client));
         let asking = Asking { view: &view, owner: &owner, tenant_header: None };
-        self.subscriptions.delete(&asking, id).await
+        self.subscriptions.delete(&asking, id, self.broker.contexts()).await
     }
 
     pub(crate) async fn read(&self, client: &str, id: &str) -> Result<Value, Problem> {

@@ -1,5 +1,6 @@
 //! The temporal representations of an entity (clauses 4.5.6 to 4.5.9, 4.5.19).
 
+use super::linked::Place;
 use super::{Format, RenderOptions, Writer, visible_times};
 use crate::context::Context;
 use crate::json::write_string;
@@ -75,7 +76,8 @@ pub fn render_temporal(
     out: &mut Vec<u8>,
 ) -> bool {
     let start = out.len();
-    let mut writer = Writer { p, ctx, o, out, first: true, past: None, changes: None };
+    let mut writer =
+        Writer { p, ctx, o, out, first: true, past: None, changes: None, place: Place::ALONE };
     let shown = writer.evolution(evolution, form);
     if !shown {
         out.truncate(start);

@@ -312,6 +312,7 @@ impl Eyes {
             publishes: published,
             reads_open_data: self.open,
             writes_open_data: false,
+            manages_sources: false,
         };
         let assurance =
             Assurance { ial: Level::Substantial, aal: Level::Substantial, ..Assurance::default() };
