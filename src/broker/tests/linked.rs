@@ -103,7 +103,7 @@ impl World {
             q: q.map(|q| Q::parse(q, &core).unwrap()),
             ..Query::default()
         };
-        let asked = Asked { filter, limit: 10, offset: 0, count: true };
+        let asked = Asked { filter, limit: 10, offset: 0, count: true, order: None };
         let request = Request { view, id: "r" };
         let listing =
             self.broker.query(&request, asked, &core, &options(join(JoinForm::Inline, 1))).await?;

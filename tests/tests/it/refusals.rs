@@ -77,6 +77,7 @@ const TABLE: &[(&str, &str, For)] = &[
     ("GET", "/ngsi-ld/v1/temporal/entities", For::Viewer),
     ("POST", "/ngsi-ld/v1/temporal/entities", For::Viewer),
     ("POST", "/ngsi-ld/v1/temporal/entityOperations/query", For::Asker),
+    ("POST", "/ngsi-ld/v1/entityOperations/query", For::Asker),
     ("GET", "/ngsi-ld/v1/temporal/entities/{entityId}", For::Viewer),
     ("DELETE", "/ngsi-ld/v1/temporal/entities/{entityId}", For::Viewer),
     ("POST", "/ngsi-ld/v1/temporal/entities/{entityId}/attrs", For::Viewer),
@@ -207,12 +208,12 @@ impl Gate {
 }
 
 fn body(path: &str, method: &Method, id: &str) -> Value {
-    if path.ends_with("/v1/entityOperations/query") {
-        return json!({"type": "Query", "entities": [{"type": "Person"}]});
-    }
-    if path.ends_with("/temporal/entityOperations/query") {
-        let interval = json!({"timerel": "before", "timeAt": "2100-01-01T00:00:00Z"});
-        return json!({"type": "Query", "entities": [{"type": "Person"}], "temporalQ": interval});
+    if path.ends_with("/entityOperations/query") {
+        let mut query = json!({"type": "Query", "entities": [{"type": "Person"}]});
+        if path.contains("/temporal/") {
+            query["temporalQ"] = json!({"timerel": "before", "timeAt": "2100-01-01T00:00:00Z"});
+        }
+        return query;
     }
     if path.ends_with("/jsonldContexts") {
         return json!({"@context": {"a": "https://example.org/a"}});
