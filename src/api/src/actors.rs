@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderName};
 use tsunagu_audit::Reader;
 use tsunagu_consent::Resident;
 use tsunagu_domain::{ClientId, Level, ProblemCode, TenantId, TsunoId};
@@ -19,11 +19,11 @@ pub(crate) const AUDIT_SCOPE: &str = "audit";
 /// The scope of a token of the town hall.
 pub(crate) const STAFF_SCOPE: &str = "staff";
 /// The header that repeats the secret of a session's forms.
-const CSRF_HEADER: &str = "X-CSRF-Token";
+const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
 
 /// The tenant that a request without a token means: the header's, or the first.
 pub(crate) fn named_tenant(gateway: &Gateway, request: &HttpRequest) -> Result<TenantId, Failure> {
-    let named = header_text(request, TENANT_HEADER)?;
+    let named = header_text(request, &TENANT_HEADER)?;
     match named.as_deref() {
         Some(name) => tenant(gateway, name),
         None => {
@@ -65,9 +65,8 @@ impl SessionCaller {
 
     /// Refuses a change that another site's page made the browser send: it needs our own `Origin`, or the session's secret.
     pub(crate) fn meant(&self, gateway: &Gateway, request: &HttpRequest) -> Result<(), Failure> {
-        let own =
-            header_text(request, header::ORIGIN.as_str())?.is_some_and(|o| o == gateway.base_url);
-        let secret = header_text(request, CSRF_HEADER)?;
+        let own = header_text(request, &header::ORIGIN)?.is_some_and(|o| o == gateway.base_url);
+        let secret = header_text(request, &CSRF_HEADER)?;
         if own || secret.is_some_and(|secret| self.session.csrf_matches(&secret)) {
             return Ok(());
         }

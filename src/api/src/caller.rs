@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderName};
 use tsunagu_broker::{Asking, Owner, Request};
 use tsunagu_domain::{Problem, ProblemCode, TenantId};
 use tsunagu_identity::{AccessToken, TokenError};
@@ -12,11 +12,11 @@ use tsunagu_policy::{Asked, Principal, View, decide};
 use crate::{Failure, Gateway, request_id};
 
 /// The header in which a consumer may state the purpose of a request; it must be the consented one.
-pub const PURPOSE_HEADER: &str = "Tsunagu-Purpose";
+pub const PURPOSE_HEADER: HeaderName = HeaderName::from_static("tsunagu-purpose");
 /// The scope of a client's own token for data.
 const DATA_SCOPE: &str = "ngsi-ld";
 /// The NGSI-LD tenant header (clause 4.14).
-pub const TENANT_HEADER: &str = "NGSILD-Tenant";
+pub const TENANT_HEADER: HeaderName = HeaderName::from_static("ngsild-tenant");
 
 /// A decided request.
 #[derive(Debug)]
@@ -47,8 +47,8 @@ impl Caller {
 
     /// Decides what an HTTP request may see and do.
     pub(crate) async fn of(gateway: &Gateway, request: &HttpRequest) -> Result<Self, Failure> {
-        let tenant_header = header_text(request, TENANT_HEADER)?;
-        let purpose = header_text(request, PURPOSE_HEADER)?;
+        let tenant_header = header_text(request, &TENANT_HEADER)?;
+        let purpose = header_text(request, &PURPOSE_HEADER)?;
         let named = tenant_header.as_deref().map(|name| tenant(gateway, name)).transpose()?;
         let (view, owner) = match bearer(gateway, request)? {
             None => (anonymous(gateway, request, named)?, None),
@@ -74,7 +74,10 @@ fn owner_of(token: &AccessToken) -> Owner {
 }
 
 /// A header at most once, as text.
-pub(crate) fn header_text(request: &HttpRequest, name: &str) -> Result<Option<String>, Failure> {
+pub(crate) fn header_text(
+    request: &HttpRequest,
+    name: &HeaderName,
+) -> Result<Option<String>, Failure> {
     let mut values = request.headers().get_all(name);
     let Some(value) = values.next() else {
         return Ok(None);
@@ -82,7 +85,7 @@ pub(crate) fn header_text(request: &HttpRequest, name: &str) -> Result<Option<St
     let text = value.to_str().ok().filter(|_| values.next().is_none());
     text.map(|text| Some(text.to_owned())).ok_or_else(|| {
         let detail = "this header must come once and be plain text";
-        Problem::new(ProblemCode::InvalidRequest, detail).at(name).into()
+        Problem::new(ProblemCode::InvalidRequest, detail).at(name.as_str()).into()
     })
 }
 
@@ -91,7 +94,7 @@ pub(crate) fn tenant(gateway: &Gateway, name: &str) -> Result<TenantId, Failure>
     let known = name.parse().ok().filter(|tenant| gateway.tenants.contains(tenant));
     known.ok_or_else(|| {
         let detail = "there is no such tenant here; leave the header out to use the token's";
-        Problem::new(ProblemCode::NonexistentTenant, detail).at(TENANT_HEADER).into()
+        Problem::new(ProblemCode::NonexistentTenant, detail).at(TENANT_HEADER.as_str()).into()
     })
 }
 
@@ -219,7 +222,7 @@ async fn other_tenant(
         return Ok(());
     }
     let detail = "the token belongs to another tenant than the header names";
-    Err(Problem::new(ProblemCode::Forbidden, detail).at(TENANT_HEADER).into())
+    Err(Problem::new(ProblemCode::Forbidden, detail).at(TENANT_HEADER.as_str()).into())
 }
 
 fn decided(

@@ -22,11 +22,21 @@ pub struct Limits {
     pub max_depth: usize,
     /// Entities of one page.
     pub max_page: usize,
+    /// Entities of one batch.
+    pub max_batch: usize,
+    /// Instances of each attribute in one answer about the past.
+    pub max_instances: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_body_bytes: 1 << 20, max_depth: 64, max_page: 1_000 }
+        Self {
+            max_body_bytes: 1 << 20,
+            max_depth: 64,
+            max_page: 1_000,
+            max_batch: 1_000,
+            max_instances: 1_000,
+        }
     }
 }
 

@@ -1,17 +1,22 @@
-//! The NGSI-LD HTTP binding (TS 104-175 clause 6), as far as it is built: entities, their attributes, subscriptions.
+//! The NGSI-LD HTTP binding (TS 104-175 clause 6), as far as it is built: entities and their attributes, batches of them, discovery,
+//! subscriptions.
 
+pub(crate) mod attributes;
 pub(crate) mod attrs;
+pub(crate) mod batch;
+mod discovery;
 pub(crate) mod docs;
 pub(crate) mod entities;
 pub(crate) mod info;
 mod negotiate;
 mod representation;
 pub(crate) mod subscriptions;
+pub(crate) mod temporal;
+pub(crate) mod types;
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::HeaderName;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::ServiceConfig;
 
@@ -32,17 +37,11 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                 [
                     (Method::POST, web::post().to(entities::create)),
                     (Method::GET, web::get().to(entities::query)),
+                    (Method::DELETE, web::delete().to(entities::purge)),
                     // A slash at the end is not kept, so the id is what is missing here.
                     (Method::PUT, web::put().to(entities::without_id)),
                     (Method::PATCH, web::patch().to(entities::without_id)),
                 ],
-            ))
-            // `/entities//attrs`, the empty part gone: "attrs" is no URI and so no id.
-            .service(web::resource("/entities/attrs").to(entities::without_id))
-            .service(web::resource("/entities/attrs/{attrId}").to(entities::without_id))
-            .service(resource(
-                "/info/sourceIdentity",
-                [(Method::GET, web::get().to(info::source_identity))],
             ))
             .service(resource(
                 "/entities/{entityId}",
@@ -53,6 +52,8 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                     (Method::DELETE, web::delete().to(entities::delete)),
                 ],
             ))
+            // `/entities//attrs/…`, the empty part gone: "attrs" is no URI and so no id.
+            .service(web::resource("/entities/attrs/{attrId}").to(entities::without_id))
             .service(resource(
                 "/entities/{entityId}/attrs",
                 [
@@ -82,7 +83,39 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                     (Method::PATCH, web::patch().to(subscriptions::update)),
                     (Method::DELETE, web::delete().to(subscriptions::delete)),
                 ],
-            )),
+            ))
+            .service(resource(
+                "/entityOperations/create",
+                [(Method::POST, web::post().to(batch::create))],
+            ))
+            .service(resource(
+                "/entityOperations/upsert",
+                [(Method::POST, web::post().to(batch::upsert))],
+            ))
+            .service(resource(
+                "/entityOperations/update",
+                [(Method::POST, web::post().to(batch::update))],
+            ))
+            .service(resource(
+                "/entityOperations/merge",
+                [(Method::POST, web::post().to(batch::merge))],
+            ))
+            .service(resource(
+                "/entityOperations/delete",
+                [(Method::POST, web::post().to(batch::delete))],
+            ))
+            .service(resource("/types", [(Method::GET, web::get().to(types::list))]))
+            .service(resource("/types/{type}", [(Method::GET, web::get().to(types::retrieve))]))
+            .service(resource("/attributes", [(Method::GET, web::get().to(attributes::list))]))
+            .service(resource(
+                "/attributes/{attrId}",
+                [(Method::GET, web::get().to(attributes::retrieve))],
+            ))
+            .service(resource(
+                "/info/sourceIdentity",
+                [(Method::GET, web::get().to(info::source_identity))],
+            ))
+            .configure(temporal::configure),
     );
 }
 
@@ -91,10 +124,10 @@ async fn echo_tenant(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let named = request.headers().get(TENANT_HEADER).cloned();
+    let named = request.headers().get(&TENANT_HEADER).cloned();
     let mut response = next.call(request).await?;
     if let Some(tenant) = named {
-        response.headers_mut().insert(HeaderName::from_static("ngsild-tenant"), tenant);
+        response.headers_mut().insert(TENANT_HEADER, tenant);
     }
     Ok(response)
 }

@@ -35,6 +35,18 @@ impl Params {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
+    /// The parameters without some.
+    pub(crate) fn without(&self, names: &[&str]) -> Self {
+        let others = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        Self(others.cloned().collect())
+    }
+
+    /// The parameters and one more.
+    pub(crate) fn and(mut self, name: &str, value: String) -> Self {
+        self.0.push((name.to_owned(), value));
+        self
+    }
+
     /// A comma-separated list; an empty item is refused.
     pub(crate) fn list(&self, name: &str) -> Result<Vec<&str>, Failure> {
         let Some(value) = self.get(name) else {

@@ -31,6 +31,7 @@ use tsunagu_identity::{
     SigningKeys,
 };
 use tsunagu_outbound::{Outbound, Policy};
+use tsunagu_policy::View;
 use tsunagu_rewards::{Rewards, Rules};
 use tsunagu_store::access::AccessLog;
 use tsunagu_store::testing::MemoryStore;

@@ -35,6 +35,11 @@ impl Shown {
                 .map(|a| a.name().to_owned()),
         );
     }
+
+    /// Adds attributes by name.
+    pub(crate) fn name(&mut self, attributes: impl IntoIterator<Item = String>) {
+        self.attributes.extend(attributes);
+    }
 }
 
 /// The name of an actor in the record.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard};
 use tsunagu_domain::{Catalogue, Clock, Problem, ProblemCode, TenantId};
 use tsunagu_ngsi_ld::{EntityDoc, Projection as _, TypeSelection};
-use tsunagu_policy::{Asked, Principal, View, decide};
+use tsunagu_policy::{Asked, Cut, Principal, View, decide};
 use tsunagu_store::access::AccessLog;
 use tsunagu_store::{Consequence, Store};
 
@@ -44,12 +44,15 @@ impl<'a> From<&'a String> for Target<'a> {
 }
 
 impl Target<'_> {
-    /// Whether what the view shows of the stored entity is selected. A type that is hidden cannot be asked for.
+    /// Whether anything of the stored entity is in view, and that is selected.
     pub(crate) fn is(&self, view: &View, doc: &EntityDoc) -> bool {
-        view.cut(doc).is_some_and(|cut| {
-            self.types.is_none_or(|types| {
-                types.matches(&|iri| cut.entity_type(iri) && doc.types().any(|t| t == iri))
-            })
+        view.cut(doc).is_some_and(|cut| self.selects(&cut, doc))
+    }
+
+    /// Whether what is shown of an entity is selected. A type that is hidden cannot be asked for.
+    pub(crate) fn selects(&self, cut: &Cut<'_>, doc: &EntityDoc) -> bool {
+        self.types.is_none_or(|types| {
+            types.matches(&|iri| cut.entity_type(iri) && doc.types().any(|t| t == iri))
         })
     }
 }

@@ -1,5 +1,6 @@
-//! Consumption of entities (TS 104-175 clause 5.7): retrieve and query.
+//! Consumption of entities (TS 104-175 clause 5.7): retrieve, query and discovery.
 
+mod discovery;
 mod query;
 mod retrieve;
 mod shown;
@@ -8,6 +9,7 @@ use tsunagu_domain::{Problem, TsunoId};
 use tsunagu_ngsi_ld::RenderOptions;
 use tsunagu_store::access::{Action, Ticket};
 
+pub use discovery::{Discover, Discovered};
 pub use query::{Asked, Listing};
 pub(crate) use shown::Kept;
 

@@ -13,30 +13,44 @@ pub(crate) fn refuse_individual_numbers(entity: &Entity, personal: bool) -> Resu
             return Err(refused(pointer));
         }
     }
-    check_attributes(&entity.attributes, personal, "")
+    check_attributes(&entity.attributes, personal, &Path { above: None, name: "" })
 }
 
-fn check_attributes(attributes: &[Attribute], personal: bool, path: &str) -> Result<(), Problem> {
+/// Where an attribute stands; written out only for a refusal.
+struct Path<'a> {
+    above: Option<&'a Self>,
+    name: &'a str,
+}
+
+impl Path<'_> {
+    fn pointer(&self, last: &str) -> String {
+        match self.above {
+            None => format!("/{last}"),
+            Some(above) => format!("{}/{last}", above.pointer(self.name)),
+        }
+    }
+}
+
+fn check_attributes(
+    attributes: &[Attribute],
+    personal: bool,
+    path: &Path<'_>,
+) -> Result<(), Problem> {
     for (nth, attribute) in attributes.iter().enumerate() {
-        if individual_number::is_field_name(local_name(&attribute.name)) {
+        let name = local_name(&attribute.name);
+        if individual_number::is_field_name(name) || (personal && individual_number::is_in(name)) {
             // The name itself is not repeated either: it could hold the number.
-            return Err(refused(&format!("{path}/attribute {}", nth + 1)));
+            return Err(refused(&path.pointer(&format!("attribute {}", nth + 1))));
         }
-        if personal && individual_number::is_in(local_name(&attribute.name)) {
-            return Err(refused(&format!("{path}/attribute {}", nth + 1)));
-        }
-        let here = format!("{path}/{}", local_name(&attribute.name));
         for instance in &attribute.instances {
             let texts = [&instance.dataset_id, &instance.unit_code, &instance.observed_at];
             let texts = texts.into_iter().flatten().chain(names_in(instance));
-            let in_texts = texts.into_iter().any(|text| individual_number::is_in(text));
-            if personal && (in_texts || value_holds_one(instance.value.get())) {
-                return Err(refused(&here));
+            let in_texts = personal && texts.into_iter().any(|t| individual_number::is_in(t));
+            let value = instance.value.get();
+            if in_texts || (personal && value_holds_one(value)) || value_names_one(value) {
+                return Err(refused(&path.pointer(name)));
             }
-            if value_names_one(instance.value.get()) {
-                return Err(refused(&here));
-            }
-            check_attributes(&instance.sub, personal, &here)?;
+            check_attributes(&instance.sub, personal, &Path { above: Some(path), name })?;
         }
     }
     Ok(())

@@ -7,18 +7,22 @@ mod access;
 mod broker;
 mod consumption;
 mod contexts;
+mod expiry;
 mod guard;
 mod problem;
 mod provision;
+mod shapes;
 mod subscriptions;
+mod temporal;
 mod transaction;
 
 pub use broker::{Broker, Parts, Request, Target};
-pub use consumption::{Answer, Asked, Listing};
+pub use consumption::{Answer, Asked, Discover, Discovered, Listing};
 pub use contexts::{Contexts, DocumentLoader, NoLoader};
 pub use problem::ngsi_problem;
-pub use provision::{Created, Published, Updated};
+pub use provision::{Batch, BatchItem, BatchResult, Created, Published, Purge, Updated};
 pub use subscriptions::{
     Asking, Deliverer, Message, Notifier, Owner, Owners, Pace, Pair, Report, SendError,
     SubscriptionPage, SubscriptionParts, Subscriptions,
 };
+pub use temporal::{AskedEvolutions, Evolved, EvolvedPage, InstanceName, Part, Provided, Temporal};

@@ -1,9 +1,11 @@
-//! Provision of entities (TS 104-175 clause 5.6): create, replace, merge, append, update, delete.
+//! Provision of entities (TS 104-175 clause 5.6): create, replace, merge, append, update, delete, one by one and in batches.
 
+mod batch;
 mod create;
 mod delete;
 mod hidden;
 mod publish;
+mod purge;
 mod update;
 
 use std::borrow::Cow;
@@ -14,8 +16,11 @@ use tsunagu_ngsi_ld::json::rewrite_ids;
 use tsunagu_policy::View;
 use tsunagu_store::access::Action;
 
+pub use batch::{Batch, BatchItem, BatchResult};
 pub use create::Created;
 pub use publish::Published;
+pub use purge::Purge;
+pub(crate) use update::TRIES;
 pub use update::Updated;
 
 use crate::{Broker, Request, access};
@@ -57,7 +62,9 @@ impl Broker {
         names: &[String],
     ) -> Result<(), Problem> {
         let subject = subject_of(entity);
-        let refused = if names.is_empty() {
+        let personal = self.parts.catalogue.is_personal(entity.types.iter().map(String::as_str));
+        // Open data is decided by the entity, whatever its attributes.
+        let refused = if names.is_empty() || !personal {
             request.view.may_write(&entity.types, subject, "").err()
         } else {
             names.iter().find_map(|name| request.view.may_write(&entity.types, subject, name).err())

@@ -3,9 +3,9 @@
 use tsunagu_domain::Problem;
 use tsunagu_ngsi_ld::{Entity, EntityDoc};
 use tsunagu_store::access::Access;
-use tsunagu_store::{Change, Expect, Op, StoreError, WriteSet};
+use tsunagu_store::{Change, Conflict, Expect, Op, StoreError, WriteSet};
 
-use crate::{Broker, Request};
+use crate::{Broker, Request, expiry, shapes, temporal};
 
 /// What became of an attempt to commit.
 pub(crate) enum Attempt {
@@ -24,18 +24,49 @@ pub(crate) struct Intent<'a> {
 }
 
 impl Broker {
-    /// Commits the intent. A conflict is reported as [`Attempt::Lost`], so that the caller may look again.
+    /// Commits the intent, and leaves to the past what it supersedes. A conflict is reported as [`Attempt::Lost`], so that the caller may look
+    /// again.
     pub(crate) async fn attempt(
         &self,
         request: &Request<'_>,
         intent: Intent<'_>,
     ) -> Result<Attempt, Problem> {
+        self.attempt_with(request, intent, None).await
+    }
+
+    /// The same with these operations on the past, if the past itself is what changes.
+    pub(crate) async fn attempt_with(
+        &self,
+        request: &Request<'_>,
+        intent: Intent<'_>,
+        past: Option<Vec<Op>>,
+    ) -> Result<Attempt, Problem> {
         let tenant = request.view.tenant();
-        let after = intent
-            .after
-            .map(|entity| EntityDoc::from_bytes(entity.encode().into()))
-            .transpose()
-            .map_err(crate::ngsi_problem)?;
+        // What has ended goes by a change of its own, before anything else is changed.
+        if let Some((_, doc)) = intent.before.filter(|(_, doc)| doc.is_trimmed()) {
+            Box::pin(self.end(tenant, doc.id())).await?;
+            return Ok(Attempt::Lost(StoreError::Conflict { op: 0, conflict: Conflict::Changed }));
+        }
+        let past = past.as_deref();
+        let lost = match self.commit(request, &intent, past).await? {
+            Attempt::Lost(lost) => lost,
+            done @ Attempt::Done => return Ok(done),
+        };
+        let ended = match (intent.before, intent.after) {
+            (None, Some(entity)) => Box::pin(self.end(tenant, &entity.id)).await?,
+            _ => false,
+        };
+        if ended { self.commit(request, &intent, past).await } else { Ok(Attempt::Lost(lost)) }
+    }
+
+    async fn commit(
+        &self,
+        request: &Request<'_>,
+        intent: &Intent<'_>,
+        past: Option<&[Op]>,
+    ) -> Result<Attempt, Problem> {
+        let tenant = request.view.tenant();
+        let after = intent.after.map(EntityDoc::from);
         let mut ops = Vec::with_capacity(4);
         match (&after, intent.before) {
             (Some(doc), None) => {
@@ -58,9 +89,15 @@ impl Broker {
             grant: request.view.grant().map(|grant| grant.id.as_str()),
             at: self.parts.clock.micros(),
         };
+        match past {
+            Some(past) => ops.extend_from_slice(past),
+            None => temporal::record(change.before, change.after, change.at, &mut ops)?,
+        }
         for consequence in &self.parts.consequences {
             consequence.follow(&change, &mut ops).await?;
         }
+        expiry::follow(&change, &mut ops)?;
+        shapes::follow(&self.parts.catalogue, &change, &mut ops)?;
         if let Some(access) = &intent.access {
             ops.extend(self.parts.access.ops(access)?);
         }

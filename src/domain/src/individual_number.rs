@@ -7,20 +7,17 @@
 
 /// Whether a field of this name is meant for the individual number.
 pub fn is_field_name(name: &str) -> bool {
-    let mut plain = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
-    loop {
-        // Every attribute of every write comes by here, so nothing is copied.
-        let here = plain.clone();
-        if WORDS.iter().any(|word| begins_with(here.clone(), word)) {
-            return true;
-        }
-        if plain.next().is_none() {
-            return false;
-        }
-    }
+    // Every attribute of every write comes by here, so a word is spelled out only where its first letter stands.
+    name.char_indices().filter(|(_, c)| FIRST_LETTERS.contains(c)).any(|(at, _)| {
+        let rest = name.get(at..).unwrap_or_default().chars();
+        let plain = rest.filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
+        WORDS.iter().any(|word| begins_with(plain.clone(), word))
+    })
 }
 
 const WORDS: [&str; 5] = ["個人番号", "マイナンバー", "mynumber", "individualnumber", "kojinbango"];
+/// Everything whose lower case begins one of the [`WORDS`]: the sign of the unit kelvin becomes a `k`.
+const FIRST_LETTERS: [char; 9] = ['個', 'マ', 'm', 'M', 'i', 'I', 'k', 'K', '\u{212a}'];
 
 fn begins_with(mut text: impl Iterator<Item = char>, word: &str) -> bool {
     word.chars().all(|c| text.next() == Some(c))
@@ -158,11 +155,21 @@ mod tests {
 
     #[test]
     fn field_names() {
-        for name in ["個人番号", "myNumber", "my_number", "individual-number", "マイナンバー"]
-        {
+        for name in [
+            "個人番号",
+            "myNumber",
+            "my_number",
+            "MY NUMBER",
+            "oldMyNumber2",
+            "individual-number",
+            "マイナンバー",
+            "旧my-number",
+            "kojin_bango",
+        ] {
             assert!(is_field_name(name), "{name}");
         }
-        for name in ["number", "phoneNumber", "住民番号", "name"] {
+        for name in ["number", "phoneNumber", "住民番号", "name", "my", "myNumbe", "mymynumbe"]
+        {
             assert!(!is_field_name(name), "{name}");
         }
     }

@@ -6,6 +6,7 @@
 mod assurance;
 mod catalogue;
 mod clock;
+mod fingerprint;
 mod id_gen;
 pub mod individual_number;
 mod pairwise;
@@ -19,6 +20,7 @@ pub use catalogue::{
     SubjectPath, Text, TypeAttributes,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp, to_iso};
+pub use fingerprint::fingerprint;
 pub use id_gen::{IdGen, SeededIds, SystemIds};
 pub use pairwise::{SectorCipher, SectorKeys};
 pub use problem::{Problem, ProblemCode};

@@ -74,21 +74,29 @@ impl fmt::Debug for SectorCipher {
 impl SectorCipher {
     /// The pairwise id that this sector sees for `id`.
     pub fn outward(&self, id: TsunoId) -> TsunoId {
-        let mut block = *id.as_bytes();
+        TsunoId::from_bytes(self.outward_block(*id.as_bytes()))
+    }
+
+    /// The 128 bits that this sector sees for an id that means something to the gateway alone.
+    pub fn outward_block(&self, mut block: [u8; 16]) -> [u8; 16] {
         // One whole block under a valid key cannot fail; should it ever, no real id may go out.
         if self.encrypt.encrypt(&mut block).is_err() {
             block = [0; 16];
         }
-        TsunoId::from_bytes(block)
+        block
     }
 
     /// The Tsuno ID behind a pairwise id of this sector. Any 128 bits give some id: one that was never issued names nobody.
     pub fn inward(&self, pairwise: TsunoId) -> TsunoId {
-        let mut block = *pairwise.as_bytes();
+        TsunoId::from_bytes(self.inward_block(*pairwise.as_bytes()))
+    }
+
+    /// The inverse of [`Self::outward_block`].
+    pub fn inward_block(&self, mut block: [u8; 16]) -> [u8; 16] {
         if self.decrypt.decrypt(&mut block, DecryptionContext::None).is_err() {
             block = [0; 16];
         }
-        TsunoId::from_bytes(block)
+        block
     }
 
     /// Rewrites every `urn:ngsi-ld:Person:<tsuno id>` for the sector, inside longer texts too; any other text stays.

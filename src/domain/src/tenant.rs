@@ -73,6 +73,14 @@ name! {
     ClientId
 }
 
+impl TenantId {
+    /// The name under which a store keeps what it remembers of things that are gone. No tenant can be called so.
+    #[must_use]
+    pub fn past(&self) -> Self {
+        Self(format!("{}.past", self.0).into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +92,7 @@ mod tests {
             assert_eq!(wrong.parse::<TenantId>(), Err(InvalidName));
         }
         assert!(serde_json::from_str::<ClientId>("\"../x\"").is_err());
+        let past = "tsuno".parse::<TenantId>().unwrap().past();
+        assert_eq!(past.as_str().parse::<TenantId>(), Err(InvalidName));
     }
 }

@@ -45,7 +45,7 @@ struct Term {
 }
 
 /// The table of the core @context, built on first use.
-static CORE: LazyLock<HashMap<&'static str, Term>> = LazyLock::new(|| {
+static CORE: LazyLock<foldhash::HashMap<&'static str, Term>> = LazyLock::new(|| {
     let full = |compact: &str| -> Box<str> {
         match compact.split_once(':') {
             Some((prefix, suffix)) if !suffix.starts_with("//") => core::PREFIXES
@@ -55,7 +55,7 @@ static CORE: LazyLock<HashMap<&'static str, Term>> = LazyLock::new(|| {
             _ => compact.into(),
         }
     };
-    let mut terms = HashMap::new();
+    let mut terms = foldhash::HashMap::default();
     for (name, space) in core::PREFIXES {
         let term = Term { iri: (*space).into(), coercion: Coercion::None, prefix: true };
         terms.insert(*name, term);
@@ -67,16 +67,17 @@ static CORE: LazyLock<HashMap<&'static str, Term>> = LazyLock::new(|| {
 });
 
 /// From the IRIs of [`CORE`] back to their best terms.
-static CORE_INVERSE: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
-    let mut inverse = HashMap::new();
-    for (name, term) in &*CORE {
-        let best = inverse.entry(term.iri.as_ref()).or_insert(*name);
-        if better(name, best) {
-            *best = name;
+static CORE_INVERSE: LazyLock<foldhash::HashMap<&'static str, &'static str>> =
+    LazyLock::new(|| {
+        let mut inverse = foldhash::HashMap::default();
+        for (name, term) in &*CORE {
+            let best = inverse.entry(term.iri.as_ref()).or_insert(*name);
+            if better(name, best) {
+                *best = name;
+            }
         }
-    }
-    inverse
-});
+        inverse
+    });
 
 static CORE_CONTEXT: LazyLock<Arc<Context>> =
     LazyLock::new(|| Arc::new(Context::assemble(BTreeMap::new(), None, &[], false)));
@@ -161,10 +162,10 @@ impl Context {
         match term.split_once(':') {
             Some((_, suffix)) if suffix.starts_with("//") => Cow::Borrowed(term),
             Some((prefix, suffix)) => match self.term(prefix) {
-                Some(space) => Cow::Owned(format!("{}{suffix}", space.iri)),
+                Some(space) => Cow::Owned([&space.iri, suffix].concat()),
                 None => Cow::Borrowed(term),
             },
-            None => Cow::Owned(format!("{}{term}", self.vocab)),
+            None => Cow::Owned([&self.vocab, term].concat()),
         }
     }
 

@@ -20,12 +20,13 @@ pub mod parse;
 pub mod projection;
 pub mod query;
 pub mod render;
+pub mod temporal;
 pub mod time;
 
 pub use context::{CORE_CONTEXT_URL, Context, DEFAULT_CONTEXT};
 pub use error::{Error, ErrorKind};
 pub use json::{Limits, check};
-pub use model::{Attribute, Entity, EntityDoc, Instance, Kind};
+pub use model::{Attribute, Entity, EntityDoc, Instance, Kind, PastDoc};
 pub use projection::{Everything, Projection};
 pub use query::{Q, Query, TypeSelection};
 pub use render::{Format, RenderOptions, render};

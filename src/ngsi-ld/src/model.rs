@@ -3,16 +3,31 @@
 mod codec;
 mod doc;
 
+use memchr::memmem;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::error::Error;
 
 pub(crate) use codec::MAX_NESTING;
+mod past;
+
 pub use doc::{AttrSlot, AttrSlots, EntityDoc, InstanceRef, Strings};
+pub use past::PastDoc;
 
 /// The NGSI-LD Null (clause 4.5.0): in some updates, the value that deletes.
 pub const NULL: &str = "urn:ngsi-ld:null";
+/// In [`Instance::instance_id`]: the temporal evolution has this instance already.
+pub const COPY: &str = "=";
+/// In [`Instance::instance_id`]: the temporal evolution was told to forget this instance.
+pub const APART: &str = "-";
+
+/// Whether JSON text can hold [`NULL`]: a quick look that nearly every value of every write is done with. An escape could hide it.
+pub(crate) fn may_hold_null(json: &str) -> bool {
+    json.len() >= NULL.len()
+        && (memmem::find(json.as_bytes(), NULL.as_bytes()).is_some()
+            || memchr::memchr(b'\\', json.as_bytes()).is_some())
+}
 
 /// What an attribute is (clause 4.5.1 and following).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,6 +92,17 @@ impl Kind {
         }
     }
 
+    /// What stands in the place of a value that was deleted (clause 4.5.0).
+    #[must_use]
+    pub fn null(self) -> &'static str {
+        match self {
+            Self::LanguageProperty => r#"{"@none":"urn:ngsi-ld:null"}"#,
+            Self::ListProperty => r#"["urn:ngsi-ld:null"]"#,
+            Self::ListRelationship => r#"[{"object":"urn:ngsi-ld:null"}]"#,
+            _ => r#""urn:ngsi-ld:null""#,
+        }
+    }
+
     /// The kind a `type` names.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
@@ -102,6 +128,8 @@ pub struct Entity {
     pub modified_at: i64,
     /// Whom the entity is about. Opaque here, never rendered.
     pub subject: Option<String>,
+    /// Whether the entity is there only because its history was provided: a copy of its last instances. Never rendered.
+    pub from_history: bool,
     /// In the order given, each name once.
     pub attributes: Vec<Attribute>,
 }
@@ -139,7 +167,7 @@ pub struct Instance {
     pub object_type: Vec<String>,
     /// When the attribute ends, a `DateTime`.
     pub expires_at: Option<String>,
-    /// The identity of this instance in the temporal evolution.
+    /// How this instance stands to the temporal evolution of the entity; [`COPY`] or [`APART`], otherwise it is its last one.
     pub instance_id: Option<String>,
     /// µs since the epoch.
     pub created_at: i64,
@@ -244,46 +272,33 @@ impl Instance {
         Ok(instance)
     }
 
-    /// The instance with the NGSI-LD Null in place of its value and without its own attributes: how a notification tells that it is
-    /// gone (clause 5.8.6).
-    #[must_use]
-    pub fn deleted(self) -> Self {
-        let null = match self.kind {
-            Kind::LanguageProperty => "{\"@none\":\"urn:ngsi-ld:null\"}",
-            Kind::ListProperty => "[\"urn:ngsi-ld:null\"]",
-            Kind::ListRelationship => "[{\"object\":\"urn:ngsi-ld:null\"}]",
-            _ => "\"urn:ngsi-ld:null\"",
-        };
-        // Each of these is JSON.
-        let value = RawValue::from_string(null.to_owned()).unwrap_or(self.value);
-        Self {
-            value,
-            unit_code: None,
-            observed_at: None,
-            value_type: None,
-            object_type: Vec::new(),
-            sub: Vec::new(),
-            ..self
-        }
-    }
-
     /// Whether the value is the NGSI-LD Null in one of the forms of clause 4.5.0, which only
     /// occurs in fragments.
     #[must_use]
     pub fn is_null(&self) -> bool {
-        let text = self.value.get();
-        if !self.has_value || text.len() > 64 || !text.contains(NULL) {
-            return false;
-        }
-        let compact: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-        [
-            "\"urn:ngsi-ld:null\"",
-            "[\"urn:ngsi-ld:null\"]",
-            "{\"@none\":\"urn:ngsi-ld:null\"}",
-            "[{\"object\":\"urn:ngsi-ld:null\"}]",
-        ]
-        .contains(&compact.as_str())
+        self.has_value && is_null(self.value.get())
     }
+
+    /// What the temporal evolution keeps, and a notification tells, of the deletion of this instance (clauses 4.5.7, 5.8.6). `now` in µs since the epoch.
+    #[must_use]
+    pub fn deleted(&self, now: i64) -> Self {
+        let null = RawValue::from_string(self.kind.null().to_owned());
+        Self {
+            dataset_id: self.dataset_id.clone(),
+            publisher: self.publisher.clone(),
+            created_at: self.created_at,
+            ..Self::new(self.kind, null.unwrap_or_else(|_| RawValue::NULL.to_owned()), now)
+        }
+    }
+}
+
+/// Whether a value is the NGSI-LD Null in one of its forms.
+pub(crate) fn is_null(text: &str) -> bool {
+    if text.len() > 64 || !may_hold_null(text) {
+        return false;
+    }
+    let compact: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    Kind::ALL.iter().any(|kind| kind.null() == compact)
 }
 
 #[cfg(test)]

@@ -135,6 +135,7 @@ pub fn partial_update(
                 }
             }
             old.modified_at = now;
+            old.instance_id = None;
             result.note(&name);
         }
     }
@@ -287,6 +288,7 @@ fn head(
 fn finish(entity: &mut Entity, result: &UpdateResult, now: i64) {
     if result.changed() {
         entity.modified_at = now;
+        entity.from_history = false;
     }
 }
 

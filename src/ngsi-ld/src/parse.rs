@@ -5,9 +5,11 @@
 //! refused too, though with less help.
 
 mod attribute;
+mod batch;
 mod geometry;
 mod rules;
 mod special;
+mod temporal;
 
 use serde_json::value::RawValue;
 
@@ -30,7 +32,9 @@ pub(crate) fn room(count: usize, what: &str) -> Result<(), Error> {
     Err(Error::new(ErrorKind::TooLarge, detail).remedy("divide the entity into several"))
 }
 
+pub use batch::{batch, batch_ids, id_of};
 pub use rules::{check_name, check_uri};
+pub use temporal::{History, parse_history, parse_history_fragment};
 
 /// The `@context` member of a document, if it has one. The document may also be an array, whose
 /// first element is then looked at.
@@ -57,7 +61,8 @@ pub fn split_context(body: &str) -> Result<Option<Box<RawValue>>, Error> {
 /// Reads a whole entity (create, replace, upsert). `now`, in µs since the epoch, becomes its
 /// `createdAt` and `modifiedAt`; such members in the document are ignored, as clause 5.2.2 says.
 pub fn parse_entity(body: &str, ctx: &Context, now: i64) -> Result<Entity, Error> {
-    let entity = entity(body, &Input { ctx, now, fragment: false, nested_null: false })?;
+    let entity =
+        entity(body, &Input { ctx, now, fragment: false, nested_null: false, history: false })?;
     if entity.id.is_empty() {
         return Err(Error::bad("the entity has no id")
             .at("/id")
@@ -79,13 +84,13 @@ pub fn parse_entity(body: &str, ctx: &Context, now: i64) -> Result<Entity, Error
 /// [`Instance::has_value`]: crate::model::Instance::has_value
 /// [`Instance::has_kind`]: crate::model::Instance::has_kind
 pub fn parse_fragment(body: &str, ctx: &Context, now: i64) -> Result<Entity, Error> {
-    entity(body, &Input { ctx, now, fragment: true, nested_null: false })
+    entity(body, &Input { ctx, now, fragment: true, nested_null: false, history: false })
 }
 
 /// Reads a fragment to be merged: as [`parse_fragment`], and the NGSI-LD Null is also taken inside the value of a Property,
 /// where it deletes a member (clause 5.5.4, 5.5.12).
 pub fn parse_merge_fragment(body: &str, ctx: &Context, now: i64) -> Result<Entity, Error> {
-    entity(body, &Input { ctx, now, fragment: true, nested_null: true })
+    entity(body, &Input { ctx, now, fragment: true, nested_null: true, history: false })
 }
 
 /// Reads an attribute fragment (partial update or replacement of one attribute): one instance or an
@@ -96,7 +101,7 @@ pub fn parse_attribute_fragment(
     ctx: &Context,
     now: i64,
 ) -> Result<Attribute, Error> {
-    let input = Input { ctx, now, fragment: true, nested_null: false };
+    let input = Input { ctx, now, fragment: true, nested_null: false, history: false };
     let name = input.attribute_name(name)?;
     let mut attribute = Attribute { name, instances: input.attribute_fragment(body)? };
     special::check(&mut attribute, &input)?;

@@ -3,6 +3,9 @@
 mod changes;
 mod instance;
 mod language;
+mod temporal;
+
+pub use temporal::{Evolution, Grown, Moment, ScopeMoment, TemporalForm, render_temporal};
 
 use crate::context::Context;
 use crate::json::{rewrite_into, write_string};
@@ -73,7 +76,7 @@ pub fn render(
     out: &mut Vec<u8>,
 ) -> bool {
     let start = out.len();
-    let mut writer = Writer { p, ctx, o, out, first: true, changes: None };
+    let mut writer = Writer { p, ctx, o, out, first: true, past: None, changes: None };
     let shown = writer.entity(doc);
     if !shown {
         out.truncate(start);
@@ -107,6 +110,8 @@ struct Writer<'a> {
     first: bool,
     /// What a notification tells beside the entity.
     changes: Option<&'a Changes>,
+    /// The identity of the instance to be written, in the temporal representation.
+    past: Option<String>,
 }
 
 impl Writer<'_> {
@@ -115,16 +120,7 @@ impl Writer<'_> {
             return false;
         }
         self.open();
-        if self.o.shows("id") {
-            self.name("id");
-            let id = self.p.outward_id(doc.id());
-            write_string(&id, self.out);
-        }
-        if self.o.shows("type") {
-            self.name("type");
-            let p = self.p;
-            self.terms(&mut doc.types().filter(|iri| p.entity_type(iri)));
-        }
+        self.identifiers(doc);
         if !doc.scopes().is_empty() && self.o.shows("scope") {
             self.name("scope");
             let mut scopes = doc.scopes();
@@ -161,6 +157,20 @@ impl Writer<'_> {
         something && (any || self.o.attrs.is_empty())
     }
 
+    /// Writes `id` and `type`.
+    fn identifiers(&mut self, doc: &EntityDoc) {
+        if self.o.shows("id") {
+            self.name("id");
+            let id = self.p.outward_id(doc.id());
+            write_string(&id, self.out);
+        }
+        if self.o.shows("type") {
+            self.name("type");
+            let p = self.p;
+            self.terms(&mut doc.types().filter(|iri| p.entity_type(iri)));
+        }
+    }
+
     /// Writes the attributes; true if there was one.
     fn attributes(&mut self, doc: &EntityDoc) -> bool {
         let mut any = false;
@@ -195,12 +205,20 @@ impl Writer<'_> {
     fn times(&mut self, created: i64, modified: i64, entity: bool) {
         for (name, at) in [("createdAt", created), ("modifiedAt", modified)] {
             if !entity || self.o.shows(name) {
-                self.name(name);
-                self.out.push(b'"');
-                write_date_time(at, self.out);
-                self.out.push(b'"');
+                self.time(name, at);
             }
         }
+    }
+
+    fn time(&mut self, name: &str, at: i64) {
+        self.name(name);
+        self.moment(at);
+    }
+
+    fn moment(&mut self, at: i64) {
+        self.out.push(b'"');
+        write_date_time(at, self.out);
+        self.out.push(b'"');
     }
 
     fn open(&mut self) {

@@ -93,6 +93,21 @@ pub fn format_date_time(micros: i64) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
+/// So many months later, at the same time of the day; the last day of a month where the day is not in it.
+pub(crate) fn add_months(micros: i64, months: i64) -> i64 {
+    if months == 0 {
+        return micros;
+    }
+    let (days, rest) = (micros.div_euclid(DAY), micros.rem_euclid(DAY));
+    let (year, month, day) = civil_from_days(days);
+    let all = (year * 12 + month - 1).saturating_add(months);
+    let (year, month) = (all.div_euclid(12), all.rem_euclid(12) + 1);
+    let (next_year, next_month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+    let first = days_from_civil(year, month, 1);
+    let length = days_from_civil(next_year, next_month, 1) - first;
+    (first + day.min(length) - 1).saturating_mul(DAY).saturating_add(rest)
+}
+
 fn digits(bytes: &[u8]) -> Option<i64> {
     bytes.iter().try_fold(0, |sum, b| b.is_ascii_digit().then(|| sum * 10 + i64::from(b - b'0')))
 }

@@ -151,6 +151,7 @@ pub fn decide(asked: &Asked<'_>) -> Result<View, Denied> {
     let view = |actor, open, personal, publishes: &[String], mask| {
         View::compile(
             asked.tenant.clone(),
+            asked.now,
             Arc::clone(asked.catalogue),
             actor,
             open,

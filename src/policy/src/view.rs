@@ -5,11 +5,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use tsunagu_domain::{
-    Catalogue, ClientId, PERSON_URN, Problem, ProblemCode, SectorCipher, TenantId, TsunoId,
+    Catalogue, ClientId, PERSON_URN, Problem, ProblemCode, SectorCipher, TenantId, Timestamp,
+    TsunoId,
 };
 use tsunagu_ngsi_ld::{EntityDoc, Projection};
 
 use crate::{Grant, GrantedType};
+
+/// What stands before the identity of an instance.
+const INSTANCE_URN: &str = "urn:ngsi-ld:Instance:";
+const HEX: [char; 16] =
+    ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
 
 /// Who acts, for the record of access.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +50,7 @@ pub struct View(Arc<Inner>);
 
 struct Inner {
     tenant: TenantId,
+    now: Timestamp,
     catalogue: Arc<Catalogue>,
     actor: Actor,
     open: Open,
@@ -62,8 +69,10 @@ impl fmt::Debug for View {
 }
 
 impl View {
+    #[expect(clippy::too_many_arguments, reason = "called in one place, with a name for each")]
     pub(crate) fn compile(
         tenant: TenantId,
+        now: Timestamp,
         catalogue: Arc<Catalogue>,
         actor: Actor,
         open: Open,
@@ -72,12 +81,17 @@ impl View {
         mask: Option<Arc<SectorCipher>>,
     ) -> Self {
         let publishes = publishes.to_vec();
-        Self(Arc::new(Inner { tenant, catalogue, actor, open, personal, publishes, mask }))
+        Self(Arc::new(Inner { tenant, now, catalogue, actor, open, personal, publishes, mask }))
     }
 
     /// The municipality whose data this is.
     pub fn tenant(&self) -> &TenantId {
         &self.0.tenant
+    }
+
+    /// The moment of the decision: what has ended by then (clause 4.22) does not exist for the request.
+    pub fn now(&self) -> Timestamp {
+        self.0.now
     }
 
     /// Who acts.
@@ -236,6 +250,34 @@ impl View {
             Some(cipher) => cipher.outward_urn(id),
             None => Cow::Borrowed(id),
         }
+    }
+
+    /// The identity of an instance in a temporal evolution, as the actor may see it: another one in each sector.
+    pub fn outward_instance(&self, id: [u8; 16]) -> String {
+        let block = self.0.mask.as_ref().map_or(id, |cipher| cipher.outward_block(id));
+        let mut urn = String::from(INSTANCE_URN);
+        for (at, byte) in block.iter().enumerate() {
+            if matches!(at, 4 | 6 | 8 | 10) {
+                urn.push('-');
+            }
+            urn.push(HEX[usize::from(byte >> 4)]);
+            urn.push(HEX[usize::from(byte & 15)]);
+        }
+        urn
+    }
+
+    /// The instance that the actor means; `None` when it was never shown one of this name.
+    pub fn inward_instance(&self, urn: &str) -> Option<[u8; 16]> {
+        let digits = urn.strip_prefix(INSTANCE_URN)?.chars().filter(|c| *c != '-');
+        let digits: Option<Vec<u8>> = digits.map(|c| u8::try_from(c.to_digit(16)?).ok()).collect();
+        let bytes: Vec<u8> = digits?
+            .chunks_exact(2)
+            .map(|pair| pair.iter().fold(0, |all, d| all << 4 | d))
+            .collect();
+        let block: [u8; 16] = bytes.try_into().ok()?;
+        let id = self.0.mask.as_ref().map_or(block, |cipher| cipher.inward_block(block));
+        // In exactly one spelling.
+        (self.outward_instance(id) == urn).then_some(id)
     }
 
     /// Whether ids are rewritten for this actor.

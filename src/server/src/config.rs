@@ -160,6 +160,8 @@ pub(crate) struct Broker {
     pub(crate) tenants: Vec<TenantId>,
     /// Bytes of a body.
     pub(crate) max_body_bytes: usize,
+    /// Instances of each attribute in one answer about the past; what there is beyond is told with 206.
+    pub(crate) max_instances: usize,
     /// Attributes whose values are indexed, as terms of the core context or IRIs.
     pub(crate) indexed_attributes: Vec<String>,
     /// Memory for entities read lately, bytes: as stored, and as much again as they were last shown.
@@ -172,8 +174,9 @@ impl Default for Broker {
             open_data_for_all: false,
             tenants: Vec::new(),
             max_body_bytes: 1 << 20,
+            max_instances: 1_000,
             indexed_attributes: Vec::new(),
-            cache_bytes: 32 << 20,
+            cache_bytes: 128 << 20,
         }
     }
 }

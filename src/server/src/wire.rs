@@ -64,6 +64,9 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         clock: Arc::clone(&base.clock),
     });
     let broker = Arc::new(broker.keeping(config.broker.cache_bytes));
+    for tenant in &base.tenants {
+        broker.prepare(tenant).await?;
+    }
     let notifications = subscriptions::deliverer(&base, &subscriptions, &broker, &outbound);
     let flows = Flows::wire(config, &base, &outbound, &broker, &people, notifications)?;
 
@@ -83,7 +86,11 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         tenants: base.tenants.clone(),
         base_url: config.issuer(),
         open_data_for_all: config.broker.open_data_for_all,
-        limits: Limits { max_body_bytes: config.broker.max_body_bytes, ..Limits::default() },
+        limits: Limits {
+            max_body_bytes: config.broker.max_body_bytes,
+            max_instances: config.broker.max_instances,
+            ..Limits::default()
+        },
         request_ids: RequestIds::new(&*base.ids),
         started: base.clock.micros(),
     });

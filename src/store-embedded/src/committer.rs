@@ -98,6 +98,7 @@ impl Committer {
         let engine = &*self.engine;
         let items =
             4 * resolution.entities.len() + resolution.records.len() + resolution.appends.len();
+        let items = items + resolution.instances.len();
         let mut batch = OwnedWriteBatch::with_capacity(engine.db.clone(), items + 1)
             .durability(Some(self.mode));
         let mut touched = Vec::with_capacity(resolution.entities.len());
@@ -128,6 +129,14 @@ impl Committer {
                     batch.insert(&engine.records, key, keys::versioned(version, &value));
                 }
                 None => batch.remove(&engine.records, key),
+            }
+        }
+        for ((tenant, key), after) in resolution.instances {
+            let mut name = keys::instances(&tenant, &key.entity);
+            name.extend_from_slice(&key.suffix());
+            match after {
+                Some(doc) => batch.insert(&engine.instances, name, doc.bytes().as_ref()),
+                None => batch.remove(&engine.instances, name),
             }
         }
         for ((tenant, log), index, entry) in resolution.appends {

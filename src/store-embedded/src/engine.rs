@@ -6,7 +6,10 @@ use std::time::Duration;
 use fjall::{Database, Guard, Keyspace, Readable, Snapshot};
 use tokio::sync::oneshot;
 use tsunagu_domain::TenantId;
+use tsunagu_ngsi_ld::EntityDoc;
+use tsunagu_policy::View;
 use tsunagu_store::index::Declared;
+use tsunagu_store::temporal::{self, Chunk, InstanceRange, Recall, Series};
 use tsunagu_store::{Collection, Found, Log, Record, Scan, StoreError};
 
 use crate::cache::EntityCache;
@@ -30,6 +33,7 @@ pub(crate) struct Engine {
     pub(crate) index: Keyspace,
     pub(crate) records: Keyspace,
     pub(crate) logs: Keyspace,
+    pub(crate) instances: Keyspace,
     pub(crate) meta: Keyspace,
     pub(crate) declared: Declared,
     pub(crate) cache: EntityCache,
@@ -60,7 +64,8 @@ impl Engine {
         if self.db.write_buffer_size() < LITTLE {
             return Ok(());
         }
-        let all = [&self.entities, &self.index, &self.records, &self.logs, &self.meta];
+        let all =
+            [&self.entities, &self.index, &self.records, &self.logs, &self.instances, &self.meta];
         for keyspace in all {
             keyspace.rotate_memtable().map_err(failed)?;
         }
@@ -128,6 +133,47 @@ impl Reader<'_> {
         }
     }
 
+    /// The series in the past of an entity: one look for each.
+    pub(crate) fn series(&self, view: &View, of: &EntityDoc) -> Result<Vec<Series>, StoreError> {
+        let base = keys::instances(view.tenant(), of.id());
+        let (mut from, end) = keys::with_prefix(&base);
+        let mut found = Vec::new();
+        loop {
+            let mut range = self.snapshot.range(&self.engine.instances, (from, end.clone()));
+            let Some(guard) = range.next() else {
+                return Ok(found);
+            };
+            let key = guard.key().map_err(failed)?;
+            let (_, series, _) = keys::read_instance(&key).ok_or_else(no_place)?;
+            found.push(series);
+            from = keys::with_prefix(&[base.as_slice(), series.0.as_slice()].concat()).1;
+            from = match from {
+                std::ops::Bound::Excluded(next) => std::ops::Bound::Included(next),
+                _ => return Ok(found),
+            };
+        }
+    }
+
+    /// A part of a series.
+    pub(crate) fn instances(
+        &self,
+        view: &View,
+        of: &EntityDoc,
+        range: &InstanceRange,
+    ) -> Result<Chunk, StoreError> {
+        let base = keys::instances(view.tenant(), of.id());
+        let mut found = self.snapshot.range(&self.engine.instances, keys::ranged(&base, range));
+        let mut recall = Recall::new(view, of, range);
+        while recall.is_open() {
+            let next = if range.reverse { found.next_back() } else { found.next() };
+            let Some(guard) = next else { break };
+            let (key, stored) = guard.into_inner().map_err(failed)?;
+            let (_, _, place) = keys::read_instance(&key).ok_or_else(no_place)?;
+            recall.offer(place, temporal::read(stored.to_vec())?);
+        }
+        Ok(recall.finish())
+    }
+
     pub(crate) fn log_size(&self, tenant: &TenantId, log: Log) -> Result<u64, StoreError> {
         let range = keys::with_prefix(&keys::log_prefix(tenant, log));
         let Some(last) = self.snapshot.range(&self.engine.logs, range).next_back() else {
@@ -177,6 +223,10 @@ impl Reader<'_> {
         let found = self.snapshot.get(&self.engine.meta, key).map_err(failed)?;
         Ok(found.map(|bytes| bytes.to_vec()))
     }
+}
+
+fn no_place() -> StoreError {
+    StoreError::Corrupt("an instance of the past has no place".to_owned())
 }
 
 /// What the engine's error means to a caller.

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use tsunagu_store::StoreError;
 
-/// The layout that this version of the code writes.
-const FORMAT: u32 = 1;
+/// The layout that this version of the code writes: 2 keeps the past of entities in a keyspace that 1 did not have, and everything else as 1.
+const FORMAT: u32 = 2;
+const OLDEST: u32 = 1;
 const FILE: &str = "FORMAT";
 const NAME: &str = "tsunagu-store-embedded";
 
@@ -19,6 +20,10 @@ pub(crate) fn check(folder: &Path) -> Result<PathBuf, StoreError> {
             let format = text.trim().strip_prefix(NAME).and_then(|n| n.trim().parse::<u32>().ok());
             match format {
                 Some(FORMAT) => Ok(engine),
+                Some(OLDEST) => {
+                    mark(folder).map_err(|error| failed(folder, &error))?;
+                    Ok(engine)
+                }
                 Some(newer) if newer > FORMAT => Err(StoreError::Unavailable(format!(
                     "the store at {} has format {newer}, which is newer than format {FORMAT} of this program; start the newer program",
                     folder.display()

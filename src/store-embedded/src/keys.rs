@@ -6,7 +6,10 @@
 //! | `index` | tenant 0 entry | empty |
 //! | `records` | tenant 0 collection 0 key | version (8 bytes, big-endian), value |
 //! | `logs` | tenant 0 log 0 index (8 bytes, big-endian) | entry |
+//! | `instances` | tenant 0 entity 0 series, time, id (40 bytes, see [`tsunagu_store::temporal`]) | instance of the past |
 //! | `meta` | name | bytes |
+//!
+//! What is kept of deleted entities is in `entities` and `index` under another name of the tenant.
 //!
 //! Names of tenants, collections and logs hold no zero byte, so a prefix belongs to exactly one of them.
 
@@ -15,6 +18,7 @@ use std::ops::Bound;
 use bytes::Bytes;
 use tsunagu_domain::TenantId;
 use tsunagu_ngsi_ld::EntityDoc;
+use tsunagu_store::temporal::{self, InstanceRange, Place, SUFFIX, Series};
 use tsunagu_store::{Collection, Found, Log, Record, Scan, StoreError, successor};
 
 /// A range of keys.
@@ -40,6 +44,29 @@ pub(crate) fn log_entry(tenant: &TenantId, log: Log, index: u64) -> Vec<u8> {
     let mut key = log_prefix(tenant, log);
     key.extend_from_slice(&index.to_be_bytes());
     key
+}
+
+/// What the instances of the past of an entity begin with.
+pub(crate) fn instances(tenant: &TenantId, entity: &str) -> Vec<u8> {
+    of_tenant(tenant, &[entity.as_bytes(), b"\0"].concat())
+}
+
+/// The keys of a part of a series.
+pub(crate) fn ranged(base: &[u8], range: &InstanceRange) -> KeyRange {
+    let (from, to) = range.keys();
+    let from = [base, from.as_slice()].concat();
+    let end = match to {
+        Some(to) => Bound::Excluded([base, to.as_slice()].concat()),
+        None => with_prefix(&[base, range.series.0.as_slice()].concat()).1,
+    };
+    (Bound::Included(from), end)
+}
+
+/// The entity (with its tenant), series and place in the key of an instance.
+pub(crate) fn read_instance(key: &[u8]) -> Option<(&[u8], Series, Place)> {
+    let (entity, suffix) = key.split_last_chunk::<SUFFIX>()?;
+    let (series, place) = temporal::read_suffix(*suffix);
+    Some((entity.strip_suffix(b"\0")?, series, place))
 }
 
 /// What stands after the tenant.

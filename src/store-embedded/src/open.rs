@@ -86,6 +86,7 @@ pub(crate) fn open(
         index: keyspace("index", SMALL)?,
         records: keyspace("records", BIG)?,
         logs: keyspace("logs", BIG)?,
+        instances: keyspace("instances", BIG)?,
         meta: keyspace("meta", SMALL)?,
         declared: Declared::default(),
         cache: EntityCache::new(0, 0),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ops::{Bound, ControlFlow};
 
+use tsunagu_domain::TenantId;
 use tsunagu_policy::View;
 use tsunagu_store::plan::{Candidates, Gather, candidates};
 use tsunagu_store::{EntityQuery, Page, StoreError, index};
@@ -14,6 +15,7 @@ use crate::keys;
 pub(crate) fn run(
     engine: &Engine,
     view: &View,
+    tenant: &TenantId,
     query: &EntityQuery,
     budget: usize,
 ) -> Result<Option<Page>, StoreError> {
@@ -25,7 +27,6 @@ pub(crate) fn run(
         left = left.saturating_sub(1);
         some
     };
-    let tenant = view.tenant();
     match candidates(view, &query.filter, &engine.declared) {
         Candidates::Nothing => {}
         Candidates::Ids(ids) => {
@@ -35,7 +36,7 @@ pub(crate) fn run(
                     if !spend() {
                         return Ok(None);
                     }
-                    if offer(&reader, &mut gather, &keys::entity(tenant, id))?.is_break() {
+                    if offer(&reader, &mut gather, view, id)?.is_break() {
                         break;
                     }
                 }
@@ -47,7 +48,10 @@ pub(crate) fn run(
                 if !spend() {
                     return Ok(None);
                 }
-                if gather.offer(keys::read_entity(&pair?.1)?).is_break() {
+                let Some(found) = keys::read_entity(&pair?.1)?.live(view)? else {
+                    continue;
+                };
+                if gather.offer(found).is_break() {
                     break;
                 }
             }
@@ -73,7 +77,8 @@ pub(crate) fn run(
                     if !spend() {
                         return Ok(None);
                     }
-                    let Some(found) = reader.entity(&keys::entity(tenant, id))? else {
+                    let found = reader.entity(&keys::entity(tenant, id))?;
+                    let Some(found) = found.map_or(Ok(None), |found| found.live(view))? else {
                         continue;
                     };
                     let Some(place) = entry.get(start..) else {
@@ -98,9 +103,11 @@ pub(crate) fn run(
 fn offer(
     reader: &Reader<'_>,
     gather: &mut Gather<'_>,
-    key: &[u8],
+    view: &View,
+    id: &str,
 ) -> Result<ControlFlow<()>, StoreError> {
-    Ok(match reader.entity(key)? {
+    let found = reader.entity(&keys::entity(view.tenant(), id))?;
+    Ok(match found.map_or(Ok(None), |found| found.live(view))? {
         Some(found) => gather.offer(found),
         None => ControlFlow::Continue(()),
     })

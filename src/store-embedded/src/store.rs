@@ -7,8 +7,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 use tsunagu_domain::TenantId;
+use tsunagu_ngsi_ld::EntityDoc;
 use tsunagu_policy::View;
 use tsunagu_store::queue::{self, Queue};
+use tsunagu_store::temporal::{Chunk, InstanceRange, Series};
 use tsunagu_store::{
     Collection, EntityQuery, Found, Log, Page, Receipt, Record, Scan, Store, StoreError, WriteSet,
 };
@@ -71,6 +73,21 @@ impl EmbeddedStore {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         open.as_ref().map(|open| open.queue.clone()).ok_or_else(closed)
     }
+
+    async fn search(
+        &self,
+        view: &View,
+        tenant: TenantId,
+        query: &EntityQuery,
+    ) -> Result<Page, StoreError> {
+        let engine = self.engine()?;
+        if let Some(page) = query::run(&engine, view, &tenant, query, INLINE)? {
+            return Ok(page);
+        }
+        let (view, query) = (view.clone(), query.clone());
+        let page = apart(move || query::run(&engine, &view, &tenant, &query, usize::MAX)).await?;
+        page.ok_or_else(|| StoreError::Unavailable("the query was not answered".to_owned()))
+    }
 }
 
 /// Does reading that may take long on a thread that may block.
@@ -89,17 +106,38 @@ fn closed() -> StoreError {
 impl Store for EmbeddedStore {
     async fn entity(&self, view: &View, id: &str) -> Result<Option<Found>, StoreError> {
         let found = self.engine()?.entity(&keys::entity(view.tenant(), id))?;
-        Ok(found.filter(|found| view.cut(&found.doc).is_some()))
+        found.map_or(Ok(None), |found| found.seen(view))
     }
 
     async fn query(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError> {
+        self.search(view, view.tenant().clone(), query).await
+    }
+
+    async fn past(&self, view: &View, id: &str) -> Result<Option<Found>, StoreError> {
+        let found = self.engine()?.entity(&keys::entity(&view.tenant().past(), id))?;
+        Ok(found.filter(|found| view.cut(&found.doc).is_some()))
+    }
+
+    async fn pasts(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError> {
+        self.search(view, view.tenant().past(), query).await
+    }
+
+    async fn series(&self, view: &View, of: &EntityDoc) -> Result<Vec<Series>, StoreError> {
+        self.engine()?.reader().series(view, of)
+    }
+
+    async fn instances(
+        &self,
+        view: &View,
+        of: &EntityDoc,
+        range: &InstanceRange,
+    ) -> Result<Chunk, StoreError> {
         let engine = self.engine()?;
-        if let Some(page) = query::run(&engine, view, query, INLINE)? {
-            return Ok(page);
+        if range.limit <= INLINE_ENTRIES {
+            return engine.reader().instances(view, of, range);
         }
-        let (view, query) = (view.clone(), query.clone());
-        let page = apart(move || query::run(&engine, &view, &query, usize::MAX)).await?;
-        page.ok_or_else(|| StoreError::Unavailable("the query was not answered".to_owned()))
+        let (view, of, range) = (view.clone(), of.clone(), *range);
+        apart(move || engine.reader().instances(&view, &of, &range)).await
     }
 
     async fn commit(&self, set: WriteSet) -> Result<Receipt, StoreError> {

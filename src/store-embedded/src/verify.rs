@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use fjall::PersistMode;
 use tsunagu_store::index::{self, Declared};
-use tsunagu_store::{Found, StoreError};
+use tsunagu_store::{Found, StoreError, temporal};
 
 use crate::engine::{DECLARED, Engine, VERSION, failed};
 use crate::keys;
@@ -64,6 +64,17 @@ pub(crate) fn verify(engine: &Engine) -> Result<Vec<String>, StoreError> {
                 .push(format!("a record has version {}, after the last, {last}", record.version)),
             Err(error) => findings.push(format!("record {at} in key order: {error}")),
         }
+    }
+    for (at, pair) in reader.pairs(&engine.instances, ALL).enumerate() {
+        let (key, stored) = pair?;
+        let finding = match (keys::read_instance(&key), temporal::read(stored.to_vec())) {
+            (None, _) => Some("an instance of the past has no place".to_owned()),
+            (_, Err(error)) => Some(error.to_string()),
+            (Some((_, series, place)), Ok(doc)) => {
+                temporal::misplaced(series, place, &doc).map(str::to_owned)
+            }
+        };
+        findings.extend(finding.map(|text| format!("instance {at} in key order: {text}")));
     }
     let mut previous: Option<(Vec<u8>, u64)> = None;
     for key in reader.keys(&engine.logs, ALL) {

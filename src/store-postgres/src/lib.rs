@@ -10,6 +10,7 @@ mod committer;
 mod error;
 mod migrate;
 mod options;
+mod past;
 mod query;
 mod read;
 mod store;

@@ -10,7 +10,7 @@ use crate::read::{self, number};
 use crate::write;
 
 /// What was ever done, in order. Never change one that was released; add another.
-const MIGRATIONS: [&str; 1] = [include_str!("migrate/0001.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("migrate/0001.sql"), include_str!("migrate/0002.sql")];
 
 /// Entities in one step of rebuilding.
 const BATCH: i64 = 1_000;

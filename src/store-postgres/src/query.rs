@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use deadpool_postgres::{Client, GenericClient};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row};
+use tsunagu_domain::TenantId;
 use tsunagu_policy::View;
 use tsunagu_store::index::Declared;
 use tsunagu_store::plan::{Candidates, Gather, candidates};
@@ -27,19 +28,20 @@ const BY_TENANT: &str =
 pub(crate) async fn run(
     client: &mut Client,
     view: &View,
+    tenant: &TenantId,
     query: &EntityQuery,
     declared: &Declared,
 ) -> Result<Page, StoreError> {
     let candidates = candidates(view, &query.filter, declared);
     let step = query.limit.saturating_add(query.offset).saturating_add(SPARE).min(STEP);
     // One statement is one snapshot, and mostly enough.
-    let mut first = Search::new(view, query, declared, step, true);
+    let mut first = Search::new(view, tenant, query, declared, step, true);
     if first.run(client, &candidates).await? {
         return Ok(first.gather.finish());
     }
     let transaction = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
     let transaction = transaction.read_only(true).start().await.map_err(|e| failed(&e))?;
-    let mut whole = Search::new(view, query, declared, STEP, false);
+    let mut whole = Search::new(view, tenant, query, declared, STEP, false);
     whole.run(&transaction, &candidates).await?;
     transaction.commit().await.map_err(|e| failed(&e))?;
     Ok(whole.gather.finish())
@@ -47,6 +49,7 @@ pub(crate) async fn run(
 
 struct Search<'a> {
     view: &'a View,
+    tenant: &'a TenantId,
     declared: &'a Declared,
     gather: Gather<'a>,
     seen: HashSet<String>,
@@ -57,12 +60,21 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     fn new(
         view: &'a View,
+        tenant: &'a TenantId,
         query: &'a EntityQuery,
         declared: &'a Declared,
         step: usize,
         once: bool,
     ) -> Self {
-        Self { view, declared, gather: Gather::new(view, query), seen: HashSet::new(), step, once }
+        Self {
+            view,
+            tenant,
+            declared,
+            gather: Gather::new(view, query),
+            seen: HashSet::new(),
+            step,
+            once,
+        }
     }
 
     /// Whether the page is complete. When it may use only one statement, it can be left incomplete.
@@ -71,7 +83,7 @@ impl<'a> Search<'a> {
         client: &impl GenericClient,
         candidates: &Candidates,
     ) -> Result<bool, StoreError> {
-        let tenant = self.view.tenant().as_str();
+        let tenant = self.tenant.as_str();
         match candidates {
             Candidates::Nothing => {}
             Candidates::Ids(ids) => {
@@ -91,7 +103,7 @@ impl<'a> Search<'a> {
                     for row in &page {
                         let one = read(row)?;
                         one.doc.id().clone_into(&mut after);
-                        if self.take(one).is_break() {
+                        if self.take(one)?.is_break() {
                             return Ok(true);
                         }
                     }
@@ -114,9 +126,11 @@ impl<'a> Search<'a> {
                             [&tenant, &from, &range.to, &limit(self.step)];
                         let page = rows(client, BY_INDEX, &params).await?;
                         for row in &page {
-                            let one = read(row)?;
+                            let Some(one) = read(row)?.live(self.view)? else {
+                                continue;
+                            };
                             if self.gather.stands_at(&one, &bytes(row, 2)?, self.declared)
-                                && self.take(one).is_break()
+                                && self.take(one)?.is_break()
                             {
                                 return Ok(true);
                             }
@@ -137,15 +151,14 @@ impl<'a> Search<'a> {
     }
 
     fn offer(&mut self, row: &Row) -> Result<ControlFlow<()>, StoreError> {
-        Ok(self.take(read(row)?))
+        self.take(read(row)?)
     }
 
-    fn take(&mut self, one: Found) -> ControlFlow<()> {
-        if self.seen.insert(one.doc.id().to_owned()) {
-            self.gather.offer(one)
-        } else {
-            ControlFlow::Continue(())
-        }
+    fn take(&mut self, one: Found) -> Result<ControlFlow<()>, StoreError> {
+        Ok(match one.live(self.view)? {
+            Some(one) if self.seen.insert(one.doc.id().to_owned()) => self.gather.offer(one),
+            _ => ControlFlow::Continue(()),
+        })
     }
 }
 

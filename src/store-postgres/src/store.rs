@@ -8,16 +8,18 @@ use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, RecyclingMethod};
 use tokio::task::JoinHandle;
 use tokio_postgres::NoTls;
 use tsunagu_domain::TenantId;
+use tsunagu_ngsi_ld::EntityDoc;
 use tsunagu_policy::View;
 use tsunagu_store::index::Declared;
 use tsunagu_store::queue::{self, Queue};
+use tsunagu_store::temporal::{Chunk, InstanceRange, Series};
 use tsunagu_store::{
     Collection, EntityQuery, Found, Log, Page, Receipt, Record, Scan, Store, StoreError, WriteSet,
 };
 
 use crate::committer::Committer;
 use crate::error::{closed, failed, reason, unreachable};
-use crate::{Options, migrate, query, read, verify};
+use crate::{Options, migrate, past, query, read, verify};
 
 /// A [`Store`] in a PostgreSQL database, which several processes may have open.
 pub struct PostgresStore {
@@ -80,11 +82,35 @@ impl PostgresStore {
 impl Store for PostgresStore {
     async fn entity(&self, view: &View, id: &str) -> Result<Option<Found>, StoreError> {
         let found = read::entity(&self.client().await?, view.tenant(), id).await?;
-        Ok(found.filter(|found| view.cut(&found.doc).is_some()))
+        found.map_or(Ok(None), |found| found.seen(view))
     }
 
     async fn query(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError> {
-        query::run(&mut self.client().await?, view, query, &self.declared).await
+        let tenant = view.tenant();
+        query::run(&mut self.client().await?, view, tenant, query, &self.declared).await
+    }
+
+    async fn past(&self, view: &View, id: &str) -> Result<Option<Found>, StoreError> {
+        let found = read::entity(&self.client().await?, &view.tenant().past(), id).await?;
+        Ok(found.filter(|found| view.cut(&found.doc).is_some()))
+    }
+
+    async fn pasts(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError> {
+        let tenant = view.tenant().past();
+        query::run(&mut self.client().await?, view, &tenant, query, &self.declared).await
+    }
+
+    async fn series(&self, view: &View, of: &EntityDoc) -> Result<Vec<Series>, StoreError> {
+        past::series(&self.client().await?, view.tenant(), of).await
+    }
+
+    async fn instances(
+        &self,
+        view: &View,
+        of: &EntityDoc,
+        range: &InstanceRange,
+    ) -> Result<Chunk, StoreError> {
+        past::instances(&self.client().await?, view, of, range).await
     }
 
     async fn commit(&self, set: WriteSet) -> Result<Receipt, StoreError> {

@@ -9,6 +9,7 @@ use tsunagu_store::StoreError;
 use tsunagu_store::index::{self, Declared};
 
 use crate::error::failed;
+use crate::past;
 use crate::read::{bytes, found, number};
 
 /// Entities looked at in one step.
@@ -41,6 +42,7 @@ pub(crate) async fn verify(
         0 => {}
         wrong => findings.push(format!("{wrong} logs have gaps")),
     }
+    past::verify(&transaction, STEP, &mut findings).await?;
     transaction.commit().await.map_err(|e| failed(&e))?;
     Ok(findings)
 }

@@ -8,6 +8,7 @@ use tsunagu_store::group::{EntityChange, Resolution};
 use tsunagu_store::index::{self, Declared, Difference};
 
 use crate::error::failed;
+use crate::past;
 use crate::read::big;
 
 const VERSION: &str = "UPDATE state SET version = $1";
@@ -28,6 +29,7 @@ pub(crate) struct Statements {
     put_records: Statement,
     delete_records: Statement,
     append: Statement,
+    past: past::Statements,
 }
 
 /// Index entries to remove (tenant, entry) and to add (tenant, entry, id).
@@ -51,6 +53,7 @@ impl Statements {
             put_records: prepare(PUT_RECORDS).await?,
             delete_records: prepare(DELETE_RECORDS).await?,
             append: prepare(APPEND).await?,
+            past: past::Statements::prepare(client).await?,
         })
     }
 
@@ -109,7 +112,11 @@ impl Statements {
         ];
         let needed = all.iter().filter(|(rows, _, _)| *rows > 0);
         let sent = needed.map(|(_, statement, params)| client.execute(*statement, params));
-        try_join_all(sent).await.map(drop).map_err(|e| failed(&e))
+        try_join_all(sent).await.map_err(|e| failed(&e))?;
+        if resolution.instances.is_empty() {
+            return Ok(());
+        }
+        self.past.run(client, &resolution.instances).await
     }
 }
 

@@ -54,6 +54,10 @@ macro_rules! store_suite {
             logs_are_read_in_ranges
             reopening_keeps_everything
             large_values_are_kept
+            the_past_is_read_by_time
+            the_past_is_seen_through_the_view
+            what_is_gone_is_found_apart
+            the_past_is_changed_with_the_rest
             what_no_backend_takes_is_refused
             a_closed_store_refuses
         );

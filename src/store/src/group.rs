@@ -4,11 +4,11 @@
 //! [`Resolution`] in one atomic, synced batch, and answers every set with its outcome. Sets of a group take effect in order;
 //! one that conflicts leaves no trace and does not disturb the others.
 
-use std::collections::{HashMap, HashSet};
-
+use foldhash::{HashMap, HashSet};
 use tsunagu_domain::TenantId;
-use tsunagu_ngsi_ld::EntityDoc;
+use tsunagu_ngsi_ld::{EntityDoc, PastDoc};
 
+use crate::temporal::InstanceKey;
 use crate::{Collection, Conflict, Expect, Guard, Log, Op, Receipt, StoreError, WriteSet};
 
 /// Longest id of an entity, bytes.
@@ -71,6 +71,8 @@ pub struct Resolution {
     pub entities: Vec<EntityChange>,
     /// Records to store (with version) or delete (`None`), each once.
     pub records: Vec<(RecordKey, RecordAfter)>,
+    /// Instances of the past to keep or forget (`None`), each once.
+    pub instances: Vec<((TenantId, InstanceKey), Option<PastDoc>)>,
     /// Log entries to append, with their indexes.
     pub appends: Vec<(LogKey, u64, Vec<u8>)>,
     /// The version of the last transaction after the group.
@@ -84,8 +86,14 @@ pub fn admit(set: &WriteSet) -> Result<(), StoreError> {
 
 fn check_op(op: &Op) -> Result<(), StoreError> {
     match op {
-        Op::PutEntity { doc, .. } => check_id(doc.id()).and_then(|()| check_value(doc.bytes())),
-        Op::DeleteEntity { id, .. } => check_id(id),
+        Op::PutEntity { doc, .. } | Op::PutPast { doc, .. } => {
+            check_id(doc.id()).and_then(|()| check_value(doc.bytes()))
+        }
+        Op::DeleteEntity { id, .. } | Op::DeletePast { id, .. } => check_id(id),
+        Op::PutInstance { key, doc } => {
+            check_id(&key.entity).and_then(|()| check_value(doc.bytes()))
+        }
+        Op::DeleteInstance { key } => check_id(&key.entity),
         Op::PutRecord { key, value, .. } => check_key(key).and_then(|()| check_value(value)),
         Op::DeleteRecord { key, .. } | Op::Add { key, .. } => check_key(key),
         Op::Append { entry, .. } => check_value(entry),
@@ -129,11 +137,16 @@ pub fn weight(set: &WriteSet) -> usize {
 
 fn weight_op(op: &Op) -> usize {
     64 + match op {
-        Op::PutEntity { doc, .. } => 2 * doc.bytes().len(),
+        Op::PutEntity { doc, .. } | Op::PutPast { doc, .. } => 2 * doc.bytes().len(),
+        Op::PutInstance { doc, .. } => doc.bytes().len(),
         Op::PutRecord { key, value, .. } => key.len() + value.len(),
         Op::Append { entry, .. } => entry.len(),
         Op::When { then, otherwise, .. } => then.iter().chain(otherwise).map(weight_op).sum(),
-        Op::DeleteEntity { .. } | Op::DeleteRecord { .. } | Op::Add { .. } => 0,
+        Op::DeleteEntity { .. }
+        | Op::DeleteInstance { .. }
+        | Op::DeletePast { .. }
+        | Op::DeleteRecord { .. }
+        | Op::Add { .. } => 0,
     }
 }
 
@@ -155,6 +168,14 @@ fn visit(tenant: &TenantId, ops: &[Op], footprint: &mut Footprint) {
             Op::DeleteEntity { id, .. } => {
                 footprint.entities.insert((tenant.clone(), id.clone()));
             }
+            Op::PutPast { doc, .. } => {
+                footprint.entities.insert((tenant.past(), doc.id().to_owned()));
+            }
+            Op::DeletePast { id, .. } => {
+                footprint.entities.insert((tenant.past(), id.clone()));
+            }
+            // Their present state decides nothing.
+            Op::PutInstance { .. } | Op::DeleteInstance { .. } => {}
             Op::PutRecord { collection, key, .. }
             | Op::DeleteRecord { collection, key, .. }
             | Op::Add { collection, key, .. } => {
@@ -199,6 +220,7 @@ pub fn resolve(sets: &[WriteSet], state: State) -> Resolution {
                 done.entities.extend(mine.entities);
                 done.records.extend(mine.records);
                 done.logs.extend(mine.logs);
+                done.instances.extend(mine.instances);
                 appends.extend(new);
                 outcomes.push(Ok(receipt));
             }
@@ -214,7 +236,9 @@ pub fn resolve(sets: &[WriteSet], state: State) -> Resolution {
             EntityChange { key, before, after }
         })
         .collect();
-    Resolution { outcomes, entities, records: done.records.into_iter().collect(), appends, version }
+    let records = done.records.into_iter().collect();
+    let instances = done.instances.into_iter().collect();
+    Resolution { outcomes, entities, records, instances, appends, version }
 }
 
 #[derive(Default)]
@@ -222,6 +246,7 @@ struct Overlay {
     entities: HashMap<EntityKey, Option<(u64, EntityDoc)>>,
     records: HashMap<RecordKey, Option<(u64, Vec<u8>)>>,
     logs: HashMap<LogKey, u64>,
+    instances: HashMap<(TenantId, InstanceKey), Option<PastDoc>>,
 }
 
 struct Trial<'a> {
@@ -260,6 +285,22 @@ impl Trial<'_> {
                 let key = (self.tenant.clone(), id.clone());
                 check(*expect, self.entity_version(&key))?;
                 self.mine.entities.insert(key, None);
+            }
+            Op::PutPast { doc, expect } => {
+                let key = (self.tenant.past(), doc.id().to_owned());
+                check(*expect, self.entity_version(&key))?;
+                self.mine.entities.insert(key, Some((version, doc.clone())));
+            }
+            Op::DeletePast { id, expect } => {
+                let key = (self.tenant.past(), id.clone());
+                check(*expect, self.entity_version(&key))?;
+                self.mine.entities.insert(key, None);
+            }
+            Op::PutInstance { key, doc } => {
+                self.mine.instances.insert((self.tenant.clone(), key.clone()), Some(doc.clone()));
+            }
+            Op::DeleteInstance { key } => {
+                self.mine.instances.insert((self.tenant.clone(), key.clone()), None);
             }
             Op::PutRecord { collection, key, value, expect } => {
                 let key = (self.tenant.clone(), *collection, key.clone());

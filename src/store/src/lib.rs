@@ -5,7 +5,7 @@
 //! [`WriteSet`] changes any of them in one transaction that is durable before it is acknowledged.
 //!
 //! The meaning of a write set, its preconditions and counters, is decided by one pure function, [`group::resolve`]; the
-//! indexes an entity needs by [`index`]; the choice of an index by [`plan`]; waiting write sets are gathered by [`queue`]. A backend only loads, stores and scans. This room never
+//! indexes an entity needs by [`index`]; the choice of an index by [`plan`]; what is kept of the past by [`temporal`]; waiting write sets are gathered by [`queue`]. A backend only loads, stores and scans. This room never
 //! names a driver.
 
 pub mod access;
@@ -18,6 +18,7 @@ pub mod index;
 pub mod plan;
 pub mod queue;
 mod store;
+pub mod temporal;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod write;

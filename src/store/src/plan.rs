@@ -103,7 +103,7 @@ impl<'a> Gather<'a> {
         Self { view, query, matched: 0, page: Page::default() }
     }
 
-    /// Takes the candidate if something of it is in view and that part matches. `Break` when the page needs no more.
+    /// Takes the candidate, [as it is now](Found::live), if something of it is in view and that part matches. `Break` when the page needs no more.
     pub fn offer(&mut self, found: Found) -> ControlFlow<()> {
         let full = self.page.entities.len() >= self.query.limit;
         if full && !self.query.count {
@@ -131,7 +131,9 @@ impl<'a> Gather<'a> {
             // It is nowhere in view, so it need not be met again.
             return true;
         };
-        let hides = doc.types().any(|iri| !cut.entity_type(iri))
+        // What has ended is left out already.
+        let hides = doc.is_trimmed()
+            || doc.types().any(|iri| !cut.entity_type(iri))
             || doc.attributes().any(|slot| !cut.attribute(slot.name(), slot.publisher()));
         !hides
             || index::entries_seen(doc, declared, &cut)

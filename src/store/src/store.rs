@@ -5,6 +5,7 @@ use tsunagu_domain::TenantId;
 use tsunagu_ngsi_ld::{EntityDoc, Query};
 use tsunagu_policy::View;
 
+use crate::temporal::{Chunk, InstanceRange, Series};
 use crate::{Collection, Log, Receipt, StoreError, WriteSet};
 
 /// An entity as found, with the version to expect when writing it back.
@@ -14,6 +15,25 @@ pub struct Found {
     pub version: u64,
     /// The whole stored entity; a reader renders it through the view's cut.
     pub doc: EntityDoc,
+}
+
+impl Found {
+    /// The entity as it is for a request: without what has ended by then, `None` when all of it has (clause 4.22). Everything that reads
+    /// entities for a view goes through this.
+    pub fn live(self, view: &View) -> Result<Option<Self>, StoreError> {
+        if self.doc.ends().is_none_or(|ends| ends > view.now()) {
+            return Ok(Some(self));
+        }
+        let doc = self.doc.at(view.now()).map_err(|_| {
+            StoreError::Corrupt(format!("the entity of version {} does not decode", self.version))
+        })?;
+        Ok(doc.map(|doc| Self { version: self.version, doc }))
+    }
+
+    /// [As it is now](Self::live), when something of it is in view.
+    pub fn seen(self, view: &View) -> Result<Option<Self>, StoreError> {
+        Ok(self.live(view)?.filter(|found| view.cut(&found.doc).is_some()))
+    }
 }
 
 /// A record as found.
@@ -97,6 +117,23 @@ pub trait Store: Send + Sync + 'static {
 
     /// The entities that match, as far as the view sees.
     async fn query(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError>;
+
+    /// What was kept of a deleted entity of this id, if anything of it is in view. It stays there when the id is used again.
+    async fn past(&self, view: &View, id: &str) -> Result<Option<Found>, StoreError>;
+
+    /// What was kept of deleted entities that match, as [`Self::query`] gives those that are there.
+    async fn pasts(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError>;
+
+    /// The series that the past of an entity has instances in, in order. `of` is the entity as it is, or what was kept of it.
+    async fn series(&self, view: &View, of: &EntityDoc) -> Result<Vec<Series>, StoreError>;
+
+    /// Instances of the past of an entity, as far as the view shows them.
+    async fn instances(
+        &self,
+        view: &View,
+        of: &EntityDoc,
+        range: &InstanceRange,
+    ) -> Result<Chunk, StoreError>;
 
     /// Does all of a write set or nothing, and answers when it is on disk. Dropping the future does not take the write back.
     async fn commit(&self, set: WriteSet) -> Result<Receipt, StoreError>;

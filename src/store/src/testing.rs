@@ -1,17 +1,18 @@
 //! A store in memory, for tests of other rooms. Nothing of it is durable.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use tsunagu_domain::TenantId;
-use tsunagu_ngsi_ld::EntityDoc;
+use tsunagu_ngsi_ld::{EntityDoc, PastDoc};
 use tsunagu_policy::View;
 
 use crate::group::{self, EntityKey, LogKey, RecordKey, State};
 use crate::index::{self, Declared};
 use crate::plan::{Candidates, Gather, candidates};
+use crate::temporal::{self, Chunk, InstanceRange, Recall, SUFFIX, Series};
 use crate::{
     Collection, EntityQuery, Found, Log, Page, Receipt, Record, Scan, Store, StoreError, WriteSet,
 };
@@ -28,6 +29,7 @@ struct Memory {
     entities: BTreeMap<EntityKey, (u64, EntityDoc)>,
     records: BTreeMap<RecordKey, (u64, Vec<u8>)>,
     logs: BTreeMap<LogKey, Vec<Vec<u8>>>,
+    instances: BTreeMap<EntityKey, BTreeMap<[u8; SUFFIX], PastDoc>>,
     version: u64,
     closed: bool,
 }
@@ -55,25 +57,25 @@ impl MemoryStore {
         }
         Ok(memory)
     }
-}
 
-#[async_trait]
-impl Store for MemoryStore {
-    async fn entity(&self, view: &View, id: &str) -> Result<Option<Found>, StoreError> {
-        let key = (view.tenant().clone(), id.to_owned());
+    fn one(&self, view: &View, tenant: &TenantId, id: &str) -> Result<Option<Found>, StoreError> {
+        let key = (tenant.clone(), id.to_owned());
         let found = self.memory()?.entities.get(&key).cloned();
-        Ok(found
-            .map(|(version, doc)| Found { version, doc })
-            .filter(|found| view.cut(&found.doc).is_some()))
+        found.map_or(Ok(None), |(version, doc)| Found { version, doc }.seen(view))
     }
 
-    async fn query(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError> {
+    fn search(
+        &self,
+        view: &View,
+        tenant: &TenantId,
+        query: &EntityQuery,
+    ) -> Result<Page, StoreError> {
         let declared = &self.declared;
         let memory = self.memory()?;
-        let tenant = view.tenant();
         let of = |id: &str| {
             let found = memory.entities.get(&(tenant.clone(), id.to_owned())).cloned();
-            found.map(|(version, doc)| Found { version, doc })
+            let found = found.map(|(version, doc)| Found { version, doc });
+            found.and_then(|found| found.live(view).ok().flatten())
         };
         let mine = || memory.entities.iter().filter(|((t, _), _)| t == tenant);
         let mut seen = HashSet::new();
@@ -112,6 +114,58 @@ impl Store for MemoryStore {
             }
         }
         Ok(gather.finish())
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn entity(&self, view: &View, id: &str) -> Result<Option<Found>, StoreError> {
+        self.one(view, view.tenant(), id)
+    }
+
+    async fn query(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError> {
+        self.search(view, view.tenant(), query)
+    }
+
+    async fn past(&self, view: &View, id: &str) -> Result<Option<Found>, StoreError> {
+        self.one(view, &view.tenant().past(), id)
+    }
+
+    async fn pasts(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError> {
+        self.search(view, &view.tenant().past(), query)
+    }
+
+    async fn series(&self, view: &View, of: &EntityDoc) -> Result<Vec<Series>, StoreError> {
+        let memory = self.memory()?;
+        let all = memory.instances.get(&(view.tenant().clone(), of.id().to_owned()));
+        let keys = all.into_iter().flat_map(BTreeMap::keys);
+        let series: BTreeSet<Series> = keys.map(|key| temporal::read_suffix(*key).0).collect();
+        Ok(series.into_iter().collect())
+    }
+
+    async fn instances(
+        &self,
+        view: &View,
+        of: &EntityDoc,
+        range: &InstanceRange,
+    ) -> Result<Chunk, StoreError> {
+        let memory = self.memory()?;
+        let all = memory.instances.get(&(view.tenant().clone(), of.id().to_owned()));
+        let (from, to) = range.keys();
+        let within = |(key, _): &(&[u8; SUFFIX], &PastDoc)| {
+            **key >= from
+                && to.is_none_or(|to| **key < to)
+                && temporal::read_suffix(**key).0 == range.series
+        };
+        let mut hits: Vec<_> = all.into_iter().flatten().filter(within).collect();
+        if range.reverse {
+            hits.reverse();
+        }
+        let mut recall = Recall::new(view, of, range);
+        for (key, doc) in hits.into_iter().take(range.limit) {
+            recall.offer(temporal::read_suffix(*key).1, doc.clone());
+        }
+        Ok(recall.finish())
     }
 
     async fn commit(&self, set: WriteSet) -> Result<Receipt, StoreError> {
@@ -152,6 +206,14 @@ impl Store for MemoryStore {
             match after {
                 Some(after) => memory.records.insert(key, after),
                 None => memory.records.remove(&key),
+            };
+        }
+        for ((tenant, key), after) in resolution.instances {
+            let suffix = key.suffix();
+            let all = memory.instances.entry((tenant, key.entity)).or_default();
+            match after {
+                Some(doc) => all.insert(suffix, doc),
+                None => all.remove(&suffix),
             };
         }
         for (key, _, entry) in resolution.appends {

@@ -1,7 +1,9 @@
 //! Write sets: everything that must happen together, or not at all.
 
 use tsunagu_domain::TenantId;
-use tsunagu_ngsi_ld::EntityDoc;
+use tsunagu_ngsi_ld::{EntityDoc, PastDoc};
+
+use crate::temporal::InstanceKey;
 
 /// A family of records, owned by one room, e.g. `consent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,6 +63,32 @@ pub enum Op {
     },
     /// Removes an entity.
     DeleteEntity {
+        /// Its id.
+        id: String,
+        /// Precondition.
+        expect: Expect,
+    },
+    /// Keeps an instance of the past of an entity, in place of one of the same name.
+    PutInstance {
+        /// Its name.
+        key: InstanceKey,
+        /// What it was.
+        doc: PastDoc,
+    },
+    /// Forgets an instance of the past.
+    DeleteInstance {
+        /// Its name.
+        key: InstanceKey,
+    },
+    /// Keeps what there was of an entity that is deleted: types, subject and the attributes by name, so that its past can be asked for.
+    PutPast {
+        /// The entity without its values.
+        doc: EntityDoc,
+        /// Precondition, about what is kept of an earlier one.
+        expect: Expect,
+    },
+    /// Forgets what was kept so.
+    DeletePast {
         /// Its id.
         id: String,
         /// Precondition.

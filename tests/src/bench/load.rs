@@ -175,7 +175,7 @@ impl Connection {
 }
 
 fn parse(read: &[u8]) -> anyhow::Result<Option<Got>> {
-    let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") else {
+    let Some(end) = memchr::memmem::find(read, b"\r\n\r\n") else {
         return Ok(None);
     };
     let head = &read[..end];

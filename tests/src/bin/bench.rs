@@ -225,20 +225,25 @@ impl<'a> Bench<'a> {
         println!("POST create, durable");
         let token = self.token()?;
         let raw = Raw::open(&self.folder.join("raw"))?;
-        let bodies: Vec<String> = (0..1_000).map(|n| town::entity(n).to_string()).collect();
-        let request = |_: u64, out: &mut Vec<u8>| {
-            let n = self.created.fetch_add(1, Ordering::Relaxed);
-            let like = n % 1_000;
-            let body = &bodies[usize::try_from(like).unwrap_or(0)];
-            // The ids are all of one length.
-            let body = body.replacen(&town::id(like), &town::id(n), 1);
-            let head = format!(
+        // Ready to be sent but for the id: what the generator costs is in our figure and not in S.
+        let requests = (0..1_000).map(|n| {
+            let body = town::entity(n).to_string();
+            let request = format!(
                 "POST /ngsi-ld/v1/entities HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\
-                 Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+                 Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
                 body.len()
             );
-            out.extend_from_slice(head.as_bytes());
-            out.extend_from_slice(body.as_bytes());
+            let at = request.find(&town::id(n)).context("an entity without its id")?;
+            Ok((request.into_bytes(), at))
+        });
+        let requests = requests.collect::<anyhow::Result<Vec<_>>>()?;
+        let request = |_: u64, out: &mut Vec<u8>| {
+            let n = self.created.fetch_add(1, Ordering::Relaxed);
+            let (like, at) = &requests[usize::try_from(n % 1_000).unwrap_or(0)];
+            out.extend_from_slice(like);
+            // The ids are all of one length.
+            let id = town::id(n);
+            out[*at..*at + id.len()].copy_from_slice(id.as_bytes());
         };
         self.rounds(6, "POST create, durable", "S", 0.60, |time| {
             let reference = raw.run(WRITERS, time)?;

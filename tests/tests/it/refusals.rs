@@ -22,6 +22,10 @@ enum For {
     Viewer,
     /// A token for data: what it lists and finds is its own.
     Subscriber,
+    /// A token whose view decides about each of several entities.
+    ViewerOfMany,
+    /// The same, asking in a body.
+    Asker,
     /// A token of the town hall.
     Staff,
     /// A token of an auditor.
@@ -45,12 +49,31 @@ const TABLE: &[(&str, &str, For)] = &[
     ("PATCH", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
     ("PUT", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
     ("DELETE", "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}", For::Viewer),
+    ("DELETE", "/ngsi-ld/v1/entities", For::ViewerOfMany),
+    ("POST", "/ngsi-ld/v1/entityOperations/create", For::ViewerOfMany),
+    ("POST", "/ngsi-ld/v1/entityOperations/upsert", For::ViewerOfMany),
+    ("POST", "/ngsi-ld/v1/entityOperations/update", For::ViewerOfMany),
+    ("POST", "/ngsi-ld/v1/entityOperations/merge", For::ViewerOfMany),
+    ("POST", "/ngsi-ld/v1/entityOperations/delete", For::ViewerOfMany),
+    ("GET", "/ngsi-ld/v1/types", For::Viewer),
+    ("GET", "/ngsi-ld/v1/types/{type}", For::Viewer),
+    ("GET", "/ngsi-ld/v1/attributes", For::Viewer),
+    ("GET", "/ngsi-ld/v1/attributes/{attrId}", For::Viewer),
     ("GET", "/ngsi-ld/v1/info/sourceIdentity", For::Viewer),
     ("GET", "/ngsi-ld/v1/subscriptions", For::Subscriber),
     ("POST", "/ngsi-ld/v1/subscriptions", For::Subscriber),
     ("GET", "/ngsi-ld/v1/subscriptions/{subscriptionId}", For::Subscriber),
     ("PATCH", "/ngsi-ld/v1/subscriptions/{subscriptionId}", For::Subscriber),
     ("DELETE", "/ngsi-ld/v1/subscriptions/{subscriptionId}", For::Subscriber),
+    ("GET", "/ngsi-ld/v1/temporal/entities", For::Viewer),
+    ("POST", "/ngsi-ld/v1/temporal/entities", For::Viewer),
+    ("POST", "/ngsi-ld/v1/temporal/entityOperations/query", For::Asker),
+    ("GET", "/ngsi-ld/v1/temporal/entities/{entityId}", For::Viewer),
+    ("DELETE", "/ngsi-ld/v1/temporal/entities/{entityId}", For::Viewer),
+    ("POST", "/ngsi-ld/v1/temporal/entities/{entityId}/attrs", For::Viewer),
+    ("DELETE", "/ngsi-ld/v1/temporal/entities/{entityId}/attrs/{attrId}", For::Viewer),
+    ("PATCH", "/ngsi-ld/v1/temporal/entities/{entityId}/attrs/{attrId}/{instanceId}", For::Viewer),
+    ("DELETE", "/ngsi-ld/v1/temporal/entities/{entityId}/attrs/{attrId}/{instanceId}", For::Viewer),
     ("POST", "/oauth/par", For::ProvenClient),
     ("POST", "/oauth/token", For::ProvenClient),
     ("POST", "/oauth/introspect", For::ProvenClient),
@@ -106,12 +129,18 @@ impl Gate {
             .replace("{entityId}", &id)
             .replace("{attrId}", "name")
             .replace("{subscriptionId}", "urn:ngsi-ld:Subscription:none")
+            .replace("{type}", "Person")
+            .replace("{instanceId}", "urn:ngsi-ld:Instance:0190a5a0-0000-7000-8000-000000000000")
             .replace("{id}", "0190a5a0-0000-7000-8000-000000000000")
             // Bundles of entries; the hashes beside them are for everybody.
             .replace("{path}", "entries/000.p/1")
             .replace("{name}", "juki");
         let query = match path {
             "/ngsi-ld/v1/entities" if method == "GET" => "?type=Person&count=true",
+            "/ngsi-ld/v1/entities" if method == "DELETE" => "?type=Person",
+            "/ngsi-ld/v1/temporal/entities" if method == "GET" => {
+                "?type=Person&count=true&timerel=before&timeAt=2100-01-01T00:00:00Z"
+            }
             "/v2/findUsage" => "?userCode=EE",
             "/audit/v1/proof" => "?index=0&size=1",
             _ => "",
@@ -153,6 +182,8 @@ impl Gate {
                 ));
             } else if answer.status >= 400 {
                 faults.extend(badly_told(&what, &answer));
+            } else if answer.status == 207 && answer.json()["success"] != json!([]) {
+                faults.push(format!("{what}: something was done: {}", answer.text()));
             }
         }
     }
@@ -164,8 +195,18 @@ fn body(path: &str, method: &Method, id: &str) -> Value {
         let entities = json!([{"type": "Building"}]);
         return json!({"type": "Subscription", "entities": entities, "notification": {"endpoint": endpoint}});
     }
+    if path.ends_with("/entityOperations/delete") {
+        return json!([id]);
+    }
+    if path.contains("/entityOperations/") {
+        return json!([{"id": id, "type": "Person", "name": property("x")}]);
+    }
     if path.ends_with("{attrId}") {
         return if *method == Method::PATCH { json!({"value": "x"}) } else { property("x") };
+    }
+    if path.ends_with("/temporal/entityOperations/query") {
+        let interval = json!({"timerel": "before", "timeAt": "2100-01-01T00:00:00Z"});
+        return json!({"type": "Query", "entities": [{"type": "Person"}], "temporalQ": interval});
     }
     let mut body = json!({"name": property("x")});
     if !path.ends_with("/attrs") && *method != Method::PATCH {
@@ -251,8 +292,12 @@ async fn every_operation_refuses_whom_it_must() {
                 For::ResidentOrClient => &[200, 404],
                 // A view without personal data: nothing to see, nothing to write.
                 For::Viewer if method == "GET" => &[200, 403, 404],
+                For::Asker => &[200, 403, 404],
                 For::Viewer => &[403, 404],
                 For::Subscriber if mine == For::Viewer => &[200, 201, 404],
+                // Each entity is refused by itself; what is not in view is not there to be purged.
+                For::ViewerOfMany if mine == For::Viewer => &[204, 207],
+                For::ViewerOfMany => &[403],
                 same if same == mine => &[200, 404],
                 _ => &[403],
             }
@@ -287,7 +332,8 @@ async fn every_operation_refuses_whom_it_must() {
             For::ProvenClient => &[400, 401],
             For::Resident | For::Login => &[401],
             For::ResidentOrClient => &[200, 401, 404],
-            For::Viewer | For::Subscriber | For::Staff | For::Auditor => &[401, 403],
+            For::Viewer | For::ViewerOfMany | For::Asker | For::Subscriber => &[401, 403],
+            For::Staff | For::Auditor => &[401, 403],
         }
     };
     gate.expect("the token of a withdrawn consent", &consentless, without_consent, &mut faults)

@@ -65,6 +65,36 @@ pub(crate) struct SubscriptionsParams {
     count: Option<bool>,
 }
 
+/// An entity over time: each attribute has an array of its instances.
+#[derive(ToSchema)]
+#[schema(
+    value_type = Object,
+    example = json!({
+        "id": "urn:ngsi-ld:Building:001",
+        "type": "Building",
+        "temperature": [
+            { "type": "Property", "value": 21.5, "observedAt": "2026-11-23T09:00:00Z" },
+            { "type": "Property", "value": 22, "observedAt": "2026-11-23T10:00:00Z" }
+        ]
+    })
+)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct TemporalBody(serde_json::Value);
+
+/// A query as a document (clause 5.2.23).
+#[derive(ToSchema)]
+#[schema(
+    value_type = Object,
+    example = json!({
+        "type": "Query",
+        "entities": [{ "type": "Building" }],
+        "q": "temperature>20",
+        "temporalQ": { "timerel": "after", "timeAt": "2026-11-23T00:00:00Z", "lastN": 10 }
+    })
+)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct QueryBody(serde_json::Value);
+
 /// How entities are shown.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -91,7 +121,7 @@ pub(crate) struct RepresentationParams {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only its schema is used")]
-pub(crate) struct QueryParams {
+pub(crate) struct FilterParams {
     /// Ids, comma-separated.
     id: Option<String>,
     /// Type selection (clause 4.17), e.g. `Building|House`.
@@ -101,6 +131,13 @@ pub(crate) struct QueryParams {
     id_pattern: Option<String>,
     /// Query language (clause 4.9), e.g. `temperature>20;name~=^都農`.
     q: Option<String>,
+}
+
+/// Which page of them.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct PageParams {
     /// Page size, 0 to 1000; 0 only with `count=true`.
     limit: Option<u32>,
     /// Entities to leave out first.
@@ -108,6 +145,49 @@ pub(crate) struct QueryParams {
     /// Whether to count all that match, in `NGSILD-Results-Count`.
     count: Option<bool>,
 }
+
+/// How discovery answers.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DiscoveryParams {
+    /// Whether to tell more of each.
+    details: Option<bool>,
+    /// Whether to tell how many there are, in `NGSILD-Results-Count`.
+    count: Option<bool>,
+    /// This broker alone is asked in any case.
+    local: Option<bool>,
+}
+
+/// An `EntityTypeList`, or with `details=true` an array of `EntityType` (clauses 5.2.24, 5.2.25).
+#[derive(ToSchema)]
+#[schema(value_type = Object, example = json!({ "id": "urn:ngsi-ld:EntityTypeList:1", "type": "EntityTypeList", "typeList": ["Building", "Vehicle"] }))]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DiscoveredTypes(serde_json::Value);
+
+/// An `EntityTypeInfo` (clause 5.2.26).
+#[derive(ToSchema)]
+#[schema(value_type = Object, example = json!({
+    "id": "https://uri.etsi.org/ngsi-ld/default-context/Building", "type": "EntityTypeInfo", "typeName": "Building", "entityCount": 2,
+    "attributeDetails": [{ "id": "https://uri.etsi.org/ngsi-ld/default-context/name", "type": "Attribute", "attributeName": "name", "attributeTypes": ["Property"] }]
+}))]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DiscoveredType(serde_json::Value);
+
+/// An `AttributeList`, or with `details=true` an array of `Attribute` (clauses 5.2.27, 5.2.28).
+#[derive(ToSchema)]
+#[schema(value_type = Object, example = json!({ "id": "urn:ngsi-ld:AttributeList:1", "type": "AttributeList", "attributeList": ["name"] }))]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DiscoveredAttributes(serde_json::Value);
+
+/// An `Attribute` (clause 5.2.28).
+#[derive(ToSchema)]
+#[schema(value_type = Object, example = json!({
+    "id": "https://uri.etsi.org/ngsi-ld/default-context/name", "type": "Attribute", "attributeName": "name", "attributeCount": 2,
+    "attributeTypes": ["Property"], "typeNames": ["Building"]
+}))]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct DiscoveredAttribute(serde_json::Value);
 
 /// What can go wrong everywhere.
 #[derive(IntoResponses)]

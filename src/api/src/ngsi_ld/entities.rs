@@ -3,6 +3,7 @@
 mod create;
 mod delete;
 mod merge;
+mod purge;
 mod query;
 mod replace;
 mod retrieve;
@@ -12,7 +13,8 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 pub(crate) use create::create;
 pub(crate) use delete::delete;
 pub(crate) use merge::merge;
-pub(crate) use query::query;
+pub(crate) use purge::purge;
+pub(crate) use query::{DEFAULT_PAGE, filter, query};
 pub(crate) use replace::replace;
 pub(crate) use retrieve::retrieve;
 
@@ -20,6 +22,7 @@ pub(crate) use retrieve::retrieve;
 pub(crate) use create::__path_create;
 pub(crate) use delete::__path_delete;
 pub(crate) use merge::__path_merge;
+pub(crate) use purge::__path_purge;
 pub(crate) use query::__path_query;
 pub(crate) use replace::__path_replace;
 pub(crate) use retrieve::__path_retrieve;

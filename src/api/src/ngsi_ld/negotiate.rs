@@ -104,18 +104,7 @@ pub(crate) async fn document<'b>(
     request: &HttpRequest,
     body: &'b Capped,
 ) -> Result<(&'b str, Arc<Context>), Failure> {
-    let ld = match content_type(request).as_deref() {
-        Some(JSON | MERGE_PATCH) => false,
-        Some(LD_JSON) => true,
-        _ => {
-            return Err(Problem::new(
-                ProblemCode::UnsupportedMediaType,
-                "send application/json (with the @context in a Link header) or application/ld+json (with the @context in the body)",
-            )
-            .at("Content-Type")
-            .into());
-        }
-    };
+    let ld = is_ld(request)?;
     let text = body.json(gateway.limits.max_depth)?;
     if !text.trim_start().starts_with('{') && split_context(text)?.is_none() {
         let detail = "the body is not a JSON object";
@@ -154,13 +143,27 @@ pub(crate) async fn document<'b>(
     Ok((text, context))
 }
 
+/// Whether the body is `application/ld+json`, which brings its @context along; another media type than JSON is refused.
+pub(crate) fn is_ld(request: &HttpRequest) -> Result<bool, Failure> {
+    match content_type(request).as_deref() {
+        Some(JSON | MERGE_PATCH) => Ok(false),
+        Some(LD_JSON) => Ok(true),
+        _ => Err(Problem::new(
+            ProblemCode::UnsupportedMediaType,
+            "send application/json (with the @context in a Link header) or application/ld+json (with the @context in the body)",
+        )
+        .at("Content-Type")
+        .into()),
+    }
+}
+
 fn content_type(request: &HttpRequest) -> Option<String> {
     let value = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
     Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
 /// The target of the one `Link` header with the relation of JSON-LD contexts (RFC 8288).
-fn link(request: &HttpRequest) -> Result<Option<String>, Failure> {
+pub(crate) fn link(request: &HttpRequest) -> Result<Option<String>, Failure> {
     let mut found = None;
     let values = request.headers().get_all(header::LINK).filter_map(|value| value.to_str().ok());
     for link in values.flat_map(|value| value.split(',').filter(|part| part.contains('<'))) {

@@ -81,7 +81,11 @@ pub(super) fn options(
 }
 
 /// A list of members (clause 4.21): those of the entity itself keep their names, attributes are expanded.
-fn members(params: &Params, name: &str, context: &Context) -> Result<Vec<String>, Failure> {
+pub(super) fn members(
+    params: &Params,
+    name: &str,
+    context: &Context,
+) -> Result<Vec<String>, Failure> {
     let Some(text) = params.get(name) else {
         return Ok(Vec::new());
     };

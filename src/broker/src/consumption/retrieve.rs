@@ -22,9 +22,11 @@ impl Broker {
         let id = request.view.inward_id(target.id);
         let found = self.parts.store.entity(request.view, &id).await?;
         let mut body = Vec::with_capacity(1024);
-        let selected_type = found.as_ref().filter(|found| target.is(request.view, &found.doc));
-        let shown = selected_type.and_then(|found| {
+        let shown = found.as_ref().and_then(|found| {
             let cut = request.view.cut(&found.doc)?;
+            if !target.selects(&cut, &found.doc) {
+                return None;
+            }
             let personal = self.parts.catalogue.is_personal(found.doc.types());
             let written = if personal {
                 render(&found.doc, &cut, context, options, &mut body)

@@ -116,7 +116,9 @@ impl Broker {
         options: &RenderOptions,
         out: &mut Vec<u8>,
     ) -> bool {
-        let Some(form) = form(options).filter(|_| cut.is_whole()) else {
+        // What ends by itself is another one without a new version.
+        let lasts = found.doc.ends().is_none();
+        let Some(form) = form(options).filter(|_| cut.is_whole() && lasts) else {
             return render(&found.doc, cut, context, options, out);
         };
         let asked = Asked {

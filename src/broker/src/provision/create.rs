@@ -32,7 +32,7 @@ impl Broker {
         guard::refuse_individual_numbers(&entity, personal).map_err(told)?;
         guard::refuse_misplaced_persons(&entity, personal)?;
         guard::settle_subject(&self.parts.catalogue, &mut entity)?;
-        let names = names(&entity);
+        let names = if personal { names(&entity) } else { Vec::new() };
         self.permit(request, &entity, &names).await?;
         if let Some(publisher) = request.view.publisher() {
             entity.set_publisher(publisher);

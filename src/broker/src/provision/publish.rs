@@ -119,6 +119,7 @@ fn merged(current: Option<&Entity>, given: &Entity, publisher: Option<&str>) -> 
     let fragment = Entity { attributes: changed, types: given.types.clone(), ..Entity::default() };
     ops::append(&mut entity, fragment, true, given.modified_at);
     entity.modified_at = given.modified_at;
+    entity.from_history = false;
     Some(entity)
 }
 

@@ -14,7 +14,7 @@ use crate::transaction::{Attempt, Intent};
 use crate::{Broker, Request, Target, access, guard, ngsi_problem};
 
 /// How often a change is tried anew when another process was faster.
-pub(super) const TRIES: usize = 16;
+pub(crate) const TRIES: usize = 16;
 
 /// What a change did, attribute by attribute, in expanded names.
 pub type Updated = UpdateResult;
@@ -195,7 +195,7 @@ impl Broker {
     }
 
     /// Reads, changes and writes back one entity, serially, keeping what the actor does not see.
-    async fn change(
+    pub(super) async fn change(
         &self,
         request: &Request<'_>,
         target: impl Into<Target<'_>>,
@@ -232,6 +232,13 @@ impl Broker {
             guard::refuse_individual_numbers(&entity, personal).map_err(told)?;
             guard::refuse_misplaced_persons(&entity, personal)?;
             guard::settle_subject(catalogue, &mut entity)?;
+            // Who sets the end of a person's entity deletes it, with what others wrote.
+            if personal && entity.expires_at.as_deref() != found.doc.expires_at() {
+                let may = request.view.may_delete(&found.doc);
+                if let Err(problem) = may {
+                    self.refused(request, &entity, problem).await?;
+                }
+            }
             // The change may have added types or moved it to another person: that must be allowed too.
             self.permit(request, &entity, names).await?;
             let access = personal.then(|| {

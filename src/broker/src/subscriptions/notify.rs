@@ -7,7 +7,9 @@ use serde_json::value::RawValue;
 use tsunagu_domain::{Problem, Timestamp};
 use tsunagu_ngsi_ld::render::{Changes, Previous, render_changed};
 use tsunagu_ngsi_ld::time::format_date_time;
-use tsunagu_ngsi_ld::{Attribute, CORE_CONTEXT_URL, Context, Entity, EntityDoc, RenderOptions};
+use tsunagu_ngsi_ld::{
+    Attribute, CORE_CONTEXT_URL, Context, Entity, EntityDoc, Instance, RenderOptions,
+};
 use tsunagu_policy::View;
 
 use super::compiled::Compiled;
@@ -216,12 +218,14 @@ fn with_deleted(
 ) -> Result<EntityDoc, Problem> {
     let before = seen.before.as_ref().map(|(doc, _)| doc.decode()).transpose();
     let before = before.map_err(ngsi_problem)?;
-    for (name, dataset, _) in &changes.deleted {
+    for (name, dataset, at) in &changes.deleted {
         let instance =
             before.as_ref().and_then(|entity| entity.attribute(name)?.instance(dataset.as_deref()));
-        let Some(instance) = instance.cloned() else { continue };
-        let gone = instance.deleted();
-        match entity.attributes.iter_mut().find(|attribute| attribute.name == *name) {
+        let Some(gone) = instance.map(|instance| instance.deleted(*at)) else { continue };
+        let there = entity.attributes.iter_mut().find(|attribute| attribute.name == *name);
+        match there {
+            // Where nothing of an attribute is left, one Null tells of all its instances.
+            Some(attribute) if attribute.instances.iter().all(Instance::is_null) => {}
             Some(attribute) => attribute.instances.push(gone),
             None => {
                 entity.attributes.push(Attribute { name: name.clone(), instances: vec![gone] });

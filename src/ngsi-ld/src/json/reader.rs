@@ -68,7 +68,7 @@ impl<'a> Reader<'a> {
         self.at += 1;
         loop {
             let rest = bytes.get(self.at..).unwrap_or_default();
-            let Some(offset) = rest.iter().position(|&b| b == b'"' || b == b'\\') else {
+            let Some(offset) = memchr::memchr2(b'"', b'\\', rest) else {
                 return Err(malformed());
             };
             if rest.get(offset) == Some(&b'"') {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! doc   := version:u8 created:i64 modified:i64 flags:u8 id [subject] [expires] types scopes slots
+//! past  := version:u8 subject slot           an instance of the past, see [`super::PastDoc`]
 //! slots := count (length:u32 slot)*        length in bytes, so that a reader can step over a slot
 //! slot  := kind:u8 flags:u16 created:i64 modified:i64 name [dataset] [publisher]
 //!          value [observed] [unit] [valueType] [expires] [instanceId] [objectTypes] [slots]
@@ -19,6 +20,7 @@ pub(crate) const MAX_NESTING: usize = 64;
 
 pub(super) const HAS_SUBJECT: u8 = 1;
 pub(super) const HAS_EXPIRES: u8 = 2;
+pub(super) const FROM_HISTORY: u8 = 4;
 
 pub(super) mod slot {
     pub(crate) const DATASET: u16 = 1;
@@ -47,6 +49,28 @@ pub(super) fn kind_code(kind: Kind) -> u8 {
 }
 
 pub(super) fn encode(entity: &Entity) -> Vec<u8> {
+    let mut out = encode_head(entity);
+    put_slots(&mut out, &entity.attributes);
+    out
+}
+
+/// An entity with these slots instead of its attributes.
+pub(super) fn encode_with<'a>(entity: &Entity, slots: &[&'a [u8]]) -> Vec<u8> {
+    let mut out = encode_head(entity);
+    put_count(&mut out, slots.len());
+    for slot in slots {
+        out.extend_from_slice(&u32::try_from(slot.len()).unwrap_or(u32::MAX).to_le_bytes());
+        out.extend_from_slice(slot);
+    }
+    out
+}
+
+/// One slot alone.
+pub(super) fn encode_slot(name: &str, instance: &Instance, out: &mut Vec<u8>) {
+    put_slot(out, name, instance);
+}
+
+fn encode_head(entity: &Entity) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
     out.push(VERSION);
     out.extend_from_slice(&entity.created_at.to_le_bytes());
@@ -58,13 +82,15 @@ pub(super) fn encode(entity: &Entity) -> Vec<u8> {
     if entity.expires_at.is_some() {
         flags |= HAS_EXPIRES;
     }
+    if entity.from_history {
+        flags |= FROM_HISTORY;
+    }
     out.push(flags);
     put_text(&mut out, &entity.id);
     put_optional(&mut out, entity.subject.as_deref());
     put_optional(&mut out, entity.expires_at.as_deref());
     put_texts(&mut out, &entity.types);
     put_texts(&mut out, &entity.scopes);
-    put_slots(&mut out, &entity.attributes);
     out
 }
 
@@ -127,7 +153,7 @@ fn put_count(out: &mut Vec<u8>, mut count: usize) {
     out.push(u8::try_from(count).unwrap_or(0));
 }
 
-fn put_text(out: &mut Vec<u8>, text: &str) {
+pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
     put_count(out, text.len());
     out.extend_from_slice(text.as_bytes());
 }

@@ -6,11 +6,20 @@ use serde_json::value::RawValue;
 use super::codec::{self, Cursor, MAX_NESTING, slot};
 use super::{Attribute, Entity, Instance, Kind};
 use crate::error::Error;
+use crate::time::parse_date_time;
 
 /// A stored entity: one buffer, read without copying, cheap to clone. Attributes can be stepped
 /// over without looking into them.
 #[derive(Debug, Clone)]
-pub struct EntityDoc(Bytes);
+pub struct EntityDoc {
+    bytes: Bytes,
+    /// When the first part of it ends, µs since the epoch; [`NEVER`] if none does.
+    ends: i64,
+    /// Whether parts that have ended are left out.
+    trimmed: bool,
+}
+
+const NEVER: i64 = i64::MAX;
 
 struct Head<'a> {
     created_at: i64,
@@ -21,28 +30,55 @@ struct Head<'a> {
     types: Strings<'a>,
     scopes: Strings<'a>,
     slots: AttrSlots<'a>,
+    from_history: bool,
 }
 
 impl EntityDoc {
     /// Takes stored bytes after checking their whole structure, whatever the bytes are.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, Error> {
-        {
+        let ends = {
             let head = head(&bytes).ok_or_else(|| Error::corrupt("a stored entity is damaged"))?;
-            check_slots(head.slots, 0)
+            let slots = check_slots(head.slots, 0)
                 .ok_or_else(|| Error::corrupt("an attribute of a stored entity is damaged"))?;
+            slots.min(end_of(head.expires_at))
+        };
+        Ok(Self { bytes, ends, trimmed: false })
+    }
+
+    /// When the first part of the entity ends (clause 4.22), µs since the epoch: the entity, an attribute instance or one inside of it.
+    #[must_use]
+    pub fn ends(&self) -> Option<i64> {
+        (self.ends != NEVER).then_some(self.ends)
+    }
+
+    /// The entity at a moment, µs since the epoch, without what has ended by then; `None` when it has ended itself.
+    pub fn at(&self, now: i64) -> Result<Option<Self>, Error> {
+        if self.ends > now {
+            return Ok(Some(self.clone()));
         }
-        Ok(Self(bytes))
+        let mut entity = self.decode()?;
+        if !entity.end(now) {
+            return Ok(None);
+        }
+        let doc = Self::from_bytes(entity.encode().into())?;
+        Ok(Some(Self { trimmed: true, ..doc }))
+    }
+
+    /// Whether [`at`](Self::at) has left out something that is stored still.
+    #[must_use]
+    pub fn is_trimmed(&self) -> bool {
+        self.trimmed
     }
 
     /// The stored bytes.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
-        &self.0
+        &self.bytes
     }
 
     fn head(&self) -> Head<'_> {
         // Checked when the document was made, so the alternative is never taken.
-        head(&self.0).unwrap_or(Head {
+        head(&self.bytes).unwrap_or(Head {
             created_at: 0,
             modified_at: 0,
             id: "",
@@ -51,7 +87,14 @@ impl EntityDoc {
             types: Strings::EMPTY,
             scopes: Strings::EMPTY,
             slots: AttrSlots::EMPTY,
+            from_history: false,
         })
+    }
+
+    /// An entity with these slots, as [`AttrSlot::bytes`] gives them, in the place of its attributes. Slots of one name follow one another; in
+    /// a temporal evolution several can have the same `datasetId`.
+    pub fn assemble(head: &Entity, slots: &[&[u8]]) -> Result<Self, Error> {
+        Self::from_bytes(codec::encode_with(head, slots).into())
     }
 
     /// The entity's URI.
@@ -96,6 +139,29 @@ impl EntityDoc {
         self.head().modified_at
     }
 
+    /// Whether it is there only because its history was provided.
+    #[must_use]
+    pub fn from_history(&self) -> bool {
+        self.head().from_history
+    }
+
+    /// Everything but the attributes.
+    #[must_use]
+    pub fn decode_head(&self) -> Entity {
+        let head = self.head();
+        Entity {
+            id: head.id.to_owned(),
+            types: head.types.map(str::to_owned).collect(),
+            scopes: head.scopes.map(str::to_owned).collect(),
+            expires_at: head.expires_at.map(str::to_owned),
+            created_at: head.created_at,
+            modified_at: head.modified_at,
+            subject: head.subject.map(str::to_owned),
+            from_history: head.from_history,
+            attributes: Vec::new(),
+        }
+    }
+
     /// Every instance of every attribute; instances of one attribute follow one another.
     #[must_use]
     pub fn attributes(&self) -> AttrSlots<'_> {
@@ -104,23 +170,13 @@ impl EntityDoc {
 
     /// The whole entity.
     pub fn decode(&self) -> Result<Entity, Error> {
-        let head = self.head();
-        Ok(Entity {
-            id: head.id.to_owned(),
-            types: head.types.map(str::to_owned).collect(),
-            scopes: head.scopes.map(str::to_owned).collect(),
-            expires_at: head.expires_at.map(str::to_owned),
-            created_at: head.created_at,
-            modified_at: head.modified_at,
-            subject: head.subject.map(str::to_owned),
-            attributes: decode_slots(head.slots)?,
-        })
+        Ok(Entity { attributes: decode_slots(self.attributes())?, ..self.decode_head() })
     }
 }
 
 impl From<&Entity> for EntityDoc {
     fn from(entity: &Entity) -> Self {
-        Self(entity.encode().into())
+        Self { bytes: entity.encode().into(), ends: entity.ends(), trimmed: false }
     }
 }
 
@@ -136,20 +192,71 @@ fn head(bytes: &[u8]) -> Option<Head<'_>> {
     let types = Strings::read(&mut cursor)?;
     let scopes = Strings::read(&mut cursor)?;
     let slots = AttrSlots { left: cursor.count()?, cursor };
-    Some(Head { created_at, modified_at, id, subject, expires_at, types, scopes, slots })
+    let from_history = flags & codec::FROM_HISTORY != 0;
+    Some(Head {
+        created_at,
+        modified_at,
+        id,
+        subject,
+        expires_at,
+        types,
+        scopes,
+        slots,
+        from_history,
+    })
 }
 
-/// Walks everything once; `None` if anything is damaged or left over.
-fn check_slots(mut slots: AttrSlots<'_>, depth: usize) -> Option<()> {
+/// Walks everything once and tells when the first of it ends; `None` if anything is damaged or left over.
+fn check_slots(mut slots: AttrSlots<'_>, depth: usize) -> Option<i64> {
     if depth > MAX_NESTING {
         return None;
     }
+    let mut ends = NEVER;
     while slots.left > 0 {
         slots.left -= 1;
-        let slot = AttrSlot::read(slots.cursor.slot()?)?;
-        check_slots(slot.read_instance()?.sub, depth + 1)?;
+        ends = ends.min(check_slot(slots.cursor.slot()?, depth)?);
     }
-    slots.cursor.0.is_empty().then_some(())
+    slots.cursor.0.is_empty().then_some(ends)
+}
+
+/// When something with this `expiresAt` ends.
+fn end_of(expires_at: Option<&str>) -> i64 {
+    expires_at.and_then(parse_date_time).unwrap_or(NEVER)
+}
+
+impl Entity {
+    /// When the first part ends.
+    fn ends(&self) -> i64 {
+        end_of(self.expires_at.as_deref()).min(first_end(&self.attributes))
+    }
+
+    /// Takes out what has ended by `now`, µs since the epoch (clause 4.22). False if that is the whole entity.
+    pub fn end(&mut self, now: i64) -> bool {
+        end_attributes(&mut self.attributes, now);
+        end_of(self.expires_at.as_deref()) > now
+    }
+}
+
+fn first_end(attributes: &[Attribute]) -> i64 {
+    let instances = attributes.iter().flat_map(|attribute| &attribute.instances);
+    let ends = instances.map(|i| end_of(i.expires_at.as_deref()).min(first_end(&i.sub)));
+    ends.min().unwrap_or(NEVER)
+}
+
+fn end_attributes(attributes: &mut Vec<Attribute>, now: i64) {
+    for attribute in attributes.iter_mut() {
+        attribute.instances.retain(|instance| end_of(instance.expires_at.as_deref()) > now);
+        for instance in &mut attribute.instances {
+            end_attributes(&mut instance.sub, now);
+        }
+    }
+    attributes.retain(|attribute| !attribute.instances.is_empty());
+}
+
+/// [`check_slots`] for one slot.
+pub(super) fn check_slot(bytes: &[u8], depth: usize) -> Option<i64> {
+    let instance = AttrSlot::read(bytes)?.read_instance()?;
+    Some(end_of(instance.expires_at).min(check_slots(instance.sub, depth + 1)?))
 }
 
 fn decode_slots(slots: AttrSlots<'_>) -> Result<Vec<Attribute>, Error> {
@@ -240,10 +347,11 @@ pub struct AttrSlot<'a> {
     dataset_id: Option<&'a str>,
     publisher: Option<&'a str>,
     body: Cursor<'a>,
+    bytes: &'a [u8],
 }
 
 impl<'a> AttrSlot<'a> {
-    fn read(bytes: &'a [u8]) -> Option<Self> {
+    pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let mut cursor = Cursor(bytes);
         let code = cursor.u8()?;
         let kind = Kind::ALL.into_iter().find(|k| codec::kind_code(*k) == code)?;
@@ -260,7 +368,14 @@ impl<'a> AttrSlot<'a> {
             dataset_id: cursor.optional(flags & slot::DATASET != 0).ok()?,
             publisher: cursor.optional(flags & slot::PUBLISHER != 0).ok()?,
             body: cursor,
+            bytes,
         })
+    }
+
+    /// The slot as it is stored.
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
     }
 
     /// The expanded name.
@@ -377,7 +492,8 @@ pub struct InstanceRef<'a> {
 }
 
 impl InstanceRef<'_> {
-    fn decode(&self) -> Result<Instance, Error> {
+    /// The whole instance.
+    pub fn decode(&self) -> Result<Instance, Error> {
         let value = RawValue::from_string(self.value.to_owned())
             .map_err(|_| Error::corrupt("a value of a stored entity is not JSON"))?;
         Ok(Instance {

@@ -63,6 +63,7 @@ fn entity() -> impl Strategy<Value = Entity> {
             expires_at,
             created_at: times.0,
             modified_at: times.1,
+            from_history: subject.is_some(),
             subject,
             attributes,
         })

@@ -109,6 +109,7 @@ fn instance(
         }
     }
     old.modified_at = now;
+    old.instance_id = None;
     Ok(old)
 }
 

@@ -11,46 +11,52 @@ use crate::error::Error;
 use crate::json::{
     elements, first_byte, is_array, is_object, is_string, members, quoted, rewrite_ids, string_of,
 };
-use crate::model::{Attribute, Instance, Kind, MAX_NESTING, NULL};
+use crate::model::{Attribute, Instance, Kind, MAX_NESTING, NULL, may_hold_null};
 use crate::time::parse_date_time;
 
 /// Members with a meaning of their own, which therefore cannot name an attribute.
-const RESERVED: &[&str] = &[
-    "id",
-    "type",
-    "scope",
-    "value",
-    "object",
-    "languageMap",
-    "vocab",
-    "json",
-    "valueList",
-    "objectList",
-    "observedAt",
-    "unitCode",
-    "datasetId",
-    "instanceId",
-    "objectType",
-    "valueType",
-    "createdAt",
-    "modifiedAt",
-    "deletedAt",
-    "expiresAt",
-    "lang",
-    "entity",
-    "entityList",
-    "previousValue",
-    "previousObject",
-    "previousLanguageMap",
-    "previousVocab",
-    "previousJson",
-    "previousValueList",
-    "previousObjectList",
-];
+fn is_reserved(name: &str) -> bool {
+    matches!(
+        name,
+        "id" | "type"
+            | "scope"
+            | "value"
+            | "object"
+            | "languageMap"
+            | "vocab"
+            | "json"
+            | "valueList"
+            | "objectList"
+            | "observedAt"
+            | "unitCode"
+            | "datasetId"
+            | "instanceId"
+            | "objectType"
+            | "valueType"
+            | "createdAt"
+            | "modifiedAt"
+            | "deletedAt"
+            | "expiresAt"
+            | "lang"
+            | "entity"
+            | "entityList"
+            | "previousValue"
+            | "previousObject"
+            | "previousLanguageMap"
+            | "previousVocab"
+            | "previousJson"
+            | "previousValueList"
+            | "previousObjectList"
+    )
+}
 
 /// Members that say something about a value and so cannot be part of a plain one.
-const METADATA: &[&str] =
-    &["observedAt", "unitCode", "datasetId", "objectType", "valueType", "expiresAt"];
+fn is_metadata(name: &str) -> bool {
+    matches!(
+        name,
+        "observedAt" | "unitCode" | "datasetId" | "objectType" | "valueType" | "expiresAt"
+    )
+}
 
 const LANG_STRING: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString";
 
@@ -64,6 +70,8 @@ pub(super) struct Input<'c> {
     pub(super) fragment: bool,
     /// Whether the NGSI-LD Null is also taken inside the value of a Property, to delete a member.
     pub(super) nested_null: bool,
+    /// Whether instances come over time: several of one `datasetId`, and the NGSI-LD Null tells of a deletion.
+    pub(super) history: bool,
 }
 
 pub(super) fn raw(text: &str) -> Result<Box<RawValue>, Error> {
@@ -77,7 +85,7 @@ fn get<'a>(all: &[Member<'a>], name: &str) -> Option<&'a str> {
 impl Input<'_> {
     /// Checks and expands the name of an attribute.
     pub(super) fn attribute_name(&self, name: &str) -> Result<String, Error> {
-        if RESERVED.contains(&name) || name.starts_with('@') {
+        if is_reserved(name) || name.starts_with('@') {
             return Err(Error::bad("a reserved name stands where an attribute is expected")
                 .at(name)
                 .remedy("rename the attribute"));
@@ -104,6 +112,9 @@ impl Input<'_> {
             }
             _ => vec![self.plain(value)?],
         };
+        if self.history && depth == 0 {
+            return Ok(instances);
+        }
         in_order(instances)
     }
 
@@ -203,35 +214,24 @@ impl Input<'_> {
             Some(text) if is_string(text) => string_of(text),
             _ => None,
         };
-        let mut valued = [Kind::GeoProperty]
-            .into_iter()
-            .chain(Kind::ALL)
-            .filter(|k| *k != Kind::Property && get(all, k.value_member()).is_some());
-        let inferred = valued.next().map(|kind| match (kind, get(all, "value")) {
-            (Kind::GeoProperty, Some(v)) if !is_object(v) || geometry::parts(v).is_none() => {
-                Kind::Property
-            }
-            (kind, _) => kind,
-        });
-        let given = type_name.as_deref().and_then(|name| self.kind(name));
-        match (given, inferred) {
-            (Some(kind), _) => self.members(kind, true, all, depth),
-            (None, Some(kind)) if type_name.is_none() => self.members(kind, true, all, depth),
-            (None, Some(_)) => {
-                Err(Error::bad("the type of the attribute is unknown").at("/type").remedy(
-                    "use one of Property, Relationship, GeoProperty, LanguageProperty, \
+        if let Some(kind) = type_name.as_deref().and_then(|name| self.kind(name)) {
+            return self.members(kind, true, all, depth);
+        }
+        match inferred(all) {
+            Some(kind) if type_name.is_none() => self.members(kind, true, all, depth),
+            Some(_) => Err(Error::bad("the type of the attribute is unknown").at("/type").remedy(
+                "use one of Property, Relationship, GeoProperty, LanguageProperty, \
                          VocabProperty, JsonProperty, ListProperty, ListRelationship",
-                ))
-            }
-            (None, None) if geometry::parts(whole).is_some() => self.plain(whole),
-            (None, None) if bare => {
+            )),
+            None if geometry::parts(whole).is_some() => self.plain(whole),
+            None if bare => {
                 if type_name.is_some() {
                     return Err(Error::bad("the type of the attribute is unknown").at("/type"));
                 }
                 self.members(Kind::Property, false, all, depth)
             }
-            (None, None) => {
-                let metadata = all.iter().any(|(name, _)| METADATA.contains(&name.as_ref()));
+            None => {
+                let metadata = all.iter().any(|(name, _)| is_metadata(name));
                 if metadata && type_name.is_none() {
                     return self.members(Kind::Property, false, all, depth);
                 }
@@ -326,7 +326,7 @@ impl Input<'_> {
                 let instances = self.attribute(value, depth + 1)?;
                 instance.sub.push(Attribute { name: format!("{NGSI_LD}{name}"), instances });
             }
-            _ if RESERVED.contains(&name) => {
+            _ if is_reserved(name) => {
                 return Err(Error::bad(format!("a {} cannot have this member", kind.name()))
                     .remedy("remove it, or correct the type of the attribute"));
             }
@@ -347,11 +347,11 @@ impl Input<'_> {
         Ok(())
     }
 
-    /// `expiresAt`: a `DateTime` that is still to come.
+    /// `expiresAt`: a `DateTime`, in a whole entity one that is still to come. A fragment may end something at once (clause 4.22).
     pub(super) fn expiry(&self, value: &str) -> Result<String, Error> {
         self.or_null(value, &|v| {
             let text = rules::date_time(v, "expiresAt")?;
-            if parse_date_time(&text).is_some_and(|at| at <= self.now) {
+            if !self.fragment && parse_date_time(&text).is_some_and(|at| at <= self.now) {
                 return Err(Error::bad("expiresAt is in the past").remedy("give a later time"));
             }
             Ok(text)
@@ -380,7 +380,7 @@ impl Input<'_> {
             }));
         }
         let mut instance = Instance::new(kind, raw(value)?, self.now);
-        if self.fragment && instance.is_null() {
+        if (self.fragment || self.history) && instance.is_null() {
             return Ok(instance.value);
         }
         // Clause 5.5.4: inside a value only merging knows it.
@@ -432,6 +432,15 @@ impl Input<'_> {
     }
 }
 
+/// The kind that the member with the value tells, where no `type` does.
+fn inferred(all: &[Member<'_>]) -> Option<Kind> {
+    if let Some(value) = get(all, Kind::Property.value_member()) {
+        let geometry = is_object(value) && geometry::parts(value).is_some();
+        return Some(if geometry { Kind::GeoProperty } else { Kind::Property });
+    }
+    Kind::ALL.into_iter().find(|kind| get(all, kind.value_member()).is_some())
+}
+
 fn collect(object: &str) -> Result<Vec<Member<'_>>, Error> {
     members(object).collect()
 }
@@ -447,8 +456,8 @@ fn by_dataset(object: &str) -> bool {
 
 /// Whether the NGSI-LD Null occurs anywhere in a value.
 fn has_null(value: &str) -> bool {
-    let found = rewrite_ids(value, NULL, &|text| (text == NULL).then(String::new));
-    matches!(found, Cow::Owned(_))
+    let found = || rewrite_ids(value, NULL, &|text| (text == NULL).then(String::new));
+    may_hold_null(value) && matches!(found(), Cow::Owned(_))
 }
 
 fn text<'a>(value: &'a str, what: &str) -> Result<Cow<'a, str>, Error> {

@@ -2,10 +2,8 @@
 
 use super::{RenderOptions, Writer};
 use crate::context::Context;
-use crate::json::write_string;
 use crate::model::{AttrSlot, EntityDoc, Kind};
 use crate::projection::Projection;
-use crate::time::write_date_time;
 
 /// What changed in one entity, as far as it is to be told.
 #[derive(Debug, Clone, Default)]
@@ -41,7 +39,7 @@ pub fn render_changed(
     out: &mut Vec<u8>,
 ) -> bool {
     let start = out.len();
-    let mut writer = Writer { p, ctx, o, out, first: true, changes: Some(changes) };
+    let mut writer = Writer { p, ctx, o, out, first: true, past: None, changes: Some(changes) };
     let shown = writer.entity(doc);
     if !shown {
         out.truncate(start);
@@ -89,20 +87,13 @@ impl Writer<'_> {
             })
         });
         if let Some((_, _, at)) = gone {
-            self.moment("deletedAt", *at);
+            self.time("deletedAt", *at);
         }
     }
 
     pub(super) fn entity_deleted_at(&mut self) {
         if let Some(at) = self.changes.and_then(|changes| changes.entity_deleted_at) {
-            self.moment("deletedAt", at);
+            self.time("deletedAt", at);
         }
-    }
-
-    fn moment(&mut self, name: &str, at: i64) {
-        let mut text = Vec::with_capacity(27);
-        write_date_time(at, &mut text);
-        self.name(name);
-        write_string(&String::from_utf8(text).unwrap_or_default(), self.out);
     }
 }

@@ -65,7 +65,7 @@ impl Writer<'_> {
     }
 
     /// Writes the language wanted; gives its tag.
-    fn in_language<'v>(&mut self, map: &'v str) -> Option<std::borrow::Cow<'v, str>> {
+    pub(super) fn in_language<'v>(&mut self, map: &'v str) -> Option<std::borrow::Cow<'v, str>> {
         let wanted = self.o.lang.as_deref().unwrap_or("*");
         if let Some((tag, texts)) = language::choose(map, wanted) {
             self.value(texts);
@@ -77,7 +77,7 @@ impl Writer<'_> {
     }
 
     /// Writes an instance; as one of `several` it needs an object to be told from a plain array.
-    fn instance(&mut self, instance: &InstanceRef<'_>, several: bool) {
+    pub(super) fn instance(&mut self, instance: &InstanceRef<'_>, several: bool) {
         let kind = instance.slot.kind();
         let concise = self.o.format == Format::Concise;
         if concise && !several && self.can_be_bare(instance) {
@@ -118,7 +118,7 @@ impl Writer<'_> {
             && instance.observed_at.is_none()
             && instance.unit_code.is_none()
             && instance.value_type.is_none()
-            && instance.instance_id.is_none()
+            && self.past.is_none()
             && instance.sub.is_empty();
         alone
             && match instance.slot.kind() {
@@ -134,7 +134,6 @@ impl Writer<'_> {
             ("observedAt", instance.observed_at),
             ("datasetId", instance.slot.dataset_id()),
             ("expiresAt", instance.expires_at.filter(|_| self.o.sys_attrs)),
-            ("instanceId", instance.instance_id),
         ];
         for (name, text) in texts {
             if let Some(text) = text {
@@ -151,9 +150,27 @@ impl Writer<'_> {
             let mut types = instance.object_type.clone();
             self.terms(&mut types);
         }
-        if self.o.sys_attrs {
+        if let Some(id) = self.past.take() {
+            self.identity(&id, instance.slot);
+        } else if self.o.sys_attrs {
             self.times(instance.slot.created_at(), instance.slot.modified_at(), false);
             self.deleted_at(&instance.slot);
+        }
+    }
+
+    /// What an instance has in the temporal representation only (clause 4.5.7): its identity, and when it was deleted.
+    fn identity(&mut self, id: &str, slot: AttrSlot<'_>) {
+        if !id.is_empty() {
+            self.name("instanceId");
+            write_string(id, self.out);
+        }
+        if slot.is_deletion() {
+            if self.o.sys_attrs {
+                self.time("createdAt", slot.created_at());
+            }
+            self.time("deletedAt", slot.modified_at());
+        } else if self.o.sys_attrs {
+            self.times(slot.created_at(), slot.modified_at(), false);
         }
     }
 
@@ -191,11 +208,7 @@ impl Writer<'_> {
                 self.list(value, &mut |writer, element| writer.term(element));
             }
             Kind::VocabProperty => self.term(value),
-            Kind::ListRelationship if self.o.format == Format::Simplified => {
-                self.list(value, &mut |writer, element| {
-                    writer.value(object_of(element));
-                });
-            }
+            Kind::ListRelationship if self.o.format == Format::Simplified => self.links(value),
             Kind::ListRelationship => self.list(value, &mut |writer, element| {
                 writer.out.extend_from_slice(b"{\"object\":");
                 writer.value(object_of(element));
@@ -203,6 +216,11 @@ impl Writer<'_> {
             }),
             _ => self.value(value),
         }
+    }
+
+    /// Writes the bare URIs of an `objectList`.
+    pub(super) fn links(&mut self, value: &str) {
+        self.list(value, &mut |writer, element| writer.value(object_of(element)));
     }
 
     fn term(&mut self, token: &str) {

@@ -1,8 +1,9 @@
-//! What runs beside requests: connectors, the delivery of coins and of notifications.
+//! What runs beside requests: connectors, the delivery of coins and of notifications, the end of what was stored for a time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tsunagu_broker::{Broker, Deliverer as Notifications};
@@ -28,6 +29,9 @@ const LEASE: Duration = Duration::from_secs(25);
 /// How often expired codes, sessions and replay entries are deleted. They are refused by their time whether deleted or not.
 const SWEEP: Duration = Duration::from_hours(1);
 
+/// How often what has ended is taken out of the store. It is absent from its end on, whether taken out or not.
+const EXPIRE: Duration = Duration::from_secs(1);
+
 /// Everything that runs by itself.
 pub(crate) struct Flows {
     pub(crate) connectors: Arc<Connectors>,
@@ -36,6 +40,8 @@ pub(crate) struct Flows {
     notifications: Notifications,
     services: Services,
     tenant: TenantId,
+    broker: Arc<Broker>,
+    tenants: Vec<TenantId>,
 }
 
 impl Flows {
@@ -90,7 +96,17 @@ impl Flows {
         }
         let connectors = Arc::new(Connectors::new(Arc::clone(&base.store), manifests)?);
         let (services, tenant) = (people.services.clone(), base.tenant.clone());
-        Ok(Self { connectors, runners, deliverer, notifications, services, tenant })
+        let (broker, tenants) = (Arc::clone(broker), base.tenants.clone());
+        Ok(Self {
+            connectors,
+            runners,
+            deliverer,
+            notifications,
+            services,
+            tenant,
+            broker,
+            tenants,
+        })
     }
 
     /// Starts everything; it stops when `shutdown` says so.
@@ -101,6 +117,7 @@ impl Flows {
         }
         tracker.spawn(self.notifications.run(shutdown.clone()));
         tracker.spawn(sweep(self.services, self.tenant, shutdown.clone()));
+        tracker.spawn(expire(self.broker, self.tenants, shutdown.clone()));
     }
 }
 
@@ -114,6 +131,26 @@ async fn sweep(services: Services, tenant: TenantId, shutdown: CancellationToken
         match tsunagu_identity::sweep(&services, &tenant).await {
             Ok(swept) => tracing::debug!(swept, "expired records were deleted"),
             Err(problem) => tracing::warn!(%problem, "expired records could not be deleted"),
+        }
+    }
+}
+
+async fn expire(broker: Arc<Broker>, tenants: Vec<TenantId>, shutdown: CancellationToken) {
+    let mut tick = tokio::time::interval(EXPIRE);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        for tenant in &tenants {
+            match broker.expire(tenant).await {
+                Ok(0) => {}
+                Ok(ended) => tracing::debug!(ended, "what has ended was taken out of the store"),
+                Err(problem) => {
+                    tracing::warn!(%problem, "what has ended could not be taken out of the store");
+                }
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 mod concurrency;
 mod keeping;
 mod querying;
+mod remembering;
 mod writing;
 
 pub use concurrency::{a_set_is_seen_whole, logs_are_dense_under_many_writers, one_of_many_wins};
@@ -15,6 +16,10 @@ pub use querying::{
     entities_are_found_by_type_subject_and_relationship, pages_are_what_evaluation_gives,
     texts_and_truths_are_found_by_value, the_index_follows_changes,
     values_are_found_in_numeric_order, what_is_hidden_does_not_count,
+};
+pub use remembering::{
+    the_past_is_changed_with_the_rest, the_past_is_read_by_time, the_past_is_seen_through_the_view,
+    what_is_gone_is_found_apart,
 };
 pub use writing::{
     a_conflict_leaves_nothing, branches_are_decided_inside, counters_stay_in_bounds,

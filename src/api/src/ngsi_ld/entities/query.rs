@@ -9,15 +9,16 @@ use tsunagu_ngsi_ld::{Context, Q, Query, TypeSelection};
 
 use super::echo_tenant;
 use crate::caller::Caller;
-use crate::ngsi_ld::docs::{EntityBody, Problems, QueryParams, RepresentationParams};
+use crate::ngsi_ld::docs::{EntityBody, FilterParams, PageParams, Problems, RepresentationParams};
 use crate::ngsi_ld::{BASE, negotiate, representation};
 use crate::params::{Params, wrong};
 use crate::{Failure, Gateway};
 
-const KNOWN: [&str; 9] =
-    ["id", "type", "idPattern", "q", "limit", "offset", "count", "local", "entityMap"];
+/// Parameters that say which entities are meant.
+pub(super) const FILTERS: [&str; 5] = ["id", "type", "idPattern", "q", "local"];
+const KNOWN: [&str; 4] = ["limit", "offset", "count", "entityMap"];
 /// In the standard, not here yet: told apart from what nobody knows.
-const NOT_YET: [&str; 12] = [
+pub(super) const NOT_YET: [&str; 12] = [
     "georel",
     "geometry",
     "coordinates",
@@ -33,7 +34,7 @@ const NOT_YET: [&str; 12] = [
 ];
 /// Members that every entity has.
 const SYSTEM: [&str; 6] = ["id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"];
-const DEFAULT_PAGE: usize = 20;
+pub(crate) const DEFAULT_PAGE: usize = 20;
 
 /// Query entities
 ///
@@ -42,7 +43,7 @@ const DEFAULT_PAGE: usize = 20;
     get,
     path = "/ngsi-ld/v1/entities",
     tag = "NGSI-LD entities",
-    params(QueryParams, RepresentationParams),
+    params(FilterParams, PageParams, RepresentationParams),
     responses(
         (status = 200, description = "The entities of the page", content((Vec<EntityBody> = "application/json"), (Vec<EntityBody> = "application/ld+json")),
             headers(("NGSILD-Results-Count" = u64, description = "How many match in all, when `count=true`"))),
@@ -56,7 +57,7 @@ pub(crate) async fn query(
 ) -> Result<HttpResponse, Failure> {
     let caller = Caller::of(&gateway, &request).await?;
     let media = negotiate::accepted(&request)?;
-    let known = [&KNOWN[..], &representation::KNOWN, &NOT_YET].concat();
+    let known = [&FILTERS[..], &KNOWN, &representation::KNOWN, &NOT_YET].concat();
     let params = Params::read(&request, &known)?;
     representation::refuse_unbuilt(&params, &NOT_YET)?;
     let context = negotiate::linked(&gateway, &request).await?;
@@ -93,7 +94,13 @@ pub(crate) async fn query(
     Ok(response.body(listing.body))
 }
 
-fn filter(params: &Params, context: &Context, attrs: &[String]) -> Result<Query, Failure> {
+/// The entities that the parameters mean; `attrs` are those that one of them must be there. A choice that is too broad is refused (clauses
+/// 5.6.21.4, 5.7.2.4).
+pub(crate) fn filter(
+    params: &Params,
+    context: &Context,
+    attrs: &[String],
+) -> Result<Query, Failure> {
     let ids: Vec<String> = params.list("id")?.into_iter().map(str::to_owned).collect();
     for id in &ids {
         tsunagu_ngsi_ld::parse::check_uri(id).map_err(|error| error.at("id"))?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::steps::{Act, Check, Hope, MAX, MIN};
+use super::steps::{Act, Check, Hope, MAX, MIN, Spot};
 use crate::Conflict;
 
 /// An entity as the oracle knows it.
@@ -18,6 +18,8 @@ pub(super) struct Thing {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Oracle {
     pub(super) things: BTreeMap<(usize, usize), Thing>,
+    pub(super) pasts: BTreeMap<(usize, usize), Thing>,
+    pub(super) instances: BTreeMap<(usize, Spot), (i8, Option<u8>)>,
     pub(super) records: BTreeMap<(usize, usize, usize), (u64, Vec<u8>)>,
     pub(super) counters: BTreeMap<(usize, usize), (u64, i64)>,
     pub(super) logs: BTreeMap<(usize, usize), Vec<Vec<u8>>>,
@@ -64,6 +66,23 @@ impl Oracle {
                 Act::DeleteEntity { id, hope } => {
                     meets(*hope, self.thing_version(t, *id), base.thing_version(t, *id))?;
                     self.things.remove(&(t, *id));
+                }
+                Act::PutPast { id, kind, level, subject, hope } => {
+                    let version_of = |o: &Self| o.pasts.get(&(t, *id)).map(|past| past.version);
+                    meets(*hope, version_of(self), version_of(base))?;
+                    let past = Thing { kind: *kind, level: *level, subject: *subject, version };
+                    self.pasts.insert((t, *id), past);
+                }
+                Act::DeletePast { id, hope } => {
+                    let version_of = |o: &Self| o.pasts.get(&(t, *id)).map(|past| past.version);
+                    meets(*hope, version_of(self), version_of(base))?;
+                    self.pasts.remove(&(t, *id));
+                }
+                Act::Remember { at, value, subject } => {
+                    self.instances.insert((t, *at), (*value, *subject));
+                }
+                Act::Forget { at } => {
+                    self.instances.remove(&(t, *at));
                 }
                 Act::PutRecord { collection, key, value, hope } => {
                     let at = (t, *collection, *key);

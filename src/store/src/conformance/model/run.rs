@@ -1,17 +1,22 @@
 //! Doing the steps on a store and on the oracle, side by side.
 
+use std::collections::BTreeMap;
+
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tsunagu_domain::TenantId;
-use tsunagu_ngsi_ld::{Context, Entity, EntityDoc, Instance, Q};
+use tsunagu_ngsi_ld::{Context, Entity, EntityDoc, Instance, PastDoc, Q};
 use tsunagu_policy::View;
 
 use super::oracle::{Answer, Oracle, Thing, WRONG};
-use super::steps::{self, Act, Asked, Check, Hope, KEYS, MAX, MIN, Scanned, Step};
+use super::steps::{self, Act, Asked, Check, Hope, KEYS, Lookback, MAX, MIN, Scanned, Spot, Step};
 use crate::conformance::Place;
 use crate::conformance::samples::{
     all, doc, iri, other_town, person, platform, resident, town, typed,
 };
-use crate::{Collection, EntityQuery, Expect, Guard, Log, Op, Scan, Store, StoreError, WriteSet};
+use crate::temporal::{InstanceKey, InstanceRange, Place, Series};
+use crate::{
+    Collection, EntityQuery, Expect, Found, Guard, Log, Op, Page, Scan, Store, StoreError, WriteSet,
+};
 
 const KINDS: [&str; steps::KINDS] = ["Lamp", "Bench", "HealthActivity"];
 const COLLECTIONS: [Collection; steps::COLLECTIONS] = [Collection("thing"), Collection("things")];
@@ -92,6 +97,29 @@ fn view(t: usize, subject: Option<u8>) -> View {
     }
 }
 
+/// Attributes and datasets of the series.
+const LANES: [(&str, Option<&str>); steps::SERIES] =
+    [("level", None), ("level", Some("urn:d:1")), ("label", None)];
+
+fn series(n: usize) -> Series {
+    Series::of(&iri(LANES[n].0), LANES[n].1)
+}
+
+fn place(at: i64, nth: u8) -> Place {
+    Place { at, id: [nth; 16] }
+}
+
+fn key((id, n, at, nth): Spot) -> InstanceKey {
+    InstanceKey { entity: name(id), series: series(n), place: place(at, nth) }
+}
+
+fn remembered((_, n, at, _): Spot, value: i8, subject: Option<u8>) -> PastDoc {
+    let mut instance = Instance::property(&value, at).unwrap();
+    instance.dataset_id = LANES[n].1.map(str::to_owned);
+    let subject = subject.map(|n| person(n).to_string());
+    PastDoc::new(&iri(LANES[n].0), &instance, subject.as_deref()).unwrap()
+}
+
 /// Whether the view of `viewer` shows the thing: open kinds to all, walks to the person they are about and to the platform.
 fn shows(viewer: Option<u8>, thing: &Thing) -> bool {
     viewer.is_none() || thing.kind < 2 || thing.subject == viewer
@@ -116,6 +144,18 @@ fn op(oracle: &Oracle, t: usize, act: &Act) -> Op {
         Act::DeleteEntity { id, hope } => {
             Op::DeleteEntity { id: name(*id), expect: expect(*hope, oracle.thing_version(t, *id)) }
         }
+        Act::PutPast { id, kind, level, subject, hope } => Op::PutPast {
+            doc: stored(*id, *kind, *level, *subject),
+            expect: expect(*hope, oracle.pasts.get(&(t, *id)).map(|past| past.version)),
+        },
+        Act::DeletePast { id, hope } => Op::DeletePast {
+            id: name(*id),
+            expect: expect(*hope, oracle.pasts.get(&(t, *id)).map(|past| past.version)),
+        },
+        Act::Remember { at, value, subject } => {
+            Op::PutInstance { key: key(*at), doc: remembered(*at, *value, *subject) }
+        }
+        Act::Forget { at } => Op::DeleteInstance { key: key(*at) },
         Act::PutRecord { collection, key, value, hope } => Op::PutRecord {
             collection: COLLECTIONS[*collection],
             key: KEYS[*key].to_vec(),
@@ -167,7 +207,19 @@ async fn one(store: &dyn Store, oracle: &mut Oracle, last: &mut u64, step: &Step
             entity(store, oracle, *t, *id, *subject).await;
         }
         Step::Query { tenant: t, asked, subject } => {
-            entities(store, oracle, *t, asked, *subject).await;
+            let page = store.query(&view(*t, *subject), &query(asked)).await.unwrap();
+            entities(page, &oracle.things, *t, asked, *subject);
+        }
+        Step::Pasts { tenant: t, asked, subject } => {
+            let page = store.pasts(&view(*t, *subject), &query(asked)).await.unwrap();
+            entities(page, &oracle.pasts, *t, asked, *subject);
+        }
+        Step::Past { tenant: t, id, subject } => {
+            let found = store.past(&view(*t, *subject), &name(*id)).await.unwrap();
+            same(found, oracle.pasts.get(&(*t, *id)), *id, *subject);
+        }
+        Step::Instances { tenant: t, id, back, subject } => {
+            instances(store, oracle, *t, *id, back, *subject).await;
         }
         Step::Record { tenant: t, collection, key } => {
             let found = store.record(&tenant(*t), COLLECTIONS[*collection], KEYS[*key]).await;
@@ -223,8 +275,11 @@ async fn commit(store: &dyn Store, oracle: &mut Oracle, last: &mut u64, t: usize
 
 async fn entity(store: &dyn Store, oracle: &Oracle, t: usize, id: usize, viewer: Option<u8>) {
     let found = store.entity(&view(t, viewer), &name(id)).await.unwrap();
-    let thing = oracle.things.get(&(t, id)).filter(|thing| shows(viewer, thing));
-    match (found, thing) {
+    same(found, oracle.things.get(&(t, id)), id, viewer);
+}
+
+fn same(found: Option<Found>, thing: Option<&Thing>, id: usize, viewer: Option<u8>) {
+    match (found, thing.filter(|thing| shows(viewer, thing))) {
         (None, None) => {}
         (Some(found), Some(thing)) => {
             assert_eq!(found.version, thing.version);
@@ -235,11 +290,74 @@ async fn entity(store: &dyn Store, oracle: &Oracle, t: usize, id: usize, viewer:
     }
 }
 
-async fn entities(store: &dyn Store, oracle: &Oracle, t: usize, asked: &Asked, viewer: Option<u8>) {
+/// What a resident or the platform sees of the past of a thing, which is looked back at from how it is or was last.
+async fn instances(
+    store: &dyn Store,
+    oracle: &Oracle,
+    t: usize,
+    id: usize,
+    back: &Lookback,
+    viewer: Option<u8>,
+) {
+    let Some(thing) = oracle.things.get(&(t, id)).or_else(|| oracle.pasts.get(&(t, id))) else {
+        return;
+    };
+    let of = stored(id, thing.kind, thing.level, thing.subject);
+    let view = view(t, viewer);
+    let mine = oracle.instances.iter().filter(|((tenant, spot), _)| *tenant == t && spot.0 == id);
+    let mut all: Vec<Series> = mine.clone().map(|((_, spot), _)| series(spot.1)).collect();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(store.series(&view, &of).await.unwrap(), all);
+    let within = |spot: &Spot| {
+        spot.1 == back.series
+            && back.from.is_none_or(|from| from <= spot.2)
+            && back.to.is_none_or(|to| spot.2 < to)
+    };
+    let mut hits: Vec<_> = mine.filter(|((_, spot), _)| within(spot)).collect();
+    if back.reverse {
+        hits.reverse();
+    }
+    let seen = |subject: Option<u8>| shows(viewer, thing) && subject == thing.subject;
+    let expected: Vec<(Place, PastDoc)> = hits
+        .iter()
+        .filter(|(_, (_, subject))| seen(*subject))
+        .map(|((_, spot), (value, subject))| {
+            (place(spot.2, spot.3), remembered(*spot, *value, *subject))
+        })
+        .collect();
+    let mut found = Vec::new();
+    let mut looked = 0;
+    let mut range = Some(InstanceRange {
+        series: series(back.series),
+        from: back.from.map(Place::first_at),
+        to: back.to.map(Place::first_at),
+        reverse: back.reverse,
+        limit: back.limit,
+    });
+    while let Some(next) = range {
+        let chunk = store.instances(&view, &of, &next).await.unwrap();
+        assert!(chunk.instances.len() <= back.limit);
+        looked += back.limit;
+        assert!(looked <= hits.len() + back.limit, "a chunk ends before the range does");
+        found.extend(chunk.instances.into_iter().map(|one| (one.place, one.doc)));
+        range = chunk.last.and_then(|last| next.after(last));
+    }
+    let bytes = |all: Vec<(Place, PastDoc)>| {
+        all.into_iter().map(|(place, doc)| (place, doc.bytes().clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(bytes(found), bytes(expected));
+}
+
+fn entities(
+    page: Page,
+    things: &BTreeMap<(usize, usize), Thing>,
+    t: usize,
+    asked: &Asked,
+    viewer: Option<u8>,
+) {
     let Asked { kinds, bounds, limit, offset, count } = asked;
-    let page = store.query(&view(t, viewer), &query(asked)).await.unwrap();
-    let matching: Vec<(String, u64)> = oracle
-        .things
+    let matching: Vec<(String, u64)> = things
         .iter()
         .filter(|((tenant, _), thing)| *tenant == t && shows(viewer, thing))
         .filter(|(_, thing)| kinds.is_empty() || kinds.contains(&thing.kind))

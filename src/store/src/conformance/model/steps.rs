@@ -21,8 +21,25 @@ pub(super) enum Act {
     PutRecord { collection: usize, key: usize, value: Vec<u8>, hope: Hope },
     DeleteRecord { collection: usize, key: usize, hope: Hope },
     Append { log: usize, entry: Vec<u8> },
+    PutPast { id: usize, kind: usize, level: i8, subject: Option<u8>, hope: Hope },
+    DeletePast { id: usize, hope: Hope },
+    Remember { at: Spot, value: i8, subject: Option<u8> },
+    Forget { at: Spot },
     Add { key: usize, delta: i64 },
     When { guards: Vec<Check>, then: Vec<Act>, otherwise: Vec<Act> },
+}
+
+/// A place in the past: entity, series, time, and which of several at that time.
+pub(super) type Spot = (usize, usize, i64, u8);
+
+/// A part of a series.
+#[derive(Debug, Clone)]
+pub(super) struct Lookback {
+    pub(super) series: usize,
+    pub(super) from: Option<i64>,
+    pub(super) to: Option<i64>,
+    pub(super) reverse: bool,
+    pub(super) limit: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -53,6 +70,9 @@ pub(super) enum Step {
     Commit { tenant: usize, acts: Vec<Act> },
     Entity { tenant: usize, id: usize, subject: Option<u8> },
     Query { tenant: usize, asked: Asked, subject: Option<u8> },
+    Past { tenant: usize, id: usize, subject: Option<u8> },
+    Pasts { tenant: usize, asked: Asked, subject: Option<u8> },
+    Instances { tenant: usize, id: usize, back: Lookback, subject: Option<u8> },
     Record { tenant: usize, collection: usize, key: usize },
     Scan { tenant: usize, collection: usize, scanned: Scanned },
     Log { tenant: usize, log: usize, from: u64, limit: usize },
@@ -66,6 +86,7 @@ pub(super) const KINDS: usize = 3;
 pub(super) const COLLECTIONS: usize = 2;
 pub(super) const LOGS: usize = 2;
 pub(super) const COUNTERS: usize = 2;
+pub(super) const SERIES: usize = 3;
 pub(super) const MIN: i64 = -4;
 pub(super) const MAX: i64 = 4;
 /// Record keys: with ends, zeros and prefixes of each other.
@@ -106,6 +127,13 @@ fn act() -> impl Strategy<Value = Act> {
         2 => (0..COLLECTIONS, 0..KEYS.len(), hope())
             .prop_map(|(collection, key, hope)| Act::DeleteRecord { collection, key, hope }),
         2 => (0..LOGS, bytes()).prop_map(|(log, entry)| Act::Append { log, entry }),
+        2 => (0..IDS, 0..KINDS, -3..4_i8, subject(), hope()).prop_map(
+            |(id, kind, level, subject, hope)| Act::PutPast { id, kind, level, subject, hope }
+        ),
+        1 => (0..IDS, hope()).prop_map(|(id, hope)| Act::DeletePast { id, hope }),
+        4 => (spot(), any::<i8>(), subject())
+            .prop_map(|(at, value, subject)| Act::Remember { at, value, subject }),
+        1 => spot().prop_map(|at| Act::Forget { at }),
         2 => (0..COUNTERS, MIN..=MAX).prop_map(|(key, delta)| Act::Add { key, delta }),
     ];
     leaf.prop_recursive(2, 12, 3, |inner| {
@@ -113,6 +141,17 @@ fn act() -> impl Strategy<Value = Act> {
         (prop::collection::vec(check(), 0..3), some(), some())
             .prop_map(|(guards, then, otherwise)| Act::When { guards, then, otherwise })
     })
+}
+
+fn spot() -> impl Strategy<Value = Spot> {
+    (0..IDS, 0..SERIES, -3..4_i64, 0..2_u8)
+}
+
+fn lookback() -> impl Strategy<Value = Lookback> {
+    let bound = || prop::option::of(-4..5_i64);
+    (0..SERIES, bound(), bound(), any::<bool>(), 1..6_usize).prop_map(
+        |(series, from, to, reverse, limit)| Lookback { series, from, to, reverse, limit },
+    )
 }
 
 fn asked() -> impl Strategy<Value = Asked> {
@@ -137,6 +176,13 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(tenant, id, subject)| Step::Entity { tenant, id, subject }),
         4 => (0..TENANTS, asked(), subject())
             .prop_map(|(tenant, asked, subject)| Step::Query { tenant, asked, subject }),
+        1 => (0..TENANTS, 0..IDS, subject())
+            .prop_map(|(tenant, id, subject)| Step::Past { tenant, id, subject }),
+        2 => (0..TENANTS, asked(), subject())
+            .prop_map(|(tenant, asked, subject)| Step::Pasts { tenant, asked, subject }),
+        4 => (0..TENANTS, 0..IDS, lookback(), subject()).prop_map(
+            |(tenant, id, back, subject)| Step::Instances { tenant, id, back, subject }
+        ),
         2 => (0..TENANTS, 0..COLLECTIONS, 0..KEYS.len())
             .prop_map(|(tenant, collection, key)| Step::Record { tenant, collection, key }),
         2 => (0..TENANTS, 0..COLLECTIONS, scanned())

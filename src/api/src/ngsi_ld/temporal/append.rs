@@ -1,0 +1,43 @@
+//! Add Attributes to Temporal Evolution of an Entity (clause 5.6.12, binding 6.20.3.1).
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use tsunagu_broker::Target;
+
+use crate::body::Capped;
+use crate::caller::Caller;
+use crate::ngsi_ld::docs::{Problems, TemporalBody};
+use crate::ngsi_ld::entities::{echo_tenant, entity_id, selection};
+use crate::ngsi_ld::negotiate;
+use crate::params::Params;
+use crate::{Failure, Gateway};
+
+/// Add attributes to the temporal evolution of an entity
+#[utoipa::path(
+    post,
+    path = "/ngsi-ld/v1/temporal/entities/{entityId}/attrs",
+    tag = "NGSI-LD temporal evolution",
+    params(("entityId" = String, Path, description = "Entity id, a URI")),
+    request_body(content((TemporalBody = "application/json"), (TemporalBody = "application/ld+json"))),
+    responses(
+        (status = 204, description = "Added and durable"),
+        (status = 404, description = "Absent or hidden", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
+        Problems,
+    ),
+    security(("bearer" = []))
+)]
+pub(crate) async fn append(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    body: Capped,
+) -> Result<HttpResponse, Failure> {
+    let caller = Caller::of(&gateway, &request).await?;
+    let params = Params::read(&request, &["type", "local"])?;
+    let (text, context) = negotiate::document(&gateway, &request, &body).await?;
+    let id = entity_id(&request)?;
+    let types = selection(&params, &context)?;
+    let target = Target { id: &id, types: types.as_ref() };
+    gateway.broker.provide_attributes(&caller.request(), target, text, &context).await?;
+    let mut response = HttpResponse::NoContent();
+    echo_tenant(&mut response, &caller);
+    Ok(response.finish())
+}

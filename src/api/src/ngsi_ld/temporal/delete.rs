@@ -1,0 +1,43 @@
+//! Delete Temporal Evolution of an Entity (clause 5.6.16, binding 6.19.3.2).
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use tsunagu_broker::Target;
+
+use crate::caller::Caller;
+use crate::ngsi_ld::docs::Problems;
+use crate::ngsi_ld::entities::{echo_tenant, entity_id, selection};
+use crate::ngsi_ld::negotiate;
+use crate::params::Params;
+use crate::{Failure, Gateway};
+
+/// Forget the temporal evolution of an entity
+///
+/// What the entity is now stays as it is, and its evolution begins anew with the next change. An entity that is known by its provided evolution
+/// only is deleted with it.
+#[utoipa::path(
+    delete,
+    path = "/ngsi-ld/v1/temporal/entities/{entityId}",
+    tag = "NGSI-LD temporal evolution",
+    params(("entityId" = String, Path, description = "Entity id, a URI")),
+    responses(
+        (status = 204, description = "Forgotten and durable"),
+        (status = 404, description = "Absent or hidden", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
+        Problems,
+    ),
+    security(("bearer" = []))
+)]
+pub(crate) async fn delete(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Failure> {
+    let caller = Caller::of(&gateway, &request).await?;
+    let params = Params::read(&request, &["type", "local"])?;
+    let context = negotiate::linked(&gateway, &request).await?;
+    let id = entity_id(&request)?;
+    let types = selection(&params, &context)?;
+    let target = Target { id: &id, types: types.as_ref() };
+    gateway.broker.forget_evolution(&caller.request(), target).await?;
+    let mut response = HttpResponse::NoContent();
+    echo_tenant(&mut response, &caller);
+    Ok(response.finish())
+}
