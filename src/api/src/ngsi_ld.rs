@@ -1,4 +1,4 @@
-//! The NGSI-LD HTTP binding (TS 104-175 clause 6), as far as it is built: entities and their attributes, batches of them, discovery,
+//! The NGSI-LD HTTP binding (TS 104-175 clause 6), as far as it is built: entities and their attributes, batches of them, discovery, the past,
 //! subscriptions.
 
 pub(crate) mod attributes;
@@ -42,6 +42,10 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                     (Method::PUT, web::put().to(entities::without_id)),
                     (Method::PATCH, web::patch().to(entities::without_id)),
                 ],
+            ))
+            .service(resource(
+                "/entityOperations/query",
+                [(Method::POST, web::post().to(entities::query_by_post))],
             ))
             .service(resource(
                 "/entities/{entityId}",

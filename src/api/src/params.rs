@@ -30,6 +30,16 @@ impl Params {
         Ok(Self(params))
     }
 
+    /// These parameters, which came in another way than in a query string.
+    pub(crate) fn of(params: Vec<(String, String)>) -> Self {
+        Self(params)
+    }
+
+    /// All of them, names and values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(String, String)> {
+        self.0.iter()
+    }
+
     /// The value of a parameter.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())

@@ -22,15 +22,18 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Index of the access in the log.
     pub ticket: Option<Ticket>,
+    /// Whether it is in other words than it was stored in, for an earlier version of the specification.
+    pub amended: bool,
 }
 
 /// Whether the options show an attribute of this expanded name.
 pub(crate) fn selected(options: &RenderOptions) -> impl Fn(&str) -> bool + '_ {
     |name| {
         let listed = |list: &[String]| list.iter().any(|n| n == name);
-        (options.attrs.is_empty() || listed(&options.attrs))
+        let members = (options.attrs.is_empty() || listed(&options.attrs))
             && (options.pick.is_empty() || listed(&options.pick))
-            && !listed(&options.omit)
+            && !listed(&options.omit);
+        members || options.is_geometry(name)
     }
 }
 

@@ -203,8 +203,13 @@ impl Broker {
         };
         let view = decide(&asked).map_err(Problem::from)?;
         let mut counts = BTreeMap::new();
-        let mut query =
-            EntityQuery { filter: Query::default(), limit: STEP, offset: 0, count: false };
+        let mut query = EntityQuery {
+            filter: Query::default(),
+            limit: STEP,
+            offset: 0,
+            count: false,
+            order: None,
+        };
         loop {
             let page = self.parts.store.query(&view, &query).await?;
             for found in &page.entities {

@@ -284,7 +284,7 @@ async fn a_number_about_a_person_is_on_record_whatever_the_search_names() {
     world.accesses();
     for (q, count) in [(r#"birthDate<"1960""#, 1), (r#"birthDate>"1960""#, 0)] {
         let filter = Query { q: Some(Q::parse(q, &context).unwrap()), ..Query::default() };
-        let asked = Asked { filter, limit: 0, offset: 0, count: true };
+        let asked = Asked { filter, limit: 0, offset: 0, count: true, order: None };
         let request = Request { view: &consumer, id: "r" };
         let listing =
             world.broker.query(&request, asked, &context, &RenderOptions::default()).await.unwrap();
@@ -298,7 +298,7 @@ async fn a_number_about_a_person_is_on_record_whatever_the_search_names() {
         q: Some(Q::parse("gender;b123456789018", &context).unwrap()),
         ..Query::default()
     };
-    let asked = Asked { filter, limit: 1, offset: 0, count: false };
+    let asked = Asked { filter, limit: 1, offset: 0, count: false, order: None };
     let request = Request { view: &consumer, id: "r" };
     world.broker.query(&request, asked, &context, &RenderOptions::default()).await.unwrap();
     let [access] = world.accesses().try_into().unwrap();

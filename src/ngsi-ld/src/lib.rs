@@ -28,5 +28,5 @@ pub use error::{Error, ErrorKind};
 pub use json::{Limits, check};
 pub use model::{Attribute, Entity, EntityDoc, Instance, Kind, PastDoc};
 pub use projection::{Everything, Projection};
-pub use query::{Q, Query, TypeSelection};
+pub use query::{GeoQuery, Q, Query, ScopeQ, Selector, TypeSelection};
 pub use render::{Format, RenderOptions, render};

@@ -33,6 +33,7 @@ pub(crate) fn room(count: usize, what: &str) -> Result<(), Error> {
 }
 
 pub use batch::{batch, batch_ids, id_of};
+pub(crate) use rules::is_plain_name;
 pub use rules::{check_name, check_uri};
 pub use temporal::{History, parse_history, parse_history_fragment};
 
@@ -188,6 +189,11 @@ fn scopes(value: &str, fragment: bool) -> Result<Vec<String>, Error> {
 /// Whether a value would be taken for a geometry.
 pub(crate) fn is_geometry(value: &str) -> bool {
     geometry::parts(value).is_some()
+}
+
+/// The type and the coordinates of something that claims to be a geometry.
+pub(crate) fn geometry_parts(value: &str) -> Option<(std::borrow::Cow<'_, str>, &str)> {
+    geometry::parts(value)
 }
 
 /// Whether a value can be a `languageMap`.

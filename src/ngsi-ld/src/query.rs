@@ -1,9 +1,12 @@
-//! Selecting entities: by id, type, attributes and the query language (clause 4.9, 4.17).
+//! Selecting entities: by id, type, attributes, the query language, place and scope (clauses 4.9, 4.10, 4.17, 4.19).
 
 mod eval;
+pub mod geo;
+mod order;
 mod parser;
 mod print;
 mod q;
+mod scope;
 mod types;
 
 use regex::{Regex, RegexBuilder};
@@ -12,7 +15,10 @@ use crate::error::{Error, ErrorKind};
 use crate::model::EntityDoc;
 use crate::projection::Projection;
 
+pub use geo::GeoQuery;
+pub use order::{Order, OrderKey, OrderText};
 pub use q::{Indexable, Name, Op, Operand, Path, Pattern, Q, Scalar};
+pub use scope::{ScopePattern, ScopeQ};
 pub use types::TypeSelection;
 
 /// Bytes a compiled pattern may take: regular expressions come from outside.
@@ -29,8 +35,43 @@ pub struct Query {
     pub id_pattern: Option<Regex>,
     /// If not empty: with at least one of these attributes (expanded).
     pub attrs: Vec<String>,
+    /// If not empty: what one of these selects.
+    pub any_of: Vec<Selector>,
     /// A condition on attributes.
     pub q: Option<Q>,
+    /// A condition on where the entity lies.
+    pub geo: Option<GeoQuery>,
+    /// A condition on its scopes.
+    pub scope: Option<ScopeQ>,
+}
+
+/// One of several ways to be selected (clause 5.2.33).
+#[derive(Debug, Clone, Default)]
+pub struct Selector {
+    /// If not empty: one of these, as stored. They take precedence over the pattern.
+    pub ids: Vec<String>,
+    /// An id, as shown to the caller, that fits. See [`id_pattern`].
+    pub id_pattern: Option<Regex>,
+    /// Of these types.
+    pub types: Option<TypeSelection>,
+}
+
+impl Selector {
+    /// Whether an entity is selected, as far as `p` shows it.
+    pub fn matches(&self, doc: &EntityDoc, p: &dyn Projection) -> bool {
+        let visible = |iri: &str| p.entity_type(iri);
+        let typed = self.types.as_ref().is_none_or(|types| {
+            types.matches(&|wanted| doc.types().any(|iri| iri == wanted && visible(iri)))
+        });
+        if !typed {
+            return false;
+        }
+        if !self.ids.is_empty() {
+            return self.ids.iter().any(|id| id == doc.id());
+        }
+        let fits = |pattern: &Regex| pattern.is_match(&p.outward_id(doc.id()));
+        self.id_pattern.as_ref().is_none_or(fits)
+    }
 }
 
 impl Query {
@@ -61,7 +102,13 @@ impl Query {
         if !self.attrs.is_empty() && !self.attrs.iter().any(has) {
             return false;
         }
-        self.q.as_ref().is_none_or(|q| eval::matches(q, doc, p))
+        if !self.any_of.is_empty() && !self.any_of.iter().any(|one| one.matches(doc, p)) {
+            return false;
+        }
+        // Scopes are shown with every entity that is seen at all.
+        self.scope.as_ref().is_none_or(|scope| scope.matches(&doc.scopes()))
+            && self.q.as_ref().is_none_or(|q| eval::matches(q, doc, p))
+            && self.geo.as_ref().is_none_or(|geo| geo.matches(doc, p))
     }
 }
 

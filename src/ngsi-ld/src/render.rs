@@ -1,6 +1,7 @@
-//! From stored entities to answers, without a tree (clause 4.5.1 to 4.5.4).
+//! From stored entities to answers, without a tree (clause 4.5.1 to 4.5.4, 4.5.16, 4.5.17).
 
 mod changes;
+mod earlier;
 mod instance;
 mod language;
 mod temporal;
@@ -9,7 +10,7 @@ pub use temporal::{Evolution, Grown, Moment, ScopeMoment, TemporalForm, render_t
 
 use crate::context::Context;
 use crate::json::{rewrite_into, write_string};
-use crate::model::{AttrSlot, EntityDoc};
+use crate::model::{AttrSlot, EntityDoc, Kind};
 use crate::projection::Projection;
 use crate::time::write_date_time;
 
@@ -46,9 +47,18 @@ pub struct RenderOptions {
     pub dataset_ids: Vec<String>,
     /// Whether the `@context` becomes a member.
     pub embed_context: bool,
+    /// As a `GeoJSON` Feature, with this GeoProperty (expanded) as its geometry (clause 4.5.16, 4.5.17).
+    pub feature: Option<String>,
+    /// Only what this version of the specification, major and minor, has words for (clause 4.3.6.8).
+    pub version: Option<(u8, u8)>,
 }
 
 impl RenderOptions {
+    fn selects_dataset(&self, slot: &AttrSlot<'_>) -> bool {
+        let dataset = slot.dataset_id().unwrap_or("@none");
+        self.dataset_ids.is_empty() || self.dataset_ids.iter().any(|d| d == dataset)
+    }
+
     fn shows(&self, name: &str) -> bool {
         let named = |list: &[String]| {
             list.iter().any(|n| {
@@ -60,6 +70,15 @@ impl RenderOptions {
 }
 
 const SCOPE: &str = "https://uri.etsi.org/ngsi-ld/scope";
+
+impl RenderOptions {
+    /// Whether the geometry of a Feature is taken from this attribute: it is shown, whatever else is selected, unless left out by name.
+    pub fn is_geometry(&self, name: &str) -> bool {
+        self.feature.as_deref() == Some(name) && !self.omit.iter().any(|n| n == name)
+    }
+}
+
+pub use earlier::is_amended;
 
 /// Appends the entity as a JSON object to `out`, as far as `p` lets it be seen.
 ///
@@ -108,10 +127,10 @@ struct Writer<'a> {
     out: &'a mut Vec<u8>,
     /// Whether the object being written has no member yet.
     first: bool,
-    /// What a notification tells beside the entity.
-    changes: Option<&'a Changes>,
     /// The identity of the instance to be written, in the temporal representation.
     past: Option<String>,
+    /// What a notification tells beside the entity.
+    changes: Option<&'a Changes>,
 }
 
 impl Writer<'_> {
@@ -120,7 +139,56 @@ impl Writer<'_> {
             return false;
         }
         self.open();
-        self.identifiers(doc);
+        self.id_member(doc);
+        if self.o.feature.is_none() {
+            let any = self.members(doc);
+            let something = !self.first;
+            self.context();
+            self.close();
+            return something && (any || self.o.attrs.is_empty());
+        }
+        let named = !self.first;
+        self.name("type");
+        write_string("Feature", self.out);
+        self.name("geometry");
+        self.geometry(doc);
+        self.name("properties");
+        self.open();
+        let any = self.members(doc);
+        let something = named || !self.first;
+        self.close();
+        self.context();
+        self.close();
+        something && (any || self.o.attrs.is_empty())
+    }
+
+    fn context(&mut self) {
+        if self.o.embed_context {
+            self.name("@context");
+            self.out.extend_from_slice(self.ctx.json().get().as_bytes());
+        }
+    }
+
+    /// Writes the geometry of a Feature: that of the default instance, or else of the first, of those selected.
+    fn geometry(&mut self, doc: &EntityDoc) {
+        let o = self.o;
+        let seen = doc.attributes().filter(|slot| {
+            o.is_geometry(slot.name()) && self.p.attribute(slot.name(), slot.publisher())
+        });
+        let selected = seen.filter(|slot| o.selects_dataset(slot));
+        let geometry = selected
+            .filter(|slot| matches!(slot.kind(), Kind::GeoProperty | Kind::Property))
+            .filter(|slot| crate::parse::is_geometry(slot.instance().value))
+            .min_by_key(|slot| slot.dataset_id().is_some());
+        match geometry {
+            Some(slot) => self.value(slot.instance().value),
+            None => self.out.extend_from_slice(b"null"),
+        }
+    }
+
+    /// Writes everything of the entity but its id; true if there was an attribute.
+    fn members(&mut self, doc: &EntityDoc) -> bool {
+        self.type_member(doc);
         if !doc.scopes().is_empty() && self.o.shows("scope") {
             self.name("scope");
             let mut scopes = doc.scopes();
@@ -147,23 +215,18 @@ impl Writer<'_> {
             self.times(created, modified, true);
         }
         self.entity_deleted_at();
-        let any = self.attributes(doc);
-        let something = !self.first;
-        if self.o.embed_context {
-            self.name("@context");
-            self.out.extend_from_slice(self.ctx.json().get().as_bytes());
-        }
-        self.close();
-        something && (any || self.o.attrs.is_empty())
+        self.attributes(doc)
     }
 
-    /// Writes `id` and `type`.
-    fn identifiers(&mut self, doc: &EntityDoc) {
+    pub(super) fn id_member(&mut self, doc: &EntityDoc) {
         if self.o.shows("id") {
             self.name("id");
             let id = self.p.outward_id(doc.id());
             write_string(&id, self.out);
         }
+    }
+
+    pub(super) fn type_member(&mut self, doc: &EntityDoc) {
         if self.o.shows("type") {
             self.name("type");
             let p = self.p;
@@ -185,9 +248,7 @@ impl Writer<'_> {
             }
             // An attribute without an instance of the dataset is there all the same (clause 4.5.5).
             any = true;
-            let wanted = o.dataset_ids.is_empty()
-                || o.dataset_ids.iter().any(|d| d == slot.dataset_id().unwrap_or("@none"));
-            if !wanted {
+            if !o.selects_dataset(&slot) {
                 continue;
             }
             if group.first().is_some_and(|first| first.name() != slot.name()) {
@@ -210,7 +271,7 @@ impl Writer<'_> {
         }
     }
 
-    fn time(&mut self, name: &str, at: i64) {
+    pub(super) fn time(&mut self, name: &str, at: i64) {
         self.name(name);
         self.moment(at);
     }

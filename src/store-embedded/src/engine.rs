@@ -17,7 +17,7 @@ use crate::keys;
 
 /// Key of the last version in `meta`.
 pub(crate) const VERSION: &[u8] = b"version";
-/// Key of the declared attributes in `meta`, one a line.
+/// Key of the layout of the index and the declared attributes in `meta`, one a line.
 pub(crate) const DECLARED: &[u8] = b"declared";
 
 /// So many bytes are read again from the journal in no time.

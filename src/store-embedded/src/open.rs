@@ -102,8 +102,9 @@ pub(crate) fn open(
             .map_err(|_| StoreError::Corrupt("the last version is not a number".to_owned()))?,
     };
     engine.visible = AtomicU64::new(version);
-    engine.declared = declared(&engine)?;
-    if engine.declared.0 != options.declared.0 {
+    let lines = declared(&engine)?;
+    engine.declared = Declared::of_lines(lines.clone());
+    if lines != options.declared.lines() {
         verify::reindex(&engine, &options.declared)?;
         engine.declared = options.declared.clone();
     }
@@ -111,11 +112,11 @@ pub(crate) fn open(
     Ok((engine, free))
 }
 
-/// The attributes whose values the index holds.
-fn declared(engine: &Engine) -> Result<Declared, StoreError> {
+/// The layout of the index and the attributes whose values it holds.
+fn declared(engine: &Engine) -> Result<Vec<String>, StoreError> {
     let bytes = engine.reader().meta(DECLARED)?.unwrap_or_default();
     let text = String::from_utf8(bytes).map_err(|_| {
         StoreError::Corrupt("the list of indexed attributes is not text".to_owned())
     })?;
-    Ok(Declared(text.lines().map(str::to_owned).collect()))
+    Ok(text.lines().map(str::to_owned).collect())
 }

@@ -36,7 +36,7 @@ pub(crate) fn run(
                     if !spend() {
                         return Ok(None);
                     }
-                    if offer(&reader, &mut gather, view, id)?.is_break() {
+                    if offer(&reader, &mut gather, view, &keys::entity(tenant, id))?.is_break() {
                         break;
                     }
                 }
@@ -104,9 +104,9 @@ fn offer(
     reader: &Reader<'_>,
     gather: &mut Gather<'_>,
     view: &View,
-    id: &str,
+    key: &[u8],
 ) -> Result<ControlFlow<()>, StoreError> {
-    let found = reader.entity(&keys::entity(view.tenant(), id))?;
+    let found = reader.entity(key)?;
     Ok(match found.map_or(Ok(None), |found| found.live(view))? {
         Some(found) => gather.offer(found),
         None => ControlFlow::Continue(()),

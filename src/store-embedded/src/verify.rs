@@ -117,7 +117,7 @@ pub(crate) fn reindex(engine: &Engine, declared: &Declared) -> Result<(), StoreE
             waiting = 0;
         }
     }
-    batch.insert(&engine.meta, DECLARED, declared.0.join("\n").as_bytes());
+    batch.insert(&engine.meta, DECLARED, declared.lines().join("\n").as_bytes());
     batch.durability(Some(PersistMode::SyncAll)).commit().map_err(failed)
 }
 

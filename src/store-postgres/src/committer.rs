@@ -170,7 +170,7 @@ impl Session {
         let ((), (_, state_row), found_entities, found_records, found_logs) =
             loaded.map_err(|e| failed(&e))?;
         let theirs: Vec<String> = state_row.try_get(1).map_err(|e| failed(&e))?;
-        if theirs != declared.0 {
+        if theirs != declared.lines() {
             return Err(StoreError::Unavailable(
                 "another process opened this store with other indexed attributes; start all with one configuration".to_owned(),
             ));

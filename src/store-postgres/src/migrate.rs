@@ -30,10 +30,10 @@ pub(crate) async fn migrate(
     tables(&transaction).await?;
     let row = transaction.query_one("SELECT declared FROM state", &[]).await;
     let old: Vec<String> = row.and_then(|row| row.try_get(0)).map_err(|e| failed(&e))?;
-    if old != declared.0 {
-        reindex(&transaction, &Declared(old), declared).await?;
+    if old != declared.lines() {
+        reindex(&transaction, &Declared::of_lines(old), declared).await?;
         let set = "UPDATE state SET declared = $1";
-        transaction.execute(set, &[&declared.0]).await.map_err(|e| failed(&e))?;
+        transaction.execute(set, &[&declared.lines()]).await.map_err(|e| failed(&e))?;
     }
     transaction.commit().await.map_err(|e| failed(&e))
 }
@@ -77,8 +77,10 @@ async fn reindex(
             let (before, after) = (index::entries(&doc, old), index::entries(&doc, new));
             let gone = before.iter().filter(|entry| after.binary_search(entry).is_err());
             changes.removed.extend(gone.map(|entry| (tenant.clone(), entry.clone())));
-            let fresh = after.into_iter().filter(|entry| before.binary_search(entry).is_err());
-            changes.added.extend(fresh.map(|entry| (tenant.clone(), entry, id.clone())));
+            // All of them: what another layout kept of these is not known.
+            changes
+                .added
+                .extend(after.into_iter().map(|entry| (tenant.clone(), entry, id.clone())));
         }
         changes.write(transaction).await?;
         if rows.is_empty() {

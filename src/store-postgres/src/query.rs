@@ -8,7 +8,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row};
 use tsunagu_domain::TenantId;
 use tsunagu_policy::View;
-use tsunagu_store::index::Declared;
+use tsunagu_store::index::{Declared, Range};
 use tsunagu_store::plan::{Candidates, Gather, candidates};
 use tsunagu_store::{EntityQuery, Found, Page, StoreError};
 
@@ -22,6 +22,7 @@ const SPARE: usize = 16;
 
 const BY_ID: &str = "SELECT e.version, e.doc FROM unnest($2::text[]) WITH ORDINALITY AS k (id, place) JOIN entity e ON e.tenant = $1 AND e.id = k.id ORDER BY k.place";
 const BY_INDEX: &str = "SELECT e.version, e.doc, i.entry FROM index_entry i JOIN entity e ON e.tenant = i.tenant AND e.id = i.id WHERE i.tenant = $1 AND i.entry >= $2 AND i.entry < $3 ORDER BY i.entry LIMIT $4";
+const BY_RANGES: &str = "SELECT e.version, e.doc, i.entry FROM unnest($2::bytea[], $3::bytea[]) WITH ORDINALITY AS r (low, high, place) CROSS JOIN LATERAL (SELECT entry, id FROM index_entry WHERE tenant = $1 AND entry >= r.low AND entry < r.high ORDER BY entry LIMIT $4) i JOIN entity e ON e.tenant = $1 AND e.id = i.id ORDER BY r.place, i.entry LIMIT $4";
 const BY_TENANT: &str =
     "SELECT version, doc FROM entity WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3";
 
@@ -117,7 +118,7 @@ impl<'a> Search<'a> {
             }
             Candidates::Ranges(ranges) => {
                 if self.once && ranges.len() > 1 {
-                    return Ok(false);
+                    return self.at_once(client, tenant, ranges).await;
                 }
                 for range in ranges {
                     let mut from = range.from.clone();
@@ -148,6 +149,30 @@ impl<'a> Search<'a> {
             }
         }
         Ok(true)
+    }
+
+    /// The first candidates of several ranges in one statement.
+    async fn at_once(
+        &mut self,
+        client: &impl GenericClient,
+        tenant: &str,
+        ranges: &[Range],
+    ) -> Result<bool, StoreError> {
+        let low: Vec<&[u8]> = ranges.iter().map(|range| range.from.as_slice()).collect();
+        let high: Vec<&[u8]> = ranges.iter().map(|range| range.to.as_slice()).collect();
+        let params: [&(dyn ToSql + Sync); 4] = [&tenant, &low, &high, &limit(self.step)];
+        let page = rows(client, BY_RANGES, &params).await?;
+        for row in &page {
+            let Some(one) = read(row)?.live(self.view)? else {
+                continue;
+            };
+            if self.gather.stands_at(&one, &bytes(row, 2)?, self.declared)
+                && self.take(one)?.is_break()
+            {
+                return Ok(true);
+            }
+        }
+        Ok(page.len() < self.step)
     }
 
     fn offer(&mut self, row: &Row) -> Result<ControlFlow<()>, StoreError> {

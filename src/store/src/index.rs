@@ -2,14 +2,19 @@
 //!
 //! An entry is `kind payload 0x00 id`. Names are IRIs and hold no zero byte; scalar payloads replace it. Kinds: `t` type, `s` subject,
 //! `r` relationship (attribute, target), `v` scalar value of an attribute declared as
-//! indexed, `m` more than one of them, so that one value may meet one bound and another the other. An index only proposes candidates: the
+//! indexed, `m` more than one of them, so that one value may meet one bound and another the other, `g` place (attribute, cell of a grid),
+//! `c` scope. An index only proposes candidates: the
 //! evaluator of the query decides, so names, targets and texts are cut short: an entry stays under 2,100 bytes, which every backend takes.
+
+mod place;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde_json::Value;
 use tsunagu_ngsi_ld::model::AttrSlot;
+use tsunagu_ngsi_ld::query::ScopePattern;
+use tsunagu_ngsi_ld::query::geo::{BoundingBox, shape_of};
 use tsunagu_ngsi_ld::{EntityDoc, Everything, Kind, Projection};
 
 const NAME_MAX: usize = 512;
@@ -18,6 +23,22 @@ const TEXT_MAX: usize = 120;
 /// Which attributes (expanded names) have their scalar values indexed.
 #[derive(Debug, Clone, Default)]
 pub struct Declared(pub Vec<String>);
+
+/// Marks the layout of the entries; another than this program's is rebuilt.
+const LAYOUT: &str = "#2";
+
+impl Declared {
+    /// What a backend keeps beside an index, to know when it has to be rebuilt.
+    pub fn lines(&self) -> Vec<String> {
+        let layout = std::iter::once(LAYOUT.to_owned());
+        layout.chain(self.0.iter().cloned()).collect()
+    }
+
+    /// The attributes in such lines, of whatever layout.
+    pub fn of_lines(lines: impl IntoIterator<Item = String>) -> Self {
+        Self(lines.into_iter().filter(|line| !line.starts_with('#')).collect())
+    }
+}
 
 /// A value that an index can hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +76,9 @@ pub fn entries_seen(doc: &EntityDoc, declared: &Declared, p: &dyn Projection) ->
     if let Some(subject) = doc.subject() {
         entries.push(entry(subject_payload(subject), id));
     }
+    for scope in doc.scopes() {
+        entries.push(entry(scope_payload(&levels_of(scope)), id));
+    }
     let seen = |slot: &AttrSlot<'_>| p.attribute(slot.name(), slot.publisher());
     for slot in doc.attributes().filter(seen) {
         let name = slot.name();
@@ -62,6 +86,10 @@ pub fn entries_seen(doc: &EntityDoc, declared: &Declared, p: &dyn Projection) ->
             for target in targets(&slot) {
                 entries.push(entry(relationship_payload(name, &target), id));
             }
+        }
+        if let Some(shape) = shape_of(&slot) {
+            let cells = place::standing(&shape.bounds());
+            entries.extend(cells.iter().map(|cell| entry(place_payload(name, cell), id)));
         }
         if declared.0.iter().any(|declared| declared == name) {
             for scalar in scalars(&slot) {
@@ -176,6 +204,39 @@ pub fn many(attribute: &str) -> Range {
     exactly(many_payload(attribute))
 }
 
+/// All entities of which this attribute, as a geometry, has a point in one of the boxes.
+pub fn placed(attribute: &str, boxes: &[BoundingBox]) -> Vec<Range> {
+    let look = |look: place::Look| match look {
+        place::Look::In(cell) => exactly(place_payload(attribute, &cell)),
+        place::Look::Through(first, last) => {
+            let mut to = place_payload(attribute, &last);
+            // Behind the digits of the cells inside.
+            to.push(b'4');
+            Range { from: place_payload(attribute, &first), to }
+        }
+    };
+    place::covering(boxes).into_iter().map(look).collect()
+}
+
+/// All entities with a scope that fits.
+pub fn scoped(pattern: &ScopePattern) -> Vec<Range> {
+    let known = pattern.levels.iter().map_while(Option::as_deref);
+    let (start, length) =
+        known.fold((String::new(), 0), |(start, length), level| (start + "/" + level, length + 1));
+    let here = || exactly(scope_payload(&start));
+    if start.len() >= NAME_MAX || (length == pattern.levels.len() && !pattern.below) {
+        return vec![here()];
+    }
+    let from = scope_payload(&format!("{start}/"));
+    // The character after the slash.
+    let below = Range { from, to: scope_payload(&format!("{start}0")) };
+    if length == pattern.levels.len() && length > 0 { vec![here(), below] } else { vec![below] }
+}
+
+fn levels_of(scope: &str) -> String {
+    format!("/{}", scope.strip_prefix('/').unwrap_or(scope))
+}
+
 fn entry(mut payload: Vec<u8>, id: &str) -> Vec<u8> {
     payload.push(0);
     payload.extend_from_slice(id.as_bytes());
@@ -209,6 +270,14 @@ fn short(name: &str) -> &[u8] {
 
 fn many_payload(attribute: &str) -> Vec<u8> {
     [b"m", short(attribute)].concat()
+}
+
+fn place_payload(attribute: &str, cell: &str) -> Vec<u8> {
+    [b"g", short(attribute), b"\x01", cell.as_bytes()].concat()
+}
+
+fn scope_payload(levels: &str) -> Vec<u8> {
+    [b"c", short(levels)].concat()
 }
 
 fn value_payload(attribute: &str, scalar: &Scalar<'_>) -> Vec<u8> {

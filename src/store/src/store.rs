@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use tsunagu_domain::TenantId;
+use tsunagu_ngsi_ld::query::Order;
 use tsunagu_ngsi_ld::{EntityDoc, Query};
 use tsunagu_policy::View;
 
@@ -56,6 +57,8 @@ pub struct EntityQuery {
     pub offset: usize,
     /// Whether to count all that match.
     pub count: bool,
+    /// By what they are ordered; without it the order is that of the index used. `offset` and `limit` together bound the memory it takes.
+    pub order: Option<Order>,
 }
 
 /// One page of an answer: only entities of which something is in view, in an order that stays the same while nothing is written.

@@ -20,12 +20,12 @@ enum For {
     Login,
     /// A token whose view decides.
     Viewer,
-    /// A token for data: what it lists and finds is its own.
-    Subscriber,
     /// A token whose view decides about each of several entities.
     ViewerOfMany,
     /// The same, asking in a body.
     Asker,
+    /// A token for data: what it lists and finds is its own.
+    Subscriber,
     /// A token of the town hall.
     Staff,
     /// A token of an auditor.
@@ -60,11 +60,6 @@ const TABLE: &[(&str, &str, For)] = &[
     ("GET", "/ngsi-ld/v1/attributes", For::Viewer),
     ("GET", "/ngsi-ld/v1/attributes/{attrId}", For::Viewer),
     ("GET", "/ngsi-ld/v1/info/sourceIdentity", For::Viewer),
-    ("GET", "/ngsi-ld/v1/subscriptions", For::Subscriber),
-    ("POST", "/ngsi-ld/v1/subscriptions", For::Subscriber),
-    ("GET", "/ngsi-ld/v1/subscriptions/{subscriptionId}", For::Subscriber),
-    ("PATCH", "/ngsi-ld/v1/subscriptions/{subscriptionId}", For::Subscriber),
-    ("DELETE", "/ngsi-ld/v1/subscriptions/{subscriptionId}", For::Subscriber),
     ("GET", "/ngsi-ld/v1/temporal/entities", For::Viewer),
     ("POST", "/ngsi-ld/v1/temporal/entities", For::Viewer),
     ("POST", "/ngsi-ld/v1/temporal/entityOperations/query", For::Asker),
@@ -74,6 +69,11 @@ const TABLE: &[(&str, &str, For)] = &[
     ("DELETE", "/ngsi-ld/v1/temporal/entities/{entityId}/attrs/{attrId}", For::Viewer),
     ("PATCH", "/ngsi-ld/v1/temporal/entities/{entityId}/attrs/{attrId}/{instanceId}", For::Viewer),
     ("DELETE", "/ngsi-ld/v1/temporal/entities/{entityId}/attrs/{attrId}/{instanceId}", For::Viewer),
+    ("GET", "/ngsi-ld/v1/subscriptions", For::Subscriber),
+    ("POST", "/ngsi-ld/v1/subscriptions", For::Subscriber),
+    ("GET", "/ngsi-ld/v1/subscriptions/{subscriptionId}", For::Subscriber),
+    ("PATCH", "/ngsi-ld/v1/subscriptions/{subscriptionId}", For::Subscriber),
+    ("DELETE", "/ngsi-ld/v1/subscriptions/{subscriptionId}", For::Subscriber),
     ("POST", "/oauth/par", For::ProvenClient),
     ("POST", "/oauth/token", For::ProvenClient),
     ("POST", "/oauth/introspect", For::ProvenClient),
@@ -128,9 +128,9 @@ impl Gate {
         let filled = path
             .replace("{entityId}", &id)
             .replace("{attrId}", "name")
-            .replace("{subscriptionId}", "urn:ngsi-ld:Subscription:none")
             .replace("{type}", "Person")
             .replace("{instanceId}", "urn:ngsi-ld:Instance:0190a5a0-0000-7000-8000-000000000000")
+            .replace("{subscriptionId}", "urn:ngsi-ld:Subscription:none")
             .replace("{id}", "0190a5a0-0000-7000-8000-000000000000")
             // Bundles of entries; the hashes beside them are for everybody.
             .replace("{path}", "entries/000.p/1")
@@ -190,16 +190,16 @@ impl Gate {
 }
 
 fn body(path: &str, method: &Method, id: &str) -> Value {
-    if path.contains("/subscriptions") {
-        let endpoint = json!({"uri": "https://receiver.example/"});
-        let entities = json!([{"type": "Building"}]);
-        return json!({"type": "Subscription", "entities": entities, "notification": {"endpoint": endpoint}});
-    }
     if path.ends_with("/entityOperations/delete") {
         return json!([id]);
     }
     if path.contains("/entityOperations/") {
         return json!([{"id": id, "type": "Person", "name": property("x")}]);
+    }
+    if path.contains("/subscriptions") {
+        let endpoint = json!({"uri": "https://receiver.example/"});
+        let entities = json!([{"type": "Building"}]);
+        return json!({"type": "Subscription", "entities": entities, "notification": {"endpoint": endpoint}});
     }
     if path.ends_with("{attrId}") {
         return if *method == Method::PATCH { json!({"value": "x"}) } else { property("x") };
@@ -286,7 +286,9 @@ async fn every_operation_refuses_whom_it_must() {
             match whom {
                 For::All(_) => &[200],
                 For::ProvenClient => &[400, 401],
-                For::Login => &[403],
+                // Each entity is refused by itself; what is not in view is not there to be purged.
+                For::ViewerOfMany if mine == For::Viewer => &[204, 207],
+                For::Login | For::ViewerOfMany => &[403],
                 For::Resident => &[401],
                 // Nobody has consented to this client: there is nothing to list or find.
                 For::ResidentOrClient => &[200, 404],
@@ -295,9 +297,6 @@ async fn every_operation_refuses_whom_it_must() {
                 For::Asker => &[200, 403, 404],
                 For::Viewer => &[403, 404],
                 For::Subscriber if mine == For::Viewer => &[200, 201, 404],
-                // Each entity is refused by itself; what is not in view is not there to be purged.
-                For::ViewerOfMany if mine == For::Viewer => &[204, 207],
-                For::ViewerOfMany => &[403],
                 same if same == mine => &[200, 404],
                 _ => &[403],
             }
@@ -332,8 +331,12 @@ async fn every_operation_refuses_whom_it_must() {
             For::ProvenClient => &[400, 401],
             For::Resident | For::Login => &[401],
             For::ResidentOrClient => &[200, 401, 404],
-            For::Viewer | For::ViewerOfMany | For::Asker | For::Subscriber => &[401, 403],
-            For::Staff | For::Auditor => &[401, 403],
+            For::Viewer
+            | For::ViewerOfMany
+            | For::Asker
+            | For::Subscriber
+            | For::Staff
+            | For::Auditor => &[401, 403],
         }
     };
     gate.expect("the token of a withdrawn consent", &consentless, without_consent, &mut faults)

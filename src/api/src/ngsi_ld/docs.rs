@@ -18,11 +18,78 @@ use crate::openapi::ProblemBody;
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct EntityBody(serde_json::Value);
 
+/// An entity as a `GeoJSON` Feature.
+#[derive(ToSchema)]
+#[schema(
+    value_type = Object,
+    example = json!({
+        "id": "urn:ngsi-ld:Building:001",
+        "type": "Feature",
+        "geometry": { "type": "Point", "coordinates": [131.56, 32.26] },
+        "properties": { "type": "Building", "name": { "type": "Property", "value": "都農町役場" } }
+    })
+)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct FeatureBody(serde_json::Value);
+
+/// Entities as a `GeoJSON` `FeatureCollection`.
+#[derive(ToSchema)]
+#[schema(value_type = Object, example = json!({ "type": "FeatureCollection", "features": [] }))]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct FeatureCollectionBody(serde_json::Value);
+
+/// A query (clause 5.2.23): what is asked for.
+#[derive(ToSchema)]
+#[schema(
+    value_type = Object,
+    example = json!({
+        "type": "Query",
+        "entities": [{ "type": "Building", "idPattern": "^urn:ngsi-ld:Building:.*" }],
+        "pick": ["id", "name"],
+        "q": "floors>2",
+        "geoQ": { "georel": "near;maxDistance==1000", "geometry": "Point", "coordinates": [131.56, 32.26] },
+        "scopeQ": "/Tsuno/#",
+        "ordering": { "orderBy": ["name;asc"], "collation": "ja" }
+    })
+)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct QueryBody(serde_json::Value);
+
 /// A part of an entity: attributes by name.
 #[derive(ToSchema)]
 #[schema(value_type = Object, example = json!({ "temperature": { "type": "Property", "value": 21.5, "observedAt": "2026-11-23T09:00:00Z" } }))]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct FragmentBody(serde_json::Value);
+
+/// An entity over time: each attribute has an array of its instances.
+#[derive(ToSchema)]
+#[schema(
+    value_type = Object,
+    example = json!({
+        "id": "urn:ngsi-ld:Building:001",
+        "type": "Building",
+        "temperature": [
+            { "type": "Property", "value": 21.5, "observedAt": "2026-11-23T09:00:00Z" },
+            { "type": "Property", "value": 22, "observedAt": "2026-11-23T10:00:00Z" }
+        ]
+    })
+)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct TemporalBody(serde_json::Value);
+
+/// A query of the temporal evolution (clauses 5.2.23, 5.2.21).
+#[derive(ToSchema)]
+#[schema(
+    value_type = Object,
+    example = json!({
+        "type": "Query",
+        "entities": [{ "type": "Building" }],
+        "q": "temperature>20",
+        "temporalQ": { "timerel": "after", "timeAt": "2026-11-23T00:00:00Z", "lastN": 10 }
+    })
+)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct TemporalQueryBody(serde_json::Value);
 
 /// An NGSI-LD subscription (clause 5.2.12).
 #[derive(ToSchema)]
@@ -65,36 +132,6 @@ pub(crate) struct SubscriptionsParams {
     count: Option<bool>,
 }
 
-/// An entity over time: each attribute has an array of its instances.
-#[derive(ToSchema)]
-#[schema(
-    value_type = Object,
-    example = json!({
-        "id": "urn:ngsi-ld:Building:001",
-        "type": "Building",
-        "temperature": [
-            { "type": "Property", "value": 21.5, "observedAt": "2026-11-23T09:00:00Z" },
-            { "type": "Property", "value": 22, "observedAt": "2026-11-23T10:00:00Z" }
-        ]
-    })
-)]
-#[expect(dead_code, reason = "only its schema is used")]
-pub(crate) struct TemporalBody(serde_json::Value);
-
-/// A query as a document (clause 5.2.23).
-#[derive(ToSchema)]
-#[schema(
-    value_type = Object,
-    example = json!({
-        "type": "Query",
-        "entities": [{ "type": "Building" }],
-        "q": "temperature>20",
-        "temporalQ": { "timerel": "after", "timeAt": "2026-11-23T00:00:00Z", "lastN": 10 }
-    })
-)]
-#[expect(dead_code, reason = "only its schema is used")]
-pub(crate) struct QueryBody(serde_json::Value);
-
 /// How entities are shown.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -115,6 +152,9 @@ pub(crate) struct RepresentationParams {
     /// Instances to show; `@none` is the default one.
     #[param(rename = "datasetId")]
     dataset_id: Option<String>,
+    /// With `application/geo+json`: the attribute that becomes the geometry; `location` if not said.
+    #[param(rename = "geometryProperty")]
+    geometry_property: Option<String>,
 }
 
 /// Which entities.
@@ -131,6 +171,39 @@ pub(crate) struct FilterParams {
     id_pattern: Option<String>,
     /// Query language (clause 4.9), e.g. `temperature>20;name~=^都農`.
     q: Option<String>,
+    /// Attributes whose values in `q` are terms, to be expanded.
+    #[param(rename = "expandValues")]
+    expand_values: Option<String>,
+    /// Geo-relation (clause 4.10): `near;maxDistance==metres`, `near;minDistance==metres`, `within`, `contains`, `intersects`, `equals`,
+    /// `disjoint` or `overlaps`; with `geometry` and `coordinates`.
+    georel: Option<String>,
+    /// Type of the reference geometry, e.g. `Point`.
+    geometry: Option<String>,
+    /// Its coordinates as JSON, e.g. `[131.56,32.26]`.
+    coordinates: Option<String>,
+    /// The attribute that says where entities lie; `location` if not said.
+    geoproperty: Option<String>,
+    /// Scope query (clause 4.19), e.g. `/Tsuno/#`.
+    #[param(rename = "scopeQ")]
+    scope_q: Option<String>,
+}
+
+/// In which order.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct OrderParams {
+    /// Order (clause 4.23), e.g. `name;desc,createdAt` or `location;dist-asc`. At most the first 10,000 entities can be paged through.
+    #[param(rename = "orderBy")]
+    order_by: Option<String>,
+    /// Coordinates as JSON that distances are measured from.
+    #[param(rename = "orderFrom")]
+    order_from: Option<String>,
+    /// Type of their geometry; `Point` if not said.
+    #[param(rename = "orderGeometry")]
+    order_geometry: Option<String>,
+    /// How texts are ordered, e.g. `ja` or `de-u-co-phonebk`.
+    collation: Option<String>,
 }
 
 /// Which page of them.

@@ -5,8 +5,10 @@ mod delete;
 mod merge;
 mod purge;
 mod query;
+mod query_by_post;
 mod replace;
 mod retrieve;
+mod search;
 
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
@@ -14,9 +16,11 @@ pub(crate) use create::create;
 pub(crate) use delete::delete;
 pub(crate) use merge::merge;
 pub(crate) use purge::purge;
-pub(crate) use query::{DEFAULT_PAGE, filter, query};
+pub(crate) use query::query;
+pub(crate) use query_by_post::query_by_post;
 pub(crate) use replace::replace;
 pub(crate) use retrieve::retrieve;
+pub(crate) use search::{DEFAULT_PAGE, filter};
 
 // The documentation of each, for the list in `openapi`.
 pub(crate) use create::__path_create;
@@ -24,6 +28,7 @@ pub(crate) use delete::__path_delete;
 pub(crate) use merge::__path_merge;
 pub(crate) use purge::__path_purge;
 pub(crate) use query::__path_query;
+pub(crate) use query_by_post::__path_query_by_post;
 pub(crate) use replace::__path_replace;
 pub(crate) use retrieve::__path_retrieve;
 
@@ -48,6 +53,11 @@ pub(crate) fn selection(
 ) -> Result<Option<TypeSelection>, Failure> {
     let text = params.get("type").filter(|text| *text != "*");
     Ok(text.map(|text| TypeSelection::parse(text, context)).transpose()?)
+}
+
+/// 200, or 203 when the answer is amended for an earlier version of the specification (clause 4.3.6.8).
+pub(crate) fn shown_as(amended: bool) -> HttpResponseBuilder {
+    if amended { HttpResponse::NonAuthoritativeInformation() } else { HttpResponse::Ok() }
 }
 
 /// The answer to an operation on one entity whose id was left out.

@@ -13,6 +13,7 @@ use crate::{Failure, Gateway};
 
 const JSON: &str = "application/json";
 const LD_JSON: &str = "application/ld+json";
+const GEO_JSON: &str = "application/geo+json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 const CONTEXT_REL: &str = "http://www.w3.org/ns/json-ld#context";
 
@@ -23,6 +24,8 @@ pub(crate) enum Media {
     Json,
     /// `application/ld+json`, the @context in the body.
     LdJson,
+    /// `application/geo+json`, the @context in a `Link` header, and in the body unless `Prefer: body=json` asks for it without.
+    GeoJson,
 }
 
 impl Media {
@@ -31,6 +34,7 @@ impl Media {
         match self {
             Self::Json => JSON,
             Self::LdJson => LD_JSON,
+            Self::GeoJson => GEO_JSON,
         }
     }
 }
@@ -38,6 +42,15 @@ impl Media {
 /// The media type that the client accepts best (RFC 9110 12.5.1): the most specific range decides about a type, JSON comes first
 /// among equals (clause 6.3.4).
 pub(crate) fn accepted(request: &HttpRequest) -> Result<Media, Failure> {
+    best(request, &[Media::Json, Media::LdJson])
+}
+
+/// The same where entities can be shown as `GeoJSON` (clause 6.3.15).
+pub(crate) fn accepted_for_entities(request: &HttpRequest) -> Result<Media, Failure> {
+    best(request, &[Media::Json, Media::LdJson, Media::GeoJson])
+}
+
+fn best(request: &HttpRequest, offered: &[Media]) -> Result<Media, Failure> {
     let ranges: Vec<&str> = request
         .headers()
         .get_all(header::ACCEPT)
@@ -47,19 +60,61 @@ pub(crate) fn accepted(request: &HttpRequest) -> Result<Media, Failure> {
     if ranges.is_empty() {
         return Ok(Media::Json);
     }
-    let (json, ld) = (quality(&ranges, JSON), quality(&ranges, LD_JSON));
-    if json > 0 && json >= ld {
-        return Ok(Media::Json);
+    let weighed = offered.iter().map(|media| (quality(&ranges, media.name()), *media));
+    // Of equals the first.
+    let best = weighed.filter(|(weight, _)| *weight > 0).rev().max_by_key(|(weight, _)| *weight);
+    best.map(|(_, media)| media).ok_or_else(|| {
+        let names: Vec<&str> = offered.iter().map(|media| media.name()).collect();
+        let detail = format!("answers here are {}; accept one of them", names.join(" or "));
+        Problem::new(ProblemCode::NotAcceptable, detail).at("Accept").into()
+    })
+}
+
+/// What the client would rather have (RFC 7240); what is not known here is ignored.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Preferences {
+    /// `body=json` or `body=ld+json`: whether `GeoJSON` comes without an @context (clause 6.3.6).
+    pub(crate) plain_body: Option<bool>,
+    /// `ngsi-ld=1.5`: an answer in the words of that version, major and minor (clause 4.3.6.8).
+    pub(crate) version: Option<(u8, u8)>,
+}
+
+/// The version of the specification that answers follow unless an earlier one is preferred.
+const VERSION: (u8, u8) = (1, 9);
+
+impl Preferences {
+    /// Those of a request.
+    pub(crate) fn of(request: &HttpRequest) -> Self {
+        let mut preferences = Self::default();
+        let values = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
+        for item in values.flat_map(|value| value.split([',', ';'])) {
+            match item.trim().split_once('=') {
+                Some(("body", "json")) => preferences.plain_body = Some(true),
+                Some(("body", "ld+json")) => preferences.plain_body = Some(false),
+                Some(("ngsi-ld", version)) => {
+                    let parts = version.trim_matches('"').split_once('.');
+                    let numbers = parts.and_then(|(major, minor)| {
+                        Some((major.parse().ok()?, minor.parse().ok()?))
+                    });
+                    preferences.version = numbers.filter(|version| *version <= VERSION);
+                }
+                _ => {}
+            }
+        }
+        preferences
     }
-    if ld > 0 {
-        return Ok(Media::LdJson);
+
+    /// Says which of them the answer follows.
+    pub(crate) fn applied(self, response: &mut HttpResponseBuilder, media: Media) {
+        let mut applied = Vec::new();
+        if let (Some(plain), Media::GeoJson) = (self.plain_body, media) {
+            applied.push(if plain { "body=json".to_owned() } else { "body=ld+json".to_owned() });
+        }
+        applied.extend(self.version.map(|(major, minor)| format!("ngsi-ld={major}.{minor}")));
+        if !applied.is_empty() {
+            response.insert_header(("Preference-Applied", applied.join(", ")));
+        }
     }
-    Err(Problem::new(
-        ProblemCode::NotAcceptable,
-        "answers here are application/json or application/ld+json; accept one of them",
-    )
-    .at("Accept")
-    .into())
 }
 
 /// The weight of a media type in thousandths; 0 when it is not accepted.
@@ -190,8 +245,8 @@ pub(crate) fn describe(response: &mut HttpResponseBuilder, media: Media, context
         Media::LdJson => {
             response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static(LD_JSON)));
         }
-        Media::Json => {
-            response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static(JSON)));
+        Media::Json | Media::GeoJson => {
+            response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static(media.name())));
             match context.url() {
                 None | Some(CORE_CONTEXT_URL) => {
                     response.insert_header((header::LINK, CORE_LINK.clone()));
@@ -220,11 +275,40 @@ fn context_link(url: &str) -> Option<HeaderValue> {
 mod tests {
     use actix_web::test::TestRequest;
 
-    use super::{Media, accepted};
+    use super::{Media, Preferences, accepted, accepted_for_entities};
 
     fn chosen(accept: &str) -> Option<Media> {
         let request = TestRequest::get().insert_header(("Accept", accept)).to_http_request();
         accepted(&request).ok()
+    }
+
+    #[test]
+    fn features_are_for_entities_only() {
+        for (accept, media) in [
+            ("application/geo+json", Some(Media::GeoJson)),
+            ("application/geo+json, application/json", Some(Media::Json)),
+            ("application/json;q=0.5, application/geo+json", Some(Media::GeoJson)),
+            ("application/ld+json;q=0.5, application/geo+json;q=0.5", Some(Media::LdJson)),
+            ("*/*", Some(Media::Json)),
+            ("text/html", None),
+        ] {
+            let request = TestRequest::get().insert_header(("Accept", accept)).to_http_request();
+            assert_eq!(accepted_for_entities(&request).ok(), media, "{accept}");
+        }
+        assert_eq!(chosen("application/geo+json"), None);
+    }
+
+    #[test]
+    fn preferences_are_read_and_others_ignored() {
+        let read = |prefer: &str| {
+            let request = TestRequest::get().insert_header(("Prefer", prefer)).to_http_request();
+            let Preferences { plain_body, version } = Preferences::of(&request);
+            (plain_body, version)
+        };
+        assert_eq!(read("body=json"), (Some(true), None));
+        assert_eq!(read("respond-async, body=ld+json; ngsi-ld=1.5"), (Some(false), Some((1, 5))));
+        assert_eq!(read("ngsi-ld=1.9.1"), (None, None));
+        assert_eq!(read("ngsi-ld=2.0, ngsi-ld=x, body=xml"), (None, None));
     }
 
     #[test]

@@ -4,13 +4,36 @@ use tsunagu_domain::{Problem, ProblemCode};
 use tsunagu_ngsi_ld::parse::check_name;
 use tsunagu_ngsi_ld::{Context, Format, RenderOptions};
 
-use super::negotiate::Media;
+use super::negotiate::{Media, Preferences};
 use crate::Failure;
 use crate::params::{Params, wrong};
 
 /// Parameters that shape the representation.
 pub(super) const KNOWN: [&str; 8] =
     ["options", "format", "attrs", "pick", "omit", "lang", "datasetId", "geometryProperty"];
+
+/// The render options of entities, which can also be `GeoJSON` or in the words of an earlier version (clauses 6.3.6, 6.3.15, 4.3.6.8).
+pub(super) fn of_entities(
+    params: &Params,
+    context: &Context,
+    media: Media,
+    preferences: Preferences,
+) -> Result<RenderOptions, Failure> {
+    let property = params.get("geometryProperty");
+    let mut options = match (media, property) {
+        (Media::GeoJson, property) => {
+            let property = property.unwrap_or("location");
+            check_name(property, context).map_err(|error| error.at("geometryProperty"))?;
+            let mut options = shape(params, context)?;
+            options.feature = Some(context.expand(property).into_owned());
+            options.embed_context = preferences.plain_body != Some(true);
+            options
+        }
+        _ => options(params, context, media)?,
+    };
+    options.version = preferences.version;
+    Ok(options)
+}
 
 /// Parameters of the standard that are not here yet are told apart from those that nobody knows.
 pub(super) fn refuse_unbuilt(params: &Params, names: &[&str]) -> Result<(), Failure> {
@@ -34,6 +57,11 @@ pub(super) fn options(
             "geometryProperty",
         ));
     }
+    Ok(RenderOptions { embed_context: media == Media::LdJson, ..shape(params, context)? })
+}
+
+/// What does not depend on the media type.
+fn shape(params: &Params, context: &Context) -> Result<RenderOptions, Failure> {
     let mut format = None;
     let mut sys_attrs = false;
     for option in params.list("options")? {
@@ -76,7 +104,7 @@ pub(super) fn options(
         attrs,
         lang: params.get("lang").map(str::to_owned),
         dataset_ids: params.list("datasetId")?.into_iter().map(str::to_owned).collect(),
-        embed_context: media == Media::LdJson,
+        ..RenderOptions::default()
     })
 }
 

@@ -119,7 +119,7 @@ impl Broker {
             .map(|personal| TypeSelection::Type(personal.iri.clone()))
             .collect();
         let filter = Query { types: Some(TypeSelection::Any(types)), ..Query::default() };
-        let mut query = EntityQuery { filter, limit: STEP, offset: 0, count: false };
+        let mut query = EntityQuery { filter, limit: STEP, offset: 0, count: false, order: None };
         loop {
             let page = self.parts.store.query(view, &query).await?;
             for found in &page.entities {

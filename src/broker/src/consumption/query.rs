@@ -1,7 +1,9 @@
 //! Query Entities (clause 5.7.2).
 
 use tsunagu_domain::Problem;
-use tsunagu_ngsi_ld::{Context, Q, Query, RenderOptions, render};
+use tsunagu_ngsi_ld::query::Order;
+use tsunagu_ngsi_ld::render::is_amended;
+use tsunagu_ngsi_ld::{Context, GeoQuery, Q, Query, RenderOptions, TypeSelection, render};
 use tsunagu_store::access::{Action, Ticket};
 use tsunagu_store::{EntityQuery, Page};
 
@@ -20,12 +22,14 @@ pub struct Asked {
     pub offset: usize,
     /// Whether to count.
     pub count: bool,
+    /// By what to order.
+    pub order: Option<Order>,
 }
 
 /// A page of entities, rendered.
 #[derive(Debug, Clone, Default)]
 pub struct Listing {
-    /// A JSON array.
+    /// A JSON array, or a `GeoJSON` `FeatureCollection` (clause 4.5.16.3).
     pub body: Vec<u8>,
     /// How many entities are in it.
     pub entities: usize,
@@ -35,6 +39,8 @@ pub struct Listing {
     pub more: bool,
     /// The ticket in the access log, when persons are concerned.
     pub ticket: Option<Ticket>,
+    /// Whether something is in other words than it was stored in, for an earlier version of the specification.
+    pub amended: bool,
 }
 
 impl Broker {
@@ -51,21 +57,29 @@ impl Broker {
         for id in &mut filter.ids {
             *id = view.inward_id(id).into_owned();
         }
-        let types: Vec<String> = filter
-            .types
-            .as_ref()
-            .map(|types| types.candidates().into_iter().map(str::to_owned).collect())
-            .unwrap_or_default();
+        for id in filter.any_of.iter_mut().flat_map(|one| &mut one.ids) {
+            *id = view.inward_id(id).into_owned();
+        }
+        let selections = filter.any_of.iter().map(|one| one.types.as_ref());
+        let selections = selections.chain(filter.types.as_ref().map(Some));
+        // Without types, persons are searched as well.
+        let narrowed =
+            selections.clone().next().is_some() && selections.clone().all(|t| t.is_some());
+        let types: Vec<String> =
+            selections.flatten().flat_map(TypeSelection::candidates).map(str::to_owned).collect();
         // What the conditions look at is told by the answer, even by an empty one.
         let conditions = filter.q.as_ref().map(Q::attributes).unwrap_or_default();
         let conditions = conditions.into_iter().chain(filter.attrs.iter().map(String::as_str));
+        let conditions = conditions.chain(filter.geo.as_ref().map(GeoQuery::property));
+        let ordered = asked.order.as_ref().map(Order::attributes).unwrap_or_default();
+        let conditions = conditions.chain(ordered);
         // Only names that mean something here: anything could be written in a query.
         let known = |name: &&str| self.parts.catalogue.names_attribute(name);
         let conditions: Vec<String> = conditions.filter(known).map(str::to_owned).collect();
-        // Without types, persons are searched as well, as far as any can be in view.
-        let asks_personal = match &filter.types {
-            None => view.may_see_persons(),
-            Some(_) => self.parts.catalogue.is_personal(types.iter().map(String::as_str)),
+        let asks_personal = if narrowed {
+            self.parts.catalogue.is_personal(types.iter().map(String::as_str))
+        } else {
+            view.may_see_persons()
         };
         // One more than asked tells whether there is a next page.
         let query = EntityQuery {
@@ -73,6 +87,7 @@ impl Broker {
             limit: asked.limit.saturating_add(usize::from(asked.limit > 0)),
             offset: asked.offset,
             count: asked.count,
+            order: asked.order,
         };
         let Page { mut entities, count } = self.parts.store.query(view, &query).await?;
         let more = entities.len() > asked.limit;
@@ -80,30 +95,48 @@ impl Broker {
 
         let mut body = Vec::with_capacity(64 + entities.len() * 1024);
         let mut shown = Shown::default();
+        let mut amended = false;
+        // The @context of a collection stands beside its features.
+        let each = RenderOptions {
+            embed_context: options.embed_context && options.feature.is_none(),
+            ..options.clone()
+        };
+        if options.feature.is_some() {
+            body.extend_from_slice(br#"{"type":"FeatureCollection","features":"#);
+        }
         body.push(b'[');
+        let start = body.len();
         for found in &entities {
             let Some(cut) = view.cut(&found.doc) else {
                 continue;
             };
             let mark = body.len();
-            if mark > 1 {
+            if mark > start {
                 body.push(b',');
             }
             let personal = self.parts.catalogue.is_personal(found.doc.types());
             let written = if personal {
-                render(&found.doc, &cut, context, options, &mut body)
+                render(&found.doc, &cut, context, &each, &mut body)
             } else {
-                self.show_open(view, found, &cut, context, options, &mut body)
+                self.show_open(view, found, &cut, context, &each, &mut body)
             };
             if !written {
                 body.truncate(mark);
                 continue;
             }
+            amended |= is_amended(&found.doc, &cut, options);
             if personal {
                 shown.add(&found.doc, &cut, &selected(options));
             }
         }
         body.push(b']');
+        if options.feature.is_some() {
+            if options.embed_context {
+                body.extend_from_slice(br#","@context":"#);
+                body.extend_from_slice(context.json().get().as_bytes());
+            }
+            body.push(b'}');
+        }
 
         // A search for persons is an access even when it finds nothing, or only a number.
         let ticket = if shown.count > 0 || asks_personal {
@@ -123,6 +156,6 @@ impl Broker {
         } else {
             None
         };
-        Ok(Listing { body, entities: entities.len(), count, more, ticket })
+        Ok(Listing { body, entities: entities.len(), count, more, ticket, amended })
     }
 }

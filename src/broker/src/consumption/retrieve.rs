@@ -1,6 +1,7 @@
 //! Retrieve Entity (clause 5.7.1).
 
 use tsunagu_domain::Problem;
+use tsunagu_ngsi_ld::render::is_amended;
 use tsunagu_ngsi_ld::{Context, RenderOptions, render};
 use tsunagu_store::access::Action;
 
@@ -40,13 +41,14 @@ impl Broker {
             self.note_missed(request, &id, Action::Read, &problem).await?;
             return Err(problem);
         };
+        let amended = is_amended(&found.doc, &cut, options);
         if !personal {
-            return Ok(Answer { body, ticket: None });
+            return Ok(Answer { body, ticket: None, amended });
         }
         let mut shown = Shown::default();
         shown.add(&found.doc, &cut, &selected(options));
         let access = access::allowed(request, self.parts.clock.micros(), Action::Read, shown);
         let ticket = self.parts.access.record(tenant, &access).await?;
-        Ok(Answer { body, ticket: Some(ticket) })
+        Ok(Answer { body, ticket: Some(ticket), amended })
     }
 }

@@ -89,13 +89,25 @@ impl Kept {
 
 /// The representation as a number, when it shows everything; selections are too many to keep.
 fn form(options: &RenderOptions) -> Option<u8> {
-    let RenderOptions { format, sys_attrs, pick, omit, attrs, lang, dataset_ids, embed_context } =
-        options;
+    let RenderOptions {
+        format,
+        sys_attrs,
+        pick,
+        omit,
+        attrs,
+        lang,
+        dataset_ids,
+        embed_context,
+        feature,
+        version,
+    } = options;
     let all = pick.is_empty()
         && omit.is_empty()
         && attrs.is_empty()
         && dataset_ids.is_empty()
-        && lang.is_none();
+        && lang.is_none()
+        && feature.is_none()
+        && version.is_none();
     all.then_some((*format as u8) << 2 | u8::from(*sys_attrs) << 1 | u8::from(*embed_context))
 }
 

@@ -41,7 +41,13 @@ impl Broker {
         // What stays, because it failed or matches still, is passed over by the next look.
         let mut offset = 0;
         loop {
-            let query = EntityQuery { filter: filter.clone(), limit: PAGE, offset, count: false };
+            let query = EntityQuery {
+                filter: filter.clone(),
+                limit: PAGE,
+                offset,
+                count: false,
+                order: None,
+            };
             let page = self.parts.store.query(view, &query).await?;
             let last = page.entities.len() < PAGE;
             let done = futures_util::stream::iter(page.entities)

@@ -71,6 +71,8 @@ impl Style {
             lang: subscription.lang.clone(),
             dataset_ids: subscription.dataset_ids.clone(),
             embed_context: ld,
+            feature: None,
+            version: None,
         };
         let media = if ld { LD_JSON } else { JSON };
         Ok(Self { context, options, media, link: (!ld).then_some(link) })
@@ -221,11 +223,9 @@ fn with_deleted(
     for (name, dataset, at) in &changes.deleted {
         let instance =
             before.as_ref().and_then(|entity| entity.attribute(name)?.instance(dataset.as_deref()));
-        let Some(gone) = instance.map(|instance| instance.deleted(*at)) else { continue };
-        let there = entity.attributes.iter_mut().find(|attribute| attribute.name == *name);
-        match there {
-            // Where nothing of an attribute is left, one Null tells of all its instances.
-            Some(attribute) if attribute.instances.iter().all(Instance::is_null) => {}
+        let Some(instance) = instance.cloned() else { continue };
+        let gone = instance.nulled();
+        match entity.attributes.iter_mut().find(|attribute| attribute.name == *name) {
             Some(attribute) => attribute.instances.push(gone),
             None => {
                 entity.attributes.push(Attribute { name: name.clone(), instances: vec![gone] });

@@ -171,7 +171,7 @@ impl<'a> Candidates<'a> {
         // What it is now decides nothing about values.
         let filter = Query { attrs: Vec::new(), q: None, ..filter.clone() };
         let limit = if by_id.is_some() { usize::MAX >> 8 } else { FIRST };
-        let query = EntityQuery { filter, limit, offset: 0, count: false };
+        let query = EntityQuery { filter, limit, offset: 0, count: false, order: None };
         Self { broker, view, query, past: false, done: false, by_id, waiting: VecDeque::new() }
     }
 

@@ -108,7 +108,7 @@ async fn a_silent_receiver_keeps_nobody_waiting() {
             arrived += world.received().len();
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), all).await.unwrap();
+    tokio::time::timeout(Duration::from_mins(1), all).await.unwrap();
     running.abort();
 }
 
@@ -182,7 +182,7 @@ async fn what_the_running_deliverer_is_woken_for_arrives() {
     for n in 0..3 {
         world.create("sensors", building(&format!("urn:e:{n}"), n)).await;
         let arrival = world.outside.arrived.notified();
-        tokio::time::timeout(Duration::from_secs(60), arrival).await.unwrap();
+        tokio::time::timeout(Duration::from_mins(1), arrival).await.unwrap();
     }
     stop.cancel();
     running.await.unwrap();

@@ -74,11 +74,16 @@ fn is_filler(c: char) -> bool {
 /// A scope (clause 4.18): levels of letters, digits and `_`, each after a `/` and beginning with a letter.
 pub(super) fn check_scope(scope: &str) -> Result<(), Error> {
     let levels = scope.strip_prefix('/').unwrap_or(scope);
-    if levels.split('/').all(plain) {
+    if levels.split('/').all(is_plain_name) {
         return Ok(());
     }
     Err(Error::bad("a scope is not of the form /level/level")
         .remedy("use letters, digits and _ in each level, beginning with a letter"))
+}
+
+/// A name without a prefix, or one level of a scope.
+pub(crate) fn is_plain_name(level: &str) -> bool {
+    plain(level)
 }
 
 /// A `DateTime` in a member.

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use super::geo::Reference;
+use super::order::Value;
 use super::q::{Name, Op, Operand, Path, Q, Scalar};
-use crate::json::{elements, first_byte, members, string_of};
+use crate::json::{elements, first_byte, members, rewrite_into, string_of};
 use crate::model::{AttrSlot, EntityDoc, Kind};
 use crate::projection::Projection;
 use crate::render::visible_times;
@@ -52,6 +54,50 @@ pub(super) fn matches(q: &Q, doc: &EntityDoc, p: &dyn Projection) -> bool {
             found != *negated
         }),
     }
+}
+
+/// What an entity is ordered by: the first that the path leads to.
+pub(super) fn value(path: &Path, doc: &EntityDoc, p: &dyn Projection) -> Value {
+    let mut found = Value::Absent;
+    follow(path, doc, p, &mut |target| {
+        any_leaf(target, p, &mut |leaf| {
+            found = match leaf {
+                Leaf::Text(text) | Leaf::Iri(text) => Value::Text((*text).to_owned()),
+                Leaf::Number(number) => Value::Number(*number),
+                Leaf::Bool(value) => Value::Bool(*value),
+                Leaf::Micros(at) => Value::Time(*at),
+            };
+            true
+        });
+        if let Target::Json(json, _) = target {
+            match (first_byte(json), &found) {
+                (b'[', _) => found = Value::Array(shown(json, p)),
+                (b'{', Value::Absent) => found = Value::Object(shown(json, p)),
+                _ => {}
+            }
+        }
+        true
+    });
+    found
+}
+
+/// The least distance of the geometries that the path leads to, metres.
+pub(super) fn distance(
+    path: &Path,
+    doc: &EntityDoc,
+    p: &dyn Projection,
+    from: &Reference,
+) -> Option<f64> {
+    let mut least: Option<f64> = None;
+    follow(path, doc, p, &mut |target| {
+        if let Target::Json(json, Kind::GeoProperty | Kind::Property) = target
+            && let Some(metres) = from.distance(json)
+        {
+            least = Some(least.map_or(metres, |other| other.min(metres)));
+        }
+        false
+    });
+    least
 }
 
 /// Calls `test` on everything the path leads to, until it holds.
@@ -197,6 +243,16 @@ fn any_in_json(
         b'n' => false,
         _ => value.trim().parse().is_ok_and(|number| test(&Leaf::Number(number))),
     }
+}
+
+/// JSON text with the identifiers that are shown.
+fn shown(json: &str, p: &dyn Projection) -> String {
+    let Some(marker) = p.id_marker() else {
+        return json.to_owned();
+    };
+    let mut out = Vec::with_capacity(json.len());
+    rewrite_into(json, marker, &|id| Some(p.outward_id(id)), &mut out);
+    String::from_utf8(out).unwrap_or_default()
 }
 
 fn outward<'a>(text: &'a str, p: &dyn Projection) -> Cow<'a, str> {

@@ -3,7 +3,7 @@
 use super::q::{Name, Op, Operand, Path, Pattern, Q, Scalar};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
-use crate::parse::check_name;
+use crate::parse::{check_name, is_plain_name};
 use crate::time::{parse_date, parse_date_time, parse_time};
 
 /// Parentheses: how deep.
@@ -11,8 +11,8 @@ const MAX_DEPTH: usize = 16;
 /// Conditions in one query.
 const MAX_TERMS: usize = 128;
 
-pub(super) fn parse(text: &str, ctx: &Context) -> Result<Q, Error> {
-    let mut parser = Parser { whole: text, rest: text, ctx, terms: 0 };
+pub(super) fn parse(text: &str, ctx: &Context, expand: &[String]) -> Result<Q, Error> {
+    let mut parser = Parser { whole: text, rest: text, ctx, expand, terms: 0 };
     let q = parser.any(0)?;
     if !parser.rest.is_empty() {
         return Err(parser.fault("an operator is expected"));
@@ -20,11 +20,20 @@ pub(super) fn parse(text: &str, ctx: &Context) -> Result<Q, Error> {
     Ok(q)
 }
 
+/// A path alone.
+pub(super) fn path(text: &str, ctx: &Context) -> Result<Path, Error> {
+    let mut parser = Parser { whole: text, rest: text, ctx, expand: &[], terms: 0 };
+    let path = parser.path()?;
+    if parser.rest.is_empty() { Ok(path) } else { Err(parser.fault("the path should end")) }
+}
+
 #[derive(Clone, Copy)]
 struct Parser<'a> {
     whole: &'a str,
     rest: &'a str,
     ctx: &'a Context,
+    /// Attributes with whose values terms are compared after expanding them.
+    expand: &'a [String],
     terms: usize,
 }
 
@@ -71,7 +80,8 @@ impl<'a> Parser<'a> {
         let ops = [Op::Equal, Op::Unequal, Op::GreaterEqual, Op::LessEqual, Op::Greater, Op::Less];
         for op in ops {
             if self.take(op.symbol()) {
-                let operand = self.operand(op)?;
+                let expands = path.names.first().is_some_and(|n| self.expand.contains(&n.iri));
+                let operand = self.operand(op, expands)?;
                 return Ok(Q::Compare { path, op, operand });
             }
         }
@@ -106,15 +116,15 @@ impl<'a> Parser<'a> {
         Ok(Name { term: term.to_owned(), iri: self.ctx.expand(term).into_owned() })
     }
 
-    fn operand(&mut self, op: Op) -> Result<Operand, Error> {
-        let first = self.scalar()?;
+    fn operand(&mut self, op: Op, expands: bool) -> Result<Operand, Error> {
+        let first = self.scalar(expands)?;
         let equality = matches!(op, Op::Equal | Op::Unequal);
         if self.rest.starts_with("..") || self.rest.starts_with(',') {
             if !equality {
                 return Err(self.fault("ranges and lists go with == and != only"));
             }
             if self.take("..") {
-                let last = self.scalar()?;
+                let last = self.scalar(expands)?;
                 if !same_order(&first, &last) {
                     return Err(self.fault("the ends of a range are of different types"));
                 }
@@ -122,7 +132,7 @@ impl<'a> Parser<'a> {
             }
             let mut values = vec![first];
             while self.take(",") {
-                values.push(self.scalar()?);
+                values.push(self.scalar(expands)?);
                 if values.len() > MAX_TERMS {
                     return Err(self.complex("a list has too many values"));
                 }
@@ -135,11 +145,14 @@ impl<'a> Parser<'a> {
         Ok(Operand::One(first))
     }
 
-    fn scalar(&mut self) -> Result<Scalar, Error> {
+    fn scalar(&mut self, expands: bool) -> Result<Scalar, Error> {
+        let ctx = self.ctx;
+        let as_text = |text: String| {
+            let iri = if expands { ctx.expand(&text).into_owned() } else { text.clone() };
+            Scalar::Text { text, iri }
+        };
         if self.rest.starts_with('"') {
-            let text = self.quoted()?;
-            let iri = self.ctx.expand(&text).into_owned();
-            return Ok(Scalar::Text { text, iri });
+            return self.quoted().map(as_text);
         }
         let start = *self;
         let mut word = self.until(|c| matches!(c, ';' | '|' | '(' | ')' | ',' | '"'));
@@ -151,6 +164,8 @@ impl<'a> Parser<'a> {
         let scalar = match word {
             "true" => Some(Scalar::Bool(true)),
             "false" => Some(Scalar::Bool(false)),
+            // A term, as the example for expandValues has it.
+            _ if is_plain_name(word) => Some(as_text(text())),
             _ if is_number(word) => {
                 let value = word.parse().ok().filter(|n: &f64| n.is_finite());
                 value.map(|value| Scalar::Number { text: text(), value })

@@ -37,7 +37,12 @@ pub enum Q {
 impl Q {
     /// Reads a `q` parameter, expanding names of attributes.
     pub fn parse(text: &str, ctx: &Context) -> Result<Self, Error> {
-        super::parser::parse(text, ctx)
+        super::parser::parse(text, ctx, &[])
+    }
+
+    /// The same, where texts that are compared with `expand` (expanded names) stand for terms: `expandValues`.
+    pub fn parse_expanding(text: &str, ctx: &Context, expand: &[String]) -> Result<Self, Error> {
+        super::parser::parse(text, ctx, expand)
     }
 
     /// Conditions that hold for every selected entity and that an index on (attribute, scalar)
@@ -173,11 +178,11 @@ pub enum Scalar {
         /// What it means.
         value: f64,
     },
-    /// A text in double quotes.
+    /// A text in double quotes, or a term without.
     Text {
         /// Without the quotes.
         text: String,
-        /// What it stands for if it is compared with a `VocabProperty`.
+        /// What it stands for if it is compared with a `VocabProperty`: the same, unless it is to be expanded.
         iri: String,
     },
     /// `true` or `false`.

@@ -1,5 +1,6 @@
 //! Attribute instances in the three representations.
 
+use super::earlier::kind_in;
 use super::{Format, Writer, language};
 use crate::json::{elements, first_byte, is_array, is_object, members, string_of, write_string};
 use crate::model::{AttrSlot, AttrSlots, InstanceRef, Kind};
@@ -45,8 +46,16 @@ impl Writer<'_> {
         self.first = false;
     }
 
+    fn shown_kind(&self, kind: Kind) -> Kind {
+        self.o.version.map_or(kind, |version| kind_in(kind, version))
+    }
+
     fn simplified(&mut self, instance: &InstanceRef<'_>) {
         let kind = instance.slot.kind();
+        if self.shown_kind(kind) != kind {
+            self.content(kind, instance.value);
+            return;
+        }
         match kind {
             Kind::Property | Kind::GeoProperty | Kind::Relationship | Kind::ListProperty => {
                 self.value(instance.value);
@@ -97,11 +106,12 @@ impl Writer<'_> {
                 write_string(&tag, self.out);
             }
         } else {
+            let shown = self.shown_kind(kind);
             if !concise || misread(kind, instance.value) {
                 self.name("type");
-                write_string(kind.name(), self.out);
+                write_string(shown.name(), self.out);
             }
-            self.name(kind.value_member());
+            self.name(shown.value_member());
             self.content(kind, instance.value);
         }
         self.previous(&instance.slot);
@@ -208,7 +218,13 @@ impl Writer<'_> {
                 self.list(value, &mut |writer, element| writer.term(element));
             }
             Kind::VocabProperty => self.term(value),
-            Kind::ListRelationship if self.o.format == Format::Simplified => self.links(value),
+            // Elsewhere than in an objectList, objects are bare.
+            Kind::ListRelationship
+                if self.o.format == Format::Simplified
+                    || self.shown_kind(kind) == Kind::Relationship =>
+            {
+                self.links(value);
+            }
             Kind::ListRelationship => self.list(value, &mut |writer, element| {
                 writer.out.extend_from_slice(b"{\"object\":");
                 writer.value(object_of(element));

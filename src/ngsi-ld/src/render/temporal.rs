@@ -90,7 +90,8 @@ impl Writer<'_> {
             return false;
         }
         self.open();
-        self.identifiers(doc);
+        self.id_member(doc);
+        self.type_member(doc);
         if !evolution.scopes.is_empty() && self.o.shows("scope") && evolution.methods.is_empty() {
             self.name("scope");
             self.scopes(&evolution.scopes, form);

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::{Format, RenderOptions, render};
+use super::{Format, RenderOptions, is_amended, render};
 use crate::context::Context;
 use crate::model::EntityDoc;
 use crate::ops::append;
@@ -217,4 +217,84 @@ fn an_attribute_without_the_wanted_dataset_is_there() {
     };
     let text = shown(&Everything, &o).unwrap();
     assert!(!text.contains("temp") && text.contains("urn:ngsi-ld:Person:7"), "{text}");
+}
+
+fn text_of(body: &str, p: &dyn Projection, o: &RenderOptions) -> String {
+    let doc = EntityDoc::from(&parse_entity(body, &Context::core(), 0).unwrap());
+    let mut out = Vec::new();
+    assert!(render(&doc, p, &Context::core(), o, &mut out));
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn features_carry_their_geometry_and_the_rest_as_properties() {
+    const POINT: &str = r#"{"type":"Point","coordinates":[1,2]}"#;
+    let body = format!(
+        r#"{{"id":"urn:x:1","type":"T","n":1,"location":[
+        {{"type":"GeoProperty","value":{{"type":"Point","coordinates":[9,9]}},"datasetId":"urn:d:1"}},
+        {{"type":"GeoProperty","value":{POINT}}}]}}"#
+    );
+    let location = "https://uri.etsi.org/ngsi-ld/location".to_owned();
+    let o = RenderOptions {
+        format: Format::Simplified,
+        feature: Some(location.clone()),
+        ..RenderOptions::default()
+    };
+    let properties = format!(
+        r#""location":{{"dataset":{{"@none":{POINT},"urn:d:1":{{"type":"Point","coordinates":[9,9]}}}}}}"#
+    );
+    assert_eq!(
+        text_of(&body, &Everything, &o),
+        format!(
+            r#"{{"id":"urn:x:1","type":"Feature","geometry":{POINT},"properties":{{"type":"T","n":1,{properties}}}}}"#
+        )
+    );
+    let with = |o: RenderOptions| text_of(&body, &Everything, &o);
+    // The geometry stays when something else is picked, and goes when it is left out or another instance is asked for.
+    let n = vec![format!("{DEFAULT}n")];
+    let picked = with(RenderOptions { pick: n.clone(), ..o.clone() });
+    assert_eq!(
+        picked,
+        format!(r#"{{"type":"Feature","geometry":{POINT},"properties":{{"n":1}}}}"#)
+    );
+    let omitted = with(RenderOptions { omit: vec![location.clone()], ..o.clone() });
+    assert!(omitted.contains(r#""geometry":null"#), "{omitted}");
+    let other = with(RenderOptions { dataset_ids: vec!["urn:d:1".to_owned()], ..o.clone() });
+    assert!(other.contains(r#""geometry":{"type":"Point","coordinates":[9,9]}"#), "{other}");
+    // What is no geometry, or hidden, is none.
+    for feature in [format!("{DEFAULT}n"), format!("{DEFAULT}nope")] {
+        let text = with(RenderOptions { feature: Some(feature), ..o.clone() });
+        assert!(text.contains(r#""geometry":null"#), "{text}");
+    }
+    let name = r#"{"id":"urn:x:1","type":"T","name":{"type":"GeoProperty","value":{"type":"Point","coordinates":[1,2]}}}"#;
+    let named = RenderOptions { feature: Some(format!("{DEFAULT}name")), ..o };
+    assert_eq!(
+        text_of(name, &Cut, &named),
+        r#"{"id":"urn:x:1","type":"Feature","geometry":null,"properties":{"type":"T"}}"#
+    );
+}
+
+#[test]
+fn earlier_versions_get_what_they_know() {
+    let body = r#"{"id":"urn:x:1","type":"T","v":{"vocab":["a","b"]},"j":{"type":"JsonProperty","json":{"k":1}},
+        "l":{"languageMap":{"en":"e"}},"p":{"valueList":[1,2]},"r":{"objectList":["urn:x:2"]},"n":{"value":1,"s":{"vocab":"a"}}}"#;
+    let o = |version| RenderOptions { version, ..RenderOptions::default() };
+    let plain = text_of(body, &Everything, &o(None));
+    assert_eq!(text_of(body, &Everything, &o(Some((1, 8)))), plain);
+    assert_eq!(
+        text_of(body, &Everything, &o(Some((1, 5)))),
+        r#"{"id":"urn:x:1","type":"T","v":{"type":"Property","value":["a","b"]},"j":{"type":"Property","value":{"k":1}},"l":{"type":"LanguageProperty","languageMap":{"en":"e"}},"p":{"type":"Property","value":[1,2]},"r":{"type":"Relationship","object":["urn:x:2"]},"n":{"type":"Property","value":1,"s":{"type":"Property","value":"a"}}}"#
+    );
+    let first = text_of(body, &Everything, &o(Some((1, 3))));
+    assert!(first.contains(r#""l":{"type":"Property","value":{"en":"e"}}"#), "{first}");
+    let amended = |body: &str, version| {
+        let doc = EntityDoc::from(&parse_entity(body, &Context::core(), 0).unwrap());
+        is_amended(&doc, &Everything, &o(version))
+    };
+    assert!(amended(body, Some((1, 5))) && !amended(body, Some((1, 9))) && !amended(body, None));
+    assert!(amended(
+        r#"{"id":"urn:x:1","type":"T","n":{"value":1,"s":{"vocab":"a"}}}"#,
+        Some((1, 5))
+    ));
+    assert!(!amended(r#"{"id":"urn:x:1","type":"T","n":1}"#, Some((1, 0))));
 }

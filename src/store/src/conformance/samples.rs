@@ -115,7 +115,7 @@ pub fn level(doc: &EntityDoc) -> f64 {
 
 /// A query with everything off: all entities.
 pub fn all() -> EntityQuery {
-    EntityQuery { filter: Query::default(), limit: 1_000, offset: 0, count: false }
+    EntityQuery { filter: Query::default(), limit: 1_000, offset: 0, count: false, order: None }
 }
 
 /// All of these types, e.g. `Lamp,HealthActivity`.

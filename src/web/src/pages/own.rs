@@ -81,7 +81,7 @@ pub(crate) async fn count(
     let request = Request { view: &view, id: &visit.id };
     let filter =
         Query { types: Some(TypeSelection::Type(entity_type.to_owned())), ..Query::default() };
-    let asked = Asked { filter, limit: 0, offset: 0, count: true };
+    let asked = Asked { filter, limit: 0, offset: 0, count: true, order: None };
     let options = RenderOptions::default();
     let found = visit.site.parts.broker.query(&request, asked, &Context::core(), &options).await?;
     Ok(found.count.unwrap_or(0))

@@ -259,6 +259,7 @@ impl Sketch {
             created_at: self.at,
             modified_at,
             subject: about.map(|person| person.to_string()),
+            from_history: false,
             attributes,
         }
     }

@@ -169,8 +169,10 @@ impl Wanted {
             id_pattern: self.pattern.map(|nth| id_pattern(PATTERNS[nth]).unwrap()),
             attrs: expanded(&self.attrs),
             q: self.q.map(|nth| Q::parse(&filled(CONDITIONS[nth]), &context).unwrap()),
+            ..Query::default()
         };
-        Some(Asked { filter, limit: self.limit, offset: self.offset, count: self.count })
+        let Self { limit, offset, count, .. } = *self;
+        Some(Asked { filter, limit, offset, count, order: None })
     }
 
     /// How it is to be shown.

@@ -6,7 +6,7 @@ use tsunagu_domain::{Problem, ProblemCode};
 use tsunagu_ngsi_ld::Context;
 
 use super::echo_tenant;
-use super::query::{FILTERS, NOT_YET, filter};
+use super::search::{FILTERS, NOT_YET, filter};
 use crate::caller::Caller;
 use crate::ngsi_ld::batch::{BatchOperationResult, told};
 use crate::ngsi_ld::docs::{FilterParams, Problems};
@@ -45,7 +45,7 @@ pub(crate) async fn purge(
     let context = negotiate::linked(&gateway, &request).await?;
     let attrs = representation::members(&params, "attrs", &context)?;
     let what = what(&params, &context)?;
-    let filter = filter(&params, &context, &attrs)?;
+    let filter = filter(&params, &context, &attrs, Vec::new())?;
     let done = gateway.broker.purge(&caller.request(), filter, &what).await?;
     if done.errors.is_empty() {
         let mut response = HttpResponse::NoContent();

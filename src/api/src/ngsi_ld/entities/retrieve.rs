@@ -3,15 +3,15 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use tsunagu_broker::Target;
 
-use super::{echo_tenant, entity_id, selection};
+use super::{echo_tenant, entity_id, selection, shown_as};
 use crate::caller::Caller;
-use crate::ngsi_ld::docs::{EntityBody, Problems, RepresentationParams};
+use crate::ngsi_ld::docs::{EntityBody, FeatureBody, Problems, RepresentationParams};
 use crate::ngsi_ld::{negotiate, representation};
 use crate::params::Params;
 use crate::{Failure, Gateway};
 
 /// In the standard, not here yet.
-const NOT_YET: [&str; 5] = ["join", "joinLevel", "containedBy", "entityMap", "jsonKeys"];
+const NOT_YET: [&str; 4] = ["join", "joinLevel", "containedBy", "entityMap"];
 
 /// Retrieve an entity
 ///
@@ -26,7 +26,8 @@ const NOT_YET: [&str; 5] = ["join", "joinLevel", "containedBy", "entityMap", "js
         RepresentationParams,
     ),
     responses(
-        (status = 200, description = "The entity", content((EntityBody = "application/json"), (EntityBody = "application/ld+json"))),
+        (status = 200, description = "The entity", content((EntityBody = "application/json"), (EntityBody = "application/ld+json"), (FeatureBody = "application/geo+json"))),
+        (status = 203, description = "The entity in the words of the version that `Prefer: ngsi-ld=…` names", content((EntityBody = "application/json"))),
         (status = 404, description = "Absent or hidden", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
         Problems,
     ),
@@ -37,18 +38,20 @@ pub(crate) async fn retrieve(
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
     let caller = Caller::of(&gateway, &request).await?;
-    let media = negotiate::accepted(&request)?;
-    let known = [&representation::KNOWN[..], &["type", "local"], &NOT_YET].concat();
+    let media = negotiate::accepted_for_entities(&request)?;
+    let preferences = negotiate::Preferences::of(&request);
+    let known = [&representation::KNOWN[..], &["type", "local", "jsonKeys"], &NOT_YET].concat();
     let params = Params::read(&request, &known)?;
     representation::refuse_unbuilt(&params, &NOT_YET)?;
     let context = negotiate::linked(&gateway, &request).await?;
-    let options = representation::options(&params, &context, media)?;
+    let options = representation::of_entities(&params, &context, media, preferences)?;
     let id = entity_id(&request)?;
     let types = selection(&params, &context)?;
     let target = Target { id: &id, types: types.as_ref() };
     let answer = gateway.broker.retrieve(&caller.request(), target, &context, &options).await?;
-    let mut response = HttpResponse::Ok();
+    let mut response = shown_as(answer.amended);
     negotiate::describe(&mut response, media, &context);
+    preferences.applied(&mut response, media);
     echo_tenant(&mut response, &caller);
     crate::ngsi_ld::personal(&mut response, answer.ticket.as_ref());
     Ok(response.body(answer.body))

@@ -70,7 +70,7 @@ pub(super) async fn answer(
     let media = negotiate::accepted(request)?;
     representation::refuse_unbuilt(params, &NOT_YET)?;
     let (temporal, options) = ask::read(gateway, params, context, media)?;
-    let filter = filter(params, context, &options.attrs)?;
+    let filter = filter(params, context, &options.attrs, Vec::new())?;
     if temporal.query.relation.is_none() {
         let detail = "a temporal query needs an interval; add timerel and timeAt";
         return Err(Problem::new(ProblemCode::BadRequestData, detail).at("timerel").into());

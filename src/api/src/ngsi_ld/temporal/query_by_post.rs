@@ -8,7 +8,7 @@ use super::ask;
 use super::query::{KNOWN, NOT_YET, answer};
 use crate::body::Capped;
 use crate::caller::Caller;
-use crate::ngsi_ld::docs::{Problems, QueryBody, TemporalBody};
+use crate::ngsi_ld::docs::{Problems, TemporalBody, TemporalQueryBody};
 use crate::ngsi_ld::{negotiate, representation};
 use crate::params::Params;
 use crate::{Failure, Gateway};
@@ -83,7 +83,7 @@ impl<'de> Deserialize<'de> for OneOrMany {
     post,
     path = "/ngsi-ld/v1/temporal/entityOperations/query",
     tag = "NGSI-LD temporal evolution",
-    request_body(content((QueryBody = "application/json"), (QueryBody = "application/ld+json"))),
+    request_body(content((TemporalQueryBody = "application/json"), (TemporalQueryBody = "application/ld+json"))),
     responses(
         (status = 200, description = "The entities of the page over time", content((Vec<TemporalBody> = "application/json"), (Vec<TemporalBody> = "application/ld+json"))),
         (status = 206, description = "There was too much: the part of the time that `Content-Range` names"),

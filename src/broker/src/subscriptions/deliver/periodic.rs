@@ -43,6 +43,7 @@ impl Deliverer {
                     limit: MOST.saturating_sub(data.entities),
                     offset: 0,
                     count: false,
+                    order: None,
                 };
                 for found in parts.store.query(&view, &query).await?.entities {
                     if seen.insert(found.doc.id().to_owned()) {
