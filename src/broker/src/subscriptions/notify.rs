@@ -7,7 +7,9 @@ use serde_json::value::RawValue;
 use tsunagu_domain::{Problem, TenantId, Timestamp};
 use tsunagu_ngsi_ld::render::{Changes, Previous, render_changed};
 use tsunagu_ngsi_ld::time::format_date_time;
-use tsunagu_ngsi_ld::{Attribute, CORE_CONTEXT_URL, Context, Entity, EntityDoc, RenderOptions};
+use tsunagu_ngsi_ld::{
+    Attribute, CORE_CONTEXT_URL, Context, Entity, EntityDoc, Instance, RenderOptions,
+};
 use tsunagu_policy::View;
 
 use super::compiled::Compiled;
@@ -220,7 +222,7 @@ fn with_deleted(
 ) -> Result<EntityDoc, Problem> {
     let before = seen.before.as_ref().map(|(doc, _)| doc.decode()).transpose();
     let before = before.map_err(ngsi_problem)?;
-    for (name, dataset, _) in &changes.deleted {
+    for (name, dataset, at) in &changes.deleted {
         let instance =
             before.as_ref().and_then(|entity| entity.attribute(name)?.instance(dataset.as_deref()));
         let Some(instance) = instance.cloned() else { continue };
