@@ -48,6 +48,7 @@ macro_rules! store_suite {
             the_index_follows_changes
             pages_are_what_evaluation_gives
             what_is_hidden_does_not_count
+            what_has_ended_is_absent
             tenants_are_apart
             records_are_scanned_in_order
             keys_are_any_bytes
