@@ -295,7 +295,7 @@ impl Instance {
         self.has_value && is_null(self.value.get())
     }
 
-    /// What the temporal evolution keeps of the deletion of this instance (clause 4.5.7). `now` in µs since the epoch.
+    /// What the temporal evolution keeps, and a notification tells, of the deletion of this instance (clauses 4.5.7, 5.8.6). `now` in µs since the epoch.
     #[must_use]
     pub fn deleted(&self, now: i64) -> Self {
         let null = RawValue::from_string(self.kind.null().to_owned());

@@ -126,6 +126,8 @@ impl Outbound {
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            // Names are the same in any case, but receivers in the wild compare them as people write them.
+            .http1_title_case_headers()
             .timeout(self.policy.timeout)
             .user_agent(concat!("tsunagu/", env!("CARGO_PKG_VERSION")))
             .resolve_to_addrs(&key.0, &key.2);

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use tsunagu_domain::{Problem, Timestamp};
+use tsunagu_domain::{Problem, TenantId, Timestamp};
 use tsunagu_ngsi_ld::render::{Changes, Previous, render_changed};
 use tsunagu_ngsi_ld::time::format_date_time;
-use tsunagu_ngsi_ld::{Attribute, CORE_CONTEXT_URL, Context, Entity, EntityDoc, RenderOptions};
+use tsunagu_ngsi_ld::{
+    Attribute, CORE_CONTEXT_URL, Context, Entity, EntityDoc, Instance, RenderOptions,
+};
 use tsunagu_policy::View;
 
 use super::compiled::Compiled;
@@ -41,16 +43,17 @@ pub(super) struct Data {
 impl Style {
     /// The style of a subscription. Its @context may have to be fetched.
     pub(super) async fn of(
+        tenant: &TenantId,
         subscription: &Subscription,
         contexts: &Contexts,
     ) -> Result<Self, Problem> {
         let n = &subscription.notification;
         let ld = n.endpoint.accept.as_deref() == Some(LD_JSON);
         let context = if let Some(url) = &subscription.jsonld_context {
-            contexts.at(url).await?
+            contexts.at(tenant, url).await?
         } else {
             match RawValue::from_string(subscription.context.clone()) {
-                Ok(raw) => contexts.of(&raw).await?,
+                Ok(raw) => contexts.of(tenant, &raw).await?,
                 Err(_) => Context::core(),
             }
         };
@@ -71,6 +74,7 @@ impl Style {
             embed_context: ld,
             feature: None,
             version: None,
+            join: None,
         };
         let media = if ld { LD_JSON } else { JSON };
         Ok(Self { context, options, media, link: (!ld).then_some(link) })
@@ -218,7 +222,7 @@ fn with_deleted(
 ) -> Result<EntityDoc, Problem> {
     let before = seen.before.as_ref().map(|(doc, _)| doc.decode()).transpose();
     let before = before.map_err(ngsi_problem)?;
-    for (name, dataset, _) in &changes.deleted {
+    for (name, dataset, at) in &changes.deleted {
         let instance =
             before.as_ref().and_then(|entity| entity.attribute(name)?.instance(dataset.as_deref()));
         let Some(instance) = instance.cloned() else { continue };

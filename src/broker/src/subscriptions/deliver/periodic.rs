@@ -34,7 +34,7 @@ impl Deliverer {
         let lane = if before.attempts > 0 { &self.0.slow } else { &self.0.places };
         let Ok(_place) = lane.acquire().await else { return Ok(report) };
         let sending = async {
-            let style = Style::of(&compiled.record, self.0.broker.contexts()).await?;
+            let style = Style::of(tenant, &compiled.record, self.0.broker.contexts()).await?;
             let mut data = Data::default();
             let mut seen: HashSet<String> = HashSet::new();
             for query in &compiled.queries {

@@ -65,7 +65,7 @@ impl Deliverer {
         }
         let lane = if before.attempts > 0 { &self.0.slow } else { &self.0.places };
         let Ok(_place) = lane.acquire().await else { return Ok(false) };
-        let fates = match Style::of(&compiled.record, self.0.broker.contexts()).await {
+        let fates = match Style::of(tenant, &compiled.record, self.0.broker.contexts()).await {
             Ok(style) => {
                 let mut each = Vec::with_capacity(wave.len());
                 for queued in &wave {
