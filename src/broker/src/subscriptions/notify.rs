@@ -23,6 +23,8 @@ use crate::{Contexts, ngsi_problem};
 
 const JSON: &str = "application/json";
 const LD_JSON: &str = "application/ld+json";
+const GEO_JSON: &str = "application/geo+json";
+const LOCATION: &str = "https://uri.etsi.org/ngsi-ld/location";
 
 /// How the notifications of a subscription are written.
 pub(super) struct Style {
@@ -30,6 +32,8 @@ pub(super) struct Style {
     pub(super) options: RenderOptions,
     media: &'static str,
     link: Option<String>,
+    /// Whether a collection of features carries the @context.
+    in_collection: bool,
 }
 
 /// Entities, written, with what they show of persons.
@@ -48,7 +52,12 @@ impl Style {
         contexts: &Contexts,
     ) -> Result<Self, Problem> {
         let n = &subscription.notification;
-        let ld = n.endpoint.accept.as_deref() == Some(LD_JSON);
+        let media = match n.endpoint.accept.as_deref() {
+            Some(LD_JSON) => LD_JSON,
+            Some(GEO_JSON) => GEO_JSON,
+            _ => JSON,
+        };
+        let (ld, features) = (media == LD_JSON, media == GEO_JSON);
         let context = if let Some(url) = &subscription.jsonld_context {
             contexts.at(tenant, url).await?
         } else {
@@ -72,12 +81,15 @@ impl Style {
             lang: subscription.lang.clone(),
             dataset_ids: subscription.dataset_ids.clone(),
             embed_context: ld,
-            feature: None,
-            version: None,
-            join: None,
+            feature: features.then(|| LOCATION.to_owned()),
+            ..RenderOptions::default()
         };
-        let media = if ld { LD_JSON } else { JSON };
-        Ok(Self { context, options, media, link: (!ld).then_some(link) })
+        let plain = |pair: &super::Pair| {
+            pair.key.eq_ignore_ascii_case("prefer") && pair.value.trim() == "body=json"
+        };
+        // As in answers, features carry the @context unless the receiver prefers them without (clause 6.3.6).
+        let in_collection = features && !n.endpoint.receiver_info.iter().any(plain);
+        Ok(Self { context, options, media, link: (!ld).then_some(link), in_collection })
     }
 
     /// Adds an entity as it is.
@@ -145,6 +157,11 @@ impl Style {
         Ok((data.entities > 0).then_some(data))
     }
 
+    fn context(&self, body: &mut Vec<u8>) {
+        body.extend_from_slice(b",\"@context\":");
+        body.extend_from_slice(self.context.json().get().as_bytes());
+    }
+
     /// The message around written entities.
     pub(super) fn message(
         &self,
@@ -156,21 +173,32 @@ impl Style {
         let mut body = Vec::with_capacity(data.json.len() + 512);
         let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
         let head = format!(
-            "{{\"id\":{},\"type\":\"Notification\",\"subscriptionId\":{},\"notifiedAt\":\"{}\",\"data\":[",
+            "{{\"id\":{},\"type\":\"Notification\",\"subscriptionId\":{},\"notifiedAt\":\"{}\",\"data\":",
             text(id),
             text(&subscription.id),
             format_date_time(now),
         );
         body.extend_from_slice(head.as_bytes());
+        let features = self.options.feature.is_some();
+        if features {
+            body.extend_from_slice(br#"{"type":"FeatureCollection","features":"#);
+        }
+        body.push(b'[');
         body.extend_from_slice(&data.json);
         body.push(b']');
+        if self.in_collection {
+            self.context(&mut body);
+        }
+        if features {
+            body.push(b'}');
+        }
         if self.link.is_none() {
-            body.extend_from_slice(b",\"@context\":");
-            body.extend_from_slice(self.context.json().get().as_bytes());
+            self.context(&mut body);
         }
         body.push(b'}');
         let endpoint = &subscription.notification.endpoint;
         Message {
+            id: id.to_owned(),
             uri: endpoint.uri.clone(),
             media: self.media,
             link: self.link.clone(),
@@ -225,9 +253,10 @@ fn with_deleted(
     for (name, dataset, at) in &changes.deleted {
         let instance =
             before.as_ref().and_then(|entity| entity.attribute(name)?.instance(dataset.as_deref()));
-        let Some(instance) = instance.cloned() else { continue };
-        let gone = instance.nulled();
+        let Some(gone) = instance.map(|instance| instance.deleted(*at)) else { continue };
         match entity.attributes.iter_mut().find(|attribute| attribute.name == *name) {
+            // Where nothing of an attribute is left, one Null tells of all its instances.
+            Some(attribute) if attribute.instances.iter().all(Instance::is_null) => {}
             Some(attribute) => attribute.instances.push(gone),
             None => {
                 entity.attributes.push(Attribute { name: name.clone(), instances: vec![gone] });

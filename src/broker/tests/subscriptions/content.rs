@@ -65,6 +65,25 @@ async fn representations_and_selections() {
 }
 
 #[tokio::test]
+async fn features_are_told_as_a_collection() {
+    let world = world();
+    let endpoint = json!({ "uri": "https://r.example/", "accept": "application/geo+json" });
+    let body =
+        json!({ "entities": [{ "type": "Building" }], "notification": { "endpoint": endpoint } });
+    world.subscribe("sensors", body).await;
+    let mut entity = building("urn:e:1", 20);
+    let point = json!({ "type": "Point", "coordinates": [131.56, 32.26] });
+    entity["location"] = json!({ "type": "GeoProperty", "value": point });
+    world.create("sensors", entity).await;
+    let data = one(&world).await["data"].clone();
+    assert_eq!(data["type"], "FeatureCollection");
+    assert!(data["@context"].is_string());
+    let feature = &data["features"][0];
+    assert_eq!((&feature["type"], &feature["geometry"]), (&json!("Feature"), &point));
+    assert_eq!(feature["properties"]["temperature"]["value"], 20);
+}
+
+#[tokio::test]
 async fn previous_values_are_told_when_asked_for() {
     let changes = json!({ "showChanges": true, "attributes": ["temperature", "kind"] });
     let expected = json!({

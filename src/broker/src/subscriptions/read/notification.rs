@@ -5,6 +5,7 @@ use tsunagu_domain::{Problem, ProblemCode};
 use tsunagu_ngsi_ld::parse::check_name;
 
 use super::super::model::{Endpoint, Notification, Pair};
+use super::super::send::mqtt_settings;
 use super::{Reading, bad, flag, is_null, list, text};
 use crate::ngsi_problem;
 
@@ -135,6 +136,12 @@ fn endpoint(value: &Value, at: &str) -> Result<Endpoint, Problem> {
         return Err(bad(&format!("{at}/uri"), "an endpoint needs a uri"));
     }
     let web = endpoint.uri.starts_with("http");
+    if !web && mqtt_settings(&endpoint.notifier_info).is_none() {
+        return Err(bad(
+            &format!("{at}/notifierInfo"),
+            "MQTT-Version is mqtt3.1.1 or mqtt5.0, MQTT-QoS is 0, 1 or 2",
+        ));
+    }
     for (nth, pair) in endpoint.receiver_info.iter().enumerate().filter(|_| web) {
         let name = pair.key.to_ascii_lowercase();
         let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
@@ -156,21 +163,18 @@ fn target(value: &Value, at: &str) -> Result<String, Problem> {
     let host = url.host_str().is_some_and(|host| !host.is_empty());
     match url.scheme() {
         "http" | "https" if host => Ok(text.to_owned()),
-        "mqtt" | "mqtts" if host => {
-            let detail =
-                "notifications over MQTT are not built here yet; name an http or https endpoint";
-            Err(Problem::new(ProblemCode::OperationNotSupported, detail).at(at))
-        }
+        "mqtt" | "mqtts" if host => match tsunagu_outbound::topic(&url) {
+            Some(_) => Ok(text.to_owned()),
+            None => Err(bad(at, "the path of an mqtt URI is a topic, without wildcards")),
+        },
         _ => Err(wrong()),
     }
 }
 
 fn accept(value: &Value, at: &str) -> Result<String, Problem> {
     match value.as_str() {
-        Some(known @ ("application/json" | "application/ld+json")) => Ok(known.to_owned()),
-        Some("application/geo+json") => {
-            let detail = "GeoJSON is not built here yet for notifications; accept application/json";
-            Err(Problem::new(ProblemCode::OperationNotSupported, detail).at(at))
+        Some(known @ ("application/json" | "application/ld+json" | "application/geo+json")) => {
+            Ok(known.to_owned())
         }
         _ => Err(bad(
             at,
@@ -219,6 +223,9 @@ mod tests {
             serde_json::json!({"uri": "https://r.example/", "receiverInfo": [{"key": "Host", "value": "x"}]}),
             serde_json::json!({"uri": "https://r.example/", "receiverInfo": [{"key": "A", "value": "x\r\nB: y"}]}),
             serde_json::json!({"uri": "https://r.example/", "receiverInfo": []}),
+            serde_json::json!({"uri": "mqtt://broker.example/"}),
+            serde_json::json!({"uri": "mqtt://broker.example/a/+"}),
+            serde_json::json!({"uri": "mqtts://broker.example/a", "notifierInfo": [{"key": "MQTT-QoS", "value": "3"}]}),
         ] {
             assert!(endpoint(&wrong, "").is_err(), "{wrong}");
         }
