@@ -11,6 +11,7 @@ pub(crate) mod entities;
 pub(crate) mod info;
 mod negotiate;
 mod representation;
+pub(crate) mod source_subscriptions;
 pub(crate) mod sources;
 pub(crate) mod subscriptions;
 pub(crate) mod temporal;
@@ -59,6 +60,21 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                 [
                     (Method::GET, web::get().to(contexts::serve)),
                     (Method::DELETE, web::delete().to(contexts::delete)),
+                ],
+            ))
+            .service(resource(
+                "/csourceSubscriptions",
+                [
+                    (Method::POST, web::post().to(source_subscriptions::create)),
+                    (Method::GET, web::get().to(source_subscriptions::query)),
+                ],
+            ))
+            .service(resource(
+                "/csourceSubscriptions/{subscriptionId}",
+                [
+                    (Method::GET, web::get().to(source_subscriptions::retrieve)),
+                    (Method::PATCH, web::patch().to(source_subscriptions::update)),
+                    (Method::DELETE, web::delete().to(source_subscriptions::delete)),
                 ],
             ))
             .service(resource(
