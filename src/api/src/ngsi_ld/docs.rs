@@ -32,7 +32,7 @@ pub(crate) struct EntityBody(serde_json::Value);
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct FeatureBody(serde_json::Value);
 
-/// Entities as a `GeoJSON` FeatureCollection.
+/// Entities as a `GeoJSON` `FeatureCollection`.
 #[derive(ToSchema)]
 #[schema(value_type = Object, example = json!({ "type": "FeatureCollection", "features": [] }))]
 #[expect(dead_code, reason = "only its schema is used")]
