@@ -139,7 +139,7 @@ fn nested(
     members: &Members<'_>,
     parent: &str,
     known: &[(&str, &str, Holds)],
-    params: &mut Vec<(String, String)>,
+    params: &mut Said,
 ) -> Result<(), Failure> {
     for (name, value) in members {
         let Some((_, param, holds)) = known.iter().find(|(member, _, _)| member == name) else {
