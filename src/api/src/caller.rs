@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderName};
-use tsunagu_broker::Request;
+use tsunagu_broker::{Asking, Owner, Request};
 use tsunagu_domain::{Problem, ProblemCode, TenantId};
 use tsunagu_identity::{AccessToken, TokenError};
 use tsunagu_policy::{Asked, Principal, View, decide};
@@ -27,6 +27,8 @@ pub(crate) struct Caller {
     pub(crate) request_id: String,
     /// The tenant header as it came, to be echoed.
     pub(crate) tenant_header: Option<String>,
+    /// For whom the token acts; nobody without one.
+    owner: Option<Owner>,
 }
 
 impl Caller {
@@ -35,19 +37,39 @@ impl Caller {
         Request { view: &self.view, id: &self.request_id }
     }
 
+    /// The request, for subscriptions: they belong to somebody, so nobody in particular has none.
+    pub(crate) fn asking(&self, gateway: &Gateway) -> Result<Asking<'_>, Failure> {
+        let owner = self.owner.as_ref().ok_or_else(|| {
+            unauthorized(gateway, "", "subscriptions need an access token; get one at /oauth/token")
+        })?;
+        Ok(Asking { view: &self.view, owner, tenant_header: self.tenant_header.as_deref() })
+    }
+
     /// Decides what an HTTP request may see and do.
     pub(crate) async fn of(gateway: &Gateway, request: &HttpRequest) -> Result<Self, Failure> {
         let tenant_header = header_text(request, &TENANT_HEADER)?;
         let purpose = header_text(request, &PURPOSE_HEADER)?;
         let named = tenant_header.as_deref().map(|name| tenant(gateway, name)).transpose()?;
-        let view = match bearer(gateway, request)? {
-            None => anonymous(gateway, request, named)?,
+        let (view, owner) = match bearer(gateway, request)? {
+            None => (anonymous(gateway, request, named)?, None),
             Some(token) => {
                 let token = verified(gateway, token).await?;
-                view_of(gateway, &token, named, purpose.as_deref()).await?
+                let view = view_of(gateway, &token, named, purpose.as_deref()).await?;
+                (view, Some(owner_of(&token)))
             }
         };
-        Ok(Self { view, request_id: request_id::of(request), tenant_header })
+        Ok(Self { view, request_id: request_id::of(request), tenant_header, owner })
+    }
+}
+
+/// For whom a token acts.
+fn owner_of(token: &AccessToken) -> Owner {
+    Owner {
+        tenant: token.tenant.clone(),
+        client: token.client.clone(),
+        subject: token.subject,
+        grant: token.grant_id.clone(),
+        assurance: token.assurance.clone(),
     }
 }
 

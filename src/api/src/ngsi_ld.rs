@@ -1,4 +1,5 @@
-//! The NGSI-LD HTTP binding (TS 104-175 clause 6), as far as it is built: entities and their attributes, batches of them, discovery.
+//! The NGSI-LD HTTP binding (TS 104-175 clause 6), as far as it is built: entities and their attributes, batches of them, discovery, the past,
+//! subscriptions.
 
 pub(crate) mod attributes;
 pub(crate) mod attrs;
@@ -9,6 +10,7 @@ pub(crate) mod entities;
 pub(crate) mod info;
 mod negotiate;
 mod representation;
+pub(crate) mod subscriptions;
 pub(crate) mod temporal;
 pub(crate) mod types;
 
@@ -69,6 +71,21 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                     (Method::PATCH, web::patch().to(attrs::partial_update)),
                     (Method::PUT, web::put().to(attrs::replace)),
                     (Method::DELETE, web::delete().to(attrs::delete)),
+                ],
+            ))
+            .service(resource(
+                "/subscriptions",
+                [
+                    (Method::POST, web::post().to(subscriptions::create)),
+                    (Method::GET, web::get().to(subscriptions::query)),
+                ],
+            ))
+            .service(resource(
+                "/subscriptions/{subscriptionId}",
+                [
+                    (Method::GET, web::get().to(subscriptions::retrieve)),
+                    (Method::PATCH, web::patch().to(subscriptions::update)),
+                    (Method::DELETE, web::delete().to(subscriptions::delete)),
                 ],
             ))
             .service(resource(

@@ -16,7 +16,7 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 use tsunagu_api::{Gateway, Limits, RequestIds, configure, request_id};
 use tsunagu_audit::{AuditLog, Checkpoint, Hash, Signer, verify_inclusion};
-use tsunagu_broker::{Broker, Contexts, NoLoader};
+use tsunagu_broker::{Broker, Contexts, NoLoader, Owner, Owners, SubscriptionParts, Subscriptions};
 use tsunagu_connect::Connectors;
 use tsunagu_consent::{
     Consent, DataAction, Ledger, NewConsent, Notice, Party, Platform, RESIDENT_DATA, ReceiptSigner,
@@ -31,6 +31,7 @@ use tsunagu_identity::{
     SigningKeys,
 };
 use tsunagu_outbound::{Outbound, Policy};
+use tsunagu_policy::View;
 use tsunagu_rewards::{Rewards, Rules};
 use tsunagu_store::access::AccessLog;
 use tsunagu_store::testing::MemoryStore;
@@ -48,6 +49,13 @@ const CATALOGUE: &str = r#"{"version":1,
     "retention_days":30,"max_days":365,"data_classes":["contact"]}]}"#;
 
 struct Nothing;
+
+#[async_trait]
+impl Owners for Nothing {
+    async fn view(&self, _: &TenantId, _: &Owner) -> Result<Option<View>, Problem> {
+        Ok(None)
+    }
+}
 
 #[async_trait]
 impl LiveGrants for Nothing {
@@ -148,8 +156,16 @@ async fn world() -> World {
         contexts: Contexts::new(HashMap::new(), Arc::new(NoLoader)),
         clock: Arc::clone(&clock),
     });
+    let subscriptions = Subscriptions::new(SubscriptionParts {
+        store: Arc::clone(&store),
+        catalogue: Arc::clone(&catalogue),
+        clock: Arc::clone(&clock),
+        ids: Arc::clone(&ids),
+        owners: Arc::new(Nothing),
+    });
     let gateway = Gateway {
         broker: Arc::new(broker),
+        subscriptions: Arc::new(subscriptions),
         authorization: Arc::new(authorization),
         clients,
         sessions: Arc::new(Sessions::new(services)),

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tsunagu_audit::{AuditLog, Signer};
 use tsunagu_domain::{ProblemCode, SeededIds, SystemClock, TenantId, TsunoId};
+use tsunagu_ngsi_ld::EntityDoc;
+use tsunagu_policy::View;
 use tsunagu_store::access::{Access, AccessLog, Action, Decision};
+use tsunagu_store::temporal::{Chunk, InstanceRange, Series};
 use tsunagu_store::testing::MemoryStore;
 use tsunagu_store::{
     Collection, EntityQuery, Found, Log, Page, Receipt, Record, Scan, Store, StoreError, WriteSet,
@@ -16,20 +19,33 @@ struct Full(MemoryStore);
 
 #[async_trait]
 impl Store for Full {
-    async fn entity(
-        &self,
-        view: &tsunagu_policy::View,
-        id: &str,
-    ) -> Result<Option<Found>, StoreError> {
+    async fn entity(&self, view: &View, id: &str) -> Result<Option<Found>, StoreError> {
         self.0.entity(view, id).await
     }
 
-    async fn query(
-        &self,
-        view: &tsunagu_policy::View,
-        query: &EntityQuery,
-    ) -> Result<Page, StoreError> {
+    async fn query(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError> {
         self.0.query(view, query).await
+    }
+
+    async fn past(&self, view: &View, id: &str) -> Result<Option<Found>, StoreError> {
+        self.0.past(view, id).await
+    }
+
+    async fn pasts(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError> {
+        self.0.pasts(view, query).await
+    }
+
+    async fn series(&self, view: &View, of: &EntityDoc) -> Result<Vec<Series>, StoreError> {
+        self.0.series(view, of).await
+    }
+
+    async fn instances(
+        &self,
+        view: &View,
+        of: &EntityDoc,
+        range: &InstanceRange,
+    ) -> Result<Chunk, StoreError> {
+        self.0.instances(view, of, range).await
     }
 
     async fn commit(&self, _: WriteSet) -> Result<Receipt, StoreError> {

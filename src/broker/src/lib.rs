@@ -12,6 +12,7 @@ mod guard;
 mod problem;
 mod provision;
 mod shapes;
+mod subscriptions;
 mod temporal;
 mod transaction;
 
@@ -20,4 +21,8 @@ pub use consumption::{Answer, Asked, Discover, Discovered, Listing};
 pub use contexts::{Contexts, DocumentLoader, NoLoader};
 pub use problem::ngsi_problem;
 pub use provision::{Batch, BatchItem, BatchResult, Created, Published, Purge, Updated};
+pub use subscriptions::{
+    Asking, Deliverer, Message, Notifier, Owner, Owners, Pace, Pair, Report, SendError,
+    SubscriptionPage, SubscriptionParts, Subscriptions,
+};
 pub use temporal::{AskedEvolutions, Evolved, EvolvedPage, InstanceName, Part, Provided, Temporal};

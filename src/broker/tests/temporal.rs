@@ -296,25 +296,25 @@ async fn an_answer_is_cut_at_one_moment_for_all_attributes() {
         let evolved = evolved.await.unwrap();
         (serde_json::from_slice::<Value>(&evolved.body).unwrap(), evolved.part)
     };
-    let (past, part) = read(Temporal { most: 4, ..all() }).await;
-    assert_eq!(values(&past, "speed").len(), 4);
-    assert_eq!(past["fuel"]["values"], json!([]));
+    let (seen, part) = read(Temporal { most: 4, ..all() }).await;
+    assert_eq!(values(&seen, "speed").len(), 4);
+    assert_eq!(seen["fuel"]["values"], json!([]));
     let part = part.unwrap();
     assert_eq!((part.to - part.from, part.size), (3 * 60_000_000, None));
     let last = TemporalQuery { last: Some(5), ..TemporalQuery::default() };
-    let (past, part) = read(Temporal { query: last, most: 4, ..all() }).await;
-    assert_eq!(values(&past, "fuel"), [json!(5), json!(4), json!(3), json!(2)]);
-    assert_eq!(past["speed"]["values"], json!([]));
+    let (seen, part) = read(Temporal { query: last, most: 4, ..all() }).await;
+    assert_eq!(values(&seen, "fuel"), [json!(5), json!(4), json!(3), json!(2)]);
+    assert_eq!(seen["speed"]["values"], json!([]));
     let part = part.unwrap();
     assert!(part.from > part.to && part.size == Some(5));
     let last = TemporalQuery { last: Some(2), ..TemporalQuery::default() };
-    let (past, part) = read(Temporal { query: last, most: 4, ..all() }).await;
-    assert_eq!((values(&past, "speed").len(), part), (2, None));
+    let (seen, part) = read(Temporal { query: last, most: 4, ..all() }).await;
+    assert_eq!((values(&seen, "speed").len(), part), (2, None));
     let methods = vec![Method::Max, Method::TotalCount];
     let every = Duration::parse("PT3M").unwrap();
-    let (past, part) = read(Temporal { methods, every, ..all() }).await;
-    assert_eq!(past["speed"]["max"][0][0], json!(2.0));
-    assert_eq!(past["speed"]["totalCount"][1][0], json!(3));
+    let (seen, part) = read(Temporal { methods, every, ..all() }).await;
+    assert_eq!(seen["speed"]["max"][0][0], json!(2.0));
+    assert_eq!(seen["speed"]["totalCount"][1][0], json!(3));
     assert_eq!(part, None);
 }
 

@@ -1,5 +1,6 @@
 //! From stored entities to answers, without a tree (clause 4.5.1 to 4.5.4, 4.5.16, 4.5.17).
 
+mod changes;
 mod earlier;
 mod instance;
 mod language;
@@ -12,6 +13,8 @@ use crate::json::{rewrite_into, write_string};
 use crate::model::{AttrSlot, EntityDoc, Kind};
 use crate::projection::Projection;
 use crate::time::write_date_time;
+
+pub use changes::{Changes, Previous, render_changed};
 
 /// The representation of an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -92,7 +95,7 @@ pub fn render(
     out: &mut Vec<u8>,
 ) -> bool {
     let start = out.len();
-    let mut writer = Writer { p, ctx, o, out, first: true, past: None };
+    let mut writer = Writer { p, ctx, o, out, first: true, past: None, changes: None };
     let shown = writer.entity(doc);
     if !shown {
         out.truncate(start);
@@ -126,6 +129,8 @@ struct Writer<'a> {
     first: bool,
     /// The identity of the instance to be written, in the temporal representation.
     past: Option<String>,
+    /// What a notification tells beside the entity.
+    changes: Option<&'a Changes>,
 }
 
 impl Writer<'_> {
@@ -209,6 +214,7 @@ impl Writer<'_> {
         {
             self.times(created, modified, true);
         }
+        self.entity_deleted_at();
         self.attributes(doc)
     }
 
@@ -265,7 +271,7 @@ impl Writer<'_> {
         }
     }
 
-    fn time(&mut self, name: &str, at: i64) {
+    pub(super) fn time(&mut self, name: &str, at: i64) {
         self.name(name);
         self.moment(at);
     }

@@ -4,6 +4,7 @@ mod adapters;
 mod flows;
 mod foundation;
 mod people;
+mod subscriptions;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -48,9 +49,11 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         rules(config)?,
         people.sectors.sector("coin-issuer")?,
     ));
+    let subscriptions = subscriptions::wire(&base, &people);
     let consequences: Vec<Arc<dyn Consequence>> = vec![
         Arc::new(MatchKeys::new(people.digests.clone(), config.town.municipality.clone())),
         Arc::clone(&rewards) as _,
+        Arc::clone(&subscriptions) as _,
     ];
     let broker = Broker::new(tsunagu_broker::Parts {
         store: Arc::clone(&base.store),
@@ -64,10 +67,12 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
     for tenant in &base.tenants {
         broker.prepare(tenant).await?;
     }
-    let flows = Flows::wire(config, &base, &outbound, &broker, &people)?;
+    let notifications = subscriptions::deliverer(&base, &subscriptions, &broker, &outbound);
+    let flows = Flows::wire(config, &base, &outbound, &broker, &people, notifications)?;
 
     let gateway = Data::new(Gateway {
         broker: Arc::clone(&broker),
+        subscriptions,
         authorization: Arc::clone(&people.authorization),
         clients: Arc::clone(&people.clients),
         sessions: Arc::clone(&people.sessions),

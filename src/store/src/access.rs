@@ -14,6 +14,8 @@ pub enum Action {
     Read,
     /// Entities were searched or counted.
     Query,
+    /// Entities were sent to a subscriber.
+    Notify,
     /// An entity or attribute was created, changed or deleted.
     Write,
     /// Claims about a person were given to a client.

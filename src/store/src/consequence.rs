@@ -28,4 +28,7 @@ pub struct Change<'a> {
 pub trait Consequence: Send + Sync + 'static {
     /// Adds what must follow. It may read, but decides races by guards inside the operations. An error refuses the change.
     async fn follow(&self, change: &Change<'_>, ops: &mut Vec<Op>) -> Result<(), Problem>;
+
+    /// Told after the change is on disk, for waking what carries its operations on. It is no promise: a process can end before.
+    fn committed(&self, _change: &Change<'_>) {}
 }

@@ -40,8 +40,7 @@ impl Series {
 }
 
 fn short(text: &str) -> [u8; 8] {
-    let [a, b, c, d, e, f, g, h, ..] = fingerprint(&[text.as_bytes()]);
-    [a, b, c, d, e, f, g, h]
+    fingerprint(&[text.as_bytes()]).first_chunk().copied().unwrap_or_default()
 }
 
 /// Where an instance stands in its series.

@@ -143,6 +143,10 @@ log-query = { $who } searched for and saw { $what }{ $why }{ $times ->
     [1] .
    *[other] , { $times } times.
 }
+log-notify = { $who } was told of a change of { $what }{ $why }{ $times ->
+    [1] .
+   *[other] , { $times } times.
+}
 log-write = { $who } added { $what }{ $why }{ $times ->
     [1] .
    *[other] , { $times } times.
@@ -156,6 +160,7 @@ log-read-denied = { $who } tried to see { $what }{ $why }{ $times ->
    *[other] , { $times } times, but could not.
 }
 log-query-denied = { $who } tried to search for { $what }{ $why }, but could not see it.
+log-notify-denied = { $who } was not told of a change of { $what }{ $why }.
 log-write-denied = { $who } tried to add { $what }{ $why }, but could not.
 log-identify-denied = { $who } tried to make sure that it is you{ $by }{ $why }, but could not.
 log-consent-denied = { $who } tried to change a consent about { $what }{ $why }, but could not.

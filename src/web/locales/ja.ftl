@@ -140,6 +140,10 @@ log-query = { $who }が、{ $what }を、{ $why }{ $times ->
     [1] 探して見ました。
    *[other] { $times }回探して見ました。
 }
+log-notify = { $who }が、{ $what }が変わったことを、{ $why }{ $times ->
+    [1] 知らされました。
+   *[other] { $times }回知らされました。
+}
 log-write = { $who }が、{ $what }を、{ $why }{ $times ->
     [1] 書き加えました。
    *[other] { $times }回書き加えました。
@@ -153,6 +157,7 @@ log-read-denied = { $who }が、{ $what }を、{ $why }{ $times ->
    *[other] { $times }回見ようとしましたが、見られませんでした。
 }
 log-query-denied = { $who }が、{ $what }を、{ $why }探そうとしましたが、見られませんでした。
+log-notify-denied = { $who }には、{ $what }が変わったことは、{ $why }知らされませんでした。
 log-write-denied = { $who }が、{ $what }を、{ $why }書き加えようとしましたが、できませんでした。
 log-identify-denied = { $who }が、{ $by }{ $why }あなたであることを確かめようとしましたが、できませんでした。
 log-consent-denied = { $who }が、{ $what }について、{ $why }同意の内容を変えようとしましたが、できませんでした。

@@ -24,6 +24,8 @@ enum For {
     ViewerOfMany,
     /// The same, asking in a body.
     Asker,
+    /// A token for data: what it lists and finds is its own.
+    Subscriber,
     /// A token of the town hall.
     Staff,
     /// A token of an auditor.
@@ -57,17 +59,22 @@ const TABLE: &[(&str, &str, For)] = &[
     ("GET", "/ngsi-ld/v1/types/{type}", For::Viewer),
     ("GET", "/ngsi-ld/v1/attributes", For::Viewer),
     ("GET", "/ngsi-ld/v1/attributes/{attrId}", For::Viewer),
+    ("POST", "/ngsi-ld/v1/entityOperations/query", For::Asker),
     ("GET", "/ngsi-ld/v1/info/sourceIdentity", For::Viewer),
     ("GET", "/ngsi-ld/v1/temporal/entities", For::Viewer),
     ("POST", "/ngsi-ld/v1/temporal/entities", For::Viewer),
     ("POST", "/ngsi-ld/v1/temporal/entityOperations/query", For::Asker),
-    ("POST", "/ngsi-ld/v1/entityOperations/query", For::Asker),
     ("GET", "/ngsi-ld/v1/temporal/entities/{entityId}", For::Viewer),
     ("DELETE", "/ngsi-ld/v1/temporal/entities/{entityId}", For::Viewer),
     ("POST", "/ngsi-ld/v1/temporal/entities/{entityId}/attrs", For::Viewer),
     ("DELETE", "/ngsi-ld/v1/temporal/entities/{entityId}/attrs/{attrId}", For::Viewer),
     ("PATCH", "/ngsi-ld/v1/temporal/entities/{entityId}/attrs/{attrId}/{instanceId}", For::Viewer),
     ("DELETE", "/ngsi-ld/v1/temporal/entities/{entityId}/attrs/{attrId}/{instanceId}", For::Viewer),
+    ("GET", "/ngsi-ld/v1/subscriptions", For::Subscriber),
+    ("POST", "/ngsi-ld/v1/subscriptions", For::Subscriber),
+    ("GET", "/ngsi-ld/v1/subscriptions/{subscriptionId}", For::Subscriber),
+    ("PATCH", "/ngsi-ld/v1/subscriptions/{subscriptionId}", For::Subscriber),
+    ("DELETE", "/ngsi-ld/v1/subscriptions/{subscriptionId}", For::Subscriber),
     ("POST", "/oauth/par", For::ProvenClient),
     ("POST", "/oauth/token", For::ProvenClient),
     ("POST", "/oauth/introspect", For::ProvenClient),
@@ -124,6 +131,7 @@ impl Gate {
             .replace("{attrId}", "name")
             .replace("{type}", "Person")
             .replace("{instanceId}", "urn:ngsi-ld:Instance:0190a5a0-0000-7000-8000-000000000000")
+            .replace("{subscriptionId}", "urn:ngsi-ld:Subscription:none")
             .replace("{id}", "0190a5a0-0000-7000-8000-000000000000")
             // Bundles of entries; the hashes beside them are for everybody.
             .replace("{path}", "entries/000.p/1")
@@ -183,18 +191,23 @@ impl Gate {
 }
 
 fn body(path: &str, method: &Method, id: &str) -> Value {
-    if path.ends_with("/entityOperations/query") {
-        let mut query = json!({"type": "Query", "entities": [{"type": "Person"}]});
-        if path.contains("/temporal/") {
-            query["temporalQ"] = json!({"timerel": "before", "timeAt": "2100-01-01T00:00:00Z"});
-        }
-        return query;
+    if path.ends_with("/v1/entityOperations/query") {
+        return json!({"type": "Query", "entities": [{"type": "Person"}]});
+    }
+    if path.ends_with("/temporal/entityOperations/query") {
+        let interval = json!({"timerel": "before", "timeAt": "2100-01-01T00:00:00Z"});
+        return json!({"type": "Query", "entities": [{"type": "Person"}], "temporalQ": interval});
     }
     if path.ends_with("/entityOperations/delete") {
         return json!([id]);
     }
     if path.contains("/entityOperations/") {
         return json!([{"id": id, "type": "Person", "name": property("x")}]);
+    }
+    if path.contains("/subscriptions") {
+        let endpoint = json!({"uri": "https://receiver.example/"});
+        let entities = json!([{"type": "Building"}]);
+        return json!({"type": "Subscription", "entities": entities, "notification": {"endpoint": endpoint}});
     }
     if path.ends_with("{attrId}") {
         return if *method == Method::PATCH { json!({"value": "x"}) } else { property("x") };
@@ -277,7 +290,9 @@ async fn every_operation_refuses_whom_it_must() {
             match whom {
                 For::All(_) => &[200],
                 For::ProvenClient => &[400, 401],
-                For::Login => &[403],
+                // Each entity is refused by itself; what is not in view is not there to be purged.
+                For::ViewerOfMany if mine == For::Viewer => &[204, 207],
+                For::Login | For::ViewerOfMany => &[403],
                 For::Resident => &[401],
                 // Nobody has consented to this client: there is nothing to list or find.
                 For::ResidentOrClient => &[200, 404],
@@ -285,9 +300,7 @@ async fn every_operation_refuses_whom_it_must() {
                 For::Viewer if method == "GET" => &[200, 403, 404],
                 For::Asker => &[200, 403, 404],
                 For::Viewer => &[403, 404],
-                // Each entity is refused by itself; what is not in view is not there to be purged.
-                For::ViewerOfMany if mine == For::Viewer => &[204, 207],
-                For::ViewerOfMany => &[403],
+                For::Subscriber if mine == For::Viewer => &[200, 201, 404],
                 same if same == mine => &[200, 404],
                 _ => &[403],
             }
@@ -322,7 +335,12 @@ async fn every_operation_refuses_whom_it_must() {
             For::ProvenClient => &[400, 401],
             For::Resident | For::Login => &[401],
             For::ResidentOrClient => &[200, 401, 404],
-            For::Viewer | For::ViewerOfMany | For::Asker | For::Staff | For::Auditor => &[401, 403],
+            For::Viewer
+            | For::ViewerOfMany
+            | For::Asker
+            | For::Subscriber
+            | For::Staff
+            | For::Auditor => &[401, 403],
         }
     };
     gate.expect("the token of a withdrawn consent", &consentless, without_consent, &mut faults)

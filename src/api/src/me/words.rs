@@ -55,6 +55,7 @@ fn verb(access: &Access) -> (&'static str, &'static str) {
     match access.action {
         Action::Read => ("閲覧", "Read"),
         Action::Query => ("検索", "Searched"),
+        Action::Notify => ("通知で受信", "Was told of changes of"),
         Action::Write => ("書き込み", "Wrote"),
         Action::Identify => ("本人確認に使用", "Used for logging in"),
         Action::Link => ("住民記録と結び付け", "Linked to the municipal record"),

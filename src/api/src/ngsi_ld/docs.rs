@@ -32,7 +32,7 @@ pub(crate) struct EntityBody(serde_json::Value);
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct FeatureBody(serde_json::Value);
 
-/// Entities as a `GeoJSON` FeatureCollection.
+/// Entities as a `GeoJSON` `FeatureCollection`.
 #[derive(ToSchema)]
 #[schema(value_type = Object, example = json!({ "type": "FeatureCollection", "features": [] }))]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -90,6 +90,47 @@ pub(crate) struct TemporalBody(serde_json::Value);
 )]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct TemporalQueryBody(serde_json::Value);
+
+/// An NGSI-LD subscription (clause 5.2.12).
+#[derive(ToSchema)]
+#[schema(
+    value_type = Object,
+    example = json!({
+        "type": "Subscription",
+        "entities": [{ "type": "AirQualityObserved" }],
+        "watchedAttributes": ["NO2"],
+        "q": "NO2>40",
+        "notification": {
+            "attributes": ["NO2"],
+            "format": "concise",
+            "endpoint": { "uri": "https://app.example/notifications", "accept": "application/json" }
+        }
+    })
+)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct SubscriptionBody(serde_json::Value);
+
+/// How subscriptions are shown.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct SubscriptionParams {
+    /// `sysAttrs` shows when the subscription was made and changed.
+    options: Option<String>,
+}
+
+/// Which subscriptions.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct SubscriptionsParams {
+    /// Page size, 0 to 1000; 0 only with `count=true`.
+    limit: Option<u32>,
+    /// Subscriptions to leave out first.
+    offset: Option<u32>,
+    /// Whether to count all, in `NGSILD-Results-Count`.
+    count: Option<bool>,
+}
 
 /// How entities are shown.
 #[derive(IntoParams)]

@@ -55,7 +55,7 @@ pub(super) fn encode(entity: &Entity) -> Vec<u8> {
 }
 
 /// An entity with these slots instead of its attributes.
-pub(super) fn encode_with<'a>(entity: &Entity, slots: &[&'a [u8]]) -> Vec<u8> {
+pub(super) fn encode_with(entity: &Entity, slots: &[&[u8]]) -> Vec<u8> {
     let mut out = encode_head(entity);
     put_count(&mut out, slots.len());
     for slot in slots {

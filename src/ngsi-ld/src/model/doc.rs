@@ -414,6 +414,18 @@ impl<'a> AttrSlot<'a> {
         self.modified_at
     }
 
+    /// Whether nothing at all differs, times included.
+    #[must_use]
+    pub fn is_same(&self, other: &AttrSlot<'_>) -> bool {
+        let head = |slot: &AttrSlot<'_>| (slot.flags, slot.created_at, slot.modified_at);
+        self.kind == other.kind
+            && head(self) == head(other)
+            && self.name == other.name
+            && self.dataset_id == other.dataset_id
+            && self.publisher == other.publisher
+            && self.body.0 == other.body.0
+    }
+
     /// The rest of the instance.
     #[must_use]
     pub fn instance(&self) -> InstanceRef<'a> {

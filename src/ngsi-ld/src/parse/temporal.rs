@@ -145,7 +145,7 @@ mod tests {
             r#"{"id":"urn:a:1","type":"T","speed":[{"type":"Property"}]}"#,
             r#"{"id":"urn:a:1","type":"T","speed":[{"type":"Property","value":1,"observedAt":"2020-01-01T00:00:00+03:00"}]}"#,
             r#"{"id":"urn:a:1","type":"T","scope":{"type":"Property","value":"/A","unitCode":"x"}}"#,
-            r#"[]"#,
+            "[]",
         ] {
             assert!(parse_history(wrong, &Context::core(), 5).is_err(), "{wrong}");
         }

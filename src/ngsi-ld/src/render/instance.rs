@@ -114,6 +114,7 @@ impl Writer<'_> {
             self.name(shown.value_member());
             self.content(kind, instance.value);
         }
+        self.previous(&instance.slot);
         self.metadata(instance);
         self.sub_attributes(instance.sub.clone());
         self.close();
@@ -122,6 +123,7 @@ impl Writer<'_> {
     /// Whether the concise representation may leave out the object around the value.
     fn can_be_bare(&self, instance: &InstanceRef<'_>) -> bool {
         let alone = !self.o.sys_attrs
+            && !self.has_previous(&instance.slot)
             && instance.slot.dataset_id().is_none()
             && instance.observed_at.is_none()
             && instance.unit_code.is_none()
@@ -162,6 +164,7 @@ impl Writer<'_> {
             self.identity(&id, instance.slot);
         } else if self.o.sys_attrs {
             self.times(instance.slot.created_at(), instance.slot.modified_at(), false);
+            self.deleted_at(&instance.slot);
         }
     }
 
@@ -182,6 +185,13 @@ impl Writer<'_> {
     }
 
     fn sub_attributes(&mut self, slots: AttrSlots<'_>) {
+        // Changes are told of the attributes of the entity only.
+        let changes = self.changes.take();
+        self.each_sub_attribute(slots);
+        self.changes = changes;
+    }
+
+    fn each_sub_attribute(&mut self, slots: AttrSlots<'_>) {
         let mut group: Vec<AttrSlot<'_>> = Vec::new();
         for slot in slots {
             let core = slot.name().strip_prefix(NGSI_LD);

@@ -14,6 +14,7 @@ use tsunagu_policy::View;
 use tsunagu_rewards::{
     AwardUid, Deliverer, Issuer, IssuerError, IssuerGrant, Pace, Rewards, Rules, StatementLine,
 };
+use tsunagu_store::temporal::{Chunk, InstanceRange, Series};
 use tsunagu_store::testing::MemoryStore;
 use tsunagu_store::{
     Change, Collection, Consequence, EntityQuery, Found, Log, Page, Receipt, Record, Scan, Store,
@@ -318,6 +319,27 @@ impl<T: Store> Store for Mortal<T> {
 
     async fn query(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError> {
         self.0.query(view, query).await
+    }
+
+    async fn past(&self, view: &View, id: &str) -> Result<Option<Found>, StoreError> {
+        self.0.past(view, id).await
+    }
+
+    async fn pasts(&self, view: &View, query: &EntityQuery) -> Result<Page, StoreError> {
+        self.0.pasts(view, query).await
+    }
+
+    async fn series(&self, view: &View, of: &EntityDoc) -> Result<Vec<Series>, StoreError> {
+        self.0.series(view, of).await
+    }
+
+    async fn instances(
+        &self,
+        view: &View,
+        of: &EntityDoc,
+        range: &InstanceRange,
+    ) -> Result<Chunk, StoreError> {
+        self.0.instances(view, of, range).await
     }
 
     async fn commit(&self, set: WriteSet) -> Result<Receipt, StoreError> {

@@ -1,4 +1,4 @@
-//! What runs beside requests: connectors, the delivery of coins, the end of what was stored for a time.
+//! What runs beside requests: connectors, the delivery of coins and of notifications, the end of what was stored for a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tsunagu_broker::Broker;
+use tsunagu_broker::{Broker, Deliverer as Notifications};
 use tsunagu_connect::{Connectors, Platform, Runner};
 use tsunagu_connector_coin_issuer::CoinIssuer;
 use tsunagu_connector_csv_drop::CsvDrop;
@@ -37,6 +37,7 @@ pub(crate) struct Flows {
     pub(crate) connectors: Arc<Connectors>,
     runners: Vec<Runner>,
     deliverer: Option<Deliverer>,
+    notifications: Notifications,
     services: Services,
     tenant: TenantId,
     broker: Arc<Broker>,
@@ -51,6 +52,7 @@ impl Flows {
         outbound: &Arc<Outbound>,
         broker: &Arc<Broker>,
         people: &People,
+        notifications: Notifications,
     ) -> anyhow::Result<Self> {
         let platform: Arc<dyn Platform> = Arc::new(ConnectorPlatform {
             broker: Arc::clone(broker),
@@ -95,7 +97,16 @@ impl Flows {
         let connectors = Arc::new(Connectors::new(Arc::clone(&base.store), manifests)?);
         let (services, tenant) = (people.services.clone(), base.tenant.clone());
         let (broker, tenants) = (Arc::clone(broker), base.tenants.clone());
-        Ok(Self { connectors, runners, deliverer, services, tenant, broker, tenants })
+        Ok(Self {
+            connectors,
+            runners,
+            deliverer,
+            notifications,
+            services,
+            tenant,
+            broker,
+            tenants,
+        })
     }
 
     /// Starts everything; it stops when `shutdown` says so.
@@ -104,6 +115,7 @@ impl Flows {
         if let Some(deliverer) = self.deliverer {
             tracker.spawn(deliverer.run(shutdown.clone()));
         }
+        tracker.spawn(self.notifications.run(shutdown.clone()));
         tracker.spawn(sweep(self.services, self.tenant, shutdown.clone()));
         tracker.spawn(expire(self.broker, self.tenants, shutdown.clone()));
     }

@@ -63,13 +63,12 @@ pub(crate) async fn query_by_post(
     search.answer(&gateway, &caller, &request).await
 }
 
+/// Parameters with their values.
+pub(crate) type Said = Vec<(String, String)>;
 type Members<'a> = BTreeMap<&'a str, &'a RawValue>;
 
 /// Reads a Query (clause 5.2.23) into the parameters that say the same in a URL, and its selectors.
-pub(crate) fn read(
-    text: &str,
-    context: &Context,
-) -> Result<(Vec<(String, String)>, Vec<Selector>), Failure> {
+pub(crate) fn read(text: &str, context: &Context) -> Result<(Said, Vec<Selector>), Failure> {
     let members = object(text, "")?;
     if text_of(&members, "type")?.as_deref() != Some("Query") {
         return Err(bad("/type", "the type of the body is Query"));
@@ -120,7 +119,7 @@ enum Holds {
     Coordinates,
 }
 
-/// Members of a GeoQuery (clause 5.2.13) and the parameters that say the same.
+/// Members of a `GeoQuery` (clause 5.2.13) and the parameters that say the same.
 const GEO: [(&str, &str, Holds); 4] = [
     ("georel", "georel", Holds::Text),
     ("geometry", "geometry", Holds::Text),
@@ -128,7 +127,7 @@ const GEO: [(&str, &str, Holds); 4] = [
     ("geoproperty", "geoproperty", Holds::Text),
 ];
 
-/// Members of OrderingParams (clause 5.2.43), likewise.
+/// Members of `OrderingParams` (clause 5.2.43), likewise.
 const ORDERING: [(&str, &str, Holds); 4] = [
     ("orderBy", "orderBy", Holds::Texts),
     ("collation", "collation", Holds::Text),
@@ -178,7 +177,7 @@ fn selectors(value: &RawValue, context: &Context) -> Result<Vec<Selector>, Failu
     each.collect()
 }
 
-/// Reads an EntitySelector (clause 5.2.33).
+/// Reads an `EntitySelector` (clause 5.2.33).
 fn selector(members: &Members<'_>, nth: usize, context: &Context) -> Result<Selector, Failure> {
     let place = |name: &str| format!("/entities/{nth}/{name}");
     if members.keys().any(|name| !["id", "idPattern", "type"].contains(name)) {

@@ -19,6 +19,7 @@ pub(super) struct Told<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the standard's names")]
 struct TypeList<'a> {
     id: &'a str,
     #[serde(rename = "type")]
@@ -30,6 +31,7 @@ struct TypeList<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the standard's names")]
 struct AttributeList<'a> {
     id: &'a str,
     #[serde(rename = "type")]
@@ -41,6 +43,7 @@ struct AttributeList<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the standard's names")]
 struct Type<'a> {
     id: &'a str,
     #[serde(rename = "type")]
@@ -58,6 +61,7 @@ struct Type<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the standard's names")]
 struct Attribute<'a> {
     id: &'a str,
     #[serde(rename = "type")]

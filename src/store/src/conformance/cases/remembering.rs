@@ -1,6 +1,7 @@
 //! The past of entities.
 
 use tsunagu_ngsi_ld::{EntityDoc, Instance, PastDoc};
+use tsunagu_policy::View;
 
 use crate::conformance::Place;
 use crate::conformance::samples::{
@@ -8,7 +9,7 @@ use crate::conformance::samples::{
     resident, town, typed, walk,
 };
 use crate::temporal::{InstanceKey, InstanceRange, Place as Spot, Series};
-use crate::{Conflict, Expect, Op, Store, StoreError, WriteSet};
+use crate::{Conflict, EntityQuery, Expect, Op, Store, StoreError, WriteSet};
 
 fn level() -> Series {
     Series::of(&iri("level"), None)
@@ -30,12 +31,7 @@ fn forget(of: &EntityDoc, at: i64) -> Op {
     Op::DeleteInstance { key }
 }
 
-async fn times(
-    store: &dyn Store,
-    view: &tsunagu_policy::View,
-    of: &EntityDoc,
-    range: InstanceRange,
-) -> Vec<i64> {
+async fn times(store: &dyn Store, view: &View, of: &EntityDoc, range: InstanceRange) -> Vec<i64> {
     let chunk = store.instances(view, of, &range).await.unwrap();
     chunk.instances.iter().map(|one| one.place.at).collect()
 }
@@ -112,14 +108,14 @@ pub async fn what_is_gone_is_found_apart(place: &dyn Place) {
         .with(gone(walk(3, person(1), 5), Expect::Absent));
     let version = store.commit(set).await.unwrap().version;
     assert_eq!(found(&*store, &view, &all()).await, lamps(&[2]));
-    let ids = async |view, query| {
-        let page = store.pasts(view, query).await.unwrap();
+    let ids = async |view: View, query: EntityQuery| {
+        let page = store.pasts(&view, &query).await.unwrap();
         page.entities.iter().map(|found| found.doc.id().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(ids(&view, &typed(LAMP)).await, lamps(&[1]));
-    assert_eq!(ids(&view, &typed(WALK)).await, [id(WALK, 3)]);
-    assert_eq!(ids(&resident(&town(), person(1)), &all()).await, [id(LAMP, 1), id(WALK, 3)]);
-    assert_eq!(ids(&resident(&town(), person(2)), &all()).await, lamps(&[1]));
+    assert_eq!(ids(view.clone(), typed(LAMP)).await, lamps(&[1]));
+    assert_eq!(ids(view.clone(), typed(WALK)).await, [id(WALK, 3)]);
+    assert_eq!(ids(resident(&town(), person(1)), all()).await, [id(WALK, 3), id(LAMP, 1)]);
+    assert_eq!(ids(resident(&town(), person(2)), all()).await, lamps(&[1]));
     assert!(store.past(&anonymous(&town()), &id(WALK, 3)).await.unwrap().is_none());
     assert!(store.past(&platform(&other_town()), &id(LAMP, 1)).await.unwrap().is_none());
     let kept = store.past(&view, &id(LAMP, 1)).await.unwrap().unwrap();
@@ -131,7 +127,7 @@ pub async fn what_is_gone_is_found_apart(place: &dyn Place) {
     let expect = Expect::Version(version);
     let set = WriteSet::new(town()).with(Op::DeletePast { id: id(LAMP, 1), expect });
     store.commit(set).await.unwrap();
-    assert!(ids(&view, &typed(LAMP)).await.is_empty());
+    assert!(ids(view.clone(), typed(LAMP)).await.is_empty());
     store.close().await;
 }
 

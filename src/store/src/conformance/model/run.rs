@@ -13,7 +13,7 @@ use crate::conformance::Place;
 use crate::conformance::samples::{
     all, doc, iri, other_town, person, platform, resident, town, typed,
 };
-use crate::temporal::{InstanceKey, InstanceRange, Place, Series};
+use crate::temporal::{self, InstanceKey, InstanceRange, Series};
 use crate::{
     Collection, EntityQuery, Expect, Found, Guard, Log, Op, Page, Scan, Store, StoreError, WriteSet,
 };
@@ -105,8 +105,8 @@ fn series(n: usize) -> Series {
     Series::of(&iri(LANES[n].0), LANES[n].1)
 }
 
-fn place(at: i64, nth: u8) -> Place {
-    Place { at, id: [nth; 16] }
+fn place(at: i64, nth: u8) -> temporal::Place {
+    temporal::Place { at, id: [nth; 16] }
 }
 
 fn key((id, n, at, nth): Spot) -> InstanceKey {
@@ -208,11 +208,11 @@ async fn one(store: &dyn Store, oracle: &mut Oracle, last: &mut u64, step: &Step
         }
         Step::Query { tenant: t, asked, subject } => {
             let page = store.query(&view(*t, *subject), &query(asked)).await.unwrap();
-            entities(page, &oracle.things, *t, asked, *subject);
+            entities(&page, &oracle.things, *t, asked, *subject);
         }
         Step::Pasts { tenant: t, asked, subject } => {
             let page = store.pasts(&view(*t, *subject), &query(asked)).await.unwrap();
-            entities(page, &oracle.pasts, *t, asked, *subject);
+            entities(&page, &oracle.pasts, *t, asked, *subject);
         }
         Step::Past { tenant: t, id, subject } => {
             let found = store.past(&view(*t, *subject), &name(*id)).await.unwrap();
@@ -319,7 +319,7 @@ async fn instances(
         hits.reverse();
     }
     let seen = |subject: Option<u8>| shows(viewer, thing) && subject == thing.subject;
-    let expected: Vec<(Place, PastDoc)> = hits
+    let expected: Vec<(temporal::Place, PastDoc)> = hits
         .iter()
         .filter(|(_, (_, subject))| seen(*subject))
         .map(|((_, spot), (value, subject))| {
@@ -330,8 +330,8 @@ async fn instances(
     let mut looked = 0;
     let mut range = Some(InstanceRange {
         series: series(back.series),
-        from: back.from.map(Place::first_at),
-        to: back.to.map(Place::first_at),
+        from: back.from.map(temporal::Place::first_at),
+        to: back.to.map(temporal::Place::first_at),
         reverse: back.reverse,
         limit: back.limit,
     });
@@ -343,14 +343,14 @@ async fn instances(
         found.extend(chunk.instances.into_iter().map(|one| (one.place, one.doc)));
         range = chunk.last.and_then(|last| next.after(last));
     }
-    let bytes = |all: Vec<(Place, PastDoc)>| {
+    let bytes = |all: Vec<(temporal::Place, PastDoc)>| {
         all.into_iter().map(|(place, doc)| (place, doc.bytes().clone())).collect::<Vec<_>>()
     };
     assert_eq!(bytes(found), bytes(expected));
 }
 
 fn entities(
-    page: Page,
+    page: &Page,
     things: &BTreeMap<(usize, usize), Thing>,
     t: usize,
     asked: &Asked,

@@ -66,6 +66,7 @@ fn line(
         action: match access.action {
             Action::Read => "read",
             Action::Query => "query",
+            Action::Notify => "notify",
             Action::Write => "write",
             Action::Identify => "identify",
             Action::Consent => "consent",

@@ -1,0 +1,78 @@
+//! Notifications at intervals (clause 5.8.6): all entities that are meant, whether or not anything changed.
+
+use std::collections::HashSet;
+
+use tsunagu_ngsi_ld::render::Changes;
+use tsunagu_store::{EntityQuery, StoreError, WriteSet};
+
+use super::super::SendError;
+use super::super::notify::{Data, Style};
+use super::super::records::state;
+use super::round::count;
+use super::{Deliverer, Place, Report};
+
+/// Entities of one notification at most.
+const MOST: usize = 1_000;
+
+impl Deliverer {
+    /// Tells a subscription whose interval is over.
+    pub(super) async fn period(&self, place: &Place) -> Result<Report, StoreError> {
+        let (tenant, uid) = place;
+        let parts = &self.0.subscriptions.parts;
+        let now = self.now();
+        let mut report = Report::default();
+        let Some((compiled, view)) = self.live(place, now).await? else { return Ok(report) };
+        let Some(interval) = compiled.record.interval() else { return Ok(report) };
+        let (_, before) = state(&*parts.store, tenant, *uid).await?;
+        let last = before.period.unwrap_or(compiled.record.created_at);
+        if last.saturating_add(interval) > now {
+            return Ok(report);
+        }
+        // Intervals that were missed are not made up for.
+        let set = WriteSet::new(tenant.clone());
+        self.commit(place, &compiled, set.clone(), |state| state.period = Some(now)).await?;
+        let lane = if before.attempts > 0 { &self.0.slow } else { &self.0.places };
+        let Ok(_place) = lane.acquire().await else { return Ok(report) };
+        let sending = async {
+            let style = Style::of(&compiled.record, self.0.broker.contexts()).await?;
+            let mut data = Data::default();
+            let mut seen: HashSet<String> = HashSet::new();
+            for query in &compiled.queries {
+                let query = EntityQuery {
+                    filter: query.clone(),
+                    limit: MOST.saturating_sub(data.entities),
+                    offset: 0,
+                    count: false,
+                    order: None,
+                };
+                for found in parts.store.query(&view, &query).await?.entities {
+                    if seen.insert(found.doc.id().to_owned()) {
+                        style.add(&view, &found.doc, &Changes::default(), &mut data);
+                    }
+                }
+            }
+            if data.entities == 0 {
+                return Ok(None);
+            }
+            self.release(&compiled, &view, &style, data).await.map(Some)
+        };
+        let outcome = match sending.await {
+            // Nothing is meant, so there is nothing to tell.
+            Ok(None) => return Ok(report),
+            Ok(Some(message)) => self.0.notifier.notify(&message).await,
+            Err(problem) => Err(SendError::Later(problem.detail)),
+        };
+        if let Err(error) = &outcome {
+            tracing::warn!(%error, "a periodic notification failed");
+        }
+        let (arrived, failed) = if outcome.is_ok() { (1, 0) } else { (0, 1) };
+        report.sent += arrived;
+        report.failed += failed;
+        self.commit(place, &compiled, set, |state| {
+            count(state, now, arrived, failed);
+            state.attempts = if failed > 0 { state.attempts.saturating_add(1) } else { 0 };
+        })
+        .await?;
+        Ok(report)
+    }
+}

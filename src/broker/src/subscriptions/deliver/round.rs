@@ -1,0 +1,275 @@
+//! One subscription's queue.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tsunagu_domain::{Problem, Timestamp};
+use tsunagu_policy::View;
+use tsunagu_store::access::Action;
+use tsunagu_store::{Expect, Guard, Op, Record, Scan, StoreError, WriteSet};
+
+use super::super::compiled::Compiled;
+use super::super::manage::key_of;
+use super::super::model::VERSION;
+use super::super::notify::{Data, Style};
+use super::super::records::{
+    DEAD_LETTERS, DeadLetter, OUTBOX, Owed, STATES, SUBSCRIPTIONS, State, purge, put, remove,
+    state, timed_key,
+};
+use super::super::{Message, SendError};
+use super::{Deliverer, Place, Report, micros, side_by_side};
+use crate::{Request, access};
+
+/// Notifications read at once.
+const PAGE: usize = 64;
+
+/// A notification in the queue.
+struct Queued {
+    key: Vec<u8>,
+    version: u64,
+    owed: Owed,
+}
+
+/// What became of one.
+enum Fate {
+    Sent,
+    /// There is nothing to tell any more.
+    Dropped,
+    Failed(SendError),
+}
+
+impl Deliverer {
+    /// Serves the queue of one subscription until it is empty or its receiver fails.
+    pub(super) async fn serve(&self, place: &Place) -> Result<Report, StoreError> {
+        let mut report = Report::default();
+        while self.round(place, &mut report).await? {}
+        Ok(report)
+    }
+
+    /// One round; true when another may follow at once.
+    async fn round(&self, place: &Place, report: &mut Report) -> Result<bool, StoreError> {
+        let (tenant, uid) = place;
+        let parts = &self.0.subscriptions.parts;
+        let now = self.now();
+        let Some((compiled, view)) = self.live(place, now).await? else {
+            report.dropped += purge(&*parts.store, tenant, OUTBOX, *uid).await?;
+            return Ok(false);
+        };
+        let (_, before) = state(&*parts.store, tenant, *uid).await?;
+        if before.due > now {
+            return Ok(false);
+        }
+        let wave = self.wave(place).await?;
+        if wave.is_empty() {
+            return Ok(false);
+        }
+        let lane = if before.attempts > 0 { &self.0.slow } else { &self.0.places };
+        let Ok(_place) = lane.acquire().await else { return Ok(false) };
+        let fates = match Style::of(&compiled.record, self.0.broker.contexts()).await {
+            Ok(style) => {
+                let mut each = Vec::with_capacity(wave.len());
+                for queued in &wave {
+                    each.push(self.carry(&compiled, &view, &style, queued));
+                }
+                join_all(each).await
+            }
+            // Without its @context nothing can be written.
+            Err(problem) => {
+                let failed = || Fate::Failed(SendError::Later(problem.detail.clone()));
+                wave.iter().map(|_| failed()).collect()
+            }
+        };
+        let failed = self.book(place, &compiled, wave, fates, report).await?;
+        Ok(!failed)
+    }
+
+    /// The subscription with what its owner sees now, if it is to be told anything at all.
+    pub(super) async fn live(
+        &self,
+        (tenant, uid): &Place,
+        now: Timestamp,
+    ) -> Result<Option<(Arc<Compiled>, View)>, StoreError> {
+        let found = self.0.subscriptions.with_index(tenant, |index| index.get(*uid).cloned());
+        let Some(compiled) = found.await?.filter(|compiled| compiled.is_live(now)) else {
+            return Ok(None);
+        };
+        let owners = &self.0.subscriptions.parts.owners;
+        let view = owners.view(tenant, &compiled.record.owner).await.map_err(|problem| {
+            StoreError::Unavailable(format!("who may see what could not be decided: {problem}"))
+        })?;
+        Ok(view.map(|view| (compiled, view)))
+    }
+
+    /// The next notifications that may travel side by side, in the order of their transactions.
+    async fn wave(&self, (tenant, uid): &Place) -> Result<Vec<Queued>, StoreError> {
+        let scan = Scan { prefix: uid.0.to_vec(), limit: PAGE, ..Scan::default() };
+        let store = &self.0.subscriptions.parts.store;
+        let mut page: Vec<(Vec<u8>, Record)> = store.records(tenant, OUTBOX, &scan).await?;
+        // Keys sort by the clocks of processes, versions by what happened.
+        page.sort_by(|(a_key, a), (b_key, b)| (a.version, a_key).cmp(&(b.version, b_key)));
+        let queued = page.into_iter().map(|(key, record)| {
+            let owed = Owed::decode(record.value)?;
+            let entity = owed.entity().to_owned();
+            Ok((Queued { key, version: record.version, owed }, entity))
+        });
+        let queued = queued.collect::<Result<Vec<_>, StoreError>>()?;
+        Ok(side_by_side(queued, self.0.pace.at_once))
+    }
+
+    /// Writes a notification, writes its access down, sends it.
+    async fn carry(
+        &self,
+        compiled: &Compiled,
+        view: &View,
+        style: &Style,
+        queued: &Queued,
+    ) -> Fate {
+        let later = |problem: Problem| Fate::Failed(SendError::Later(problem.detail));
+        match style.told(view, compiled, &queued.owed) {
+            Ok(None) => Fate::Dropped,
+            Ok(Some(data)) => match self.release(compiled, view, style, data).await {
+                Ok(message) => match self.0.notifier.notify(&message).await {
+                    Ok(()) => Fate::Sent,
+                    Err(error) => Fate::Failed(error),
+                },
+                Err(problem) => later(problem),
+            },
+            Err(problem) => later(problem),
+        }
+    }
+
+    /// The message, once what it shows of persons is on record.
+    pub(super) async fn release(
+        &self,
+        compiled: &Compiled,
+        view: &View,
+        style: &Style,
+        data: Data,
+    ) -> Result<Message, Problem> {
+        let parts = &self.0.subscriptions.parts;
+        let now = self.now();
+        let id = format!("urn:ngsi-ld:Notification:{}", parts.ids.uuid());
+        let message = style.message(&compiled.record, &id, now, &data);
+        if data.shown.count > 0 {
+            let request = Request { view, id: &id };
+            let entry = access::allowed(&request, now, Action::Notify, data.shown);
+            self.0.broker.parts.access.record(view.tenant(), &entry).await?;
+        }
+        Ok(message)
+    }
+
+    /// Books what became of a wave in one transaction; true when the receiver failed.
+    async fn book(
+        &self,
+        place: &Place,
+        compiled: &Compiled,
+        wave: Vec<Queued>,
+        fates: Vec<Fate>,
+        report: &mut Report,
+    ) -> Result<bool, StoreError> {
+        let (tenant, uid) = place;
+        let parts = &self.0.subscriptions.parts;
+        let now = self.now();
+        let mut set = WriteSet::new(tenant.clone());
+        let (mut arrived, mut failed, mut later) = (0, 0, None);
+        for (queued, fate) in wave.into_iter().zip(fates) {
+            let gone = remove(OUTBOX, queued.key, Expect::Version(queued.version));
+            let error = match fate {
+                Fate::Sent => {
+                    arrived += 1;
+                    set.ops.push(gone);
+                    continue;
+                }
+                Fate::Dropped => {
+                    report.dropped += 1;
+                    set.ops.push(gone);
+                    continue;
+                }
+                Fate::Failed(error) => error,
+            };
+            failed += 1;
+            let too_old = now.saturating_sub(queued.owed.at) > micros(self.0.pace.keep);
+            if matches!(error, SendError::Later(_)) {
+                later = Some(error.clone());
+                if !too_old {
+                    continue;
+                }
+            }
+            report.dead += 1;
+            let changed_at = queued.owed.at;
+            let letter = DeadLetter { v: VERSION, changed_at, at: now, reason: error.to_string() };
+            let key = timed_key(*uid, now, parts.ids.bytes16());
+            set.ops.push(gone);
+            set.ops.push(put(DEAD_LETTERS, key, &letter, Expect::Absent)?);
+        }
+        report.sent += arrived;
+        report.failed += failed;
+        if let Some(error) = &later {
+            tracing::warn!(%error, "a receiver of notifications failed");
+        }
+        self.commit(place, compiled, set, |state| {
+            count(state, now, arrived, failed);
+            if later.is_some() {
+                state.attempts = state.attempts.saturating_add(1);
+                let cooldown = compiled.record.notification.endpoint.cooldown;
+                state.due = now.saturating_add(self.wait(state.attempts, cooldown));
+            } else if arrived > 0 {
+                (state.attempts, state.due) = (0, 0);
+            }
+        })
+        .await?;
+        Ok(later.is_some())
+    }
+
+    /// Commits with the changed state, as long as there is such a subscription.
+    pub(super) async fn commit(
+        &self,
+        (tenant, uid): &Place,
+        compiled: &Compiled,
+        set: WriteSet,
+        change: impl Fn(&mut State) + Send + Sync,
+    ) -> Result<(), StoreError> {
+        let store = &self.0.subscriptions.parts.store;
+        let mut set = set;
+        for _ in 0..TRIES {
+            let (version, mut after) = state(&**store, tenant, *uid).await?;
+            change(&mut after);
+            let expect = version.map_or(Expect::Absent, Expect::Version);
+            let put = put(STATES, uid.0.to_vec(), &after, expect)?;
+            let gone = Guard::Absent { collection: SUBSCRIPTIONS, key: key_of(&compiled.record) };
+            let book = Op::When { guards: vec![gone], then: Vec::new(), otherwise: vec![put] };
+            match store.commit(set.clone().with(book)).await {
+                Ok(_) => return Ok(()),
+                // Somebody else has taken these away, or changed the state: the outcome counts all the same.
+                Err(StoreError::Conflict { op, .. }) if op < set.ops.len() => {
+                    for op in &mut set.ops {
+                        if let Op::DeleteRecord { expect, .. } = op {
+                            *expect = Expect::Any;
+                        }
+                    }
+                }
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Unavailable("a subscription is changed again and again".to_owned()))
+    }
+}
+
+/// How often booking is tried anew when the subscription is changed meanwhile.
+const TRIES: usize = 16;
+
+/// The counters of clause 5.2.14.
+pub(super) fn count(state: &mut State, now: Timestamp, sent: u64, failed: u64) {
+    state.times_sent += sent + failed;
+    state.times_failed += failed;
+    if sent + failed > 0 {
+        state.last_notification = Some(now);
+    }
+    if sent > 0 {
+        state.last_success = Some(now);
+    }
+    if failed > 0 {
+        state.last_failure = Some(now);
+    }
+}

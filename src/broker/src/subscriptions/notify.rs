@@ -1,0 +1,234 @@
+//! Writing notifications (clauses 5.3.1, 5.8.6): the entity as far as its receiver may see it now, and what changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tsunagu_domain::{Problem, Timestamp};
+use tsunagu_ngsi_ld::render::{Changes, Previous, render_changed};
+use tsunagu_ngsi_ld::time::format_date_time;
+use tsunagu_ngsi_ld::{Attribute, CORE_CONTEXT_URL, Context, Entity, EntityDoc, RenderOptions};
+use tsunagu_policy::View;
+
+use super::compiled::Compiled;
+use super::model::{Subscription, Trigger};
+use super::records::Owed;
+use super::seen::{Seen, What};
+use super::send::Message;
+use crate::access::Shown;
+use crate::consumption::selected;
+use crate::{Contexts, ngsi_problem};
+
+const JSON: &str = "application/json";
+const LD_JSON: &str = "application/ld+json";
+
+/// How the notifications of a subscription are written.
+pub(super) struct Style {
+    context: Arc<Context>,
+    pub(super) options: RenderOptions,
+    media: &'static str,
+    link: Option<String>,
+}
+
+/// Entities, written, with what they show of persons.
+#[derive(Default)]
+pub(super) struct Data {
+    json: Vec<u8>,
+    pub(super) shown: Shown,
+    pub(super) entities: usize,
+}
+
+impl Style {
+    /// The style of a subscription. Its @context may have to be fetched.
+    pub(super) async fn of(
+        subscription: &Subscription,
+        contexts: &Contexts,
+    ) -> Result<Self, Problem> {
+        let n = &subscription.notification;
+        let ld = n.endpoint.accept.as_deref() == Some(LD_JSON);
+        let context = if let Some(url) = &subscription.jsonld_context {
+            contexts.at(url).await?
+        } else {
+            match RawValue::from_string(subscription.context.clone()) {
+                Ok(raw) => contexts.of(&raw).await?,
+                Err(_) => Context::core(),
+            }
+        };
+        // A header can only name a document; without one, names are written in full.
+        let context = if ld || context.url().is_some() { context } else { Context::core() };
+        let url = context.url().unwrap_or(CORE_CONTEXT_URL);
+        let link = format!(
+            "<{url}>; rel=\"http://www.w3.org/ns/json-ld#context\"; type=\"application/ld+json\""
+        );
+        let options = RenderOptions {
+            format: n.representation(),
+            sys_attrs: n.sys_attrs == Some(true),
+            pick: n.pick.clone(),
+            omit: n.omit.clone(),
+            attrs: n.attributes.clone(),
+            lang: subscription.lang.clone(),
+            dataset_ids: subscription.dataset_ids.clone(),
+            embed_context: ld,
+            feature: None,
+            version: None,
+        };
+        let media = if ld { LD_JSON } else { JSON };
+        Ok(Self { context, options, media, link: (!ld).then_some(link) })
+    }
+
+    /// Adds an entity as it is.
+    pub(super) fn add(&self, view: &View, doc: &EntityDoc, changes: &Changes, data: &mut Data) {
+        if let Some(cut) = view.cut(doc) {
+            self.write(view, doc, &cut, changes, data);
+        }
+    }
+
+    fn write(
+        &self,
+        view: &View,
+        doc: &EntityDoc,
+        cut: &tsunagu_policy::Cut<'_>,
+        changes: &Changes,
+        data: &mut Data,
+    ) {
+        let mark = data.json.len();
+        if mark > 0 {
+            data.json.push(b',');
+        }
+        let (context, options) = (&*self.context, &self.options);
+        let mut written = render_changed(doc, cut, context, options, changes, &mut data.json);
+        if !written && !options.attrs.is_empty() {
+            // None of the attributes asked for is there; that something happened to the entity is told all the same.
+            let bare = RenderOptions { omit: all_names(doc), attrs: Vec::new(), ..options.clone() };
+            written = render_changed(doc, cut, context, &bare, changes, &mut data.json);
+        }
+        if !written {
+            data.json.truncate(mark);
+            return;
+        }
+        data.entities += 1;
+        if view.catalogue().is_personal(doc.types()) {
+            data.shown.add(doc, cut, &selected(options));
+        }
+    }
+
+    /// What a change gives its subscriber to read; `None` when, as it sees things now, there is nothing to tell.
+    pub(super) fn told(
+        &self,
+        view: &View,
+        compiled: &Compiled,
+        owed: &Owed,
+    ) -> Result<Option<Data>, Problem> {
+        let seen = Seen::of(view, owed.before.as_ref(), owed.after.as_ref());
+        let Some(seen) = seen.filter(|seen| seen.concerns(compiled)) else {
+            return Ok(None);
+        };
+        let mut data = Data::default();
+        let changes = changes(compiled, &seen, owed.at);
+        let with_deleted = match &seen.after {
+            Some((doc, _)) if changes.deleted.is_empty() => (*doc).clone(),
+            Some((doc, _)) => with_deleted(doc.decode().map_err(ngsi_problem)?, &seen, &changes)?,
+            None => {
+                let Some((doc, _)) = &seen.before else { return Ok(None) };
+                let mut entity = doc.decode().map_err(ngsi_problem)?;
+                entity.attributes.clear();
+                with_deleted(entity, &seen, &changes)?
+            }
+        };
+        if let Some((_, cut)) = seen.present() {
+            self.write(view, &with_deleted, cut, &changes, &mut data);
+        }
+        Ok((data.entities > 0).then_some(data))
+    }
+
+    /// The message around written entities.
+    pub(super) fn message(
+        &self,
+        subscription: &Subscription,
+        id: &str,
+        now: Timestamp,
+        data: &Data,
+    ) -> Message {
+        let mut body = Vec::with_capacity(data.json.len() + 512);
+        let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
+        let head = format!(
+            "{{\"id\":{},\"type\":\"Notification\",\"subscriptionId\":{},\"notifiedAt\":\"{}\",\"data\":[",
+            text(id),
+            text(&subscription.id),
+            format_date_time(now),
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(&data.json);
+        body.push(b']');
+        if self.link.is_none() {
+            body.extend_from_slice(b",\"@context\":");
+            body.extend_from_slice(self.context.json().get().as_bytes());
+        }
+        body.push(b'}');
+        let endpoint = &subscription.notification.endpoint;
+        Message {
+            uri: endpoint.uri.clone(),
+            media: self.media,
+            link: self.link.clone(),
+            tenant: subscription.tenant_header.clone(),
+            receiver_info: endpoint.receiver_info.clone(),
+            notifier_info: endpoint.notifier_info.clone(),
+            timeout: endpoint.timeout.map(Duration::from_millis),
+            body: body.into(),
+        }
+    }
+}
+
+/// Which deletions and previous values are told.
+fn changes(compiled: &Compiled, seen: &Seen<'_>, at: Timestamp) -> Changes {
+    let show_changes = compiled.record.notification.show_changes == Some(true);
+    let triggers = compiled.record.triggers();
+    let gone = seen.after.is_none();
+    let attributes_deleted =
+        triggers.iter().any(|t| matches!(t, Trigger::AttributeDeleted | Trigger::EntityUpdated));
+    let mut changes = Changes { entity_deleted_at: gone.then_some(at), ..Changes::default() };
+    for touched in &seen.touched {
+        let Some(before) = touched.before else { continue };
+        let (name, dataset) = (touched.name.to_owned(), before.dataset_id().map(str::to_owned));
+        if touched.what == What::Deleted {
+            let watched = compiled.watches(touched.name);
+            if !(attributes_deleted && watched || gone && show_changes) {
+                continue;
+            }
+            changes.deleted.push((name.clone(), dataset.clone(), at));
+        }
+        if show_changes {
+            let value = before.instance().value.to_owned();
+            let previous = Previous { name, dataset_id: dataset, kind: before.kind(), value };
+            changes.previous.push(previous);
+        }
+    }
+    changes
+}
+
+fn all_names(doc: &EntityDoc) -> Vec<String> {
+    doc.attributes().map(|slot| slot.name().to_owned()).collect()
+}
+
+/// The entity with the NGSI-LD Null in the place of what is deleted.
+fn with_deleted(
+    mut entity: Entity,
+    seen: &Seen<'_>,
+    changes: &Changes,
+) -> Result<EntityDoc, Problem> {
+    let before = seen.before.as_ref().map(|(doc, _)| doc.decode()).transpose();
+    let before = before.map_err(ngsi_problem)?;
+    for (name, dataset, _) in &changes.deleted {
+        let instance =
+            before.as_ref().and_then(|entity| entity.attribute(name)?.instance(dataset.as_deref()));
+        let Some(instance) = instance.cloned() else { continue };
+        let gone = instance.nulled();
+        match entity.attributes.iter_mut().find(|attribute| attribute.name == *name) {
+            Some(attribute) => attribute.instances.push(gone),
+            None => {
+                entity.attributes.push(Attribute { name: name.clone(), instances: vec![gone] });
+            }
+        }
+    }
+    Ok(EntityDoc::from(&entity))
+}

@@ -1,0 +1,86 @@
+//! Subscriptions: who may see what of a change, decided from what lives at that moment.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tsunagu_broker::{Broker, Deliverer, Owner, Owners, Pace, SubscriptionParts, Subscriptions};
+use tsunagu_consent::Ledger;
+use tsunagu_domain::{Catalogue, Clock, Problem, TenantId};
+use tsunagu_identity::Clients;
+use tsunagu_outbound::Outbound;
+use tsunagu_policy::{Asked, Principal, View, decide};
+
+use super::{Foundation, People};
+
+/// The register of clients and the ledger of consents, as subscriptions see them.
+struct LiveOwners {
+    clients: Arc<Clients>,
+    ledger: Arc<Ledger>,
+    catalogue: Arc<Catalogue>,
+    clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Owners for LiveOwners {
+    async fn view(&self, tenant: &TenantId, owner: &Owner) -> Result<Option<View>, Problem> {
+        let Some(client) = self.clients.policy(&owner.tenant, &owner.client).await? else {
+            return Ok(None);
+        };
+        let now = self.clock.micros();
+        let asked = |principal| Asked { tenant, catalogue: &self.catalogue, now, principal };
+        let Some(subject) = owner.subject else {
+            if *tenant != owner.tenant {
+                let registered = self.clients.get(&owner.tenant, &owner.client).await?;
+                if !registered.is_some_and(|client| client.tenants.contains(tenant)) {
+                    return Ok(None);
+                }
+            }
+            return Ok(decide(&asked(Principal::Machine { client: &client })).ok());
+        };
+        let grant = match &owner.grant {
+            Some(id) => self.ledger.live_grant(&owner.tenant, id, now).await?,
+            None => None,
+        };
+        let principal = Principal::Consumer {
+            client: &client,
+            subject,
+            grant: grant.as_ref(),
+            purpose: None,
+            assurance: &owner.assurance,
+        };
+        Ok(decide(&asked(principal)).ok())
+    }
+}
+
+/// The subscriptions of all tenants.
+pub(super) fn wire(base: &Foundation, people: &People) -> Arc<Subscriptions> {
+    let owners = LiveOwners {
+        clients: Arc::clone(&people.clients),
+        ledger: Arc::clone(&people.ledger),
+        catalogue: Arc::clone(&base.catalogue),
+        clock: Arc::clone(&base.clock),
+    };
+    Arc::new(Subscriptions::new(SubscriptionParts {
+        store: Arc::clone(&base.store),
+        catalogue: Arc::clone(&base.catalogue),
+        clock: Arc::clone(&base.clock),
+        ids: Arc::clone(&base.ids),
+        owners: Arc::new(owners),
+    }))
+}
+
+/// What takes notifications to their receivers.
+pub(super) fn deliverer(
+    base: &Foundation,
+    subscriptions: &Arc<Subscriptions>,
+    broker: &Arc<Broker>,
+    outbound: &Arc<Outbound>,
+) -> Deliverer {
+    Deliverer::new(
+        Arc::clone(subscriptions),
+        Arc::clone(broker),
+        Arc::clone(outbound) as _,
+        base.tenants.clone(),
+        Pace::default(),
+    )
+}
