@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderName};
+use actix_web::{HttpMessage as _, HttpRequest};
 use tsunagu_broker::{Asking, Owner, Request};
 use tsunagu_domain::{Problem, ProblemCode, TenantId};
 use tsunagu_identity::{AccessToken, TokenError};
@@ -58,6 +58,7 @@ impl Caller {
                 (view, Some(owner_of(&token)))
             }
         };
+        request.extensions_mut().insert(DecidedTenant(view.tenant().clone()));
         Ok(Self { view, request_id: request_id::of(request), tenant_header, owner })
     }
 }
@@ -71,6 +72,17 @@ fn owner_of(token: &AccessToken) -> Owner {
         grant: token.grant_id.clone(),
         assurance: token.assurance.clone(),
     }
+}
+
+struct DecidedTenant(TenantId);
+
+/// The tenant of a request whose caller was decided: what its @context refers to is looked for there.
+pub(crate) fn decided_tenant(request: &HttpRequest) -> Result<TenantId, Failure> {
+    let decided = request.extensions().get::<DecidedTenant>().map(|tenant| tenant.0.clone());
+    decided.ok_or_else(|| {
+        let detail = "the @context of a request was read before its caller was decided";
+        Failure::new(ProblemCode::InternalError, detail)
+    })
 }
 
 /// A header at most once, as text.

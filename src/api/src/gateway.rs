@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::http::header::HeaderValue;
 use tsunagu_audit::AuditLog;
-use tsunagu_broker::{Broker, Subscriptions};
+use tsunagu_broker::{Broker, Sources, Subscriptions};
 use tsunagu_connect::Connectors;
 use tsunagu_consent::Ledger;
 use tsunagu_domain::{Catalogue, Clock, IdGen, TenantId, Timestamp};
@@ -44,6 +44,8 @@ impl Default for Limits {
 pub struct Gateway {
     /// NGSI-LD.
     pub broker: Arc<Broker>,
+    /// Context sources.
+    pub sources: Arc<Sources>,
     /// Subscriptions to it.
     pub subscriptions: Arc<Subscriptions>,
     /// Tokens.

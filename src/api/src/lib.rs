@@ -36,6 +36,7 @@ use actix_web::web::{self, ServiceConfig};
 pub use caller::{PURPOSE_HEADER, TENANT_HEADER};
 pub use error::Failure;
 pub use gateway::{Gateway, Limits, RequestIds};
+pub use ngsi_ld::CONTEXTS;
 pub use openapi::document;
 pub use resource::no_such_path;
 

@@ -4,12 +4,14 @@
 pub(crate) mod attributes;
 pub(crate) mod attrs;
 pub(crate) mod batch;
+pub(crate) mod contexts;
 mod discovery;
 pub(crate) mod docs;
 pub(crate) mod entities;
 pub(crate) mod info;
 mod negotiate;
 mod representation;
+pub(crate) mod sources;
 pub(crate) mod subscriptions;
 pub(crate) mod temporal;
 pub(crate) mod types;
@@ -25,6 +27,8 @@ use crate::resource::resource;
 
 /// Where the binding lives (clause 6.3.2).
 pub(crate) const BASE: &str = "/ngsi-ld/v1";
+/// Where @contexts are served; their local ids follow.
+pub const CONTEXTS: &str = "/ngsi-ld/v1/jsonldContexts/";
 
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
     use actix_web::http::Method;
@@ -73,41 +77,6 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                     (Method::DELETE, web::delete().to(attrs::delete)),
                 ],
             ))
-            .service(resource(
-                "/subscriptions",
-                [
-                    (Method::POST, web::post().to(subscriptions::create)),
-                    (Method::GET, web::get().to(subscriptions::query)),
-                ],
-            ))
-            .service(resource(
-                "/subscriptions/{subscriptionId}",
-                [
-                    (Method::GET, web::get().to(subscriptions::retrieve)),
-                    (Method::PATCH, web::patch().to(subscriptions::update)),
-                    (Method::DELETE, web::delete().to(subscriptions::delete)),
-                ],
-            ))
-            .service(resource(
-                "/entityOperations/create",
-                [(Method::POST, web::post().to(batch::create))],
-            ))
-            .service(resource(
-                "/entityOperations/upsert",
-                [(Method::POST, web::post().to(batch::upsert))],
-            ))
-            .service(resource(
-                "/entityOperations/update",
-                [(Method::POST, web::post().to(batch::update))],
-            ))
-            .service(resource(
-                "/entityOperations/merge",
-                [(Method::POST, web::post().to(batch::merge))],
-            ))
-            .service(resource(
-                "/entityOperations/delete",
-                [(Method::POST, web::post().to(batch::delete))],
-            ))
             .service(resource("/types", [(Method::GET, web::get().to(types::list))]))
             .service(resource("/types/{type}", [(Method::GET, web::get().to(types::retrieve))]))
             .service(resource("/attributes", [(Method::GET, web::get().to(attributes::list))]))
@@ -119,7 +88,11 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                 "/info/sourceIdentity",
                 [(Method::GET, web::get().to(info::source_identity))],
             ))
-            .configure(temporal::configure),
+            .configure(batch::configure)
+            .configure(subscriptions::configure)
+            .configure(temporal::configure)
+            .configure(contexts::configure)
+            .configure(sources::configure),
     );
 }
 

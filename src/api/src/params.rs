@@ -51,12 +51,6 @@ impl Params {
         Self(others.cloned().collect())
     }
 
-    /// The parameters and one more.
-    pub(crate) fn and(mut self, name: &str, value: String) -> Self {
-        self.0.push((name.to_owned(), value));
-        self
-    }
-
     /// A comma-separated list; an empty item is refused.
     pub(crate) fn list(&self, name: &str) -> Result<Vec<&str>, Failure> {
         let Some(value) = self.get(name) else {

@@ -16,7 +16,9 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 use tsunagu_api::{Gateway, Limits, RequestIds, configure, request_id};
 use tsunagu_audit::{AuditLog, Checkpoint, Hash, Signer, verify_inclusion};
-use tsunagu_broker::{Broker, Contexts, NoLoader, Owner, Owners, SubscriptionParts, Subscriptions};
+use tsunagu_broker::{
+    Broker, Contexts, NoLoader, Owner, Owners, Sources, SubscriptionParts, Subscriptions,
+};
 use tsunagu_connect::Connectors;
 use tsunagu_consent::{
     Consent, DataAction, Ledger, NewConsent, Notice, Party, Platform, RESIDENT_DATA, ReceiptSigner,
@@ -165,6 +167,7 @@ async fn world() -> World {
     });
     let gateway = Gateway {
         broker: Arc::new(broker),
+        sources: Arc::new(Sources::new(Arc::clone(&store), Arc::clone(&ids), Arc::clone(&clock))),
         subscriptions: Arc::new(subscriptions),
         authorization: Arc::new(authorization),
         clients,

@@ -12,6 +12,7 @@ use tsunagu_store::{Consequence, Store};
 
 use crate::Contexts;
 use crate::consumption::Kept;
+use crate::shapes::Shapes;
 
 /// One request to the broker.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +81,7 @@ pub struct Broker {
     stripes: Vec<Mutex<()>>,
     hasher: std::hash::RandomState,
     pub(crate) shown: Kept,
+    pub(crate) shapes: Shapes,
 }
 
 const STRIPES: usize = 1024;
@@ -91,7 +93,8 @@ impl Broker {
     pub fn new(parts: Parts) -> Self {
         let stripes = (0..STRIPES).map(|_| Mutex::new(())).collect();
         let shown = Kept::new(KEPT_BYTES);
-        Self { parts, stripes, hasher: std::hash::RandomState::new(), shown }
+        let hasher = std::hash::RandomState::new();
+        Self { parts, stripes, hasher, shown, shapes: Shapes::new() }
     }
 
     /// With another amount of memory, bytes, for entities as they were last shown.

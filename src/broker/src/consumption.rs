@@ -1,12 +1,14 @@
 //! Consumption of entities (TS 104-175 clause 5.7): retrieve, query and discovery.
 
 mod discovery;
+mod linked;
 mod query;
 mod retrieve;
 mod shown;
+mod subquery;
 
 use tsunagu_domain::{Problem, TsunoId};
-use tsunagu_ngsi_ld::RenderOptions;
+use tsunagu_ngsi_ld::{RenderOptions, Shown as ShownAs};
 use tsunagu_store::access::{Action, Ticket};
 
 pub use discovery::{Discover, Discovered};
@@ -28,13 +30,7 @@ pub struct Answer {
 
 /// Whether the options show an attribute of this expanded name.
 pub(crate) fn selected(options: &RenderOptions) -> impl Fn(&str) -> bool + '_ {
-    |name| {
-        let listed = |list: &[String]| list.iter().any(|n| n == name);
-        let members = (options.attrs.is_empty() || listed(&options.attrs))
-            && (options.pick.is_empty() || listed(&options.pick))
-            && !listed(&options.omit);
-        members || options.is_geometry(name)
-    }
+    |name| ShownAs::Asked.wants(options, name) || options.is_geometry(name)
 }
 
 impl Broker {

@@ -1,17 +1,27 @@
-//! User @contexts: pinned documents, fetched ones kept, resolved contexts cached.
+//! User @contexts: pinned documents, fetched ones kept, hosted ones from the store, resolved contexts cached.
 
-use std::collections::HashMap;
+mod hosting;
+mod manage;
+mod usage;
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use quick_cache::{Equivalent, Weighter};
 use serde_json::value::RawValue;
-use tsunagu_domain::{Problem, ProblemCode};
+use tsunagu_domain::{Problem, ProblemCode, TenantId, Timestamp};
 use tsunagu_ngsi_ld::Context;
 use tsunagu_ngsi_ld::context::{Resolved, resolve};
 
 use crate::ngsi_problem;
+pub use hosting::{ContextKind, Hosting};
+pub use manage::ContextDetails;
+use usage::{Usage, Usages};
 
 /// Gets a remote @context document. The only way to the outside that the broker has.
 #[async_trait]
@@ -56,51 +66,104 @@ impl Weighter<String, Arc<str>> for Weight {
     }
 }
 
-/// Resolves the @contexts of requests.
+#[derive(Debug, PartialEq, Eq)]
+struct Key {
+    tenant: TenantId,
+    local: Box<str>,
+}
+
+struct Asked<'a> {
+    tenant: &'a TenantId,
+    local: &'a str,
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.tenant, self.local.as_ref()).hash(state);
+    }
+}
+
+impl Hash for Asked<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.tenant, self.local).hash(state);
+    }
+}
+
+impl Equivalent<Key> for Asked<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        *self.local == *key.local && *self.tenant == key.tenant
+    }
+}
+
+/// A resolved context, and the counts of the documents it was made of.
+#[derive(Clone)]
+struct Known {
+    context: Arc<Context>,
+    used: Arc<[Arc<Usage>]>,
+}
+
+/// Resolves the @contexts of requests, and keeps those that clients put here.
 pub struct Contexts {
     pinned: HashMap<String, Arc<str>>,
     fetched: Cache<String, Arc<str>, Weight>,
-    resolved: Cache<String, Arc<Context>>,
+    /// By tenant, for what one tenant hosts is not another's.
+    resolved: Cache<Key, Known>,
+    /// Grows whenever resolved contexts are forgotten, so that one that was under way then is not kept.
+    generation: AtomicU64,
     loader: Arc<dyn DocumentLoader>,
+    hosting: Option<Hosting>,
+    usages: Usages,
+    since: Timestamp,
 }
 
 impl Contexts {
-    /// With documents by URL that are never fetched, and a loader for the others.
+    /// With documents by URL that are never fetched, and a loader for the others. Hosts none.
     pub fn new(pinned: HashMap<String, String>, loader: Arc<dyn DocumentLoader>) -> Self {
         let pinned = pinned.into_iter().map(|(url, text)| (url, text.into())).collect();
         Self {
             pinned,
             fetched: Cache::with_weighter(FETCHED, FETCHED_BYTES, Weight),
             resolved: Cache::new(RESOLVED),
+            generation: AtomicU64::new(0),
             loader,
+            hosting: None,
+            usages: Usages::default(),
+            since: 0,
         }
     }
 
-    /// The context that `local` (the value of an `@context` member, or a URL as a JSON string) stands for.
-    pub async fn of(&self, local: &RawValue) -> Result<Arc<Context>, Problem> {
-        if let Some(context) = self.resolved.get(local.get()) {
-            return Ok(context);
+    /// Hosts @contexts as well.
+    #[must_use]
+    pub fn hosting(self, hosting: Hosting) -> Self {
+        Self { since: hosting.clock.micros(), hosting: Some(hosting), ..self }
+    }
+
+    /// The context that `local` (the value of an `@context` member, or a URL as a JSON string) stands for in this tenant.
+    pub async fn of(&self, tenant: &TenantId, local: &RawValue) -> Result<Arc<Context>, Problem> {
+        let now = self.hosting.as_ref().map(|hosting| hosting.clock.micros());
+        if let Some(known) = self.resolved.get(&Asked { tenant, local: local.get() }) {
+            known.used.iter().for_each(|usage| usage.hit(now.unwrap_or_default()));
+            return Ok(known.context);
         }
+        let generation = self.generation.load(Ordering::Acquire);
         // What this request had fetched stays until it is answered, whatever the cache lets go.
         let mut own: HashMap<String, Arc<str>> = HashMap::new();
         for _ in 0..MAX_ROUNDS {
-            let known = |url: &str| {
-                let kept = self.pinned.get(url).or_else(|| own.get(url)).cloned();
-                kept.or_else(|| self.fetched.get(url))
-            };
-            let outcome =
-                resolve(local, &known).map_err(|error| ngsi_problem(error.at("@context")))?;
-            match outcome {
-                Resolved::Ready(context) => {
-                    if local.get().len() <= MAX_CACHED_KEY {
-                        self.resolved.insert(local.get().to_owned(), Arc::clone(&context));
+            match self.resolve(local, &own)? {
+                (Resolved::Ready(context), urls) => {
+                    let count = |now| urls.iter().map(move |url| self.usages.of(tenant, url, now));
+                    let used: Arc<[_]> = now.into_iter().flat_map(count).collect();
+                    used.iter().for_each(|usage| usage.hit(now.unwrap_or_default()));
+                    let current = generation == self.generation.load(Ordering::Acquire);
+                    if current && local.get().len() <= MAX_CACHED_KEY {
+                        let key = Key { tenant: tenant.clone(), local: local.get().into() };
+                        self.resolved.insert(key, Known { context: Arc::clone(&context), used });
                     }
                     return Ok(context);
                 }
-                Resolved::Missing(urls) => {
+                (Resolved::Missing(urls), _) => {
                     for url in urls {
-                        let text: Arc<str> = self.loader.load(&url).await?.into();
-                        self.fetched.insert(url.clone(), Arc::clone(&text));
+                        let text = self.document(tenant, &url).await?;
                         own.insert(url, text);
                     }
                 }
@@ -113,11 +176,65 @@ impl Contexts {
         .at("@context"))
     }
 
+    /// Resolves with the documents at hand, and tells the URLs that were asked for.
+    fn resolve(
+        &self,
+        local: &RawValue,
+        own: &HashMap<String, Arc<str>>,
+    ) -> Result<(Resolved, BTreeSet<String>), Problem> {
+        let urls = RefCell::new(BTreeSet::new());
+        let known = |url: &str| {
+            urls.borrow_mut().insert(url.to_owned());
+            let kept = own.get(url).or_else(|| self.pinned.get(url)).cloned();
+            kept.or_else(|| self.fetched.get(url))
+        };
+        let outcome = resolve(local, &known).map_err(|error| ngsi_problem(error.at("@context")))?;
+        Ok((outcome, urls.into_inner()))
+    }
+
+    /// The document at a URL: one that is hosted here, or the loader's.
+    async fn document(&self, tenant: &TenantId, url: &str) -> Result<Arc<str>, Problem> {
+        if let Some((hosting, id)) = self.ours(url) {
+            let kept = hosting.find(tenant, id).await?.ok_or_else(|| {
+                Problem::new(
+                    ProblemCode::LdContextNotAvailable,
+                    "no @context of that id is hosted here; add it at /ngsi-ld/v1/jsonldContexts",
+                )
+                .at("@context")
+            })?;
+            return Ok(kept.document().into());
+        }
+        let text: Arc<str> = self.loader.load(url).await?.into();
+        self.fetched.insert(url.to_owned(), Arc::clone(&text));
+        Ok(text)
+    }
+
     /// The context at a URL, as a `Link` header names it.
-    pub async fn at(&self, url: &str) -> Result<Arc<Context>, Problem> {
+    pub async fn at(&self, tenant: &TenantId, url: &str) -> Result<Arc<Context>, Problem> {
         let local = serde_json::value::to_raw_value(url).map_err(|_| {
             Problem::new(ProblemCode::InvalidRequest, "the @context URL is no text")
         })?;
-        self.of(&local).await
+        self.of(tenant, &local).await
     }
+
+    /// The local id in a URL of an @context that is, or would be, hosted here.
+    fn ours<'u>(&self, url: &'u str) -> Option<(&Hosting, &'u str)> {
+        let hosting = self.hosting.as_ref()?;
+        Some((hosting, hosting.local_id(url)?))
+    }
+
+    fn hosting_here(&self) -> Result<&Hosting, Problem> {
+        self.hosting.as_ref().ok_or_else(|| {
+            Problem::new(ProblemCode::OperationNotSupported, "no @contexts are hosted here")
+        })
+    }
+
+    fn forget_resolved(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.resolved.clear();
+    }
+}
+
+fn wrong(detail: &str) -> Problem {
+    Problem::new(ProblemCode::BadRequestData, detail)
 }

@@ -12,15 +12,17 @@ mod guard;
 mod problem;
 mod provision;
 mod shapes;
+mod sources;
 mod subscriptions;
 mod temporal;
 mod transaction;
 
 pub use broker::{Broker, Parts, Request, Target};
 pub use consumption::{Answer, Asked, Discover, Discovered, Listing};
-pub use contexts::{Contexts, DocumentLoader, NoLoader};
+pub use contexts::{ContextDetails, ContextKind, Contexts, DocumentLoader, Hosting, NoLoader};
 pub use problem::ngsi_problem;
 pub use provision::{Batch, BatchItem, BatchResult, Created, Published, Purge, Updated};
+pub use sources::{SourcePage, Sources};
 pub use subscriptions::{
     Asking, Deliverer, Message, Notifier, Owner, Owners, Pace, Pair, Report, SendError,
     SubscriptionPage, SubscriptionParts, Subscriptions,

@@ -5,8 +5,11 @@
 //! looked at through a view.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use tsunagu_domain::{Catalogue, Problem, ProblemCode, TenantId, Timestamp};
 use tsunagu_ngsi_ld::{EntityDoc, Query};
@@ -70,50 +73,122 @@ fn alike(one: &EntityDoc, other: &EntityDoc) -> bool {
         && parts(one) == parts(other)
 }
 
-/// Keeps the numbers with a change.
-pub(crate) fn follow(
-    catalogue: &Catalogue,
-    change: &Change<'_>,
-    ops: &mut Vec<Op>,
-) -> Result<(), Problem> {
-    if let (Some(before), Some(after)) = (change.before, change.after)
-        && alike(before, after)
-    {
-        return Ok(());
+/// A shape with its places in the store.
+#[derive(Debug)]
+pub(crate) struct Known {
+    form: Vec<u8>,
+    /// Key of its counter.
+    count: Vec<u8>,
+    /// Key of the record that tells what it is.
+    place: Vec<u8>,
+    /// Whether that record is on disk. It stays there.
+    told: AtomicBool,
+}
+
+/// Shapes met lately: entities of one kind look alike, and what they look like is worked out once.
+#[derive(Debug)]
+pub(crate) struct Shapes(Cache<Vec<u8>, Arc<Known>>);
+
+/// How many are kept, and how long the bytes by which one is found again may be: strangers choose them.
+const KEPT: usize = 1_000;
+const KEPT_BYTES: usize = 8 << 10;
+
+impl Shapes {
+    pub(crate) fn new() -> Self {
+        Self(Cache::new(KEPT))
     }
-    let form = |doc: Option<&EntityDoc>| {
-        let open = doc.filter(|doc| !catalogue.is_personal(doc.types()));
-        open.map(|doc| Shape::of(doc).form()).transpose()
-    };
-    let (before, after) = (form(change.before)?, form(change.after)?);
-    if before == after {
-        return Ok(());
-    }
-    let count = |form: &[u8], delta| Op::Add {
-        collection: SHAPES,
-        key: key(form, COUNT),
-        delta,
-        min: i64::MIN,
-        max: i64::MAX,
-    };
-    if let Some(form) = before {
-        ops.push(count(&form, -1));
-    }
-    if let Some(form) = after {
-        let place = key(&form, FORM);
-        ops.push(count(&form, 1));
-        ops.push(Op::When {
-            guards: vec![Guard::Absent { collection: SHAPES, key: place.clone() }],
-            then: vec![Op::PutRecord {
-                collection: SHAPES,
-                key: place,
-                value: form,
-                expect: Expect::Any,
-            }],
-            otherwise: Vec::new(),
+
+    fn of(&self, tenant: &TenantId, doc: &EntityDoc) -> Result<Arc<Known>, Problem> {
+        let signature = signature(tenant, doc);
+        if let Some(known) = self.0.get(signature.as_slice()) {
+            return Ok(known);
+        }
+        let form = Shape::of(doc).form()?;
+        let known = Arc::new(Known {
+            count: key(&form, COUNT),
+            place: key(&form, FORM),
+            told: AtomicBool::new(false),
+            form,
         });
+        if signature.len() <= KEPT_BYTES {
+            self.0.insert(signature, Arc::clone(&known));
+        }
+        Ok(known)
     }
-    Ok(())
+
+    /// Keeps the numbers with a change. The shape that it leads to is to be [called told](Known::tell) when the change is on disk.
+    pub(crate) fn follow(
+        &self,
+        catalogue: &Catalogue,
+        change: &Change<'_>,
+        ops: &mut Vec<Op>,
+    ) -> Result<Option<Arc<Known>>, Problem> {
+        if let (Some(before), Some(after)) = (change.before, change.after)
+            && alike(before, after)
+        {
+            return Ok(None);
+        }
+        let known = |doc: Option<&EntityDoc>| {
+            let open = doc.filter(|doc| !catalogue.is_personal(doc.types()));
+            open.map(|doc| self.of(change.tenant, doc)).transpose()
+        };
+        let (before, after) = (known(change.before)?, known(change.after)?);
+        let place = |known: &Option<Arc<Known>>| known.as_ref().map(|known| known.count.clone());
+        if place(&before) == place(&after) {
+            return Ok(None);
+        }
+        let count = |known: &Known, delta| Op::Add {
+            collection: SHAPES,
+            key: known.count.clone(),
+            delta,
+            min: i64::MIN,
+            max: i64::MAX,
+        };
+        if let Some(known) = before {
+            ops.push(count(&known, -1));
+        }
+        if let Some(known) = &after {
+            ops.push(count(known, 1));
+            if !known.told.load(Ordering::Acquire) {
+                ops.push(Op::When {
+                    guards: vec![Guard::Absent { collection: SHAPES, key: known.place.clone() }],
+                    then: vec![Op::PutRecord {
+                        collection: SHAPES,
+                        key: known.place.clone(),
+                        value: known.form.clone(),
+                        expect: Expect::Any,
+                    }],
+                    otherwise: Vec::new(),
+                });
+            }
+        }
+        Ok(after)
+    }
+}
+
+impl Known {
+    /// Notes that what it is stands on disk.
+    pub(crate) fn tell(&self) {
+        self.told.store(true, Ordering::Release);
+    }
+}
+
+/// What an entity looks like in the order it is stored in: bytes that are equal only for equal shapes of one tenant.
+fn signature(tenant: &TenantId, doc: &EntityDoc) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1_024);
+    // Neither IRIs nor names of tenants hold a zero byte.
+    bytes.extend_from_slice(tenant.as_str().as_bytes());
+    for entity_type in doc.types() {
+        bytes.push(0);
+        bytes.extend_from_slice(entity_type.as_bytes());
+    }
+    bytes.push(0);
+    for slot in doc.attributes() {
+        bytes.push(0);
+        bytes.extend_from_slice(slot.kind().name().as_bytes());
+        bytes.extend_from_slice(slot.name().as_bytes());
+    }
+    bytes
 }
 
 /// Every shape there is, with how many entities have it.

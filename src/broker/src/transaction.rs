@@ -5,7 +5,7 @@ use tsunagu_ngsi_ld::{Entity, EntityDoc};
 use tsunagu_store::access::Access;
 use tsunagu_store::{Change, Conflict, Expect, Op, StoreError, WriteSet};
 
-use crate::{Broker, Request, expiry, shapes, temporal};
+use crate::{Broker, Request, expiry, temporal};
 
 /// What became of an attempt to commit.
 pub(crate) enum Attempt {
@@ -97,12 +97,15 @@ impl Broker {
             consequence.follow(&change, &mut ops).await?;
         }
         expiry::follow(&change, &mut ops)?;
-        shapes::follow(&self.parts.catalogue, &change, &mut ops)?;
+        let shape = self.shapes.follow(&self.parts.catalogue, &change, &mut ops)?;
         if let Some(access) = &intent.access {
             ops.extend(self.parts.access.ops(access)?);
         }
         match self.parts.store.commit(WriteSet { tenant: tenant.clone(), ops }).await {
             Ok(_) => {
+                if let Some(shape) = shape {
+                    shape.tell();
+                }
                 for consequence in &self.parts.consequences {
                     consequence.committed(&change);
                 }

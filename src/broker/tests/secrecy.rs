@@ -117,6 +117,7 @@ fn client(id: &str, publishes: &[&str]) -> Client {
         publishes: publishes.iter().map(|term| iri(term)).collect(),
         reads_open_data: true,
         writes_open_data: true,
+        manages_sources: false,
     }
 }
 

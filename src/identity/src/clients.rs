@@ -104,6 +104,9 @@ pub struct Client {
     /// May write entities about nobody.
     #[serde(default)]
     pub writes_open_data: bool,
+    /// May register context sources (other brokers) and subscribe to their registrations.
+    #[serde(default)]
+    pub manages_sources: bool,
     /// Sees Tsuno IDs instead of pairwise ids: municipal systems only.
     #[serde(default)]
     pub canonical_ids: bool,
@@ -202,6 +205,7 @@ pub fn to_policy(client: &Client, keys: &SectorKeys) -> Result<policy::Client, P
         publishes: client.publishes.iter().map(|term| core.expand(term).into_owned()).collect(),
         reads_open_data: client.reads_open_data,
         writes_open_data: client.writes_open_data,
+        manages_sources: client.manages_sources,
     })
 }
 

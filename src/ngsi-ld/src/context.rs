@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::value::RawValue;
 
-pub use resolve::{ContextRef, Resolved, resolve};
+pub use resolve::{ContextRef, Resolved, is_core, resolve};
 
 /// The core @context of the version spoken here.
 pub const CORE_CONTEXT_URL: &str =
@@ -214,6 +214,12 @@ impl Context {
 
     fn term(&self, name: &str) -> Option<&Term> {
         CORE.get(name).or_else(|| self.terms.get(name))
+    }
+
+    /// Whether a name stands before the colon of compact IRIs.
+    #[must_use]
+    pub fn is_prefix(&self, name: &str) -> bool {
+        self.term(name).is_some_and(|term| term.prefix)
     }
 
     /// How the value of a term is read; [`Coercion::None`] if nothing is said.

@@ -20,6 +20,7 @@ pub mod parse;
 pub mod projection;
 pub mod query;
 pub mod render;
+pub mod source;
 pub mod temporal;
 pub mod time;
 
@@ -29,4 +30,7 @@ pub use json::{Limits, check};
 pub use model::{Attribute, Entity, EntityDoc, Instance, Kind, PastDoc};
 pub use projection::{Everything, Projection};
 pub use query::{GeoQuery, Q, Query, ScopeQ, Selector, TypeSelection};
-pub use render::{Format, RenderOptions, render};
+pub use render::{
+    Format, Join, JoinForm, Links, RenderOptions, Selection, Shown, render, render_inline,
+    render_linked,
+};

@@ -33,8 +33,9 @@ pub(crate) fn room(count: usize, what: &str) -> Result<(), Error> {
 }
 
 pub use batch::{batch, batch_ids, id_of};
-pub(crate) use rules::is_plain_name;
+pub(crate) use geometry::check as check_geometry;
 pub use rules::{check_name, check_uri};
+pub(crate) use rules::{check_scope, is_plain_name};
 pub use temporal::{History, parse_history, parse_history_fragment};
 
 /// The `@context` member of a document, if it has one. The document may also be an array, whose
@@ -175,7 +176,7 @@ fn scopes(value: &str, fragment: bool) -> Result<Vec<String>, Error> {
     let mut scopes: Vec<String> = Vec::new();
     rules::each_string(value, "scope", &mut |scope| {
         if !(fragment && scope == NULL) {
-            rules::check_scope(scope)?;
+            check_scope(scope)?;
         }
         if !scopes.iter().any(|s| s == scope) {
             room(scopes.len(), "scopes of the entity")?;

@@ -17,7 +17,7 @@ use crate::projection::Projection;
 
 pub use geo::GeoQuery;
 pub use order::{Order, OrderKey, OrderText};
-pub use q::{Indexable, Name, Op, Operand, Path, Pattern, Q, Scalar};
+pub use q::{Indexable, Linked, Name, Op, Operand, Path, Pattern, Q, Scalar};
 pub use scope::{ScopePattern, ScopeQ};
 pub use types::TypeSelection;
 

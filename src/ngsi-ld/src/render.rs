@@ -4,6 +4,7 @@ mod changes;
 mod earlier;
 mod instance;
 mod language;
+mod linked;
 mod temporal;
 
 pub use temporal::{Evolution, Grown, Moment, ScopeMoment, TemporalForm, render_temporal};
@@ -13,6 +14,8 @@ use crate::json::{rewrite_into, write_string};
 use crate::model::{AttrSlot, EntityDoc, Kind};
 use crate::projection::Projection;
 use crate::time::write_date_time;
+use linked::Place;
+pub use linked::{Join, JoinForm, Links, Selection, Shown, render_inline, render_linked, targets};
 
 pub use changes::{Changes, Previous, render_changed};
 
@@ -47,6 +50,8 @@ pub struct RenderOptions {
     pub dataset_ids: Vec<String>,
     /// Whether the `@context` becomes a member.
     pub embed_context: bool,
+    /// Which linked entities are shown; with [`render()`](render()) none.
+    pub join: Option<Join>,
     /// As a `GeoJSON` Feature, with this GeoProperty (expanded) as its geometry (clause 4.5.16, 4.5.17).
     pub feature: Option<String>,
     /// Only what this version of the specification, major and minor, has words for (clause 4.3.6.8).
@@ -60,13 +65,14 @@ impl RenderOptions {
     }
 
     fn shows(&self, name: &str) -> bool {
-        let named = |list: &[String]| {
-            list.iter().any(|n| {
-                n == name || n.strip_prefix('@') == Some(name) || (name == "scope" && n == SCOPE)
-            })
-        };
-        (self.pick.is_empty() || named(&self.pick)) && !named(&self.omit)
+        (self.pick.is_empty() || named(&self.pick, name)) && !named(&self.omit, name)
     }
+}
+
+/// Whether a list of members names this one.
+fn named(list: &[String], name: &str) -> bool {
+    list.iter()
+        .any(|n| n == name || n.strip_prefix('@') == Some(name) || (name == "scope" && n == SCOPE))
 }
 
 const SCOPE: &str = "https://uri.etsi.org/ngsi-ld/scope";
@@ -95,7 +101,8 @@ pub fn render(
     out: &mut Vec<u8>,
 ) -> bool {
     let start = out.len();
-    let mut writer = Writer { p, ctx, o, out, first: true, past: None, changes: None };
+    let mut writer =
+        Writer { p, ctx, o, out, first: true, past: None, changes: None, place: Place::ALONE };
     let shown = writer.entity(doc);
     if !shown {
         out.truncate(start);
@@ -127,6 +134,7 @@ struct Writer<'a> {
     out: &'a mut Vec<u8>,
     /// Whether the object being written has no member yet.
     first: bool,
+    place: Place<'a>,
     /// The identity of the instance to be written, in the temporal representation.
     past: Option<String>,
     /// What a notification tells beside the entity.
@@ -140,12 +148,12 @@ impl Writer<'_> {
         }
         self.open();
         self.id_member(doc);
-        if self.o.feature.is_none() {
+        if self.o.feature.is_none() || !self.place.stands_alone() {
             let any = self.members(doc);
             let something = !self.first;
             self.context();
             self.close();
-            return something && (any || self.o.attrs.is_empty());
+            return something && (any || self.o.attrs.is_empty() || !self.place.is_asked());
         }
         let named = !self.first;
         self.name("type");
@@ -159,11 +167,11 @@ impl Writer<'_> {
         self.close();
         self.context();
         self.close();
-        something && (any || self.o.attrs.is_empty())
+        something && (any || self.o.attrs.is_empty() || !self.place.is_asked())
     }
 
     fn context(&mut self) {
-        if self.o.embed_context {
+        if self.o.embed_context && self.place.stands_alone() {
             self.name("@context");
             self.out.extend_from_slice(self.ctx.json().get().as_bytes());
         }
@@ -189,7 +197,7 @@ impl Writer<'_> {
     /// Writes everything of the entity but its id; true if there was an attribute.
     fn members(&mut self, doc: &EntityDoc) -> bool {
         self.type_member(doc);
-        if !doc.scopes().is_empty() && self.o.shows("scope") {
+        if !doc.scopes().is_empty() && self.shows("scope") {
             self.name("scope");
             let mut scopes = doc.scopes();
             let (one, more) = (scopes.next(), scopes.next());
@@ -204,7 +212,7 @@ impl Writer<'_> {
             }
         }
         // Clause 6.3.11: with the other members of the system, when asked for.
-        let expires = doc.expires_at().filter(|_| self.o.sys_attrs && self.o.shows("expiresAt"));
+        let expires = doc.expires_at().filter(|_| self.o.sys_attrs && self.shows("expiresAt"));
         if let Some(at) = expires {
             self.name("expiresAt");
             write_string(at, self.out);
@@ -219,7 +227,7 @@ impl Writer<'_> {
     }
 
     pub(super) fn id_member(&mut self, doc: &EntityDoc) {
-        if self.o.shows("id") {
+        if self.shows("id") {
             self.name("id");
             let id = self.p.outward_id(doc.id());
             write_string(&id, self.out);
@@ -227,11 +235,15 @@ impl Writer<'_> {
     }
 
     pub(super) fn type_member(&mut self, doc: &EntityDoc) {
-        if self.o.shows("type") {
+        if self.shows("type") {
             self.name("type");
             let p = self.p;
             self.terms(&mut doc.types().filter(|iri| p.entity_type(iri)));
         }
+    }
+
+    fn shows(&self, member: &str) -> bool {
+        self.place.shown.shows(self.o, member)
     }
 
     /// Writes the attributes; true if there was one.
@@ -240,8 +252,7 @@ impl Writer<'_> {
         let mut group: Vec<AttrSlot<'_>> = Vec::new();
         for slot in doc.attributes() {
             let o = self.o;
-            let selected = (o.attrs.is_empty() || o.attrs.iter().any(|a| a == slot.name()))
-                && o.shows(slot.name())
+            let selected = self.place.shown.wants(o, slot.name())
                 && self.p.attribute(slot.name(), slot.publisher());
             if !selected {
                 continue;
@@ -265,7 +276,7 @@ impl Writer<'_> {
 
     fn times(&mut self, created: i64, modified: i64, entity: bool) {
         for (name, at) in [("createdAt", created), ("modifiedAt", modified)] {
-            if !entity || self.o.shows(name) {
+            if !entity || self.shows(name) {
                 self.time(name, at);
             }
         }

@@ -23,6 +23,8 @@ pub struct Client {
     pub reads_open_data: bool,
     /// May write entities that are about nobody.
     pub writes_open_data: bool,
+    /// May register context sources and subscribe to their registrations.
+    pub manages_sources: bool,
 }
 
 /// Attributes of one type that a resident consented to.
@@ -162,12 +164,16 @@ pub fn decide(asked: &Asked<'_>) -> Result<View, Denied> {
     };
     match &asked.principal {
         Principal::Anonymous { reads_open_data } => {
-            let open = Open { read: *reads_open_data, write: false };
+            let open = Open { read: *reads_open_data, write: false, sources: false };
             Ok(view(Actor::Anonymous, open, Personal::None, &[], None))
         }
         Principal::Machine { client } => Ok(view(
             Actor::Client(client.id.clone()),
-            Open { read: client.reads_open_data, write: client.writes_open_data },
+            Open {
+                read: client.reads_open_data,
+                write: client.writes_open_data,
+                sources: client.manages_sources,
+            },
             Personal::None,
             &client.publishes,
             client.sector.clone(),
@@ -185,7 +191,7 @@ pub fn decide(asked: &Asked<'_>) -> Result<View, Denied> {
             if !assurance.reaches(Level::Substantial) {
                 return Err(Denied::LowAssurance);
             }
-            let open = Open { read: client.reads_open_data, write: false };
+            let open = Open { read: client.reads_open_data, write: false, sources: false };
             let personal = Personal::Granted(Arc::new((*grant).clone()));
             // A consumer has no publisher's eyes: after withdrawal not even its own writes may be read back.
             Ok(view(Actor::Client(client.id.clone()), open, personal, &[], client.sector.clone()))
@@ -194,11 +200,11 @@ pub fn decide(asked: &Asked<'_>) -> Result<View, Denied> {
             if !assurance.reaches(Level::Substantial) {
                 return Err(Denied::LowAssurance);
             }
-            let open = Open { read: true, write: false };
+            let open = Open { read: true, write: false, sources: false };
             Ok(view(Actor::Resident(*subject), open, Personal::Own(*subject), &[], None))
         }
         Principal::Platform { task } => {
-            let open = Open { read: true, write: true };
+            let open = Open { read: true, write: true, sources: true };
             Ok(view(Actor::Platform(task), open, Personal::All, &[], None))
         }
     }

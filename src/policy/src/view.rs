@@ -34,6 +34,8 @@ pub enum Actor {
 pub(crate) struct Open {
     pub(crate) read: bool,
     pub(crate) write: bool,
+    /// Context sources: other brokers and what they have.
+    pub(crate) sources: bool,
 }
 
 #[derive(Debug)]
@@ -206,6 +208,33 @@ impl View {
         Err(Problem::new(
             ProblemCode::Forbidden,
             "this client may not write this attribute of this entity type about this person; it needs a consent with the action 'write' or a registration as publisher",
+        ))
+    }
+
+    /// Whether entities about nobody may be written, and with them what belongs to no entity, such as hosted @contexts.
+    pub fn may_write_open_data(&self) -> Result<(), Problem> {
+        if self.0.open.write { Ok(()) } else { Err(no_scope()) }
+    }
+
+    /// Whether context sources may be registered here.
+    pub fn may_manage_sources(&self) -> Result<(), Problem> {
+        if self.0.open.sources {
+            return Ok(());
+        }
+        Err(Problem::new(
+            ProblemCode::Forbidden,
+            "this client is not registered to manage context sources; it needs manages_sources",
+        ))
+    }
+
+    /// Whether context sources may be looked for: like open data, of which they have more.
+    pub fn may_find_sources(&self) -> Result<(), Problem> {
+        if self.0.open.read || self.0.open.sources {
+            return Ok(());
+        }
+        Err(Problem::new(
+            ProblemCode::Forbidden,
+            "this client may not read open data, and so not look for sources of it",
         ))
     }
 

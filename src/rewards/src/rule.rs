@@ -177,6 +177,9 @@ impl Rules {
 fn parse(q: &str, context: &Context) -> Result<Query, String> {
     let q = tsunagu_ngsi_ld::Q::parse(q, context)
         .map_err(|error| format!("its q cannot be read: {}", error.detail))?;
+    if q.depth() > 0 {
+        return Err("its q looks at linked entities, which a rule cannot".to_owned());
+    }
     Ok(Query { q: Some(q), ..Query::default() })
 }
 

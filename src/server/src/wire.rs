@@ -12,7 +12,7 @@ use std::sync::Arc;
 use actix_web::web::Data;
 use anyhow::Context as _;
 use tsunagu_api::{Gateway, Limits, RequestIds};
-use tsunagu_broker::{Broker, Contexts, DocumentLoader, NoLoader};
+use tsunagu_broker::{Broker, Contexts, DocumentLoader, Hosting, NoLoader, Sources};
 use tsunagu_identity::MatchKeys;
 use tsunagu_outbound::Outbound;
 use tsunagu_rewards::{Rewards, Rules};
@@ -60,7 +60,12 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         access: Arc::clone(&base.audit) as _,
         consequences,
         catalogue: Arc::clone(&base.catalogue),
-        contexts: contexts(config, &outbound)?,
+        contexts: contexts(config, &outbound)?.hosting(Hosting {
+            store: Arc::clone(&base.store),
+            ids: Arc::clone(&base.ids),
+            clock: Arc::clone(&base.clock),
+            base: format!("{}{}", config.issuer(), tsunagu_api::CONTEXTS),
+        }),
         clock: Arc::clone(&base.clock),
     });
     let broker = Arc::new(broker.keeping(config.broker.cache_bytes));
@@ -72,6 +77,11 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
 
     let gateway = Data::new(Gateway {
         broker: Arc::clone(&broker),
+        sources: Arc::new(Sources::new(
+            Arc::clone(&base.store),
+            Arc::clone(&base.ids),
+            Arc::clone(&base.clock),
+        )),
         subscriptions,
         authorization: Arc::clone(&people.authorization),
         clients: Arc::clone(&people.clients),

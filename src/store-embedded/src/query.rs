@@ -5,6 +5,7 @@ use std::ops::{Bound, ControlFlow};
 
 use tsunagu_domain::TenantId;
 use tsunagu_policy::View;
+use tsunagu_store::index::Range;
 use tsunagu_store::plan::{Candidates, Gather, candidates};
 use tsunagu_store::{EntityQuery, Page, StoreError, index};
 
@@ -57,8 +58,8 @@ pub(crate) fn run(
             }
         }
         Candidates::Ranges(ranges) => {
-            // In one range an entity stands once.
-            let mut seen = (ranges.len() > 1).then(HashSet::new);
+            let once = ranges.len() <= 1 && ranges.iter().all(Range::holds_once);
+            let mut seen = (!once).then(HashSet::new);
             let start = keys::of_tenant(tenant, b"").len();
             'ranges: for range in ranges {
                 let from = Bound::Included(keys::of_tenant(tenant, &range.from));

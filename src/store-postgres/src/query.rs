@@ -35,6 +35,8 @@ pub(crate) async fn run(
 ) -> Result<Page, StoreError> {
     let candidates = candidates(view, &query.filter, declared);
     let step = query.limit.saturating_add(query.offset).saturating_add(SPARE).min(STEP);
+    // An order has to see all of them.
+    let step = if query.order.is_some() { STEP } else { step };
     // One statement is one snapshot, and mostly enough.
     let mut first = Search::new(view, tenant, query, declared, step, true);
     if first.run(client, &candidates).await? {

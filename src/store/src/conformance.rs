@@ -48,6 +48,9 @@ macro_rules! store_suite {
             the_index_follows_changes
             pages_are_what_evaluation_gives
             what_is_hidden_does_not_count
+            entities_are_found_where_they_are
+            answers_are_those_of_evaluation
+            orders_are_paged_through
             tenants_are_apart
             records_are_scanned_in_order
             keys_are_any_bytes

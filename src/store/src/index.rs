@@ -60,6 +60,16 @@ pub struct Range {
     pub to: Vec<u8>,
 }
 
+impl Range {
+    /// Whether an entity can stand in it only once, because all its entries differ in nothing but the id.
+    pub fn holds_once(&self) -> bool {
+        matches!(
+            (self.from.split_last(), self.to.split_last()),
+            (Some((0, from)), Some((1, to))) if from == to
+        )
+    }
+}
+
 /// Every index entry of an entity, sorted, each once.
 pub fn entries(doc: &EntityDoc, declared: &Declared) -> Vec<Vec<u8>> {
     entries_seen(doc, declared, &Everything)

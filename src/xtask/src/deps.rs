@@ -14,9 +14,10 @@ const MAP: &str = "src/README.md";
 const PREFIX: &str = "tsunagu-";
 
 /// Dependencies heavy or dangerous enough to have named owners.
-const HEAVY: [&str; 10] = [
+const HEAVY: [&str; 11] = [
     "actix-web",
     "fjall",
+    "icu_collator",
     "jsonschema",
     "jsonwebtoken",
     "minijinja",

@@ -20,6 +20,10 @@ enum For {
     Login,
     /// A token whose view decides.
     Viewer,
+    /// A token of a client that writes open data, on its own behalf.
+    OpenDataWriter,
+    /// A token of a client that manages context sources. No client of this town does.
+    SourceManager,
     /// A token whose view decides about each of several entities.
     ViewerOfMany,
     /// The same, asking in a body.
@@ -59,10 +63,21 @@ const TABLE: &[(&str, &str, For)] = &[
     ("GET", "/ngsi-ld/v1/types/{type}", For::Viewer),
     ("GET", "/ngsi-ld/v1/attributes", For::Viewer),
     ("GET", "/ngsi-ld/v1/attributes/{attrId}", For::Viewer),
+    ("POST", "/ngsi-ld/v1/entityOperations/query", For::Asker),
     ("GET", "/ngsi-ld/v1/info/sourceIdentity", For::Viewer),
+    ("POST", "/ngsi-ld/v1/jsonldContexts", For::OpenDataWriter),
+    ("GET", "/ngsi-ld/v1/jsonldContexts", For::Viewer),
+    ("POST", "/ngsi-ld/v1/csourceRegistrations", For::SourceManager),
+    ("GET", "/ngsi-ld/v1/csourceRegistrations", For::Viewer),
+    ("GET", "/ngsi-ld/v1/csourceRegistrations/{registrationId}", For::Viewer),
+    ("PATCH", "/ngsi-ld/v1/csourceRegistrations/{registrationId}", For::SourceManager),
+    ("DELETE", "/ngsi-ld/v1/csourceRegistrations/{registrationId}", For::SourceManager),
+    ("GET", "/ngsi-ld/v1/jsonldContexts/{contextId}", For::Viewer),
+    ("DELETE", "/ngsi-ld/v1/jsonldContexts/{contextId}", For::OpenDataWriter),
     ("GET", "/ngsi-ld/v1/temporal/entities", For::Viewer),
     ("POST", "/ngsi-ld/v1/temporal/entities", For::Viewer),
     ("POST", "/ngsi-ld/v1/temporal/entityOperations/query", For::Asker),
+    ("POST", "/ngsi-ld/v1/entityOperations/query", For::Asker),
     ("GET", "/ngsi-ld/v1/temporal/entities/{entityId}", For::Viewer),
     ("DELETE", "/ngsi-ld/v1/temporal/entities/{entityId}", For::Viewer),
     ("POST", "/ngsi-ld/v1/temporal/entities/{entityId}/attrs", For::Viewer),
@@ -128,6 +143,8 @@ impl Gate {
         let filled = path
             .replace("{entityId}", &id)
             .replace("{attrId}", "name")
+            .replace("{registrationId}", "urn:ngsi-ld:ContextSourceRegistration:none")
+            .replace("{contextId}", "0190a5a0-0000-7000-8000-000000000001")
             .replace("{type}", "Person")
             .replace("{instanceId}", "urn:ngsi-ld:Instance:0190a5a0-0000-7000-8000-000000000000")
             .replace("{subscriptionId}", "urn:ngsi-ld:Subscription:none")
@@ -137,6 +154,7 @@ impl Gate {
             .replace("{name}", "juki");
         let query = match path {
             "/ngsi-ld/v1/entities" if method == "GET" => "?type=Person&count=true",
+            "/ngsi-ld/v1/csourceRegistrations" if method == "GET" => "?type=Person",
             "/ngsi-ld/v1/entities" if method == "DELETE" => "?type=Person",
             "/ngsi-ld/v1/temporal/entities" if method == "GET" => {
                 "?type=Person&count=true&timerel=before&timeAt=2100-01-01T00:00:00Z"
@@ -190,6 +208,16 @@ impl Gate {
 }
 
 fn body(path: &str, method: &Method, id: &str) -> Value {
+    if path.ends_with("/entityOperations/query") {
+        let mut query = json!({"type": "Query", "entities": [{"type": "Person"}]});
+        if path.contains("/temporal/") {
+            query["temporalQ"] = json!({"timerel": "before", "timeAt": "2100-01-01T00:00:00Z"});
+        }
+        return query;
+    }
+    if path.ends_with("/jsonldContexts") {
+        return json!({"@context": {"a": "https://example.org/a"}});
+    }
     if path.ends_with("/entityOperations/delete") {
         return json!([id]);
     }
@@ -203,10 +231,6 @@ fn body(path: &str, method: &Method, id: &str) -> Value {
     }
     if path.ends_with("{attrId}") {
         return if *method == Method::PATCH { json!({"value": "x"}) } else { property("x") };
-    }
-    if path.ends_with("/temporal/entityOperations/query") {
-        let interval = json!({"timerel": "before", "timeAt": "2100-01-01T00:00:00Z"});
-        return json!({"type": "Query", "entities": [{"type": "Person"}], "temporalQ": interval});
     }
     let mut body = json!({"name": property("x")});
     if !path.ends_with("/attrs") && *method != Method::PATCH {
@@ -288,7 +312,7 @@ async fn every_operation_refuses_whom_it_must() {
                 For::ProvenClient => &[400, 401],
                 // Each entity is refused by itself; what is not in view is not there to be purged.
                 For::ViewerOfMany if mine == For::Viewer => &[204, 207],
-                For::Login | For::ViewerOfMany => &[403],
+                For::Login | For::ViewerOfMany | For::SourceManager => &[403],
                 For::Resident => &[401],
                 // Nobody has consented to this client: there is nothing to list or find.
                 For::ResidentOrClient => &[200, 404],
@@ -296,6 +320,7 @@ async fn every_operation_refuses_whom_it_must() {
                 For::Viewer if method == "GET" => &[200, 403, 404],
                 For::Asker => &[200, 403, 404],
                 For::Viewer => &[403, 404],
+                For::OpenDataWriter if mine == For::Viewer => &[201, 404],
                 For::Subscriber if mine == For::Viewer => &[200, 201, 404],
                 same if same == mine => &[200, 404],
                 _ => &[403],
@@ -335,6 +360,8 @@ async fn every_operation_refuses_whom_it_must() {
             | For::ViewerOfMany
             | For::Asker
             | For::Subscriber
+            | For::OpenDataWriter
+            | For::SourceManager
             | For::Staff
             | For::Auditor => &[401, 403],
         }

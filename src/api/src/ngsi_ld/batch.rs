@@ -6,6 +6,8 @@ mod merge;
 mod update;
 mod upsert;
 
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tsunagu_broker::{BatchItem, BatchResult, ngsi_problem};
-use tsunagu_domain::{Problem, ProblemCode};
+use tsunagu_domain::{Problem, ProblemCode, TenantId};
 use tsunagu_ngsi_ld::Context;
 use tsunagu_ngsi_ld::parse::{batch, split_context};
 use utoipa::ToSchema;
@@ -35,9 +37,18 @@ pub(crate) use upsert::__path_upsert;
 use super::entities::echo_tenant;
 use super::negotiate;
 use crate::body::Capped;
-use crate::caller::Caller;
+use crate::caller::{Caller, decided_tenant};
 use crate::openapi::ProblemBody;
+use crate::resource::resource;
 use crate::{Failure, Gateway};
+
+pub(crate) fn configure(cfg: &mut ServiceConfig) {
+    cfg.service(resource("/entityOperations/create", [(Method::POST, web::post().to(create))]))
+        .service(resource("/entityOperations/upsert", [(Method::POST, web::post().to(upsert))]))
+        .service(resource("/entityOperations/update", [(Method::POST, web::post().to(update))]))
+        .service(resource("/entityOperations/merge", [(Method::POST, web::post().to(merge))]))
+        .service(resource("/entityOperations/delete", [(Method::POST, web::post().to(delete))]));
+}
 
 /// How many different @contexts one batch may bring along: each may have to be fetched.
 const MAX_CONTEXTS: usize = 32;
@@ -82,13 +93,14 @@ async fn items<'b>(
         return Err(Problem::new(ProblemCode::BadRequestData, detail).at("Link").into());
     }
     let entities = batch(text, gateway.limits.max_batch)?;
+    let tenant = decided_tenant(request)?;
     let linked = if ld { Context::core() } else { negotiate::linked(gateway, request).await? };
     let mut known: HashMap<String, Shared> = HashMap::new();
     let mut items = Vec::with_capacity(entities.len());
     for entity in entities {
         let own = split_context(entity).map_err(ngsi_problem);
         let context = match own {
-            Ok(Some(local)) if ld => resolved(gateway, &mut known, &local).await,
+            Ok(Some(local)) if ld => resolved(gateway, &tenant, &mut known, &local).await,
             Ok(None) if !ld => Ok(Arc::clone(&linked)),
             Ok(Some(_)) => Err(Problem::new(
                 ProblemCode::BadRequestData,
@@ -110,6 +122,7 @@ async fn items<'b>(
 /// Resolves each different @context once, also one that cannot be had.
 async fn resolved(
     gateway: &Gateway,
+    tenant: &TenantId,
     known: &mut HashMap<String, Shared>,
     local: &RawValue,
 ) -> Shared {
@@ -123,7 +136,7 @@ async fn resolved(
         )
         .at("/@context"));
     }
-    let context = gateway.broker.contexts().of(local).await;
+    let context = gateway.broker.contexts().of(tenant, local).await;
     known.insert(local.get().to_owned(), context.clone());
     context
 }

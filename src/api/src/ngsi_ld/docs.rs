@@ -157,6 +157,21 @@ pub(crate) struct RepresentationParams {
     geometry_property: Option<String>,
 }
 
+/// Which linked entities are shown as well (clause 4.5.23).
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct JoinParams {
+    /// `inline`, `flat` or `@none`. `pick` and `omit` can then name members of linked entities: `pick=owner{name}`.
+    join: Option<String>,
+    /// How many relationships away they may be, 1 to 10; 1 when left out.
+    #[param(rename = "joinLevel")]
+    join_level: Option<u32>,
+    /// Ids of entities that are there already and not shown again, comma-separated.
+    #[param(rename = "containedBy")]
+    contained_by: Option<String>,
+}
+
 /// Which entities.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -17,10 +17,10 @@ pub(crate) use delete::delete;
 pub(crate) use merge::merge;
 pub(crate) use purge::purge;
 pub(crate) use query::query;
-pub(crate) use query_by_post::query_by_post;
+pub(crate) use query_by_post::{query_by_post, read as read_query};
 pub(crate) use replace::replace;
 pub(crate) use retrieve::retrieve;
-pub(crate) use search::{DEFAULT_PAGE, filter};
+pub(crate) use search::{DEFAULT_PAGE, filter, geo};
 
 // The documentation of each, for the list in `openapi`.
 pub(crate) use create::__path_create;

@@ -9,6 +9,7 @@ use tsunagu_ngsi_ld::parse::split_context;
 use tsunagu_ngsi_ld::{CORE_CONTEXT_URL, Context};
 
 use crate::body::Capped;
+use crate::caller::decided_tenant;
 use crate::{Failure, Gateway};
 
 const JSON: &str = "application/json";
@@ -151,7 +152,24 @@ pub(crate) async fn linked(
 ) -> Result<Arc<Context>, Failure> {
     match link(request)? {
         None => Ok(Context::core()),
-        Some(url) => Ok(gateway.broker.contexts().at(&url).await?),
+        Some(url) => Ok(gateway.broker.contexts().at(&decided_tenant(request)?, &url).await?),
+    }
+}
+
+/// The body as strict JSON, whose @context is nothing to expand it with.
+pub(crate) fn plain<'b>(
+    gateway: &Gateway,
+    request: &HttpRequest,
+    body: &'b Capped,
+) -> Result<&'b str, Failure> {
+    match content_type(request).as_deref() {
+        Some(JSON | LD_JSON) => body.json(gateway.limits.max_depth),
+        _ => Err(Problem::new(
+            ProblemCode::UnsupportedMediaType,
+            "send application/json or application/ld+json",
+        )
+        .at("Content-Type")
+        .into()),
     }
 }
 
@@ -174,8 +192,9 @@ pub(crate) async fn document<'b>(
     let wrong = |detail: &str, at: &str| {
         Err(Problem::new(ProblemCode::BadRequestData, detail).at(at).into())
     };
+    let contexts = gateway.broker.contexts();
     let context = match (ld, in_body, link(request)?) {
-        (true, Some(local), None) => gateway.broker.contexts().of(&local).await?,
+        (true, Some(local), None) => contexts.of(&decided_tenant(request)?, &local).await?,
         (true, None, None) => {
             return wrong(
                 "application/ld+json needs an @context member; add one, or send application/json",
@@ -194,7 +213,7 @@ pub(crate) async fn document<'b>(
                 "/@context",
             );
         }
-        (false, None, Some(url)) => gateway.broker.contexts().at(&url).await?,
+        (false, None, Some(url)) => contexts.at(&decided_tenant(request)?, &url).await?,
         (false, None, None) => Context::core(),
     };
     Ok((text, context))

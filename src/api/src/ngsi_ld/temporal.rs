@@ -13,7 +13,7 @@ mod retrieve;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use tsunagu_broker::Part;
 use tsunagu_domain::{Problem, ProblemCode, to_iso};
 use tsunagu_ngsi_ld::Context;
@@ -53,10 +53,23 @@ pub(super) fn configure(cfg: &mut ServiceConfig) {
         "/temporal/entityOperations/query",
         [(Method::POST, web::post().to(query_by_post))],
     ))
-    // `/temporal/entities//attrs`, the empty part gone: "attrs" is no URI and so no id.
-    .service(web::resource("/temporal/entities/attrs").to(without_id))
-    .service(web::resource("/temporal/entities/attrs/{attrId}").to(without_id))
-    .service(web::resource("/temporal/entities/attrs/{attrId}/{instanceId}").to(without_id))
+    // An empty id, gone or not: "attrs" is no URI and so none.
+    .service(
+        web::resource(["/temporal/entities/attrs", "/temporal/entities//attrs"]).to(without_id),
+    )
+    .service(
+        web::resource([
+            "/temporal/entities/attrs/{attrId}",
+            "/temporal/entities//attrs/{attrId}",
+            "/temporal/entities/attrs/{attrId}/{instanceId}",
+            "/temporal/entities//attrs/{attrId}/{instanceId}",
+        ])
+        .to(without_id),
+    )
+    .service(resource(
+        "/temporal/entities/{entityId}/attrs//{instanceId}",
+        [(Method::DELETE, web::delete().to(without_attribute))],
+    ))
     .service(resource(
         "/temporal/entities/{entityId}",
         [(Method::GET, web::get().to(retrieve)), (Method::DELETE, web::delete().to(delete))],
@@ -78,14 +91,15 @@ pub(super) fn configure(cfg: &mut ServiceConfig) {
     ));
 }
 
+/// The answer to an operation on an instance whose attribute was left out.
+async fn without_attribute() -> Result<HttpResponse, Failure> {
+    let detail = "the path has no attribute name; it belongs behind /attrs/";
+    Err(Problem::new(ProblemCode::BadRequestData, detail).at("attrId").into())
+}
+
 /// The name of the attribute in the path, checked and not expanded.
 fn attribute(request: &HttpRequest, context: &Context) -> Result<String, Failure> {
     let name = path_part(request, "attrId")?;
-    // `/attrs//{instanceId}`, the empty part gone.
-    if name.starts_with("urn:ngsi-ld:Instance:") {
-        let detail = "the path has no attribute name; it belongs behind /attrs/";
-        return Err(Problem::new(ProblemCode::BadRequestData, detail).at("attrId").into());
-    }
     check_name(&name, context).map_err(|error| error.at("attrId"))?;
     Ok(name)
 }

@@ -2,7 +2,8 @@
 
 use tsunagu_domain::Problem;
 use tsunagu_ngsi_ld::render::is_amended;
-use tsunagu_ngsi_ld::{Context, RenderOptions, render};
+use tsunagu_ngsi_ld::{Context, Join, JoinForm, RenderOptions, render};
+use tsunagu_store::Found;
 use tsunagu_store::access::Action;
 
 use super::{Answer, selected};
@@ -22,6 +23,9 @@ impl Broker {
         let target = target.into();
         let id = request.view.inward_id(target.id);
         let found = self.parts.store.entity(request.view, &id).await?;
+        if let Some(join) = &options.join {
+            return self.retrieve_joined(request, target, found, (context, options), join).await;
+        }
         let mut body = Vec::with_capacity(1024);
         let shown = found.as_ref().and_then(|found| {
             let cut = request.view.cut(&found.doc)?;
@@ -49,6 +53,47 @@ impl Broker {
         shown.add(&found.doc, &cut, &selected(options));
         let access = access::allowed(request, self.parts.clock.micros(), Action::Read, shown);
         let ticket = self.parts.access.record(tenant, &access).await?;
+        Ok(Answer { body, ticket: Some(ticket), amended })
+    }
+
+    /// The entity with those it leads to (4.5.23): in it, or behind it in an array, if there are any.
+    async fn retrieve_joined(
+        &self,
+        request: &Request<'_>,
+        target: Target<'_>,
+        found: Option<Found>,
+        (context, options): (&Context, &RenderOptions),
+        join: &Join,
+    ) -> Result<Answer, Problem> {
+        let view = request.view;
+        let found: Vec<Found> =
+            found.into_iter().filter(|found| target.is(view, &found.doc)).collect();
+        let linked = self.gather_linked(view, &found, options, join).await?;
+        let mut shown = Shown::default();
+        let mut body = vec![b'['];
+        let how = (context, options);
+        let written = self.render_joined(view, &found, &linked, how, &mut shown, &mut body)?;
+        let amended = linked.is_amended(view, &found, options);
+        if written == 0 {
+            let problem = Problem::not_found();
+            self.note_missed(request, &view.inward_id(target.id), Action::Read, &problem).await?;
+            return Err(problem);
+        }
+        if join.form == JoinForm::Flat && written > 1 {
+            body.push(b']');
+            if options.feature.is_some() {
+                let start = br#"{"type":"FeatureCollection","features":"#;
+                body.splice(0..0, start.iter().copied());
+                body.push(b'}');
+            }
+        } else {
+            body.remove(0);
+        }
+        if shown.count == 0 {
+            return Ok(Answer { body, ticket: None, amended });
+        }
+        let access = access::allowed(request, self.parts.clock.micros(), Action::Read, shown);
+        let ticket = self.parts.access.record(view.tenant(), &access).await?;
         Ok(Answer { body, ticket: Some(ticket), amended })
     }
 }

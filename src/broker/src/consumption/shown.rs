@@ -98,6 +98,7 @@ fn form(options: &RenderOptions) -> Option<u8> {
         lang,
         dataset_ids,
         embed_context,
+        join,
         feature,
         version,
     } = options;
@@ -106,6 +107,7 @@ fn form(options: &RenderOptions) -> Option<u8> {
         && attrs.is_empty()
         && dataset_ids.is_empty()
         && lang.is_none()
+        && join.is_none()
         && feature.is_none()
         && version.is_none();
     all.then_some((*format as u8) << 2 | u8::from(*sys_attrs) << 1 | u8::from(*embed_context))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tsunagu_domain::{Problem, ProblemCode};
+use tsunagu_ngsi_ld::parse::split_context;
 use tsunagu_ngsi_ld::{Context, Format};
 use tsunagu_policy::View;
 use tsunagu_store::{Conflict, Expect, Op, Scan, StoreError, WriteSet};
@@ -15,7 +16,7 @@ use super::records::{
     remove, state,
 };
 use super::{PAGE, Subscriptions};
-use crate::Contexts;
+use crate::{Contexts, ngsi_problem};
 
 /// How often a change is tried anew when another process was faster.
 const TRIES: usize = 16;
@@ -114,12 +115,24 @@ impl Subscriptions {
         if new.id.is_empty() {
             new.id = format!("urn:ngsi-ld:Subscription:{}", self.parts.ids.uuid());
         }
-        usable(&new, contexts).await?;
+        usable(asking, &new, contexts).await?;
+        // Notifications name their @context in a header, so it needs a URL (5.13.1).
+        let mut kept = Vec::new();
+        let own = split_context(body).map_err(ngsi_problem)?.filter(|_| contexts.hosts());
+        if let Some(local) = own
+            && new.jsonld_context.is_none()
+            && context.url().is_none()
+        {
+            let (url, ops) = contexts.implicit(&local)?;
+            new.jsonld_context = Some(url);
+            kept = ops;
+        }
         let compiled = Arc::new(Compiled::new(new)?);
         let record = &compiled.record;
         let tenant = asking.view.tenant();
         let op = put(SUBSCRIPTIONS, key(asking.owner, &record.id), record, Expect::Absent)?;
-        let set = WriteSet::new(tenant.clone()).with(op);
+        let mut set = WriteSet::new(tenant.clone()).with(op);
+        set.ops.extend(kept);
         let _changing = self.changing.lock().await;
         for _ in 0..TRIES {
             let before = self.reload(tenant).await?;
@@ -134,6 +147,9 @@ impl Subscriptions {
                         "a subscription of this id exists already; choose another id, or change it with PATCH",
                     )
                     .at("/id"));
+                }
+                Err(StoreError::Conflict { conflict: Conflict::OutOfBounds, .. }) => {
+                    return Err(Contexts::full());
                 }
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -159,16 +175,20 @@ impl Subscriptions {
         for _ in 0..TRIES {
             let before = self.reload(tenant).await?;
             let (version, mut changed) = self.own(asking, &key).await?;
+            let named = changed.jsonld_context.clone();
             let reading = Reading { view: asking.view, context, now };
             reading.apply(&mut changed, &members)?;
             // The @context of its notifications stays the one it was made in: names are kept expanded.
             changed.owner = asking.owner.clone();
             changed.modified_at = now;
-            usable(&changed, contexts).await?;
+            usable(asking, &changed, contexts).await?;
             let compiled = Arc::new(Compiled::new(changed)?);
             let record = &compiled.record;
             let op = put(SUBSCRIPTIONS, key.clone(), record, Expect::Version(version))?;
             let mut set = WriteSet::new(tenant.clone()).with(op);
+            if let Some(url) = named.filter(|url| record.jsonld_context.as_ref() != Some(url)) {
+                set.ops.extend(contexts.forget_implicit(tenant, &url).await?);
+            }
             let (known, mut kept) = state(&*self.parts.store, tenant, record.uid).await?;
             if let Some(known) = known.filter(|_| kept.attempts > 0) {
                 // Another endpoint, or the same one mended: no reason to wait any longer.
@@ -246,7 +266,12 @@ impl Subscriptions {
     }
 
     /// Delete Subscription (5.8.5), with what is queued for it.
-    pub async fn delete(&self, asking: &Asking<'_>, id: &str) -> Result<(), Problem> {
+    pub async fn delete(
+        &self,
+        asking: &Asking<'_>,
+        id: &str,
+        contexts: &Contexts,
+    ) -> Result<(), Problem> {
         let tenant = asking.view.tenant();
         let key = key(asking.owner, id);
         let changing = self.changing.lock().await;
@@ -258,6 +283,9 @@ impl Subscriptions {
             set.ops.push(remove(SUBSCRIPTIONS, key.clone(), Expect::Version(version)));
             set.ops.push(remove(STATES, uid.0.to_vec(), Expect::Any));
             set.ops.push(remove(THROTTLES, uid.0.to_vec(), Expect::Any));
+            if let Some(url) = &subscription.jsonld_context {
+                set.ops.extend(contexts.forget_implicit(tenant, url).await?);
+            }
             match self.parts.store.commit(marked(&set, before)).await {
                 Ok(receipt) => {
                     self.learn(tenant, before, receipt.version, |index| index.remove(uid));
@@ -301,13 +329,16 @@ fn marked(set: &WriteSet, before: Option<u64>) -> WriteSet {
 }
 
 /// The @context of notifications must be one that can be had.
-async fn usable(subscription: &Subscription, contexts: &Contexts) -> Result<(), Problem> {
-    match &subscription.jsonld_context {
-        None => Ok(()),
-        Some(url) => {
-            contexts.at(url).await.map(drop).map_err(|problem| problem.at("/jsonldContext"))
-        }
-    }
+async fn usable(
+    asking: &Asking<'_>,
+    subscription: &Subscription,
+    contexts: &Contexts,
+) -> Result<(), Problem> {
+    let Some(url) = &subscription.jsonld_context else {
+        return Ok(());
+    };
+    let found = contexts.at(asking.view.tenant(), url).await;
+    found.map(drop).map_err(|problem| problem.at("/jsonldContext"))
 }
 
 impl Notification {

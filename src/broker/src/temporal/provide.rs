@@ -50,7 +50,14 @@ impl Owner {
 impl Broker {
     /// The entity as it is, or what was kept of it.
     async fn owner(&self, view: &View, id: &str) -> Result<Option<Owner>, Problem> {
-        if let Some(found) = self.parts.store.entity(view, id).await? {
+        let mut found = self.parts.store.entity(view, id).await?;
+        // What has ended goes by a change of its own first.
+        if found.as_ref().is_none_or(|found| found.doc.is_trimmed())
+            && self.end(view.tenant(), id).await?
+        {
+            found = self.parts.store.entity(view, id).await?;
+        }
+        if let Some(found) = found {
             return Ok(Some(Owner::of(found, true)));
         }
         let past = self.parts.store.past(view, id).await?;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use tsunagu_domain::Problem;
-use tsunagu_ngsi_ld::{Context, Q, Query, RenderOptions};
+use tsunagu_ngsi_ld::{Context, GeoQuery, Q, Query, RenderOptions};
 use tsunagu_policy::View;
 use tsunagu_store::EntityQuery;
 use tsunagu_store::access::Action;
@@ -83,7 +83,11 @@ impl Broker {
             let wanted = entries.len() < asked.limit && matched >= asked.offset as u64;
             let most = if wanted { temporal.most } else { 1 };
             let temporal = Temporal { most, ..temporal.clone() };
-            let entry = self.entry(view, subject, &temporal, options).await?;
+            let Some(spans) = self.spans(view, &subject, &filter, &temporal).await? else {
+                continue;
+            };
+            let mut entry = self.entry(view, subject, &temporal, options).await?;
+            entry.window.within(spans.as_deref());
             if entry.window.is_empty() {
                 continue;
             }
@@ -136,6 +140,35 @@ impl Broker {
         Ok(EvolvedPage { evolved: Evolved { body, ticket, part }, count, more })
     }
 
+    /// When the scopes of the entity were as asked for, within the interval: from, to. The outer `None` is never, the inner one that nobody
+    /// asked.
+    async fn spans(
+        &self,
+        view: &View,
+        subject: &Subject,
+        filter: &Query,
+        temporal: &Temporal,
+    ) -> Result<Option<Option<Vec<(i64, i64)>>>, Problem> {
+        let Some(asked) = &filter.scope else {
+            return Ok(Some(None));
+        };
+        let reader = Reader { store: &*self.parts.store, view, of: subject };
+        let moments = reader.scopes().await?;
+        let mut spans = Vec::new();
+        for (nth, moment) in moments.iter().enumerate() {
+            let to = moments.get(nth + 1).map_or(i64::MAX, |next| next.at);
+            let ends_before = temporal.query.from.is_some_and(|from| to <= from);
+            let begins_after = temporal.query.to.is_some_and(|end| moment.at >= end);
+            if !ends_before
+                && !begins_after
+                && asked.matches(&moment.scopes.iter().map(String::as_str))
+            {
+                spans.push((moment.at, to));
+            }
+        }
+        Ok((!spans.is_empty()).then_some(Some(spans)))
+    }
+
     /// Whether the conditions on values hold of instances within the interval.
     async fn holds(
         &self,
@@ -144,13 +177,15 @@ impl Broker {
         filter: &Query,
         temporal: &Temporal,
     ) -> Result<bool, Problem> {
-        let Some(q) = &filter.q else {
+        if filter.q.is_none() && filter.geo.is_none() {
             return Ok(true);
-        };
+        }
         let reader = Reader { store: &*self.parts.store, view, of: subject };
-        let attrs: Vec<String> = q.attributes().into_iter().map(str::to_owned).collect();
+        let mut attrs = filter.q.as_ref().map(Q::attributes).unwrap_or_default();
+        attrs.extend(filter.geo.as_ref().map(GeoQuery::property));
+        let attrs: Vec<String> = attrs.into_iter().map(str::to_owned).collect();
         let doc = reader.checked(&temporal.query, &attrs, self.parts.clock.micros()).await?;
-        let values = Query { q: Some(q.clone()), ..Query::default() };
+        let values = Query { q: filter.q.clone(), geo: filter.geo.clone(), ..Query::default() };
         Ok(view.cut(&subject.doc).is_some_and(|cut| values.matches(&doc, &cut)))
     }
 }
@@ -169,7 +204,7 @@ struct Candidates<'a> {
 impl<'a> Candidates<'a> {
     fn new(broker: &'a Broker, view: &'a View, filter: &Query, by_id: Option<bool>) -> Self {
         // What it is now decides nothing about values.
-        let filter = Query { attrs: Vec::new(), q: None, ..filter.clone() };
+        let filter = Query { attrs: Vec::new(), q: None, geo: None, scope: None, ..filter.clone() };
         let limit = if by_id.is_some() { usize::MAX >> 8 } else { FIRST };
         let query = EntityQuery { filter, limit, offset: 0, count: false, order: None };
         Self { broker, view, query, past: false, done: false, by_id, waiting: VecDeque::new() }

@@ -3,6 +3,7 @@
 use serde_json::value::to_raw_value;
 use tsunagu_domain::Problem;
 use tsunagu_ngsi_ld::model::{APART, AttrSlot, COPY};
+use tsunagu_ngsi_ld::time::parse_date_time;
 use tsunagu_ngsi_ld::{EntityDoc, Error, ErrorKind, Instance, Kind, PastDoc};
 use tsunagu_store::temporal::InstanceKey;
 use tsunagu_store::{Expect, Op};
@@ -45,13 +46,20 @@ fn kept(
         if now.is_some_and(|now| now.bytes() == slot.bytes()) {
             continue;
         }
+        // What was to be there for a time leaves nothing when it has ended (clause 4.22).
+        let ends = slot.instance().expires_at.map(str::to_owned);
+        if ends.as_deref().and_then(parse_date_time).is_some_and(|ends| ends <= at) {
+            continue;
+        }
         if counts(&slot) {
             let doc = PastDoc::from_slot(slot.bytes(), subject)?;
             ops.push(Op::PutInstance { key: InstanceKey::derived(id, &slot), doc });
         }
         if now.is_none() {
-            let deletion = slot.instance().decode()?.deleted(at);
-            deletions.push(put(id, slot.name(), &deletion, subject, ops)?);
+            let mut deletion = slot.instance().decode()?.deleted(at);
+            deletions.push(PastDoc::new(slot.name(), &deletion, subject)?);
+            deletion.expires_at = ends;
+            put(id, slot.name(), &deletion, subject, ops)?;
         }
     }
     let scopes = |doc: &EntityDoc| doc.scopes().map(str::to_owned).collect::<Vec<_>>();
@@ -61,7 +69,7 @@ fn kept(
     }
     if after.is_none() {
         let mut head = before.decode_head();
-        (head.modified_at, head.from_history) = (at, false);
+        (head.modified_at, head.from_history, head.expires_at) = (at, false, None);
         let slots: Vec<&[u8]> =
             deletions.iter().filter_map(PastDoc::slot).map(|s| s.bytes()).collect();
         ops.push(Op::PutPast { doc: EntityDoc::assemble(&head, &slots)?, expect: Expect::Any });
@@ -87,12 +95,11 @@ fn put(
     instance: &Instance,
     subject: Option<&str>,
     ops: &mut Vec<Op>,
-) -> Result<PastDoc, Error> {
+) -> Result<(), Error> {
     let doc = PastDoc::new(name, instance, subject)?;
-    if let Some(slot) = doc.slot() {
-        ops.push(Op::PutInstance { key: InstanceKey::derived(id, &slot), doc: doc.clone() });
-    }
-    Ok(doc)
+    let key = doc.slot().map(|slot| InstanceKey::derived(id, &slot));
+    ops.extend(key.map(|key| Op::PutInstance { key, doc }));
+    Ok(())
 }
 
 #[cfg(test)]

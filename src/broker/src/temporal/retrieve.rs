@@ -60,7 +60,11 @@ impl Broker {
         if let Some(found) = self.parts.store.entity(view, id).await? {
             return Ok(Some(Subject { doc: found.doc, live: true }));
         }
-        let past = self.parts.store.past(view, id).await?;
+        let mut past = self.parts.store.past(view, id).await?;
+        // What has ended by itself has a past from then on, whether somebody has noticed or not.
+        if past.is_none() && self.end(view.tenant(), id).await? {
+            past = self.parts.store.past(view, id).await?;
+        }
         Ok(past.map(|found| Subject { doc: found.doc, live: false }))
     }
 }

@@ -342,6 +342,22 @@ impl Window {
         &mut all[at].2
     }
 
+    /// Leaves what is within one of these spans, if there are any.
+    pub(super) fn within(&mut self, spans: Option<&[(i64, i64)]>) {
+        let Some(spans) = spans else { return };
+        let inside = |at: i64| spans.iter().any(|(from, to)| (*from..*to).contains(&at));
+        for attribute in &mut self.attributes {
+            attribute.kept.retain(|one| inside(one.at));
+            for (_, _, summary) in &mut attribute.summaries {
+                summary.periods.retain(|period| inside(period.from));
+            }
+        }
+        self.attributes.retain(|attribute| {
+            let sums = attribute.summaries.iter().any(|(_, _, s)| !s.periods.is_empty());
+            !attribute.kept.is_empty() || sums
+        });
+    }
+
     /// Whether nothing is within the interval.
     pub(super) fn is_empty(&self) -> bool {
         self.attributes.is_empty()

@@ -147,6 +147,7 @@ fn client(id: &str, sectors: Option<&SectorKeys>, publishes: &[&str]) -> Client 
         publishes: publishes.iter().map(|term| iri(term)).collect(),
         reads_open_data: true,
         writes_open_data: true,
+        manages_sources: false,
     }
 }
 
@@ -265,7 +266,7 @@ impl World {
     pub(crate) async fn unsubscribe(&self, client: &str, id: &str) -> Result<(), Problem> {
         let (view, owner) = (self.view(client), self.owner(client));
         let asking = Asking { view: &view, owner: &owner, tenant_header: None };
-        self.subscriptions.delete(&asking, id).await
+        self.subscriptions.delete(&asking, id, self.broker.contexts()).await
     }
 
     pub(crate) async fn read(&self, client: &str, id: &str) -> Result<Value, Problem> {

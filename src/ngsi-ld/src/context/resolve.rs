@@ -98,7 +98,7 @@ pub fn resolve(
 fn flatten(part: ContextRef, into: &mut Vec<ContextRef>) {
     match part {
         ContextRef::Many(parts) => parts.into_iter().for_each(|p| flatten(p, into)),
-        ContextRef::Url(url) if is_core_url(&url) => {}
+        ContextRef::Url(url) if is_core(&url) => {}
         part => into.push(part),
     }
 }
@@ -121,7 +121,9 @@ pub(super) fn embed(given: &[ContextRef], has_core: bool) -> Box<RawValue> {
     RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
-fn is_core_url(url: &str) -> bool {
+/// Whether a URL is one of the core @context, of whatever version.
+#[must_use]
+pub fn is_core(url: &str) -> bool {
     let path = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     path.and_then(|p| p.strip_prefix("uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context")).is_some_and(
         |rest| {
@@ -163,7 +165,7 @@ impl<'d> Merge<'d> {
         match part {
             ContextRef::Many(parts) => parts.iter().try_for_each(|p| self.part(p, chain)),
             ContextRef::Inline(raw) => self.object(raw.get(), !chain.is_empty()),
-            ContextRef::Url(url) if is_core_url(url) => {
+            ContextRef::Url(url) if is_core(url) => {
                 self.has_core |= !chain.is_empty();
                 Ok(())
             }

@@ -32,7 +32,7 @@ fn depth(kind: &str) -> Option<usize> {
 }
 
 /// Checks the value of a `GeoProperty`.
-pub(super) fn check(value: &str) -> Result<(), Error> {
+pub(crate) fn check(value: &str) -> Result<(), Error> {
     let Some((kind, coordinates)) = parts(value) else {
         return Err(Error::bad("the value is not a GeoJSON geometry").remedy(
             "give an object with coordinates and a type of Point, MultiPoint, LineString, \

@@ -72,7 +72,7 @@ fn is_filler(c: char) -> bool {
 }
 
 /// A scope (clause 4.18): levels of letters, digits and `_`, each after a `/` and beginning with a letter.
-pub(super) fn check_scope(scope: &str) -> Result<(), Error> {
+pub(crate) fn check_scope(scope: &str) -> Result<(), Error> {
     let levels = scope.strip_prefix('/').unwrap_or(scope);
     if levels.split('/').all(is_plain_name) {
         return Ok(());

@@ -9,7 +9,7 @@ use super::q::{Name, Op, Operand, Path, Q, Scalar};
 use crate::json::{elements, first_byte, members, rewrite_into, string_of};
 use crate::model::{AttrSlot, EntityDoc, Kind};
 use crate::projection::Projection;
-use crate::render::visible_times;
+use crate::render::{targets, visible_times};
 use crate::time::{parse_date, parse_date_time, parse_time};
 
 /// How many arrays and typed values inside one another are looked into.
@@ -52,6 +52,12 @@ pub(super) fn matches(q: &Q, doc: &EntityDoc, p: &dyn Projection) -> bool {
                 _ => false,
             });
             found != *negated
+        }),
+        Q::Linked(linked) => follow(&linked.path, doc, p, &mut |target| match target {
+            Target::Json(value, kind) => linked.found.as_ref().is_some_and(|found| {
+                targets(kind, value).iter().any(|id| found.contains(id.as_ref()))
+            }),
+            _ => false,
         }),
     }
 }

@@ -1,6 +1,6 @@
 //! Reading the `q` parameter (clause 4.9).
 
-use super::q::{Name, Op, Operand, Path, Pattern, Q, Scalar};
+use super::q::{Linked, Name, Op, Operand, Path, Pattern, Q, Scalar};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::parse::{check_name, is_plain_name};
@@ -8,6 +8,8 @@ use crate::time::{parse_date, parse_date_time, parse_time};
 
 /// Parentheses: how deep.
 const MAX_DEPTH: usize = 16;
+/// Relationships in one condition.
+const MAX_HOPS: usize = 10;
 /// Conditions in one query.
 const MAX_TERMS: usize = 128;
 
@@ -70,7 +72,29 @@ impl<'a> Parser<'a> {
         if self.terms > MAX_TERMS {
             return Err(self.complex("the query has too many conditions"));
         }
-        let path = self.path()?;
+        let mut hops = Vec::new();
+        let mut path = self.path()?;
+        while self.take("{") {
+            if !path.json.is_empty() {
+                return Err(self.fault("members of a value lead to no entity"));
+            }
+            if hops.len() >= MAX_HOPS {
+                return Err(self.complex("the query follows too many relationships"));
+            }
+            let of_type = self.type_hint()?;
+            hops.push((std::mem::replace(&mut path, self.path()?), of_type));
+        }
+        if !hops.iter().all(|_| self.take("}")) {
+            return Err(self.fault("a closing brace is expected"));
+        }
+        let condition = self.condition(path)?;
+        Ok(hops.into_iter().rev().fold(condition, |condition, (path, of_type)| {
+            Q::Linked(Linked { path, of_type, condition: Box::new(condition), found: None })
+        }))
+    }
+
+    /// What follows a path.
+    fn condition(&mut self, path: Path) -> Result<Q, Error> {
         for (symbol, negated) in [("!~=", true), ("~=", false)] {
             if self.take(symbol) {
                 let pattern = self.pattern()?;
@@ -105,6 +129,19 @@ impl<'a> Parser<'a> {
             self.rest = rest;
         }
         Ok(Path { names, json })
+    }
+
+    /// The type before the first colon in braces. A prefix of the @context belongs to the name that follows instead.
+    fn type_hint(&mut self) -> Result<Option<Name>, Error> {
+        let mut ahead = *self;
+        let word = ahead.until(|c| !(c.is_alphanumeric() || c == '_' || c == ':'));
+        let Some((term, _)) = word.split_once(':').filter(|(term, _)| !self.ctx.is_prefix(term))
+        else {
+            return Ok(None);
+        };
+        check_name(term, self.ctx).map_err(|e| e.at("q"))?;
+        self.rest = self.rest.get(term.len() + 1..).unwrap_or_default();
+        Ok(Some(Name { term: term.to_owned(), iri: self.ctx.expand(term).into_owned() }))
     }
 
     fn attribute(&mut self) -> Result<Name, Error> {

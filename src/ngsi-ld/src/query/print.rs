@@ -12,13 +12,41 @@ impl fmt::Display for Q {
             }
             // AND binds tighter, so it needs no parentheses here.
             Self::Or(parts) => joined(f, parts, '|', |part| matches!(part, Self::Or(_))),
-            Self::Exists(path) => path.fmt(f),
-            Self::Compare { path, op, operand } => write!(f, "{path}{}{operand}", op.symbol()),
-            Self::Match { path, negated, pattern } => {
-                write!(f, "{path}{}", if *negated { "!~=" } else { "~=" })?;
-                quoted(f, pattern.as_str())
+            Self::Exists(_) | Self::Compare { .. } | Self::Match { .. } | Self::Linked(_) => {
+                subject(f, self)?;
+                predicate(f, self)
             }
         }
+    }
+}
+
+/// What a condition is about.
+fn subject(f: &mut fmt::Formatter<'_>, q: &Q) -> fmt::Result {
+    match q {
+        Q::Exists(path) | Q::Compare { path, .. } | Q::Match { path, .. } => write!(f, "{path}"),
+        Q::Linked(linked) => {
+            write!(f, "{}{{", linked.path)?;
+            if let Some(name) = &linked.of_type {
+                write!(f, "{}:", name.term)?;
+            }
+            subject(f, &linked.condition)?;
+            f.write_str("}")
+        }
+        // Not within braces.
+        Q::And(_) | Q::Or(_) => Ok(()),
+    }
+}
+
+/// What a condition says of it.
+fn predicate(f: &mut fmt::Formatter<'_>, q: &Q) -> fmt::Result {
+    match q {
+        Q::Compare { op, operand, .. } => write!(f, "{}{operand}", op.symbol()),
+        Q::Match { negated, pattern, .. } => {
+            f.write_str(if *negated { "!~=" } else { "~=" })?;
+            quoted(f, pattern.as_str())
+        }
+        Q::Linked(linked) => predicate(f, &linked.condition),
+        Q::Exists(_) | Q::And(_) | Q::Or(_) => Ok(()),
     }
 }
 

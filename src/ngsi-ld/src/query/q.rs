@@ -1,5 +1,8 @@
 //! The query language's abstract syntax (clause 4.9).
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use regex::Regex;
 
 use crate::context::Context;
@@ -32,6 +35,21 @@ pub enum Q {
         /// What is searched for.
         pattern: Pattern,
     },
+    /// `path{condition}`: a relationship leads to an entity that meets a condition.
+    Linked(Linked),
+}
+
+/// A condition on linked entities. Looking at one entity cannot decide it: whoever asks must find first what meets it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Linked {
+    /// The relationship.
+    pub path: Path,
+    /// `path{Type:…}`: only entities of this type count.
+    pub of_type: Option<Name>,
+    /// What they have to meet.
+    pub condition: Box<Q>,
+    /// The ids, as stored, of those that do. Until they are found, none does.
+    pub found: Option<Arc<HashSet<String>>>,
 }
 
 impl Q {
@@ -72,6 +90,28 @@ impl Q {
             Self::Exists(path) | Self::Compare { path, .. } | Self::Match { path, .. } => {
                 path.is_system()
             }
+            Self::Linked(_) => false,
+        }
+    }
+
+    /// How many relationships away the farthest entity is that a condition looks at.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::depth).max().unwrap_or(0),
+            Self::Linked(linked) => 1 + linked.condition.depth(),
+            Self::Exists(_) | Self::Compare { .. } | Self::Match { .. } => 0,
+        }
+    }
+
+    /// The conditions on entities one relationship away.
+    pub fn linked_mut(&mut self) -> Vec<&mut Linked> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => {
+                parts.iter_mut().flat_map(Self::linked_mut).collect()
+            }
+            Self::Linked(linked) => vec![linked],
+            Self::Exists(_) | Self::Compare { .. } | Self::Match { .. } => Vec::new(),
         }
     }
 
@@ -82,6 +122,11 @@ impl Q {
             Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::attributes).collect(),
             Self::Exists(path) | Self::Compare { path, .. } | Self::Match { path, .. } => {
                 path.names.first().map(|name| name.iri.as_str()).into_iter().collect()
+            }
+            Self::Linked(linked) => {
+                let mut names = linked.condition.attributes();
+                names.extend(linked.path.names.first().map(|name| name.iri.as_str()));
+                names
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What a notification tells beside the entity: previous values, and when something was deleted (clauses 5.2.14, 5.8.6).
 
+use super::linked::Place;
 use super::{RenderOptions, Writer};
 use crate::context::Context;
 use crate::model::{AttrSlot, EntityDoc, Kind};
@@ -39,7 +40,16 @@ pub fn render_changed(
     out: &mut Vec<u8>,
 ) -> bool {
     let start = out.len();
-    let mut writer = Writer { p, ctx, o, out, first: true, past: None, changes: Some(changes) };
+    let mut writer = Writer {
+        p,
+        ctx,
+        o,
+        out,
+        first: true,
+        past: None,
+        changes: Some(changes),
+        place: Place::ALONE,
+    };
     let shown = writer.entity(doc);
     if !shown {
         out.truncate(start);

@@ -57,6 +57,7 @@ impl Writer<'_> {
             return;
         }
         match kind {
+            Kind::Relationship | Kind::ListRelationship if self.linked_value(instance) => {}
             Kind::Property | Kind::GeoProperty | Kind::Relationship | Kind::ListProperty => {
                 self.value(instance.value);
             }
@@ -113,10 +114,11 @@ impl Writer<'_> {
             }
             self.name(shown.value_member());
             self.content(kind, instance.value);
+            self.linked_member(instance);
         }
         self.previous(&instance.slot);
         self.metadata(instance);
-        self.sub_attributes(instance.sub.clone());
+        self.unlinked(|writer| writer.sub_attributes(instance.sub.clone()));
         self.close();
     }
 
@@ -262,7 +264,7 @@ impl Writer<'_> {
 }
 
 /// The URI of an element of an `objectList`, as a string token.
-fn object_of(element: &str) -> &str {
+pub(super) fn object_of(element: &str) -> &str {
     if !is_object(element) {
         return element;
     }

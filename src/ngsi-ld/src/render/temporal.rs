@@ -1,5 +1,6 @@
 //! The temporal representations of an entity (clauses 4.5.6 to 4.5.9, 4.5.19).
 
+use super::linked::Place;
 use super::{Format, RenderOptions, Writer, visible_times};
 use crate::context::Context;
 use crate::json::write_string;
@@ -75,7 +76,8 @@ pub fn render_temporal(
     out: &mut Vec<u8>,
 ) -> bool {
     let start = out.len();
-    let mut writer = Writer { p, ctx, o, out, first: true, past: None, changes: None };
+    let mut writer =
+        Writer { p, ctx, o, out, first: true, past: None, changes: None, place: Place::ALONE };
     let shown = writer.evolution(evolution, form);
     if !shown {
         out.truncate(start);
@@ -321,7 +323,7 @@ mod tests {
         let mut observed = Instance::property(&7, 1_000_000).unwrap();
         observed.observed_at = Some("1970-01-01T00:00:01Z".to_owned());
         entity.set("https://uri.etsi.org/ngsi-ld/default-context/p", observed.clone());
-        entity.set("https://uri.etsi.org/ngsi-ld/default-context/q", observed.deleted(2_000_000));
+        entity.set("https://uri.etsi.org/ngsi-ld/default-context/r", observed.deleted(2_000_000));
         let doc = EntityDoc::from(&entity);
         let grown = |slot: crate::model::AttrSlot<'_>| slot.name().to_owned();
         let names: Vec<String> = doc.attributes().map(grown).collect();
@@ -349,7 +351,7 @@ mod tests {
             serde_json::json!([{ "type": "Property", "value": 7, "observedAt": "1970-01-01T00:00:01Z", "instanceId": "urn:i" }])
         );
         assert_eq!(
-            whole["q"],
+            whole["r"],
             serde_json::json!([{ "type": "Property", "value": "urn:ngsi-ld:null", "instanceId": "urn:i", "deletedAt": "1970-01-01T00:00:02Z" }])
         );
         assert_eq!(whole["scope"][0]["observedAt"], "1970-01-01T00:00:00Z");
@@ -358,7 +360,7 @@ mod tests {
             pairs["p"],
             serde_json::json!({ "type": "Property", "values": [[7, "1970-01-01T00:00:01Z"]] })
         );
-        assert_eq!(pairs["q"]["values"][0][0], "urn:ngsi-ld:null");
+        assert_eq!(pairs["r"]["values"][0][0], "urn:ngsi-ld:null");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod keeping;
+mod placing;
 mod querying;
 mod remembering;
 mod writing;
@@ -11,6 +12,9 @@ pub use keeping::{
     a_closed_store_refuses, keys_are_any_bytes, large_values_are_kept, logs_are_read_in_ranges,
     records_are_scanned_in_order, reopening_keeps_everything, tenants_are_apart,
     what_no_backend_takes_is_refused,
+};
+pub use placing::{
+    answers_are_those_of_evaluation, entities_are_found_where_they_are, orders_are_paged_through,
 };
 pub use querying::{
     entities_are_found_by_type_subject_and_relationship, pages_are_what_evaluation_gives,

@@ -100,6 +100,8 @@ impl AccessLogPage {
             line(Who::Town, &["住民記録"], "link", false, 1),
             line(service(), &["歩数"], "query", true, 2),
             line(service(), &["歩数"], "write", true, 2),
+            line(service(), &["歩数"], "notify", false, 3),
+            line(service(), &["歩数"], "notify", true, 1),
             line(service(), &[], "identify", false, 2),
             line(Who::Town, &["氏名"], "identify", true, 1),
             line(Who::You, &[], "consent", true, 1),

@@ -75,7 +75,7 @@ pub(crate) struct Population {
 fn drawn() -> impl Strategy<Value = Drawn> {
     (
         0..NAMES.len(),
-        0..6_usize,
+        0..8_usize,
         0..WRITERS.len(),
         prop::bool::weighted(0.2),
         prop::bool::weighted(0.2),
@@ -145,6 +145,8 @@ fn value(number: usize) -> (Kind, String) {
         2 => (Kind::Property, "\"a\"".to_owned()),
         3 => (Kind::Property, format!("{{\"who\":{}}}", person(1))),
         4 => (Kind::Relationship, person(0)),
+        6 => (Kind::GeoProperty, r#"{"type":"Point","coordinates":[131.56,32.25]}"#.to_owned()),
+        7 => (Kind::GeoProperty, r#"{"type":"Point","coordinates":[131.9,32.9]}"#.to_owned()),
         _ => (Kind::Relationship, person(2)),
     }
 }
@@ -310,6 +312,7 @@ impl Eyes {
             publishes: published,
             reads_open_data: self.open,
             writes_open_data: false,
+            manages_sources: false,
         };
         let assurance =
             Assurance { ial: Level::Substantial, aal: Level::Substantial, ..Assurance::default() };

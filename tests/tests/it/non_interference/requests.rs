@@ -2,20 +2,25 @@
 
 use proptest::prelude::*;
 use tsunagu_broker::Asked;
-use tsunagu_ngsi_ld::query::id_pattern;
-use tsunagu_ngsi_ld::{Context, Format, Q, Query, RenderOptions, TypeSelection};
+use tsunagu_ngsi_ld::query::{Order, OrderText, id_pattern};
+use tsunagu_ngsi_ld::{Context, Format, GeoQuery, Q, Query, RenderOptions, ScopeQ, TypeSelection};
 
 use super::iri;
 use super::population::{PEOPLE, SECTOR};
 
 /// One request.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a parameter of the request")]
 pub(crate) struct Wanted {
     by_id: Option<usize>,
     types: Option<usize>,
     ids: Vec<usize>,
     pattern: Option<usize>,
     q: Option<usize>,
+    place: Option<usize>,
+    scope: Option<usize>,
+    order: Option<usize>,
+    feature: bool,
     limit: usize,
     offset: usize,
     count: bool,
@@ -71,6 +76,25 @@ const CONDITIONS: [&str; 27] = [
     "modifiedAt>2000-01-01T00:00:00Z",
 ];
 
+const PLACES: [(&str, &str); 5] = [
+    ("near;maxDistance==1000", "address"),
+    ("near;minDistance==1000", "address"),
+    ("disjoint", "name"),
+    ("equals", "steps"),
+    ("near;maxDistance==1000", "location"),
+];
+const SCOPES: [&str; 3] = ["/town", "/#", "/other"];
+const ORDERS: [&[&str]; 8] = [
+    &["steps"],
+    &["steps;desc", "name"],
+    &["id;desc"],
+    &["person"],
+    &["type", "address[who]"],
+    &["modifiedAt;desc"],
+    &["scope", "note.note", "name.modifiedAt"],
+    &["address;dist-asc"],
+];
+
 fn list() -> impl Strategy<Value = Vec<usize>> {
     prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(0..MEMBERS.len(), 1..3)]
 }
@@ -81,11 +105,18 @@ fn wanted() -> impl Strategy<Value = Wanted> {
         prop::option::weighted(0.7, 0..TYPES.len()),
         prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(0..IDS, 1..4)],
         prop::option::weighted(0.2, 0..PATTERNS.len()),
-        prop::option::weighted(0.6, 0..CONDITIONS.len()),
+        prop::option::weighted(0.5, 0..CONDITIONS.len()),
+    );
+    let more = (
+        prop::option::weighted(0.2, 0..PLACES.len()),
+        prop::option::weighted(0.1, 0..SCOPES.len()),
+        prop::option::weighted(0.4, 0..ORDERS.len()),
+        prop::bool::weighted(0.1),
     );
     let page = (0..4_usize, 0..4_usize, prop::bool::ANY);
     let shape = (list(), list(), list(), 0..3_usize, prop::bool::ANY, prop::bool::weighted(0.1));
-    (conditions, page, shape).prop_map(|(conditions, page, shape)| {
+    (conditions, more, page, shape).prop_map(|(conditions, more, page, shape)| {
+        let (place, scope, order, feature) = more;
         let (by_id, types, ids, pattern, q) = conditions;
         let (limit, offset, count) = page;
         let (attrs, pick, omit, format, sys_attrs, dataset) = shape;
@@ -97,6 +128,10 @@ fn wanted() -> impl Strategy<Value = Wanted> {
             ids,
             pattern,
             q,
+            place,
+            scope,
+            order,
+            feature,
             limit,
             offset,
             count,
@@ -140,6 +175,10 @@ impl Wanted {
             ids: Vec::new(),
             pattern: None,
             q: None,
+            place: None,
+            scope: None,
+            order: None,
+            feature: false,
             limit: 100,
             offset: 0,
             count: true,
@@ -169,10 +208,22 @@ impl Wanted {
             id_pattern: self.pattern.map(|nth| id_pattern(PATTERNS[nth]).unwrap()),
             attrs: expanded(&self.attrs),
             q: self.q.map(|nth| Q::parse(&filled(CONDITIONS[nth]), &context).unwrap()),
+            geo: self.place.map(|nth| {
+                let (georel, name) = PLACES[nth];
+                let geo = GeoQuery::parse(georel, "Point", "[131.56,32.25]", Some(name), &context);
+                geo.unwrap()
+            }),
+            scope: self.scope.map(|nth| ScopeQ::parse(SCOPES[nth]).unwrap()),
             ..Query::default()
         };
-        let Self { limit, offset, count, .. } = *self;
-        Some(Asked { filter, limit, offset, count, order: None })
+        let text = |nth: usize| OrderText {
+            order_by: ORDERS[nth],
+            from: Some("[131.56,32.25]"),
+            ..OrderText::default()
+        };
+        let order = self.order.map(|nth| Order::parse(&text(nth), &context).unwrap());
+        let (limit, offset, count) = (self.limit, self.offset, self.count);
+        Some(Asked { filter, limit, offset, count, order })
     }
 
     /// How it is to be shown.
@@ -184,6 +235,7 @@ impl Wanted {
             omit: expanded(&self.omit),
             attrs: expanded(&self.attrs),
             dataset_ids: if self.dataset { vec!["urn:d:1".to_owned()] } else { Vec::new() },
+            feature: self.feature.then(|| iri("address")),
             ..RenderOptions::default()
         }
     }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::search::{FILTERS, NOT_YET, ORDERS, PAGES, Search};
 use crate::caller::Caller;
 use crate::ngsi_ld::docs::{
-    EntityBody, FeatureCollectionBody, FilterParams, OrderParams, PageParams, Problems,
+    EntityBody, FeatureCollectionBody, FilterParams, JoinParams, OrderParams, PageParams, Problems,
     RepresentationParams,
 };
 use crate::ngsi_ld::{negotiate, representation};
@@ -19,7 +19,7 @@ use crate::{Failure, Gateway};
     get,
     path = "/ngsi-ld/v1/entities",
     tag = "NGSI-LD entities",
-    params(FilterParams, OrderParams, PageParams, RepresentationParams),
+    params(FilterParams, OrderParams, PageParams, RepresentationParams, JoinParams),
     responses(
         (status = 200, description = "The entities of the page",
             content((Vec<EntityBody> = "application/json"), (Vec<EntityBody> = "application/ld+json"), (FeatureCollectionBody = "application/geo+json")),
@@ -34,7 +34,8 @@ pub(crate) async fn query(
 ) -> Result<HttpResponse, Failure> {
     let caller = Caller::of(&gateway, &request).await?;
     let media = negotiate::accepted_for_entities(&request)?;
-    let known = [&FILTERS[..], &ORDERS, &PAGES, &representation::KNOWN, &NOT_YET].concat();
+    let own = [&representation::KNOWN[..], &representation::JOIN].concat();
+    let known = [&FILTERS[..], &ORDERS, &PAGES, &own, &NOT_YET].concat();
     let params = Params::read(&request, &known)?;
     let context = negotiate::linked(&gateway, &request).await?;
     let search = Search {

@@ -68,7 +68,7 @@ type Said = Vec<(String, String)>;
 type Members<'a> = BTreeMap<&'a str, &'a RawValue>;
 
 /// Reads a Query (clause 5.2.23) into the parameters that say the same in a URL, and its selectors.
-fn read(text: &str, context: &Context) -> Result<(Said, Vec<Selector>), Failure> {
+pub(crate) fn read(text: &str, context: &Context) -> Result<(Said, Vec<Selector>), Failure> {
     let members = object(text, "")?;
     if text_of(&members, "type")?.as_deref() != Some("Query") {
         return Err(bad("/type", "the type of the body is Query"));

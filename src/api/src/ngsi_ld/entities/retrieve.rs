@@ -5,13 +5,13 @@ use tsunagu_broker::Target;
 
 use super::{echo_tenant, entity_id, selection, shown_as};
 use crate::caller::Caller;
-use crate::ngsi_ld::docs::{EntityBody, FeatureBody, Problems, RepresentationParams};
+use crate::ngsi_ld::docs::{EntityBody, FeatureBody, JoinParams, Problems, RepresentationParams};
 use crate::ngsi_ld::{negotiate, representation};
 use crate::params::Params;
 use crate::{Failure, Gateway};
 
 /// In the standard, not here yet.
-const NOT_YET: [&str; 4] = ["join", "joinLevel", "containedBy", "entityMap"];
+const NOT_YET: [&str; 1] = ["entityMap"];
 
 /// Retrieve an entity
 ///
@@ -24,6 +24,7 @@ const NOT_YET: [&str; 4] = ["join", "joinLevel", "containedBy", "entityMap"];
     params(
         ("entityId" = String, Path, description = "Entity id, a URI", example = "urn:ngsi-ld:Building:001"),
         RepresentationParams,
+        JoinParams,
     ),
     responses(
         (status = 200, description = "The entity", content((EntityBody = "application/json"), (EntityBody = "application/ld+json"), (FeatureBody = "application/geo+json"))),
@@ -40,7 +41,8 @@ pub(crate) async fn retrieve(
     let caller = Caller::of(&gateway, &request).await?;
     let media = negotiate::accepted_for_entities(&request)?;
     let preferences = negotiate::Preferences::of(&request);
-    let known = [&representation::KNOWN[..], &["type", "local", "jsonKeys"], &NOT_YET].concat();
+    let own = [&representation::KNOWN[..], &representation::JOIN].concat();
+    let known = [&own[..], &["type", "local", "jsonKeys"], &NOT_YET].concat();
     let params = Params::read(&request, &known)?;
     representation::refuse_unbuilt(&params, &NOT_YET)?;
     let context = negotiate::linked(&gateway, &request).await?;

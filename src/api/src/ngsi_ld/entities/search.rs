@@ -36,7 +36,7 @@ pub(super) const ORDERS: [&str; 4] = ["orderBy", "orderFrom", "orderGeometry", "
 /// Parameters of pages.
 pub(super) const PAGES: [&str; 3] = ["limit", "offset", "count"];
 /// In the standard, not here yet: told apart from what nobody knows.
-pub(super) const NOT_YET: [&str; 4] = ["join", "joinLevel", "containedBy", "entityMap"];
+pub(super) const NOT_YET: [&str; 1] = ["entityMap"];
 /// Members that every entity has.
 const SYSTEM: [&str; 6] = ["id", "type", "scope", "createdAt", "modifiedAt", "expiresAt"];
 pub(crate) const DEFAULT_PAGE: usize = 20;
@@ -64,7 +64,6 @@ impl Search<'_> {
         request: &HttpRequest,
     ) -> Result<HttpResponse, Failure> {
         let Self { params, selectors, page: (path, links), media, context } = self;
-        joins(params)?;
         representation::refuse_unbuilt(params, &NOT_YET)?;
         let preferences = Preferences::of(request);
         let options = representation::of_entities(params, context, media, preferences)?;
@@ -104,15 +103,6 @@ impl Search<'_> {
             page("next", offset + limit);
         }
         Ok(response.body(listing.body))
-    }
-}
-
-/// What is wrong about joins is said before that there are none (clause 5.2.23).
-fn joins(params: &Params) -> Result<(), Failure> {
-    let level = params.get("joinLevel").map(str::parse::<u64>);
-    match level {
-        None | Some(Ok(1..)) => Ok(()),
-        Some(_) => Err(bad("joinLevel", "the level of a join is a whole number greater than 0")),
     }
 }
 
@@ -172,10 +162,12 @@ fn condition(params: &Params, context: &Context) -> Result<Option<Q>, Failure> {
     let (mut expand, literal) = (names("expandValues")?, names("jsonKeys")?);
     expand.retain(|name| !literal.contains(name));
     let q = params.get("q").map(|text| Q::parse_expanding(text, context, &expand));
-    Ok(q.transpose()?)
+    let q = q.transpose()?;
+    q.as_ref().map_or(Ok(()), |q| representation::reaches(params, q))?;
+    Ok(q)
 }
 
-fn geo(params: &Params, context: &Context) -> Result<Option<GeoQuery>, Failure> {
+pub(crate) fn geo(params: &Params, context: &Context) -> Result<Option<GeoQuery>, Failure> {
     let parts = ["georel", "geometry", "coordinates"].map(|name| params.get(name));
     match parts {
         [None, None, None] => Ok(None),

@@ -32,7 +32,7 @@ pub(crate) async fn delete(
     let asking = caller.asking(&gateway)?;
     Params::read(&request, &["local"])?;
     let id = subscription_id(&request)?;
-    gateway.subscriptions.delete(&asking, &id).await?;
+    gateway.subscriptions.delete(&asking, &id, gateway.broker.contexts()).await?;
     let mut response = HttpResponse::NoContent();
     echo_tenant(&mut response, &caller);
     Ok(response.finish())

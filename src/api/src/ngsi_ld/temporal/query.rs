@@ -4,6 +4,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use tsunagu_broker::AskedEvolutions;
 use tsunagu_domain::{Problem, ProblemCode};
+use tsunagu_ngsi_ld::{Context, Selector};
 
 use super::{ask, cover};
 use crate::caller::Caller;
@@ -15,11 +16,11 @@ use crate::ngsi_ld::{BASE, negotiate, representation};
 use crate::params::{Params, wrong};
 use crate::{Failure, Gateway};
 
-pub(super) const KNOWN: [&str; 9] =
-    ["id", "type", "idPattern", "q", "limit", "offset", "count", "local", "orderBy"];
-/// In the standard, not here yet.
-pub(super) const NOT_YET: [&str; 9] = [
-    "entityMap",
+const KNOWN: [&str; 17] = [
+    "id",
+    "type",
+    "idPattern",
+    "q",
     "georel",
     "geometry",
     "coordinates",
@@ -28,7 +29,14 @@ pub(super) const NOT_YET: [&str; 9] = [
     "csf",
     "expandValues",
     "jsonKeys",
+    "limit",
+    "offset",
+    "count",
+    "local",
+    "orderBy",
 ];
+/// In the standard, not here yet.
+const NOT_YET: [&str; 1] = ["entityMap"];
 
 /// Query the temporal evolution of entities
 ///
@@ -55,7 +63,17 @@ pub(crate) async fn query(
     let known = [&KNOWN[..], &ask::KNOWN, &representation::KNOWN, &NOT_YET].concat();
     let params = Params::read(&request, &known)?;
     let context = negotiate::linked(&gateway, &request).await?;
-    answer(&gateway, &request, &caller, &params, &context, "/temporal/entities").await
+    let asked = Asked { params: &params, selectors: Vec::new(), links: &params };
+    answer(&gateway, &request, &caller, asked, &context, "/temporal/entities").await
+}
+
+/// A query as it came.
+pub(super) struct Asked<'a> {
+    pub(super) params: &'a Params,
+    /// The selectors in a body.
+    pub(super) selectors: Vec<Selector>,
+    /// The parameters in the URL, for the links to other pages.
+    pub(super) links: &'a Params,
 }
 
 /// The answer to a query, however it came.
@@ -63,14 +81,15 @@ pub(super) async fn answer(
     gateway: &Gateway,
     request: &HttpRequest,
     caller: &Caller,
-    params: &Params,
-    context: &tsunagu_ngsi_ld::Context,
+    asked: Asked<'_>,
+    context: &Context,
     path: &str,
 ) -> Result<HttpResponse, Failure> {
+    let Asked { params, selectors, links } = asked;
     let media = negotiate::accepted(request)?;
     representation::refuse_unbuilt(params, &NOT_YET)?;
     let (temporal, options) = ask::read(gateway, params, context, media)?;
-    let filter = filter(params, context, &options.attrs, Vec::new())?;
+    let filter = filter(params, context, &options.attrs, selectors)?;
     if temporal.query.relation.is_none() {
         let detail = "a temporal query needs an interval; add timerel and timeAt";
         return Err(Problem::new(ProblemCode::BadRequestData, detail).at("timerel").into());
@@ -104,7 +123,7 @@ pub(super) async fn answer(
         response.insert_header(("NGSILD-Results-Count", count.to_string()));
     }
     let mut link = |rel: &str, offset: usize| {
-        let query = params.with("offset", offset);
+        let query = links.with("offset", offset);
         let link = format!("<{BASE}{path}?{query}>; rel=\"{rel}\"; type=\"{}\"", media.name());
         response.append_header((header::LINK, link));
     };

@@ -1,51 +1,24 @@
 //! Query Temporal Evolution of Entities by POST (clause 5.7.4, binding 6.24.3.1).
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use tsunagu_domain::{Problem, ProblemCode};
 
-use super::ask;
-use super::query::{KNOWN, NOT_YET, answer};
+use super::query::{Asked, answer};
 use crate::body::Capped;
 use crate::caller::Caller;
 use crate::ngsi_ld::docs::{Problems, TemporalBody, TemporalQueryBody};
-use crate::ngsi_ld::{negotiate, representation};
+use crate::ngsi_ld::entities::read_query;
+use crate::ngsi_ld::negotiate;
 use crate::params::Params;
 use crate::{Failure, Gateway};
 
-/// A query as a document (clause 5.2.23), as far as it is about the past.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Asked {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    entities: Option<Vec<Selector>>,
-    attrs: Option<Vec<String>>,
-    pick: Option<Vec<String>>,
-    omit: Option<Vec<String>>,
-    dataset_id: Option<Vec<String>>,
-    q: Option<String>,
-    scope_q: Option<String>,
-    csf: Option<String>,
-    geo_q: Option<serde::de::IgnoredAny>,
-    lang: Option<String>,
-    temporal_q: Option<Interval>,
-    aggr_params: Option<Interval>,
-}
-
-/// Clause 5.2.33.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Selector {
-    id: Option<OneOrMany>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    id_pattern: Option<String>,
-}
-
 /// Clauses 5.2.21 and 5.2.44.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Interval {
     timerel: Option<String>,
     time_at: Option<String>,
@@ -97,80 +70,45 @@ pub(crate) async fn query_by_post(
     body: Capped,
 ) -> Result<HttpResponse, Failure> {
     let caller = Caller::of(&gateway, &request).await?;
-    let known = ["limit", "offset", "count", "options", "format", "local", "orderBy"];
-    let params = Params::read(&request, &known)?;
+    let known = ["limit", "offset", "count", "options", "format", "local"];
+    let links = Params::read(&request, &known)?;
     let (text, context) = negotiate::document(&gateway, &request, &body).await?;
-    let params = conditions(text)?.into_iter().fold(params, |params, (name, value)| {
-        debug_assert!(
-            [&KNOWN[..], &NOT_YET, &ask::KNOWN, &representation::KNOWN].concat().contains(&name)
-        );
-        params.and(name, value)
-    });
+    let (rest, interval) = divide(text)?;
+    let (mut params, selectors) = read_query(&rest, &context)?;
+    params.extend(links.iter().cloned());
     // Methods in the body ask for the aggregated representation (clause 5.2.44).
-    let params = match (params.get("aggrMethods"), params.get("format"), params.get("options")) {
-        (Some(_), None, None) => params.and("format", "aggregatedValues".to_owned()),
-        _ => params,
-    };
+    let aggregates = interval.iter().any(|(name, _)| *name == "aggrMethods");
+    if aggregates && links.get("format").is_none() && links.get("options").is_none() {
+        params.push(("format".to_owned(), "aggregatedValues".to_owned()));
+    }
+    params.extend(interval.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    let params = Params::of(params);
+    let asked = Asked { params: &params, selectors, links: &links };
     let path = "/temporal/entityOperations/query";
-    answer(&gateway, &request, &caller, &params, &context, path).await
+    answer(&gateway, &request, &caller, asked, &context, path).await
 }
 
-/// The document as the parameters that say the same.
-fn conditions(text: &str) -> Result<Vec<(&'static str, String)>, Failure> {
-    let bad = |detail: String, at: &str| -> Failure {
+/// Parameters about the past, with their values.
+type Said = Vec<(&'static str, String)>;
+
+/// The document without what is about the past, and that as the parameters that say the same.
+fn divide(text: &str) -> Result<(String, Said), Failure> {
+    let bad = |detail: &str, at: &str| -> Failure {
         Problem::new(ProblemCode::BadRequestData, detail).at(at).into()
     };
-    let asked: Asked = serde_json::from_str(text).map_err(|error| {
-        // The text of the error names what was expected, and where, but no value of the document.
-        bad(
-            format!(
-                "the query is not of the form of a Query (line {}, column {})",
-                error.line(),
-                error.column()
-            ),
-            "",
-        )
-    })?;
-    if asked.kind.as_deref() != Some("Query") {
-        return Err(bad("the type of the document is Query".to_owned(), "/type"));
-    }
+    let mut members: BTreeMap<String, &RawValue> = serde_json::from_str(text)
+        .map_err(|_| bad("the body is a JSON object of the type Query", ""))?;
+    let mut part = |name: &str| match members.remove(name) {
+        None => Ok(Interval::default()),
+        Some(value) => serde_json::from_str(value.get()).map_err(|_| {
+            let detail = "a member is not known, or not of the form that it has";
+            bad(detail, &format!("/{name}"))
+        }),
+    };
+    let (interval, aggregates): (Interval, Interval) = (part("temporalQ")?, part("aggrParams")?);
+    let rest = serde_json::to_string(&members).map_err(|_| bad("the body is not JSON", ""))?;
     let mut params = Vec::new();
-    let mut add =
-        |name: &'static str, value: Option<String>| params.extend(value.map(|v| (name, v)));
-    let entities = asked.entities.unwrap_or_default();
-    let mixed =
-        |has: &dyn Fn(&Selector) -> bool| entities.iter().any(has) && !entities.iter().all(has);
-    let patterns = entities.iter().filter(|one| one.id_pattern.is_some()).count();
-    let several = entities.len() > 1;
-    if mixed(&|one| one.id.is_some())
-        || mixed(&|one| one.kind.is_some())
-        || (several && patterns > 0)
-    {
-        let detail = "selectors that name different things are not taken in one query; send a query for each";
-        return Err(Problem::new(ProblemCode::OperationNotSupported, detail)
-            .at("/entities")
-            .into());
-    }
-    let joined = |texts: Vec<&str>| (!texts.is_empty()).then(|| texts.join(","));
-    add(
-        "id",
-        joined(entities.iter().filter_map(|one| Some(one.id.as_ref()?.0.as_str())).collect()),
-    );
-    let types: Vec<&str> = entities.iter().filter_map(|one| one.kind.as_deref()).collect();
-    add("type", joined(types));
-    add("idPattern", entities.iter().find_map(|one| one.id_pattern.clone()));
-    let list = |texts: Option<Vec<String>>| texts.filter(|t| !t.is_empty()).map(|t| t.join(","));
-    add("attrs", list(asked.attrs));
-    add("pick", list(asked.pick));
-    add("omit", list(asked.omit));
-    add("datasetId", list(asked.dataset_id));
-    add("q", asked.q);
-    add("scopeQ", asked.scope_q);
-    add("csf", asked.csf);
-    add("georel", asked.geo_q.map(|_| String::new()));
-    add("lang", asked.lang);
-    let interval = asked.temporal_q.unwrap_or_default();
-    let aggregates = asked.aggr_params.unwrap_or_default();
+    let mut add = |name, value: Option<String>| params.extend(value.map(|value| (name, value)));
     add("timerel", interval.timerel);
     add("timeAt", interval.time_at);
     add("endTimeAt", interval.end_time_at);
@@ -179,34 +117,35 @@ fn conditions(text: &str) -> Result<Vec<(&'static str, String)>, Failure> {
     add("aggrMethods", aggregates.aggr_methods.or(interval.aggr_methods).map(|m| m.0));
     let every = aggregates.aggr_period_duration.or(interval.aggr_period_duration);
     add("aggrPeriodDuration", every);
-    Ok(params)
+    Ok((rest, params))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::conditions;
+    use super::divide;
 
     #[test]
     fn a_document_says_what_parameters_say() {
-        let text = r#"{"type":"Query","entities":[{"type":"Vehicle"},{"type":"Bus"}],"attrs":["speed","fuel"],
-            "temporalQ":{"timerel":"after","timeAt":"2020-08-01T12:00:00Z","lastN":2.5,"aggrMethods":["avg","max"]}}"#;
-        let params = conditions(text).ok();
+        let text = r#"{"type":"Query","entities":[{"type":"Vehicle"}],
+            "temporalQ":{"timerel":"after","timeAt":"2020-08-01T12:00:00Z","lastN":2.5,"aggrMethods":["avg","max"]},
+            "aggrParams":{"aggrPeriodDuration":"PT1H"}}"#;
+        let (rest, params) = divide(text).ok().unwrap();
+        assert_eq!(rest, r#"{"entities":[{"type":"Vehicle"}],"type":"Query"}"#);
         let expected = [
-            ("type", "Vehicle,Bus"),
-            ("attrs", "speed,fuel"),
             ("timerel", "after"),
             ("timeAt", "2020-08-01T12:00:00Z"),
             ("lastN", "2.5"),
             ("aggrMethods", "avg,max"),
+            ("aggrPeriodDuration", "PT1H"),
         ];
-        let expected: Vec<(&str, String)> = expected.map(|(n, v)| (n, v.to_owned())).into();
-        assert_eq!(params, Some(expected));
+        assert_eq!(params, expected.map(|(name, value)| (name, value.to_owned())));
         for wrong in [
-            r#"{"entities":[]}"#,
-            r#"{"type":"Query","attrs":"a"}"#,
-            r#"{"type":"Query","entities":[{"id":"urn:a:1"},{"type":"B"}]}"#,
+            r#"{"temporalQ":[]}"#,
+            r#"{"temporalQ":{"timerel":1}}"#,
+            r#"{"temporalQ":{"more":1}}"#,
+            "[]",
         ] {
-            assert!(conditions(wrong).is_err(), "{wrong}");
+            assert!(divide(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -113,6 +113,11 @@ pub(crate) fn compile_geo(geo: &GeoQ) -> Result<GeoQuery, tsunagu_ngsi_ld::Error
 /// Checks a query and gives a @context of nothing but its names.
 pub(super) fn read_q(q: &str, context: &Context, at: &str) -> Result<String, Problem> {
     let parsed = Q::parse(&decoded(q), context).map_err(|error| ngsi_problem(error.at(at)))?;
+    if parsed.depth() > 0 {
+        let detail =
+            "a subscription cannot look at linked entities; ask for the entities themselves";
+        return Err(bad(at, detail));
+    }
     let mut names = Map::new();
     collect(&parsed, &mut names);
     Ok(Value::Object(names).to_string())
@@ -120,6 +125,8 @@ pub(super) fn read_q(q: &str, context: &Context, at: &str) -> Result<String, Pro
 
 fn collect(q: &Q, names: &mut Map<String, Value>) {
     match q {
+        // Refused before.
+        Q::Linked(_) => {}
         Q::And(parts) | Q::Or(parts) => parts.iter().for_each(|part| collect(part, names)),
         Q::Exists(path) | Q::Match { path, .. } => path.names.iter().for_each(|n| add(n, names)),
         Q::Compare { path, operand, .. } => {

@@ -280,6 +280,26 @@ proptest! {
     }
 
     #[test]
+    fn areas_stand_as_their_points_do(a in coordinates("Polygon"), b in coordinates("Polygon")) {
+        let (a, b) = (Shape::of(&a.0, &a.1).unwrap(), Shape::of(&b.0, &b.1).unwrap());
+        // Off the grid of the corners, so that few points lie on an edge.
+        let steps = (-20..20).flat_map(|x| (-15..15).map(move |y| (x, y)));
+        let points = steps.map(|(x, y)| point(f64::from(x) / 5.0 + 0.03, f64::from(y) / 5.0 + 0.07));
+        let (mut both, mut first, mut second) = (false, false, false);
+        for point in points {
+            let (in_a, in_b) = (planar::within(&point, &a), planar::within(&point, &b));
+            let (off_a, off_b) = (!planar::intersects(&point, &a), !planar::intersects(&point, &b));
+            both |= in_a && in_b;
+            first |= in_a && off_b;
+            second |= in_b && off_a;
+        }
+        let [meets, a_in_b, b_in_a, _, overlaps] = relations(&a, &b);
+        prop_assert!(meets || !both);
+        prop_assert!(!(a_in_b && first || b_in_a && second));
+        prop_assert!(overlaps || !(both && first && second));
+    }
+
+    #[test]
     fn boxes_hold_what_is_near(
         x in -180.0..180.0_f64, y in -90.0..90.0_f64, dx in -180.0..180.0_f64, y2 in -90.0..90.0_f64
     ) {

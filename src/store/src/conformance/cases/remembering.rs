@@ -114,7 +114,7 @@ pub async fn what_is_gone_is_found_apart(place: &dyn Place) {
     };
     assert_eq!(ids(view.clone(), typed(LAMP)).await, lamps(&[1]));
     assert_eq!(ids(view.clone(), typed(WALK)).await, [id(WALK, 3)]);
-    assert_eq!(ids(resident(&town(), person(1)), all()).await, [id(LAMP, 1), id(WALK, 3)]);
+    assert_eq!(ids(resident(&town(), person(1)), all()).await, [id(WALK, 3), id(LAMP, 1)]);
     assert_eq!(ids(resident(&town(), person(2)), all()).await, lamps(&[1]));
     assert!(store.past(&anonymous(&town()), &id(WALK, 3)).await.unwrap().is_none());
     assert!(store.past(&platform(&other_town()), &id(LAMP, 1)).await.unwrap().is_none());
