@@ -8,9 +8,11 @@ use tsunagu_domain::{Problem, TenantId, Timestamp};
 use tsunagu_ngsi_ld::render::{Changes, Previous, render_changed};
 use tsunagu_ngsi_ld::time::format_date_time;
 use tsunagu_ngsi_ld::{
-    Attribute, CORE_CONTEXT_URL, Context, Entity, EntityDoc, Instance, RenderOptions,
+    Attribute, CORE_CONTEXT_URL, Context, Entity, EntityDoc, Instance, Join, JoinForm,
+    RenderOptions,
 };
 use tsunagu_policy::View;
+use tsunagu_store::Found;
 
 use super::compiled::Compiled;
 use super::model::{Subscription, Trigger};
@@ -19,7 +21,7 @@ use super::seen::{Seen, What};
 use super::send::Message;
 use crate::access::Shown;
 use crate::consumption::selected;
-use crate::{Contexts, ngsi_problem};
+use crate::{Broker, Contexts, ngsi_problem};
 
 const JSON: &str = "application/json";
 const LD_JSON: &str = "application/ld+json";
@@ -34,6 +36,15 @@ pub(super) struct Style {
     link: Option<String>,
     /// Whether a collection of features carries the @context.
     in_collection: bool,
+    /// With linked entities (clause 4.5.23), if they are wanted.
+    joined: Option<RenderOptions>,
+}
+
+/// What a change gives to tell.
+pub(super) struct Told {
+    pub(super) data: Data,
+    /// The entity, when it is told as it is, without what changed.
+    pub(super) as_it_is: Option<EntityDoc>,
 }
 
 /// Entities, written, with what they show of persons.
@@ -84,12 +95,26 @@ impl Style {
             feature: features.then(|| LOCATION.to_owned()),
             ..RenderOptions::default()
         };
+        let form = match n.join.as_deref() {
+            Some("flat") => Some(JoinForm::Flat),
+            Some("inline") => Some(JoinForm::Inline),
+            _ => None,
+        };
+        let joined = form.map(|form| RenderOptions {
+            join: Some(Join {
+                form,
+                level: n.join_level.and_then(|level| usize::try_from(level).ok()).unwrap_or(1),
+                contained_by: Vec::new(),
+                linked: Vec::new(),
+            }),
+            ..options.clone()
+        });
         let plain = |pair: &super::Pair| {
             pair.key.eq_ignore_ascii_case("prefer") && pair.value.trim() == "body=json"
         };
         // As in answers, features carry the @context unless the receiver prefers them without (clause 6.3.6).
         let in_collection = features && !n.endpoint.receiver_info.iter().any(plain);
-        Ok(Self { context, options, media, link: (!ld).then_some(link), in_collection })
+        Ok(Self { context, options, media, link: (!ld).then_some(link), in_collection, joined })
     }
 
     /// Adds an entity as it is.
@@ -134,7 +159,7 @@ impl Style {
         view: &View,
         compiled: &Compiled,
         owed: &Owed,
-    ) -> Result<Option<Data>, Problem> {
+    ) -> Result<Option<Told>, Problem> {
         let seen = Seen::of(view, owed.before.as_ref(), owed.after.as_ref());
         let Some(seen) = seen.filter(|seen| seen.concerns(compiled)) else {
             return Ok(None);
@@ -154,6 +179,28 @@ impl Style {
         if let Some((_, cut)) = seen.present() {
             self.write(view, &with_deleted, cut, &changes, &mut data);
         }
+        let plain = changes.deleted.is_empty() && changes.previous.is_empty();
+        let as_it_is = seen.after.as_ref().filter(|_| plain).map(|(doc, _)| (*doc).clone());
+        Ok((data.entities > 0).then_some(Told { data, as_it_is }))
+    }
+
+    /// Entities as they are, with those that they lead to, if these are wanted.
+    pub(super) async fn with_linked(
+        &self,
+        broker: &Broker,
+        view: &View,
+        asked: &[Found],
+    ) -> Result<Option<Data>, Problem> {
+        let Some((options, join)) =
+            self.joined.as_ref().and_then(|options| Some((options, options.join.as_ref()?)))
+        else {
+            return Ok(None);
+        };
+        let linked = broker.gather_linked(view, asked, options, join).await?;
+        let mut data = Data::default();
+        let how = (&*self.context, options);
+        let (shown, json) = (&mut data.shown, &mut data.json);
+        data.entities = broker.render_joined(view, asked, &linked, how, shown, json)?;
         Ok((data.entities > 0).then_some(data))
     }
 

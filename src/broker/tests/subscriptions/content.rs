@@ -65,6 +65,27 @@ async fn representations_and_selections() {
 }
 
 #[tokio::test]
+async fn linked_entities_come_along() {
+    let world = world();
+    world
+        .create("sensors", json!({ "id": "urn:e:2", "type": "City", "name": property("都農町") }))
+        .await;
+    for (join, id) in [("inline", "urn:e:1"), ("flat", "urn:e:3")] {
+        let notification = json!({ "join": join, "format": "simplified" });
+        let body =
+            json!({ "entities": [{ "id": id, "type": "Building" }], "notification": notification });
+        world.subscribe("sensors", body).await;
+        let near = json!({ "type": "Relationship", "object": "urn:e:2" });
+        world.create("sensors", json!({ "id": id, "type": "Building", "near": near })).await;
+    }
+    let told = world.notified().await;
+    let of = |id: &str| told.iter().find(|n| n["data"][0]["id"] == id).unwrap();
+    assert_eq!(of("urn:e:1")["data"][0]["near"]["name"], "都農町");
+    let flat = of("urn:e:3")["data"].as_array().unwrap().clone();
+    assert_eq!((flat.len(), &flat[1]["name"]), (2, &json!("都農町")));
+}
+
+#[tokio::test]
 async fn features_are_told_as_a_collection() {
     let world = world();
     let endpoint = json!({ "uri": "https://r.example/", "accept": "application/geo+json" });

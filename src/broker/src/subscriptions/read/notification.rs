@@ -1,7 +1,7 @@
 //! `NotificationParams` and `Endpoint` (clauses 5.2.14, 5.2.15, 5.2.22).
 
 use serde_json::Value;
-use tsunagu_domain::{Problem, ProblemCode};
+use tsunagu_domain::Problem;
 use tsunagu_ngsi_ld::parse::check_name;
 
 use super::super::model::{Endpoint, Notification, Pair};
@@ -13,6 +13,8 @@ use crate::ngsi_problem;
 const MAX_TIMEOUT: u64 = 60_000;
 /// Longest cool-down, milliseconds.
 const MAX_COOLDOWN: u64 = 7 * 24 * 60 * 60 * 1000;
+/// How many relationships away linked entities may be.
+const MAX_LEVEL: u64 = 10;
 /// Headers that the gateway itself answers for.
 const OURS: [&str; 9] = [
     "host",
@@ -43,8 +45,9 @@ impl Reading<'_> {
                 "sysAttrs" => n.sys_attrs = Some(flag(value, &at)?),
                 "join" => n.join = Some(join(value, &at)?),
                 "joinLevel" => {
-                    let level = value.as_u64().filter(|level| *level > 0);
-                    let wrong = || bad(&at, "joinLevel is a whole number greater than 0");
+                    let level = value.as_u64().filter(|level| (1..=MAX_LEVEL).contains(level));
+                    let wrong =
+                        || bad(&at, format!("joinLevel is a whole number from 1 to {MAX_LEVEL}"));
                     n.join_level = Some(level.ok_or_else(wrong)?);
                 }
                 "endpoint" => n.endpoint = endpoint(value, &at)?,
@@ -77,6 +80,10 @@ impl Reading<'_> {
                 "joinLevel goes with join flat or inline only",
             ));
         }
+        let joins = n.join.as_deref().is_some_and(|join| join != "@none");
+        if joins && n.endpoint.accept.as_deref() == Some("application/geo+json") {
+            return Err(bad(&format!("{at}/join"), "features have no place for linked entities"));
+        }
         Ok(n)
     }
 
@@ -108,11 +115,7 @@ fn format(value: &Value, at: &str) -> Result<String, Problem> {
 
 fn join(value: &Value, at: &str) -> Result<String, Problem> {
     match value.as_str() {
-        Some("@none") => Ok("@none".to_owned()),
-        Some("flat" | "inline") => {
-            let detail = "linked entities are not built here yet for notifications; leave join out";
-            Err(Problem::new(ProblemCode::OperationNotSupported, detail).at(at))
-        }
+        Some(known @ ("@none" | "flat" | "inline")) => Ok(known.to_owned()),
         _ => Err(bad(at, "join is flat, inline or @none")),
     }
 }
