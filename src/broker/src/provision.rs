@@ -18,6 +18,7 @@ use tsunagu_store::access::Action;
 
 pub use batch::{Batch, BatchItem, BatchResult};
 pub use create::Created;
+pub(crate) use hidden::Hidden;
 pub use publish::Published;
 pub use purge::Purge;
 pub(crate) use update::TRIES;

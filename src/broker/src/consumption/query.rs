@@ -44,6 +44,22 @@ pub struct Listing {
     pub amended: bool,
 }
 
+/// What a search looks at, for the record of access.
+pub(crate) struct Searched {
+    types: Vec<String>,
+    conditions: Vec<String>,
+    /// Whether persons are searched.
+    personal: bool,
+}
+
+impl Searched {
+    /// Notes attributes by name, only those that mean something here: anything could be written in a query.
+    fn look_at<'a>(&mut self, broker: &Broker, names: impl IntoIterator<Item = &'a str>) {
+        let known = names.into_iter().filter(|name| broker.parts.catalogue.names_attribute(name));
+        self.conditions.extend(known.map(str::to_owned));
+    }
+}
+
 impl Broker {
     /// The entities that match, as far as the view sees; what is hidden neither matches nor counts.
     pub async fn query(
@@ -62,28 +78,10 @@ impl Broker {
         for id in filter.any_of.iter_mut().flat_map(|one| &mut one.ids) {
             *id = view.inward_id(id).into_owned();
         }
-        let selections = filter.any_of.iter().map(|one| one.types.as_ref());
-        let selections = selections.chain(filter.types.as_ref().map(Some));
-        // Without types, persons are searched as well.
-        let narrowed =
-            selections.clone().next().is_some() && selections.clone().all(|t| t.is_some());
-        let types: Vec<String> =
-            selections.flatten().flat_map(TypeSelection::candidates).map(str::to_owned).collect();
-        // What the conditions look at is told by the answer, even by an empty one.
-        let conditions = filter.q.as_ref().map(Q::attributes).unwrap_or_default();
-        let conditions = conditions.into_iter().chain(filter.attrs.iter().map(String::as_str));
-        let conditions = conditions.chain(filter.geo.as_ref().map(GeoQuery::property));
+        let mut searched = self.searched(view, &filter);
+        searched.personal |= asks_linked;
         let ordered = asked.order.as_ref().map(Order::attributes).unwrap_or_default();
-        let conditions = conditions.chain(ordered);
-        // Only names that mean something here: anything could be written in a query.
-        let known = |name: &&str| self.parts.catalogue.names_attribute(name);
-        let conditions: Vec<String> = conditions.filter(known).map(str::to_owned).collect();
-        let asks_personal = if narrowed {
-            self.parts.catalogue.is_personal(types.iter().map(String::as_str))
-        } else {
-            view.may_see_persons()
-        };
-        let asks_personal = asks_personal || asks_linked;
+        searched.look_at(self, ordered);
         // One more than asked tells whether there is a next page.
         let query = EntityQuery {
             filter,
@@ -125,25 +123,55 @@ impl Broker {
             body.push(b'}');
         }
 
-        // A search for persons is an access even when it finds nothing, or only a number.
-        let ticket = if shown.count > 0 || asks_personal {
-            let mut access =
-                access::allowed(request, self.parts.clock.micros(), Action::Query, shown);
-            if access.subjects.is_empty() {
-                access.subjects.extend(view.only_subject());
-            }
-            if access.types.is_empty() {
-                access.types = types;
-                access.types.retain(|name| self.parts.catalogue.personal_type(name).is_some());
-            }
-            access.attributes.extend(conditions);
-            access.attributes.sort_unstable();
-            access.attributes.dedup();
-            Some(self.parts.access.record(view.tenant(), &access).await?)
-        } else {
-            None
-        };
+        let ticket = self.record_search(request, searched, shown).await?;
         Ok(Listing { body, entities: entities.len(), count, more, ticket, amended })
+    }
+
+    /// What a search looks at, for the record of access.
+    pub(crate) fn searched(&self, view: &View, filter: &Query) -> Searched {
+        let selections = filter.any_of.iter().map(|one| one.types.as_ref());
+        let selections = selections.chain(filter.types.as_ref().map(Some));
+        // Without types, persons are searched as well.
+        let narrowed =
+            selections.clone().next().is_some() && selections.clone().all(|t| t.is_some());
+        let types: Vec<String> =
+            selections.flatten().flat_map(TypeSelection::candidates).map(str::to_owned).collect();
+        let personal = if narrowed {
+            self.parts.catalogue.is_personal(types.iter().map(String::as_str))
+        } else {
+            view.may_see_persons()
+        };
+        let mut searched = Searched { types, conditions: Vec::new(), personal };
+        // What the conditions look at is told by the answer, even by an empty one.
+        searched.look_at(self, filter.q.as_ref().map(Q::attributes).unwrap_or_default());
+        searched.look_at(self, filter.attrs.iter().map(String::as_str));
+        searched.look_at(self, filter.geo.as_ref().map(GeoQuery::property));
+        searched
+    }
+
+    /// Writes a search for persons down: an access even when it finds nothing, or only a number.
+    pub(crate) async fn record_search(
+        &self,
+        request: &Request<'_>,
+        searched: Searched,
+        shown: Shown,
+    ) -> Result<Option<Ticket>, Problem> {
+        let view = request.view;
+        if shown.count == 0 && !searched.personal {
+            return Ok(None);
+        }
+        let mut access = access::allowed(request, self.parts.clock.micros(), Action::Query, shown);
+        if access.subjects.is_empty() {
+            access.subjects.extend(view.only_subject());
+        }
+        if access.types.is_empty() {
+            access.types = searched.types;
+            access.types.retain(|name| self.parts.catalogue.personal_type(name).is_some());
+        }
+        access.attributes.extend(searched.conditions);
+        access.attributes.sort_unstable();
+        access.attributes.dedup();
+        Ok(Some(self.parts.access.record(view.tenant(), &access).await?))
     }
 
     /// Appends the entities as elements of an array, with commas between them, and collects what they show of persons. True when one of them is

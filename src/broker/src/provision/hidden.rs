@@ -6,12 +6,12 @@ use tsunagu_policy::View;
 
 /// Attribute instances set aside.
 #[derive(Debug, Default)]
-pub(super) struct Hidden(Vec<Attribute>);
+pub(crate) struct Hidden(Vec<Attribute>);
 
 impl Hidden {
     /// Takes out of a personal entity, which is stored as `doc`, what the actor neither sees nor wrote. So a change can neither read it
     /// (by keeping its value under the actor's own name) nor lose it.
-    pub(super) fn set_aside(
+    pub(crate) fn set_aside(
         view: &View,
         catalogue: &Catalogue,
         doc: &EntityDoc,
@@ -42,7 +42,7 @@ impl Hidden {
     }
 
     /// Puts it back. Refused when the change has written in the place of something hidden.
-    pub(super) fn put_back(self, entity: &mut Entity) -> Result<(), Problem> {
+    pub(crate) fn put_back(self, entity: &mut Entity) -> Result<(), Problem> {
         for hidden in self.0 {
             let Some(shown) = entity.attributes.iter_mut().find(|a| a.name == hidden.name) else {
                 entity.attributes.push(hidden);

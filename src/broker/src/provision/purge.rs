@@ -7,7 +7,8 @@ use tsunagu_store::{EntityQuery, Found};
 
 use super::batch::AT_ONCE;
 use super::{BatchResult, Updated};
-use crate::{Broker, Request};
+use crate::access::Shown;
+use crate::{Broker, Request, ngsi_problem};
 
 /// Entities looked for at once.
 const PAGE: usize = 2_000;
@@ -37,6 +38,8 @@ impl Broker {
         for id in &mut filter.ids {
             *id = view.inward_id(id).into_owned();
         }
+        let searched = self.searched(view, &filter);
+        let mut shown = Shown::default();
         let mut result = BatchResult::default();
         // What stays, because it failed or matches still, is passed over by the next look.
         let mut offset = 0;
@@ -50,6 +53,12 @@ impl Broker {
             };
             let page = self.parts.store.query(view, &query).await?;
             let last = page.entities.len() < PAGE;
+            for found in &page.entities {
+                let personal = self.parts.catalogue.is_personal(found.doc.types());
+                if let Some(cut) = view.cut(&found.doc).filter(|_| personal) {
+                    shown.add(&found.doc, &cut, &|_| false);
+                }
+            }
             let done = futures_util::stream::iter(page.entities)
                 .map(|found| self.purge_one(request, &filter, what, found))
                 .buffered(AT_ONCE);
@@ -69,6 +78,7 @@ impl Broker {
                 }
             }
             if last || result.errors.len() >= MAX_ERRORS {
+                self.record_search(request, searched, shown).await?;
                 return Ok(result);
             }
         }
@@ -114,6 +124,9 @@ impl Broker {
             }
         }
         if names.is_empty() {
+            // Nothing to delete, and still an answer about it: only for who may write it.
+            let entity = found.doc.decode().map_err(ngsi_problem)?;
+            self.permit(request, &entity, &[]).await?;
             return Ok(true);
         }
         let now = self.parts.clock.micros();

@@ -218,7 +218,9 @@ impl<'a> Candidates<'a> {
                     self.fill().await?;
                 }
                 let all = self.waiting.make_contiguous();
-                all.sort_by(|a, b| a.doc.id().cmp(b.doc.id()));
+                // By the ids that are shown: the order of the stored ones would tell of them.
+                let view = self.view;
+                all.sort_by_cached_key(|one| view.outward_id(one.doc.id()).into_owned());
                 if descending {
                     all.reverse();
                 }

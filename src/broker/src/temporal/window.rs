@@ -92,8 +92,18 @@ impl Reader<'_> {
             window.known = true;
             let mut kept = Vec::new();
             let direct = direct(wanted.query);
-            self.each(&lane, wanted, wanted.query.last.is_some(), &mut |one| {
+            let (latest, room) = (wanted.query.last.is_some(), need.max(512).saturating_mul(2));
+            self.each(&lane, wanted, latest, &mut |one| {
                 kept.push(one);
+                if !direct && kept.len() >= room {
+                    // In no order: only those that can be shown are held.
+                    kept.sort_by_key(|one: &Kept| (one.at, one.place));
+                    if latest {
+                        kept.drain(..kept.len().saturating_sub(need));
+                    } else {
+                        kept.truncate(need);
+                    }
+                }
                 !direct || kept.len() <= need
             })
             .await?;
@@ -234,7 +244,30 @@ impl Reader<'_> {
             wanted.attrs.is_empty() || wanted.attrs.iter().any(|name| series.is_of(name))
         };
         lanes.retain(|lane| lane.series != Series::of(SCOPE, None) && wants(lane.series));
-        Ok(lanes)
+        if wanted.attrs.is_empty() {
+            return Ok(lanes);
+        }
+        // Asked for by name, what is hidden must look like what never was.
+        let mut seen = Vec::with_capacity(lanes.len());
+        for lane in lanes {
+            if lane.present.is_some() || self.shows_any(lane.series).await? {
+                seen.push(lane);
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Whether any instance of a series is in view.
+    async fn shows_any(&self, series: Series) -> Result<bool, Problem> {
+        let mut range = Some(InstanceRange::all(series, STEP));
+        while let Some(next) = range {
+            let chunk = self.store.instances(self.view, &self.of.doc, &next).await?;
+            if !chunk.instances.is_empty() {
+                return Ok(true);
+            }
+            range = chunk.last.and_then(|last| next.after(last));
+        }
+        Ok(false)
     }
 
     /// Gives every instance of a series within the interval to `take`, until it wants no more. With `direct` queries they come in order.

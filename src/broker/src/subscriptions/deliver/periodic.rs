@@ -1,6 +1,7 @@
 //! Notifications at intervals (clause 5.8.6): all entities that are meant, whether or not anything changed.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use tsunagu_ngsi_ld::render::Changes;
 use tsunagu_store::{EntityQuery, Found, StoreError, WriteSet};
@@ -21,7 +22,7 @@ impl Deliverer {
         let parts = &self.0.subscriptions.parts;
         let now = self.now();
         let mut report = Report::default();
-        let Some((compiled, view)) = self.live(place, now).await? else { return Ok(report) };
+        let Some((compiled, _)) = self.live(place, now).await? else { return Ok(report) };
         let Some(interval) = compiled.record.interval() else { return Ok(report) };
         let (_, before) = state(&*parts.store, tenant, *uid).await?;
         let last = before.period.unwrap_or(compiled.record.created_at);
@@ -35,6 +36,13 @@ impl Deliverer {
         let Ok(_place) = lane.acquire().await else { return Ok(report) };
         let sending = async {
             let style = Style::of(tenant, &compiled.record, self.0.broker.contexts()).await?;
+            // Waiting for a place and for an @context can take long: what the owner may see is decided after it.
+            let live = self.live(place, self.now()).await?;
+            let Some(view) =
+                live.filter(|(present, _)| Arc::ptr_eq(&compiled, present)).map(|(_, view)| view)
+            else {
+                return Ok(None);
+            };
             let mut found: Vec<Found> = Vec::new();
             let mut seen: HashSet<String> = HashSet::new();
             for query in &compiled.queries {

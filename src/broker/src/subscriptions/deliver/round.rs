@@ -51,10 +51,10 @@ impl Deliverer {
         let (tenant, uid) = place;
         let parts = &self.0.subscriptions.parts;
         let now = self.now();
-        let Some((compiled, view)) = self.live(place, now).await? else {
+        if self.live(place, now).await?.is_none() {
             report.dropped += purge(&*parts.store, tenant, OUTBOX, *uid).await?;
             return Ok(false);
-        };
+        }
         let (_, before) = state(&*parts.store, tenant, *uid).await?;
         if before.due > now {
             return Ok(false);
@@ -65,7 +65,20 @@ impl Deliverer {
         }
         let lane = if before.attempts > 0 { &self.0.slow } else { &self.0.places };
         let Ok(_place) = lane.acquire().await else { return Ok(false) };
-        let fates = match Style::of(tenant, &compiled.record, self.0.broker.contexts()).await {
+        let Some((compiled, _)) = self.live(place, self.now()).await? else {
+            report.dropped += purge(&*parts.store, tenant, OUTBOX, *uid).await?;
+            return Ok(false);
+        };
+        let style = Style::of(tenant, &compiled.record, self.0.broker.contexts()).await;
+        // Waiting for a place and for an @context can take long: what the owner may see is decided after it.
+        let Some((present, view)) = self.live(place, self.now()).await? else {
+            report.dropped += purge(&*parts.store, tenant, OUTBOX, *uid).await?;
+            return Ok(false);
+        };
+        if !Arc::ptr_eq(&compiled, &present) {
+            return Ok(true);
+        }
+        let fates = match style {
             Ok(style) => {
                 let mut each = Vec::with_capacity(wave.len());
                 for queued in &wave {

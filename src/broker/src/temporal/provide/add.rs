@@ -11,7 +11,7 @@ use tsunagu_store::temporal::Series;
 use tsunagu_store::{Expect, Op};
 
 use super::{Owner, Provided, keep, lost};
-use crate::provision::{TRIES, inward, names, outward, subject_of};
+use crate::provision::{Hidden, TRIES, inward, names, outward, subject_of};
 use crate::temporal::record::{SCOPE, scope_until};
 use crate::temporal::retrieve::is_forgotten;
 use crate::temporal::window::Reader;
@@ -83,6 +83,9 @@ impl Broker {
                     return Err(self.missed(request, &id).await?);
                 }
                 (Some(owner), None) if view.cut(owner.doc()).is_none() => {
+                    // Who may not write it is told so, whether it is there or not.
+                    let entity = self.merged(request, None, &history, now)?;
+                    self.permit(request, &entity, &names(&history.entity)).await?;
                     return Err(Problem::new(
                         ProblemCode::AlreadyExists,
                         "an entity of this id exists already; choose another id",
@@ -175,10 +178,15 @@ impl Broker {
         guard::refuse_individual_numbers(&given, personal).map_err(told)?;
         guard::refuse_misplaced_persons(&given, personal)?;
         let mut latest = entity.clone();
+        let hidden =
+            owner.map(|owner| Hidden::set_aside(request.view, catalogue, owner.doc(), &mut latest));
         for attribute in history.last() {
             for instance in attribute.instances {
                 mirror(&mut latest, &attribute.name, instance, now);
             }
+        }
+        if let Some(hidden) = hidden {
+            hidden.put_back(&mut latest)?;
         }
         let mut about = latest.clone();
         guard::settle_subject(catalogue, &mut about)?;

@@ -1,14 +1,14 @@
 //! Delete Temporal Evolution (5.6.16), Delete Attribute (5.6.13).
 
 use tsunagu_domain::Problem;
-use tsunagu_ngsi_ld::Context;
 use tsunagu_ngsi_ld::model::APART;
+use tsunagu_ngsi_ld::{Context, Projection as _};
 use tsunagu_store::access::Action;
 use tsunagu_store::temporal::Series;
 use tsunagu_store::{Expect, Op};
 
 use super::{lost, put_back};
-use crate::provision::TRIES;
+use crate::provision::{Hidden, TRIES};
 use crate::temporal::record::counts;
 use crate::temporal::retrieve::is_forgotten;
 use crate::transaction::{Attempt, Intent};
@@ -99,9 +99,11 @@ impl Broker {
             let meant = |series: Series| if all { series.is_of(&name) } else { series == one };
             let instances = self.remembered(view, doc, &meant).await?;
             let present = |dataset: Option<&str>| all || dataset == dataset_id;
+            let cut = view.cut(doc);
             let now = doc.attributes().any(|slot| {
                 owner.subject.live
                     && slot.name() == name
+                    && cut.as_ref().is_some_and(|cut| cut.attribute(&name, slot.publisher()))
                     && present(slot.dataset_id())
                     && counts(&slot)
             });
@@ -110,11 +112,13 @@ impl Broker {
             }
             let mut ops = self.forgetting(request, doc, &instances).await?;
             let access = self.written(request, doc, names.to_vec());
+            let hidden = Hidden::set_aside(view, &self.parts.catalogue, doc, &mut entity);
             let attempt = if doc.from_history() {
                 if let Some(attribute) = entity.attributes.iter_mut().find(|a| a.name == name) {
                     attribute.instances.retain(|one| !present(one.dataset_id.as_deref()));
                 }
                 entity.attributes.retain(|attribute| !attribute.instances.is_empty());
+                hidden.put_back(&mut entity)?;
                 entity.modified_at = self.parts.clock.micros();
                 let before = Some((owner.version, doc));
                 let intent = Intent { before, after: Some(&entity), access };
@@ -127,6 +131,7 @@ impl Broker {
                             instance.instance_id = Some(APART.to_owned());
                         }
                     }
+                    hidden.put_back(&mut entity)?;
                     ops.push(put_back(&owner, &entity));
                 }
                 self.commit_quietly(request, ops, access.as_ref()).await?
