@@ -11,6 +11,7 @@ pub(crate) mod entities;
 pub(crate) mod info;
 mod negotiate;
 mod representation;
+pub(crate) mod source_subscriptions;
 pub(crate) mod sources;
 pub(crate) mod subscriptions;
 pub(crate) mod temporal;
@@ -92,7 +93,8 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
             .configure(subscriptions::configure)
             .configure(temporal::configure)
             .configure(contexts::configure)
-            .configure(sources::configure),
+            .configure(sources::configure)
+            .configure(source_subscriptions::configure),
     );
 }
 

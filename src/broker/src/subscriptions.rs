@@ -12,6 +12,7 @@ mod index;
 mod manage;
 mod model;
 mod notify;
+mod of_sources;
 mod read;
 mod records;
 mod seen;

@@ -14,7 +14,7 @@ use mqtt_protocol_core::mqtt::packet::{GenericPacketTrait as _, Packet, Qos, v3_
 use mqtt_protocol_core::mqtt::result_code::{ConnectReasonCode, MqttError};
 use mqtt_protocol_core::mqtt::{Connection, Version, role};
 use percent_encoding::percent_decode_str;
-use rustls_platform_verifier::BuilderVerifierExt as _;
+use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -104,7 +104,7 @@ fn tls() -> Result<Arc<ClientConfig>, OutboundError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     let config = builder
         .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_platform_verifier())
+        .and_then(BuilderVerifierExt::with_platform_verifier)
         .map_err(|_| OutboundError::Setup)?;
     Ok(Arc::new(config.with_no_client_auth()))
 }
@@ -113,7 +113,6 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, OutboundError> {
     TcpStream::connect(addresses).await.map_err(lost)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn lost(_: std::io::Error) -> OutboundError {
     OutboundError::Connection
 }

@@ -42,8 +42,9 @@ impl Mosquitto {
                 .args(["-b", "-c", file.to_str().unwrap(), user, secret])
                 .status();
             assert!(made.await.unwrap().success());
+            let file = file.display().to_string();
             settings +=
-                &format!("user root\npassword_file {}\nallow_anonymous false\n", file.display());
+                ["user root\npassword_file ", &file, "\nallow_anonymous false\n"].concat().as_str();
         } else {
             settings += "user root\nallow_anonymous true\n";
         }

@@ -21,9 +21,9 @@ const HEAVY: [&str; 11] = [
     "jsonschema",
     "jsonwebtoken",
     "minijinja",
+    "mqtt-protocol-core",
     "redis",
     "reqwest",
-    "rumqttc",
     "tokio-postgres",
     "utoipa",
 ];

@@ -44,14 +44,14 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
 }
 
 /// The id of the subscription in the path.
-fn subscription_id(request: &actix_web::HttpRequest) -> Result<String, Failure> {
+pub(super) fn subscription_id(request: &actix_web::HttpRequest) -> Result<String, Failure> {
     let id = path_part(request, "subscriptionId")?;
     check_uri(&id).map_err(|error| error.at("subscriptionId"))?;
     Ok(id)
 }
 
 /// Whether the members of the system are asked for.
-fn sys_attrs(params: &Params) -> Result<bool, Failure> {
+pub(super) fn sys_attrs(params: &Params) -> Result<bool, Failure> {
     let options = params.list("options")?;
     if options.iter().any(|option| !matches!(*option, "sysAttrs" | "count")) {
         return Err(wrong("options", "is sysAttrs"));

@@ -52,12 +52,12 @@ pub(crate) struct Showing<'a> {
 }
 
 /// Subscriptions of different owners never meet, so neither do their ids.
-fn prefix(owner: &Owner) -> Vec<u8> {
+pub(super) fn prefix(owner: &Owner) -> Vec<u8> {
     let subject = owner.subject.map(|subject| subject.to_string()).unwrap_or_default();
     format!("{}\0{}\0{subject}\0", owner.tenant, owner.client).into_bytes()
 }
 
-fn key(owner: &Owner, id: &str) -> Vec<u8> {
+pub(super) fn key(owner: &Owner, id: &str) -> Vec<u8> {
     [&prefix(owner), id.as_bytes()].concat()
 }
 
@@ -77,36 +77,7 @@ impl Subscriptions {
     ) -> Result<String, Problem> {
         let now = self.parts.clock.micros();
         let members = object(body)?;
-        let mut new = Subscription {
-            v: VERSION,
-            uid: Uid(self.parts.ids.bytes16()),
-            id: String::new(),
-            owner: asking.owner.clone(),
-            tenant_header: asking.tenant_header.map(str::to_owned),
-            name: None,
-            description: None,
-            entities: Vec::new(),
-            watched: Vec::new(),
-            triggers: Vec::new(),
-            time_interval: None,
-            q: None,
-            q_context: None,
-            geo_q: None,
-            scope_q: None,
-            csf: None,
-            is_active: None,
-            expires_at: None,
-            throttling: None,
-            lang: None,
-            dataset_ids: Vec::new(),
-            local_only: None,
-            split_entities: None,
-            jsonld_context: None,
-            context: context.json().get().to_owned(),
-            notification: Notification::default(),
-            created_at: now,
-            modified_at: now,
-        };
+        let mut new = self.blank(asking, context, now);
         let reading = Reading { view: asking.view, context, now };
         reading.apply(&mut new, &members)?;
         if !members.contains_key("type") && !members.contains_key("@type") {
@@ -303,6 +274,40 @@ impl Subscriptions {
         Err(busy())
     }
 
+    /// A subscription that says nothing yet.
+    pub(super) fn blank(&self, asking: &Asking<'_>, context: &Context, now: i64) -> Subscription {
+        Subscription {
+            v: VERSION,
+            uid: Uid(self.parts.ids.bytes16()),
+            id: String::new(),
+            owner: asking.owner.clone(),
+            tenant_header: asking.tenant_header.map(str::to_owned),
+            name: None,
+            description: None,
+            entities: Vec::new(),
+            watched: Vec::new(),
+            triggers: Vec::new(),
+            time_interval: None,
+            q: None,
+            q_context: None,
+            geo_q: None,
+            scope_q: None,
+            csf: None,
+            is_active: None,
+            expires_at: None,
+            throttling: None,
+            lang: None,
+            dataset_ids: Vec::new(),
+            local_only: None,
+            split_entities: None,
+            jsonld_context: None,
+            context: context.json().get().to_owned(),
+            notification: Notification::default(),
+            created_at: now,
+            modified_at: now,
+        }
+    }
+
     async fn own(&self, asking: &Asking<'_>, key: &[u8]) -> Result<(u64, Subscription), Problem> {
         let record = self.parts.store.record(asking.view.tenant(), SUBSCRIPTIONS, key).await?;
         let record = record.ok_or_else(Problem::not_found)?;
@@ -310,7 +315,7 @@ impl Subscriptions {
     }
 }
 
-fn busy() -> Problem {
+pub(super) fn busy() -> Problem {
     Problem::new(
         ProblemCode::Conflict,
         "other subscriptions were changed at the same moment again and again; repeat the request",
@@ -329,7 +334,7 @@ fn marked(set: &WriteSet, before: Option<u64>) -> WriteSet {
 }
 
 /// The @context of notifications must be one that can be had.
-async fn usable(
+pub(super) async fn usable(
     asking: &Asking<'_>,
     subscription: &Subscription,
     contexts: &Contexts,

@@ -31,7 +31,7 @@ impl Subscriptions {
     }
 }
 
-fn shown(
+pub(super) fn shown(
     s: &Subscription,
     state: &State,
     view: &View,

@@ -147,7 +147,7 @@ fn client(id: &str, sectors: Option<&SectorKeys>, publishes: &[&str]) -> Client 
         publishes: publishes.iter().map(|term| iri(term)).collect(),
         reads_open_data: true,
         writes_open_data: true,
-        manages_sources: false,
+        manages_sources: id == "sensors",
     }
 }
 

@@ -1,0 +1,45 @@
+//! Update Context Source Registration Subscription (clause 5.11.3, binding 6.13.3.2).
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::subscription_id;
+use crate::body::Capped;
+use crate::caller::Caller;
+use crate::ngsi_ld::docs::{Problems, SubscriptionBody};
+use crate::ngsi_ld::entities::echo_tenant;
+use crate::ngsi_ld::negotiate;
+use crate::params::Params;
+use crate::{Failure, Gateway};
+
+/// Change a subscription to registrations
+///
+/// Members of the body take the place of those there are, `null` removes.
+#[utoipa::path(
+    patch,
+    path = "/ngsi-ld/v1/csourceSubscriptions/{subscriptionId}",
+    tag = "NGSI-LD context sources",
+    params(("subscriptionId" = String, Path, description = "Subscription id, a URI")),
+    request_body(content((SubscriptionBody = "application/json"), (SubscriptionBody = "application/ld+json"), (SubscriptionBody = "application/merge-patch+json"))),
+    responses(
+        (status = 204, description = "Changed and durable"),
+        (status = 404, description = "This client has no such subscription", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
+        Problems,
+    ),
+    security(("bearer" = []))
+)]
+pub(crate) async fn update(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    body: Capped,
+) -> Result<HttpResponse, Failure> {
+    let caller = Caller::of(&gateway, &request).await?;
+    let asking = caller.asking(&gateway)?;
+    Params::read(&request, &["local"])?;
+    let (text, context) = negotiate::document(&gateway, &request, &body).await?;
+    let id = subscription_id(&request)?;
+    let contexts = gateway.broker.contexts();
+    gateway.subscriptions.update_of_sources(&asking, &id, text, &context, contexts).await?;
+    let mut response = HttpResponse::NoContent();
+    echo_tenant(&mut response, &caller);
+    Ok(response.finish())
+}
