@@ -126,6 +126,8 @@ fn malformed(_: MqttError) -> OutboundError {
 struct Progress {
     connected: bool,
     published: bool,
+    /// We have said what we came for: that the connection ends is as it should be.
+    leaving: bool,
 }
 
 async fn speak(
@@ -164,6 +166,7 @@ async fn speak(
         MqttVersion::V5_0 => v5_0::Disconnect::builder().build().map_err(malformed)?.into(),
     };
     let events = connection.send(bye);
+    progress.leaving = true;
     act(&mut stream, events, &mut progress).await?;
     // What was promised is done; how the connection ends changes nothing.
     stream.shutdown().await.ok();
@@ -256,6 +259,7 @@ async fn act(
     events: Vec<Event>,
     progress: &mut Progress,
 ) -> Result<(), OutboundError> {
+    let mut ended = false;
     for event in events {
         match event {
             Event::RequestSendPacket { packet, .. } => {
@@ -264,12 +268,13 @@ async fn act(
             }
             Event::NotifyPacketReceived(packet) => received(&packet, progress)?,
             Event::NotifyPacketIdReleased(_) => progress.published = true,
-            Event::NotifyError(_) | Event::RequestClose => return Err(OutboundError::Connection),
+            // A refusal tells more than the end that goes with it.
+            Event::NotifyError(_) | Event::RequestClose => ended = true,
             // A connection this short needs no pings.
             Event::RequestTimerReset { .. } | Event::RequestTimerCancel(_) => {}
         }
     }
-    Ok(())
+    if ended && !progress.leaving { Err(OutboundError::Connection) } else { Ok(()) }
 }
 
 fn received(packet: &Packet, progress: &mut Progress) -> Result<(), OutboundError> {

@@ -12,7 +12,7 @@ use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::net::TcpListener;
-use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, Command};
 use tsunagu_outbound::{
     MqttVersion, Outbound, OutboundError, Policy, Publication, QualityOfService, Refusal,
 };
@@ -27,7 +27,7 @@ fn program(variable: &str) -> String {
 struct Mosquitto {
     port: u16,
     _broker: Child,
-    _log: Lines<BufReader<ChildStderr>>,
+    log: Lines<BufReader<ChildStderr>>,
     _folder: tempfile::TempDir,
 }
 
@@ -57,42 +57,43 @@ impl Mosquitto {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let mut log = BufReader::new(broker.stderr.take().unwrap()).lines();
-        while let Some(line) = log.next_line().await.unwrap() {
-            if line.contains("running") {
-                break;
-            }
-        }
-        Self { port, _broker: broker, _log: log, _folder: folder }
+        let log = BufReader::new(broker.stderr.take().unwrap()).lines();
+        let mut started = Self { port, _broker: broker, log, _folder: folder };
+        started.says("running").await;
+        started
     }
 
-    /// Somebody who prints what comes.
-    async fn listen(&self, credentials: &[&str]) -> (Child, Lines<BufReader<ChildStdout>>) {
-        let mut child = Command::new(program("TEST_MOSQUITTO_SUB"))
-            .args([
-                "-d",
-                "-h",
-                "127.0.0.1",
-                "-p",
-                &self.port.to_string(),
-                "-t",
-                "town/#",
-                "-q",
-                "2",
-            ])
+    async fn says(&mut self, text: &str) {
+        while let Some(line) = self.log.next_line().await.unwrap() {
+            if line.contains(text) {
+                return;
+            }
+        }
+        panic!("the broker ended without saying {text}");
+    }
+
+    /// Somebody who takes so many messages and then tells of them.
+    async fn listener(&mut self, messages: usize, credentials: &[&str]) -> Child {
+        let (port, messages) = (self.port.to_string(), messages.to_string());
+        let listener = Command::new(program("TEST_MOSQUITTO_SUB"))
+            .args(["-h", "127.0.0.1", "-p", &port, "-t", "town/#", "-q", "2", "-C", &messages])
             .args(credentials)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        while let Some(line) = lines.next_line().await.unwrap() {
-            if line.contains("SUBACK") {
-                break;
-            }
-        }
-        (child, lines)
+        self.says("Sending SUBACK").await;
+        listener
     }
+}
+
+/// What came, sorted.
+async fn told(listener: Child) -> Vec<String> {
+    let output = listener.wait_with_output().await.unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
 }
 
 fn outbound(port: u16) -> Outbound {
@@ -113,20 +114,12 @@ fn publication(url: &str) -> Publication {
     }
 }
 
-async fn arrives(lines: &mut Lines<BufReader<ChildStdout>>, text: &str) {
-    while let Some(line) = lines.next_line().await.unwrap() {
-        if line == text {
-            return;
-        }
-    }
-    panic!("the listener ended without {text}");
-}
-
 #[tokio::test]
 async fn both_versions_publish_at_every_quality() {
-    let broker = Mosquitto::start(None).await;
+    let mut broker = Mosquitto::start(None).await;
     let outbound = outbound(broker.port);
-    let (_listener, mut lines) = broker.listen(&[]).await;
+    let listener = broker.listener(6, &[]).await;
+    let mut sent = Vec::new();
     for version in [MqttVersion::V3_1_1, MqttVersion::V5_0] {
         for qos in [
             QualityOfService::AtMostOnce,
@@ -138,27 +131,29 @@ async fn both_versions_publish_at_every_quality() {
             let payload = text.clone().into();
             let publication = Publication { version, qos, payload, ..publication(&url) };
             outbound.publish(&publication).await.unwrap();
-            arrives(&mut lines, &text).await;
+            sent.push(text);
         }
     }
+    sent.sort();
+    assert_eq!(told(listener).await, sent);
 }
 
 #[tokio::test]
 async fn who_we_are_stands_in_the_url() {
-    let broker = Mosquitto::start(Some(("gateway", "s3cret/"))).await;
+    let mut broker = Mosquitto::start(Some(("gateway", "s3cret/"))).await;
     let outbound = outbound(broker.port);
-    let (_listener, mut lines) = broker.listen(&["-u", "gateway", "-P", "s3cret/"]).await;
+    let listener = broker.listener(2, &["-u", "gateway", "-P", "s3cret/"]).await;
     let at = format!("127.0.0.1:{}/town/air", broker.port);
     for version in [MqttVersion::V3_1_1, MqttVersion::V5_0] {
         let right =
             Publication { version, ..publication(&format!("mqtt://gateway:s3cret%2F@{at}")) };
         outbound.publish(&right).await.unwrap();
-        arrives(&mut lines, "hello").await;
         for wrong in [format!("mqtt://gateway:wrong@{at}"), format!("mqtt://{at}")] {
             let refused = Publication { version, ..publication(&wrong) };
             assert_eq!(outbound.publish(&refused).await, Err(OutboundError::Rejected), "{wrong}");
         }
     }
+    assert_eq!(told(listener).await, ["hello", "hello"]);
 }
 
 #[tokio::test]

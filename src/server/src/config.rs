@@ -61,6 +61,11 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// Whether several gateways may work on the store at once.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.store.starts_with("postgres://") || self.store.starts_with("postgresql://")
+    }
+
     /// The base URL without a slash at its end: the issuer identifier.
     pub(crate) fn issuer(&self) -> String {
         self.base_url.as_str().trim_end_matches('/').to_owned()

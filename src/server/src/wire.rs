@@ -72,7 +72,7 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
     for tenant in &base.tenants {
         broker.prepare(tenant).await?;
     }
-    let notifications = subscriptions::deliverer(&base, &subscriptions, &broker, &outbound);
+    let notifications = subscriptions::deliverer(config, &base, &subscriptions, &broker, &outbound);
     let flows = Flows::wire(config, &base, &outbound, &broker, &people, notifications)?;
 
     let gateway = Data::new(Gateway {

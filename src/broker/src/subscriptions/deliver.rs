@@ -36,6 +36,8 @@ pub struct Pace {
     pub idle: Duration,
     /// Notifications of one subscription under way at once.
     pub at_once: usize,
+    /// How long a queue is one deliverer's, where several processes run; none where one has the store to itself.
+    pub lease: Duration,
     /// Subscriptions served at once.
     pub places: usize,
     /// Of these, for receivers that failed lately.
@@ -50,6 +52,7 @@ impl Default for Pace {
             keep: Duration::from_hours(24),
             idle: Duration::from_millis(500),
             at_once: 16,
+            lease: Duration::ZERO,
             places: 256,
             slow_places: 32,
         }
@@ -91,6 +94,8 @@ struct Inner {
     notifier: Arc<dyn Notifier>,
     tenants: Vec<TenantId>,
     pace: Pace,
+    /// Tells this deliverer from others.
+    name: String,
     places: Semaphore,
     slow: Semaphore,
 }
@@ -121,7 +126,9 @@ impl Deliverer {
         pace: Pace,
     ) -> Self {
         let (places, slow) = (Semaphore::new(pace.places), Semaphore::new(pace.slow_places));
-        Self(Arc::new(Inner { subscriptions, broker, notifier, tenants, pace, places, slow }))
+        let name = subscriptions.parts.ids.uuid();
+        let inner = Inner { subscriptions, broker, notifier, tenants, pace, name, places, slow };
+        Self(Arc::new(inner))
     }
 
     /// Delivers until told to stop. What is being sent is finished first.

@@ -42,6 +42,12 @@ pub(crate) struct State {
     pub(crate) due: Timestamp,
     /// When the last periodic notification was due.
     pub(crate) period: Option<Timestamp>,
+    /// Which deliverer has the queue, where several run.
+    #[serde(default)]
+    pub(crate) holder: Option<String>,
+    /// Until when.
+    #[serde(default)]
+    pub(crate) until: Timestamp,
 }
 
 /// A notification that could not be delivered. What it would have told is not kept: consent may end, the queue is short, and the

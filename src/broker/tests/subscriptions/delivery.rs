@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use tsunagu_broker::{Pace, Report};
 
 use crate::world::{RECEIVER, building, to_buildings, values, world};
 
@@ -71,6 +72,25 @@ async fn waits_grow_and_a_cooldown_is_the_least() {
     world.set_down(RECEIVER, false);
     world.pass(3600);
     assert!(world.notified().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_queue_is_one_process_s_until_its_lease_ends() {
+    let world = world();
+    world.subscribe("sensors", to_buildings()).await;
+    world.set_down(RECEIVER, true);
+    world.create("sensors", building("urn:e:1", 20)).await;
+    let pace = Pace { lease: Duration::from_secs(60), ..Pace::default() };
+    let (first, second) = (world.deliverer_with(pace), world.again().deliverer_with(pace));
+    assert_eq!(first.run_once().await.unwrap().failed, 1);
+    world.set_down(RECEIVER, false);
+    world.pass(30);
+    assert_eq!(second.run_once().await.unwrap(), Report::default(), "the first is on it");
+    world.pass(31);
+    assert_eq!(second.run_once().await.unwrap().sent, 1, "the first may have died");
+    world.update("sensors", "urn:e:1", json!({ "temperature": 21 })).await;
+    assert_eq!(first.run_once().await.unwrap(), Report::default());
+    assert_eq!(second.run_once().await.unwrap().sent, 1);
 }
 
 #[tokio::test]

@@ -319,7 +319,10 @@ impl World {
     }
 
     pub(crate) fn deliverer(&self) -> Deliverer {
-        let pace = Pace { idle: Duration::from_millis(20), ..Pace::default() };
+        self.deliverer_with(Pace { idle: Duration::from_millis(20), ..Pace::default() })
+    }
+
+    pub(crate) fn deliverer_with(&self, pace: Pace) -> Deliverer {
         Deliverer::new(
             Arc::clone(&self.subscriptions),
             Arc::clone(&self.broker),

@@ -64,7 +64,7 @@ async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     let declared = config.broker.indexed_attributes.iter();
     let declared =
         Declared(declared.map(|term| Context::core().expand(term).into_owned()).collect());
-    if config.store.starts_with("postgres://") || config.store.starts_with("postgresql://") {
+    if config.is_shared() {
         let options = tsunagu_store_postgres::Options {
             declared,
             schema: config.store_schema.clone(),

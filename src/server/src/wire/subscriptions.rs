@@ -1,6 +1,7 @@
 //! Subscriptions: who may see what of a change, decided from what lives at that moment.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tsunagu_broker::{Broker, Deliverer, Owner, Owners, Pace, SubscriptionParts, Subscriptions};
@@ -11,6 +12,10 @@ use tsunagu_outbound::Outbound;
 use tsunagu_policy::{Asked, Principal, View, decide};
 
 use super::{Foundation, People};
+use crate::config::Config;
+
+/// How long a queue of notifications is its taker's. If the taker is killed, it waits that long.
+const LEASE: Duration = Duration::from_secs(25);
 
 /// The register of clients and the ledger of consents, as subscriptions see them.
 struct LiveOwners {
@@ -71,6 +76,7 @@ pub(super) fn wire(base: &Foundation, people: &People) -> Arc<Subscriptions> {
 
 /// What takes notifications to their receivers.
 pub(super) fn deliverer(
+    config: &Config,
     base: &Foundation,
     subscriptions: &Arc<Subscriptions>,
     broker: &Arc<Broker>,
@@ -81,6 +87,6 @@ pub(super) fn deliverer(
         Arc::clone(broker),
         Arc::clone(outbound) as _,
         base.tenants.clone(),
-        Pace::default(),
+        Pace { lease: if config.is_shared() { LEASE } else { Duration::ZERO }, ..Pace::default() },
     )
 }

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use tsunagu_ngsi_ld::render::Changes;
-use tsunagu_store::{EntityQuery, Found, StoreError, WriteSet};
+use tsunagu_store::{EntityQuery, Expect, Found, StoreError, WriteSet};
 
 use super::super::SendError;
 use super::super::notify::{Data, Style};
-use super::super::records::state;
+use super::super::records::{STATES, State, put, state};
 use super::round::count;
 use super::{Deliverer, Place, Report};
 
@@ -24,14 +24,21 @@ impl Deliverer {
         let mut report = Report::default();
         let Some((compiled, _)) = self.live(place, now).await? else { return Ok(report) };
         let Some(interval) = compiled.record.interval() else { return Ok(report) };
-        let (_, before) = state(&*parts.store, tenant, *uid).await?;
+        let (version, before) = state(&*parts.store, tenant, *uid).await?;
         let last = before.period.unwrap_or(compiled.record.created_at);
         if last.saturating_add(interval) > now {
             return Ok(report);
         }
-        // Intervals that were missed are not made up for.
+        // Intervals that were missed are not made up for. Whoever notes the new one first is who tells.
         let set = WriteSet::new(tenant.clone());
-        self.commit(place, &compiled, set.clone(), |state| state.period = Some(now)).await?;
+        let noted = State { period: Some(now), ..before.clone() };
+        let expect = version.map_or(Expect::Absent, Expect::Version);
+        let note = put(STATES, uid.0.to_vec(), &noted, expect)?;
+        match parts.store.commit(set.clone().with(note)).await {
+            Ok(_) => {}
+            Err(StoreError::Conflict { .. }) => return Ok(report),
+            Err(error) => return Err(error),
+        }
         let lane = if before.attempts > 0 { &self.0.slow } else { &self.0.places };
         let Ok(_place) = lane.acquire().await else { return Ok(report) };
         let sending = async {

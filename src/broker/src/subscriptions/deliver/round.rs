@@ -55,8 +55,8 @@ impl Deliverer {
             report.dropped += purge(&*parts.store, tenant, OUTBOX, *uid).await?;
             return Ok(false);
         }
-        let (_, before) = state(&*parts.store, tenant, *uid).await?;
-        if before.due > now {
+        let (version, before) = state(&*parts.store, tenant, *uid).await?;
+        if before.due > now || !self.claim(place, version, &before, now).await? {
             return Ok(false);
         }
         let wave = self.wave(place).await?;
@@ -94,6 +94,38 @@ impl Deliverer {
         };
         let failed = self.book(place, &compiled, wave, fates, report).await?;
         Ok(!failed)
+    }
+
+    /// Takes the queue for a while, so that no other process delivers from it; false when another has it.
+    async fn claim(
+        &self,
+        (tenant, uid): &Place,
+        version: Option<u64>,
+        before: &State,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (lease, me) = (micros(self.0.pace.lease), &self.0.name);
+        if lease == 0 {
+            return Ok(true);
+        }
+        let mine = before.holder.as_ref() == Some(me);
+        let left = before.until.saturating_sub(now);
+        if mine && left > lease / 2 {
+            return Ok(true);
+        }
+        if !mine && left > 0 {
+            return Ok(false);
+        }
+        let until = now.saturating_add(lease);
+        let taken = State { holder: Some(me.clone()), until, ..before.clone() };
+        let expect = version.map_or(Expect::Absent, Expect::Version);
+        let set = WriteSet::new(tenant.clone());
+        let set = set.with(put(STATES, uid.0.to_vec(), &taken, expect)?);
+        match self.0.subscriptions.parts.store.commit(set).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The subscription with what its owner sees now, if it is to be told anything at all.
