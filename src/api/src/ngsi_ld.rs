@@ -49,50 +49,6 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                 ],
             ))
             .service(resource(
-                "/jsonldContexts",
-                [
-                    (Method::POST, web::post().to(contexts::add)),
-                    (Method::GET, web::get().to(contexts::list)),
-                ],
-            ))
-            .service(resource(
-                "/jsonldContexts/{contextId}",
-                [
-                    (Method::GET, web::get().to(contexts::serve)),
-                    (Method::DELETE, web::delete().to(contexts::delete)),
-                ],
-            ))
-            .service(resource(
-                "/csourceSubscriptions",
-                [
-                    (Method::POST, web::post().to(source_subscriptions::create)),
-                    (Method::GET, web::get().to(source_subscriptions::query)),
-                ],
-            ))
-            .service(resource(
-                "/csourceSubscriptions/{subscriptionId}",
-                [
-                    (Method::GET, web::get().to(source_subscriptions::retrieve)),
-                    (Method::PATCH, web::patch().to(source_subscriptions::update)),
-                    (Method::DELETE, web::delete().to(source_subscriptions::delete)),
-                ],
-            ))
-            .service(resource(
-                "/csourceRegistrations",
-                [
-                    (Method::POST, web::post().to(sources::register)),
-                    (Method::GET, web::get().to(sources::query)),
-                ],
-            ))
-            .service(resource(
-                "/csourceRegistrations/{registrationId}",
-                [
-                    (Method::GET, web::get().to(sources::retrieve)),
-                    (Method::PATCH, web::patch().to(sources::update)),
-                    (Method::DELETE, web::delete().to(sources::delete)),
-                ],
-            ))
-            .service(resource(
                 "/entityOperations/query",
                 [(Method::POST, web::post().to(entities::query_by_post))],
             ))
@@ -122,41 +78,6 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                     (Method::DELETE, web::delete().to(attrs::delete)),
                 ],
             ))
-            .service(resource(
-                "/subscriptions",
-                [
-                    (Method::POST, web::post().to(subscriptions::create)),
-                    (Method::GET, web::get().to(subscriptions::query)),
-                ],
-            ))
-            .service(resource(
-                "/subscriptions/{subscriptionId}",
-                [
-                    (Method::GET, web::get().to(subscriptions::retrieve)),
-                    (Method::PATCH, web::patch().to(subscriptions::update)),
-                    (Method::DELETE, web::delete().to(subscriptions::delete)),
-                ],
-            ))
-            .service(resource(
-                "/entityOperations/create",
-                [(Method::POST, web::post().to(batch::create))],
-            ))
-            .service(resource(
-                "/entityOperations/upsert",
-                [(Method::POST, web::post().to(batch::upsert))],
-            ))
-            .service(resource(
-                "/entityOperations/update",
-                [(Method::POST, web::post().to(batch::update))],
-            ))
-            .service(resource(
-                "/entityOperations/merge",
-                [(Method::POST, web::post().to(batch::merge))],
-            ))
-            .service(resource(
-                "/entityOperations/delete",
-                [(Method::POST, web::post().to(batch::delete))],
-            ))
             .service(resource("/types", [(Method::GET, web::get().to(types::list))]))
             .service(resource("/types/{type}", [(Method::GET, web::get().to(types::retrieve))]))
             .service(resource("/attributes", [(Method::GET, web::get().to(attributes::list))]))
@@ -168,7 +89,12 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                 "/info/sourceIdentity",
                 [(Method::GET, web::get().to(info::source_identity))],
             ))
-            .configure(temporal::configure),
+            .configure(batch::configure)
+            .configure(subscriptions::configure)
+            .configure(temporal::configure)
+            .configure(contexts::configure)
+            .configure(sources::configure)
+            .configure(source_subscriptions::configure),
     );
 }
 

@@ -317,7 +317,7 @@ async fn every_operation_refuses_whom_it_must() {
                 For::ProvenClient => &[400, 401],
                 // Each entity is refused by itself; what is not in view is not there to be purged.
                 For::ViewerOfMany if mine == For::Viewer => &[204, 207],
-                For::Login | For::ViewerOfMany => &[403],
+                For::Login | For::ViewerOfMany | For::SourceManager => &[403],
                 For::Resident => &[401],
                 // Nobody has consented to this client: there is nothing to list or find.
                 For::ResidentOrClient => &[200, 404],
@@ -325,7 +325,6 @@ async fn every_operation_refuses_whom_it_must() {
                 For::Viewer if method == "GET" => &[200, 403, 404],
                 For::Asker => &[200, 403, 404],
                 For::Viewer => &[403, 404],
-                For::SourceManager => &[403],
                 For::OpenDataWriter if mine == For::Viewer => &[201, 404],
                 For::Subscriber if mine == For::Viewer => &[200, 201, 404],
                 same if same == mine => &[200, 404],

@@ -6,6 +6,8 @@ mod merge;
 mod update;
 mod upsert;
 
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -37,7 +39,16 @@ use super::negotiate;
 use crate::body::Capped;
 use crate::caller::{Caller, decided_tenant};
 use crate::openapi::ProblemBody;
+use crate::resource::resource;
 use crate::{Failure, Gateway};
+
+pub(crate) fn configure(cfg: &mut ServiceConfig) {
+    cfg.service(resource("/entityOperations/create", [(Method::POST, web::post().to(create))]))
+        .service(resource("/entityOperations/upsert", [(Method::POST, web::post().to(upsert))]))
+        .service(resource("/entityOperations/update", [(Method::POST, web::post().to(update))]))
+        .service(resource("/entityOperations/merge", [(Method::POST, web::post().to(merge))]))
+        .service(resource("/entityOperations/delete", [(Method::POST, web::post().to(delete))]));
+}
 
 /// How many different @contexts one batch may bring along: each may have to be fetched.
 const MAX_CONTEXTS: usize = 32;

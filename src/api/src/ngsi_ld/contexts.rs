@@ -5,6 +5,8 @@ mod delete;
 mod list;
 mod serve;
 
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
 use tsunagu_broker::{ContextDetails, ContextKind};
 use tsunagu_domain::{Problem, ProblemCode, to_iso};
 use utoipa::ToSchema;
@@ -22,6 +24,18 @@ pub(crate) use serve::__path_serve;
 
 use crate::Failure;
 use crate::params::Params;
+use crate::resource::resource;
+
+pub(crate) fn configure(cfg: &mut ServiceConfig) {
+    cfg.service(resource(
+        "/jsonldContexts",
+        [(Method::POST, web::post().to(add)), (Method::GET, web::get().to(list))],
+    ))
+    .service(resource(
+        "/jsonldContexts/{contextId}",
+        [(Method::GET, web::get().to(serve)), (Method::DELETE, web::delete().to(delete))],
+    ));
+}
 
 /// What is known of an @context (clause 5.13.4.5).
 #[derive(serde::Serialize, ToSchema)]

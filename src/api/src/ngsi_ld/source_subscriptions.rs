@@ -19,7 +19,26 @@ pub(crate) use query::__path_query;
 pub(crate) use retrieve::__path_retrieve;
 pub(crate) use update::__path_update;
 
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
+
 use super::subscriptions::{subscription_id, sys_attrs};
+use crate::resource::resource;
 
 /// What whoever subscribes must know (clause 6.3.17).
 const WARNING: &str = "199 tsunagu \"kept, not acted on: this broker sends no notifications about registrations yet\"";
+
+pub(crate) fn configure(cfg: &mut ServiceConfig) {
+    cfg.service(resource(
+        "/csourceSubscriptions",
+        [(Method::POST, web::post().to(create)), (Method::GET, web::get().to(query))],
+    ))
+    .service(resource(
+        "/csourceSubscriptions/{subscriptionId}",
+        [
+            (Method::GET, web::get().to(retrieve)),
+            (Method::PATCH, web::patch().to(update)),
+            (Method::DELETE, web::delete().to(delete)),
+        ],
+    ));
+}

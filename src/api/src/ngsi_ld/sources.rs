@@ -7,6 +7,8 @@ mod retrieve;
 mod update;
 
 use actix_web::HttpRequest;
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
 use tsunagu_ngsi_ld::source::Shape;
 use utoipa::ToSchema;
 
@@ -28,6 +30,22 @@ use super::negotiate::Media;
 use crate::Failure;
 use crate::caller::Caller;
 use crate::params::{Params, wrong};
+use crate::resource::resource;
+
+pub(crate) fn configure(cfg: &mut ServiceConfig) {
+    cfg.service(resource(
+        "/csourceRegistrations",
+        [(Method::POST, web::post().to(register)), (Method::GET, web::get().to(query))],
+    ))
+    .service(resource(
+        "/csourceRegistrations/{registrationId}",
+        [
+            (Method::GET, web::get().to(retrieve)),
+            (Method::PATCH, web::patch().to(update)),
+            (Method::DELETE, web::delete().to(delete)),
+        ],
+    ));
+}
 
 /// A context source registration (clause 5.2.9).
 #[derive(ToSchema)]

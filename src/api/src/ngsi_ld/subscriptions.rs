@@ -6,6 +6,8 @@ mod query;
 mod retrieve;
 mod update;
 
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
 use tsunagu_ngsi_ld::parse::check_uri;
 
 pub(crate) use create::create;
@@ -24,6 +26,22 @@ pub(crate) use update::__path_update;
 use super::entities::path_part;
 use crate::Failure;
 use crate::params::{Params, wrong};
+use crate::resource::resource;
+
+pub(crate) fn configure(cfg: &mut ServiceConfig) {
+    cfg.service(resource(
+        "/subscriptions",
+        [(Method::POST, web::post().to(create)), (Method::GET, web::get().to(query))],
+    ))
+    .service(resource(
+        "/subscriptions/{subscriptionId}",
+        [
+            (Method::GET, web::get().to(retrieve)),
+            (Method::PATCH, web::patch().to(update)),
+            (Method::DELETE, web::delete().to(delete)),
+        ],
+    ));
+}
 
 /// The id of the subscription in the path.
 pub(super) fn subscription_id(request: &actix_web::HttpRequest) -> Result<String, Failure> {

@@ -248,13 +248,15 @@ fn contained(view: &View, join: &Join) -> HashSet<String> {
     join.contained_by.iter().map(|id| view.inward_id(id).into_owned()).collect()
 }
 
+type Noted = HashMap<(String, Option<usize>), Option<Selection>>;
+
 /// What was gathered, at hand for rendering.
 struct Resolver<'a> {
     by_id: HashMap<&'a str, (&'a EntityDoc, Cut<'a>)>,
     /// How many linked entities may still be written.
     left: Cell<usize>,
     /// What was written, as what, once each.
-    noted: RefCell<HashMap<(String, Option<usize>), Option<Selection>>>,
+    noted: RefCell<Noted>,
 }
 
 impl<'a> Resolver<'a> {

@@ -4,8 +4,9 @@ use tsunagu_domain::Problem;
 use tsunagu_ngsi_ld::query::Order;
 use tsunagu_ngsi_ld::render::is_amended;
 use tsunagu_ngsi_ld::{Context, GeoQuery, Q, Query, RenderOptions, TypeSelection, render};
+use tsunagu_policy::View;
 use tsunagu_store::access::{Action, Ticket};
-use tsunagu_store::{EntityQuery, Page};
+use tsunagu_store::{EntityQuery, Found, Page};
 
 use super::selected;
 use crate::access::{self, Shown};
@@ -97,7 +98,7 @@ impl Broker {
 
         let mut body = Vec::with_capacity(64 + entities.len() * 1024);
         let mut shown = Shown::default();
-        let mut amended = false;
+        let amended;
         // The @context of a collection stands beside its features.
         let each = RenderOptions {
             embed_context: options.embed_context && options.feature.is_none(),
@@ -107,35 +108,13 @@ impl Broker {
             body.extend_from_slice(br#"{"type":"FeatureCollection","features":"#);
         }
         body.push(b'[');
-        let start = body.len();
         if let Some(join) = &options.join {
             let linked = self.gather_linked(view, &entities, options, join).await?;
             let how = (context, &each);
             self.render_joined(view, &entities, &linked, how, &mut shown, &mut body)?;
             amended = linked.is_amended(view, &entities, options);
-        }
-        for found in entities.iter().filter(|_| options.join.is_none()) {
-            let Some(cut) = view.cut(&found.doc) else {
-                continue;
-            };
-            let mark = body.len();
-            if mark > start {
-                body.push(b',');
-            }
-            let personal = self.parts.catalogue.is_personal(found.doc.types());
-            let written = if personal {
-                render(&found.doc, &cut, context, &each, &mut body)
-            } else {
-                self.show_open(view, found, &cut, context, &each, &mut body)
-            };
-            if !written {
-                body.truncate(mark);
-                continue;
-            }
-            amended |= is_amended(&found.doc, &cut, options);
-            if personal {
-                shown.add(&found.doc, &cut, &selected(options));
-            }
+        } else {
+            amended = self.render_each(view, &entities, (context, &each), &mut shown, &mut body);
         }
         body.push(b']');
         if options.feature.is_some() {
@@ -165,5 +144,43 @@ impl Broker {
             None
         };
         Ok(Listing { body, entities: entities.len(), count, more, ticket, amended })
+    }
+
+    /// Appends the entities as elements of an array, with commas between them, and collects what they show of persons. True when one of them is
+    /// in other words than it was stored in.
+    fn render_each(
+        &self,
+        view: &View,
+        entities: &[Found],
+        (context, options): (&Context, &RenderOptions),
+        shown: &mut Shown,
+        body: &mut Vec<u8>,
+    ) -> bool {
+        let start = body.len();
+        let mut amended = false;
+        for found in entities {
+            let Some(cut) = view.cut(&found.doc) else {
+                continue;
+            };
+            let mark = body.len();
+            if mark > start {
+                body.push(b',');
+            }
+            let personal = self.parts.catalogue.is_personal(found.doc.types());
+            let written = if personal {
+                render(&found.doc, &cut, context, options, body)
+            } else {
+                self.show_open(view, found, &cut, context, options, body)
+            };
+            if !written {
+                body.truncate(mark);
+                continue;
+            }
+            amended |= is_amended(&found.doc, &cut, options);
+            if personal {
+                shown.add(&found.doc, &cut, &selected(options));
+            }
+        }
+        amended
     }
 }

@@ -88,7 +88,9 @@ impl Registration {
     pub fn parse(body: &str, ctx: &Context, id: &str, now: i64) -> Result<Self, Error> {
         let members = object(body)?;
         for name in ["type", "information", "endpoint"] {
-            if !members.contains_key(name) && !(name == "type" && members.contains_key("@type")) {
+            let there =
+                members.contains_key(name) || name == "type" && members.contains_key("@type");
+            if !there {
                 return Err(bad(format!("the registration has no {name}")).at(format!("/{name}")));
             }
         }

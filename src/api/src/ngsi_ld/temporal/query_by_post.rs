@@ -88,8 +88,11 @@ pub(crate) async fn query_by_post(
     answer(&gateway, &request, &caller, asked, &context, path).await
 }
 
+/// Parameters about the past, with their values.
+type Said = Vec<(&'static str, String)>;
+
 /// The document without what is about the past, and that as the parameters that say the same.
-fn divide(text: &str) -> Result<(String, Vec<(&'static str, String)>), Failure> {
+fn divide(text: &str) -> Result<(String, Said), Failure> {
     let bad = |detail: &str, at: &str| -> Failure {
         Problem::new(ProblemCode::BadRequestData, detail).at(at).into()
     };
