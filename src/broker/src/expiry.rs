@@ -5,6 +5,7 @@
 
 use futures_util::StreamExt;
 use tsunagu_domain::{Problem, ProblemCode, TenantId, Timestamp};
+use tsunagu_ngsi_ld::EntityDoc;
 use tsunagu_policy::{Asked, Principal, View, decide};
 use tsunagu_store::{Change, Collection, Expect, Op, Scan, WriteSet};
 
@@ -36,9 +37,8 @@ fn parts(key: &[u8]) -> Option<(Timestamp, &str)> {
 
 /// Keeps the list with a change.
 pub(crate) fn follow(change: &Change<'_>, ops: &mut Vec<Op>) -> Result<(), Problem> {
-    let listed = |doc: Option<&tsunagu_ngsi_ld::EntityDoc>| {
-        doc.and_then(|doc| doc.ends().map(|at| key(at, doc.id())))
-    };
+    let listed =
+        |doc: Option<&EntityDoc>| doc.and_then(|doc| doc.ends().map(|at| key(at, doc.id())));
     let (before, after) = (listed(change.before), listed(change.after));
     if before == after {
         return Ok(());
@@ -64,7 +64,13 @@ impl Broker {
     /// One that cannot be changed is left for the next time; the last reason is the error then.
     pub async fn expire(&self, tenant: &TenantId) -> Result<usize, Problem> {
         let now = self.parts.clock.micros();
-        let mut scan = Scan { limit: STEP, ..Scan::default() };
+        let mut scan = Scan { limit: 1, ..Scan::default() };
+        // Mostly nothing is due, and then there is nothing more to read.
+        let next = self.parts.store.records(tenant, ENDS, &scan).await?;
+        if next.iter().all(|(key, _)| parts(key).is_some_and(|(at, _)| at > now)) {
+            return Ok(0);
+        }
+        scan.limit = STEP;
         let (mut ended, mut failed) = (0, None);
         loop {
             let listed = self.parts.store.records(tenant, ENDS, &scan).await?;

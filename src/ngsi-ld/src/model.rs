@@ -272,22 +272,6 @@ impl Instance {
         Ok(instance)
     }
 
-    /// The instance with the NGSI-LD Null in place of its value and without its own attributes: how a notification tells that it is
-    /// gone (clause 5.8.6).
-    #[must_use]
-    pub fn nulled(self) -> Self {
-        let value = RawValue::from_string(self.kind.null().to_owned()).unwrap_or(self.value);
-        Self {
-            value,
-            unit_code: None,
-            observed_at: None,
-            value_type: None,
-            object_type: Vec::new(),
-            sub: Vec::new(),
-            ..self
-        }
-    }
-
     /// Whether the value is the NGSI-LD Null in one of the forms of clause 4.5.0, which only
     /// occurs in fragments.
     #[must_use]

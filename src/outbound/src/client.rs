@@ -18,7 +18,7 @@ type Pinned = (String, bool, Vec<SocketAddr>);
 
 /// Makes calls to the outside under one [`Policy`]. Cheap to share in an `Arc`.
 pub struct Outbound {
-    policy: Policy,
+    pub(crate) policy: Policy,
     resolver: Arc<dyn Resolve>,
     clients: Mutex<HashMap<Pinned, reqwest::Client>>,
 }
@@ -95,6 +95,23 @@ impl Outbound {
     /// The host and its checked addresses. One bad address refuses the whole name: which one a connection takes is chance.
     async fn addresses(&self, url: &Url) -> Result<(String, Vec<SocketAddr>), OutboundError> {
         let (host, port) = self.policy.check_url(url)?;
+        self.checked(host, port).await
+    }
+
+    /// The same for a broker of messages.
+    pub(crate) async fn addresses_for_mqtt(
+        &self,
+        url: &Url,
+    ) -> Result<(String, Vec<SocketAddr>), OutboundError> {
+        let (host, port) = self.policy.check_mqtt_url(url)?;
+        self.checked(host, port).await
+    }
+
+    async fn checked(
+        &self,
+        host: String,
+        port: u16,
+    ) -> Result<(String, Vec<SocketAddr>), OutboundError> {
         let mut ips: Vec<IpAddr> = match host.parse() {
             Ok(ip) => vec![ip],
             Err(_) => self.resolver.resolve(&host).await.map_err(|_| OutboundError::Unresolved)?,

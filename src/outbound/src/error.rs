@@ -43,6 +43,9 @@ pub enum OutboundError {
     /// The answer is longer than the size cap.
     #[error("the answer is longer than allowed")]
     TooLarge,
+    /// The broker refused us or the message.
+    #[error("the broker did not accept the message")]
+    Rejected,
     /// The HTTP client could not be set up.
     #[error("the http client could not be set up")]
     Setup,

@@ -12,6 +12,7 @@ mod address;
 mod client;
 mod error;
 mod message;
+mod mqtt;
 mod policy;
 mod resolve;
 
@@ -19,6 +20,7 @@ pub use address::is_public;
 pub use client::Outbound;
 pub use error::{OutboundError, Refusal};
 pub use message::{Request, Response};
+pub use mqtt::{MqttVersion, Publication, QualityOfService, topic};
 pub use policy::{Allow, InvalidAllow, Policy};
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 pub use reqwest::{Method, StatusCode};

@@ -99,10 +99,29 @@ impl Policy {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Refusal::UserInfo);
         }
+        let port = url.port_or_known_default().ok_or(Refusal::Port)?;
+        self.check_target(url, port, self.ports.is_empty() || self.ports.contains(&port))
+    }
+
+    /// The same for a broker of messages. `mqtts` goes where `https` does, `mqtt` where `http` does; their own ports are open beside those
+    /// of the web, and the URL may say who we are to the broker.
+    pub(crate) fn check_mqtt_url(&self, url: &Url) -> Result<(String, u16), Refusal> {
+        let (web, default) = match url.scheme() {
+            "mqtts" => ("https", 8883),
+            "mqtt" => ("http", 1883),
+            _ => return Err(Refusal::Scheme),
+        };
+        if !self.schemes.iter().any(|scheme| scheme == web) {
+            return Err(Refusal::Scheme);
+        }
+        let port = url.port().unwrap_or(default);
+        let known = port == default || self.ports.is_empty() || self.ports.contains(&port);
+        self.check_target(url, port, known)
+    }
+
+    fn check_target(&self, url: &Url, port: u16, known: bool) -> Result<(String, u16), Refusal> {
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or(Refusal::NoHost)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-        let port = url.port_or_known_default().ok_or(Refusal::Port)?;
-        let known = self.ports.is_empty() || self.ports.contains(&port);
         if known || self.names(&host, port) { Ok((host, port)) } else { Err(Refusal::Port) }
     }
 

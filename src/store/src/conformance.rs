@@ -51,6 +51,7 @@ macro_rules! store_suite {
             entities_are_found_where_they_are
             answers_are_those_of_evaluation
             orders_are_paged_through
+            what_has_ended_is_absent
             tenants_are_apart
             records_are_scanned_in_order
             keys_are_any_bytes

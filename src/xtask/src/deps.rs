@@ -14,15 +14,16 @@ const MAP: &str = "src/README.md";
 const PREFIX: &str = "tsunagu-";
 
 /// Dependencies heavy or dangerous enough to have named owners.
-const HEAVY: [&str; 10] = [
+const HEAVY: [&str; 11] = [
     "actix-web",
     "fjall",
+    "icu_collator",
     "jsonschema",
     "jsonwebtoken",
     "minijinja",
+    "mqtt-protocol-core",
     "redis",
     "reqwest",
-    "rumqttc",
     "tokio-postgres",
     "utoipa",
 ];

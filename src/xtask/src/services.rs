@@ -4,6 +4,7 @@
 //! nothing is skipped in silence. A further service is one module and one line in [`Services::start`].
 
 mod browser;
+mod mosquitto;
 mod packages;
 mod postgres;
 mod throw_away;
@@ -34,12 +35,12 @@ impl Services {
     /// Finds or starts each service, installing first what is missing.
     pub(crate) fn start(running: &Running) -> anyhow::Result<Self> {
         let postgres_url = running.postgres_url.as_deref().filter(|url| !url.is_empty());
-        let mut needs = vec![browser::NEED];
+        let mut needs = vec![browser::NEED, mosquitto::NEED];
         if postgres_url.is_none() {
             needs.push(postgres::NEED);
         }
         packages::ensure(&needs)?;
-        Ok(Self(vec![browser::find()?, postgres::find_or_start(postgres_url)?]))
+        Ok(Self(vec![browser::find()?, mosquitto::find()?, postgres::find_or_start(postgres_url)?]))
     }
 
     /// The call, told where the services are.

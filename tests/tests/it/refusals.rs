@@ -82,7 +82,6 @@ const TABLE: &[(&str, &str, For)] = &[
     ("GET", "/ngsi-ld/v1/temporal/entities", For::Viewer),
     ("POST", "/ngsi-ld/v1/temporal/entities", For::Viewer),
     ("POST", "/ngsi-ld/v1/temporal/entityOperations/query", For::Asker),
-    ("POST", "/ngsi-ld/v1/entityOperations/query", For::Asker),
     ("GET", "/ngsi-ld/v1/temporal/entities/{entityId}", For::Viewer),
     ("DELETE", "/ngsi-ld/v1/temporal/entities/{entityId}", For::Viewer),
     ("POST", "/ngsi-ld/v1/temporal/entities/{entityId}/attrs", For::Viewer),

@@ -89,10 +89,12 @@ impl Preferences {
         let mut preferences = Self::default();
         let values = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
         for item in values.flat_map(|value| value.split([',', ';'])) {
-            match item.trim().split_once('=') {
-                Some(("body", "json")) => preferences.plain_body = Some(true),
-                Some(("body", "ld+json")) => preferences.plain_body = Some(false),
-                Some(("ngsi-ld", version)) => {
+            let (name, value) = item.trim().split_once('=').unwrap_or_default();
+            // Names are the same in any case (RFC 7240 section 2).
+            match (name.to_ascii_lowercase().as_str(), value) {
+                ("body", "json") => preferences.plain_body = Some(true),
+                ("body", "ld+json") => preferences.plain_body = Some(false),
+                ("ngsi-ld", version) => {
                     let parts = version.trim_matches('"').split_once('.');
                     let numbers = parts.and_then(|(major, minor)| {
                         Some((major.parse().ok()?, minor.parse().ok()?))

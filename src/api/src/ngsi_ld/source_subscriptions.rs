@@ -6,6 +6,11 @@ mod query;
 mod retrieve;
 mod update;
 
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
+
+use crate::resource::resource;
+
 pub(crate) use create::create;
 pub(crate) use delete::delete;
 pub(crate) use query::query;
@@ -19,11 +24,7 @@ pub(crate) use query::__path_query;
 pub(crate) use retrieve::__path_retrieve;
 pub(crate) use update::__path_update;
 
-use actix_web::http::Method;
-use actix_web::web::{self, ServiceConfig};
-
 use super::subscriptions::{subscription_id, sys_attrs};
-use crate::resource::resource;
 
 /// What whoever subscribes must know (clause 6.3.17).
 const WARNING: &str = "199 tsunagu \"kept, not acted on: this broker sends no notifications about registrations yet\"";

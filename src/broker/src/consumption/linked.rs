@@ -37,7 +37,7 @@ enum At {
 }
 
 /// The entities that those of an answer lead to.
-pub(super) struct Linked<'s> {
+pub(crate) struct Linked<'s> {
     fetched: Vec<Found>,
     /// In the order in which they are met first, as what they are shown then.
     met: Vec<(usize, ShownAs<'s>)>,
@@ -92,7 +92,7 @@ fn leads_to<'s>(
 
 impl Broker {
     /// Gathers what the entities of an answer lead to. One that is hidden is as one that is not there.
-    pub(super) async fn gather_linked<'s>(
+    pub(crate) async fn gather_linked<'s>(
         &self,
         view: &View,
         asked: &[Found],
@@ -175,7 +175,7 @@ impl Broker {
     }
 
     /// Renders the entities of an answer with their linked ones, separated by commas. Notes what is personal; gives how many were written.
-    pub(super) fn render_joined(
+    pub(crate) fn render_joined(
         &self,
         view: &View,
         asked: &[Found],

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use tsunagu_domain::Timestamp;
 use tsunagu_ngsi_ld::context::{Resolved, resolve};
-use tsunagu_ngsi_ld::query::id_pattern;
+use tsunagu_ngsi_ld::query::{ScopeQ, id_pattern};
 use tsunagu_ngsi_ld::{Context, EntityDoc, Projection, Q, Query, TypeSelection};
 use tsunagu_store::StoreError;
 
 use super::model::{Selector, Status, Subscription};
-use super::read::decoded;
+use super::read::{compile_geo, decoded};
 
 /// A subscription with its conditions.
 #[derive(Debug)]
@@ -34,6 +34,9 @@ impl Compiled {
                 Some(Q::parse(&decoded(q), &names).map_err(|_| damaged())?)
             }
         };
+        let geo = record.geo_q.as_ref().map(compile_geo).transpose().map_err(|_| damaged())?;
+        let scope = record.scope_q.as_deref().map(ScopeQ::parse);
+        let scope = scope.transpose().map_err(|_| damaged())?;
         let all = [Selector::default()];
         let selectors = if record.entities.is_empty() { &all[..] } else { &record.entities };
         let query = |selector: &Selector| -> Option<Query> {
@@ -45,6 +48,8 @@ impl Compiled {
                 types: types.transpose().ok()?,
                 id_pattern: id_pattern.transpose().ok()?,
                 q: q.clone(),
+                geo: geo.clone(),
+                scope: scope.clone(),
                 ..Query::default()
             })
         };

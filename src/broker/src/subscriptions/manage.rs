@@ -290,6 +290,8 @@ impl Subscriptions {
             time_interval: None,
             q: None,
             q_context: None,
+            geo_q: None,
+            scope_q: None,
             csf: None,
             is_active: None,
             expires_at: None,

@@ -83,6 +83,18 @@ pub(crate) struct Selector {
     pub(crate) types: Option<String>,
 }
 
+/// A condition on where entities lie (`GeoQuery`, clause 5.2.13).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GeoQ {
+    pub(crate) georel: String,
+    pub(crate) geometry: String,
+    /// JSON.
+    pub(crate) coordinates: String,
+    /// Expanded.
+    pub(crate) geoproperty: Option<String>,
+}
+
 /// `KeyValuePair` (clause 5.2.22).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -149,6 +161,10 @@ pub(crate) struct Subscription {
     pub(crate) q: Option<String>,
     /// A @context of nothing but the names in `q`, so that it can be read without fetching anything.
     pub(crate) q_context: Option<String>,
+    #[serde(default)]
+    pub(crate) geo_q: Option<GeoQ>,
+    #[serde(default)]
+    pub(crate) scope_q: Option<String>,
     pub(crate) csf: Option<String>,
     pub(crate) is_active: Option<bool>,
     /// A `DateTime`.

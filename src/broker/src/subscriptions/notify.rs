@@ -8,9 +8,11 @@ use tsunagu_domain::{Problem, TenantId, Timestamp};
 use tsunagu_ngsi_ld::render::{Changes, Previous, render_changed};
 use tsunagu_ngsi_ld::time::format_date_time;
 use tsunagu_ngsi_ld::{
-    Attribute, CORE_CONTEXT_URL, Context, Entity, EntityDoc, Instance, RenderOptions,
+    Attribute, CORE_CONTEXT_URL, Context, Entity, EntityDoc, Instance, Join, JoinForm,
+    RenderOptions,
 };
 use tsunagu_policy::View;
+use tsunagu_store::Found;
 
 use super::compiled::Compiled;
 use super::model::{Subscription, Trigger};
@@ -19,10 +21,12 @@ use super::seen::{Seen, What};
 use super::send::Message;
 use crate::access::Shown;
 use crate::consumption::selected;
-use crate::{Contexts, ngsi_problem};
+use crate::{Broker, Contexts, ngsi_problem};
 
 const JSON: &str = "application/json";
 const LD_JSON: &str = "application/ld+json";
+const GEO_JSON: &str = "application/geo+json";
+const LOCATION: &str = "https://uri.etsi.org/ngsi-ld/location";
 
 /// How the notifications of a subscription are written.
 pub(super) struct Style {
@@ -30,6 +34,17 @@ pub(super) struct Style {
     pub(super) options: RenderOptions,
     media: &'static str,
     link: Option<String>,
+    /// Whether a collection of features carries the @context.
+    in_collection: bool,
+    /// With linked entities (clause 4.5.23), if they are wanted.
+    joined: Option<RenderOptions>,
+}
+
+/// What a change gives to tell.
+pub(super) struct Told {
+    pub(super) data: Data,
+    /// The entity, when it is told as it is, without what changed.
+    pub(super) as_it_is: Option<EntityDoc>,
 }
 
 /// Entities, written, with what they show of persons.
@@ -48,7 +63,12 @@ impl Style {
         contexts: &Contexts,
     ) -> Result<Self, Problem> {
         let n = &subscription.notification;
-        let ld = n.endpoint.accept.as_deref() == Some(LD_JSON);
+        let media = match n.endpoint.accept.as_deref() {
+            Some(LD_JSON) => LD_JSON,
+            Some(GEO_JSON) => GEO_JSON,
+            _ => JSON,
+        };
+        let (ld, features) = (media == LD_JSON, media == GEO_JSON);
         let context = if let Some(url) = &subscription.jsonld_context {
             contexts.at(tenant, url).await?
         } else {
@@ -72,12 +92,29 @@ impl Style {
             lang: subscription.lang.clone(),
             dataset_ids: subscription.dataset_ids.clone(),
             embed_context: ld,
-            feature: None,
-            version: None,
-            join: None,
+            feature: features.then(|| LOCATION.to_owned()),
+            ..RenderOptions::default()
         };
-        let media = if ld { LD_JSON } else { JSON };
-        Ok(Self { context, options, media, link: (!ld).then_some(link) })
+        let form = match n.join.as_deref() {
+            Some("flat") => Some(JoinForm::Flat),
+            Some("inline") => Some(JoinForm::Inline),
+            _ => None,
+        };
+        let joined = form.map(|form| RenderOptions {
+            join: Some(Join {
+                form,
+                level: n.join_level.and_then(|level| usize::try_from(level).ok()).unwrap_or(1),
+                contained_by: Vec::new(),
+                linked: Vec::new(),
+            }),
+            ..options.clone()
+        });
+        let plain = |pair: &super::Pair| {
+            pair.key.eq_ignore_ascii_case("prefer") && pair.value.trim() == "body=json"
+        };
+        // As in answers, features carry the @context unless the receiver prefers them without (clause 6.3.6).
+        let in_collection = features && !n.endpoint.receiver_info.iter().any(plain);
+        Ok(Self { context, options, media, link: (!ld).then_some(link), in_collection, joined })
     }
 
     /// Adds an entity as it is.
@@ -122,7 +159,7 @@ impl Style {
         view: &View,
         compiled: &Compiled,
         owed: &Owed,
-    ) -> Result<Option<Data>, Problem> {
+    ) -> Result<Option<Told>, Problem> {
         let seen = Seen::of(view, owed.before.as_ref(), owed.after.as_ref());
         let Some(seen) = seen.filter(|seen| seen.concerns(compiled)) else {
             return Ok(None);
@@ -142,7 +179,34 @@ impl Style {
         if let Some((_, cut)) = seen.present() {
             self.write(view, &with_deleted, cut, &changes, &mut data);
         }
+        let plain = changes.deleted.is_empty() && changes.previous.is_empty();
+        let as_it_is = seen.after.as_ref().filter(|_| plain).map(|(doc, _)| (*doc).clone());
+        Ok((data.entities > 0).then_some(Told { data, as_it_is }))
+    }
+
+    /// Entities as they are, with those that they lead to, if these are wanted.
+    pub(super) async fn with_linked(
+        &self,
+        broker: &Broker,
+        view: &View,
+        asked: &[Found],
+    ) -> Result<Option<Data>, Problem> {
+        let Some((options, join)) =
+            self.joined.as_ref().and_then(|options| Some((options, options.join.as_ref()?)))
+        else {
+            return Ok(None);
+        };
+        let linked = broker.gather_linked(view, asked, options, join).await?;
+        let mut data = Data::default();
+        let how = (&*self.context, options);
+        let (shown, json) = (&mut data.shown, &mut data.json);
+        data.entities = broker.render_joined(view, asked, &linked, how, shown, json)?;
         Ok((data.entities > 0).then_some(data))
+    }
+
+    fn context(&self, body: &mut Vec<u8>) {
+        body.extend_from_slice(b",\"@context\":");
+        body.extend_from_slice(self.context.json().get().as_bytes());
     }
 
     /// The message around written entities.
@@ -156,21 +220,32 @@ impl Style {
         let mut body = Vec::with_capacity(data.json.len() + 512);
         let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
         let head = format!(
-            "{{\"id\":{},\"type\":\"Notification\",\"subscriptionId\":{},\"notifiedAt\":\"{}\",\"data\":[",
+            "{{\"id\":{},\"type\":\"Notification\",\"subscriptionId\":{},\"notifiedAt\":\"{}\",\"data\":",
             text(id),
             text(&subscription.id),
             format_date_time(now),
         );
         body.extend_from_slice(head.as_bytes());
+        let features = self.options.feature.is_some();
+        if features {
+            body.extend_from_slice(br#"{"type":"FeatureCollection","features":"#);
+        }
+        body.push(b'[');
         body.extend_from_slice(&data.json);
         body.push(b']');
+        if self.in_collection {
+            self.context(&mut body);
+        }
+        if features {
+            body.push(b'}');
+        }
         if self.link.is_none() {
-            body.extend_from_slice(b",\"@context\":");
-            body.extend_from_slice(self.context.json().get().as_bytes());
+            self.context(&mut body);
         }
         body.push(b'}');
         let endpoint = &subscription.notification.endpoint;
         Message {
+            id: id.to_owned(),
             uri: endpoint.uri.clone(),
             media: self.media,
             link: self.link.clone(),
@@ -225,9 +300,10 @@ fn with_deleted(
     for (name, dataset, at) in &changes.deleted {
         let instance =
             before.as_ref().and_then(|entity| entity.attribute(name)?.instance(dataset.as_deref()));
-        let Some(instance) = instance.cloned() else { continue };
-        let gone = instance.nulled();
+        let Some(gone) = instance.map(|instance| instance.deleted(*at)) else { continue };
         match entity.attributes.iter_mut().find(|attribute| attribute.name == *name) {
+            // Where nothing of an attribute is left, one Null tells of all its instances.
+            Some(attribute) if attribute.instances.iter().all(Instance::is_null) => {}
             Some(attribute) => attribute.instances.push(gone),
             None => {
                 entity.attributes.push(Attribute { name: name.clone(), instances: vec![gone] });

@@ -34,6 +34,7 @@ struct Kept {
 }
 
 /// Takes the temporal query, which only these subscriptions have, out of a body: not there, removed, or checked.
+#[expect(clippy::option_option, reason = "absent, removed and given are three things")]
 fn temporal(members: &mut Map<String, Value>) -> Result<Option<Option<Value>>, Problem> {
     let Some(value) = members.remove("temporalQ") else {
         return Ok(None);

@@ -7,6 +7,7 @@ use serde_json::{Map, Number, Value};
 use tsunagu_domain::{Problem, ProblemCode, Timestamp, individual_number};
 use tsunagu_ngsi_ld::model::NULL;
 use tsunagu_ngsi_ld::parse::{check_name, check_uri};
+use tsunagu_ngsi_ld::query::ScopeQ;
 use tsunagu_ngsi_ld::time::parse_date_time;
 use tsunagu_ngsi_ld::{Context, Q};
 use tsunagu_policy::View;
@@ -15,7 +16,7 @@ use super::model::{Selector, Subscription, Trigger};
 use crate::ngsi_problem;
 
 use query::read_q;
-pub(crate) use query::{decoded, print};
+pub(crate) use query::{compile_geo, decoded, print};
 
 /// Longest id of a subscription, bytes.
 const MAX_ID: usize = 512;
@@ -147,9 +148,12 @@ impl Reading<'_> {
                     Q::parse(&decoded(csf), self.context).map_err(|e| ngsi_problem(e.at(at)))?;
                 }
             }
-            "geoQ" | "scopeQ" if !is_null(value) => {
-                let detail = "this condition is not built here yet for subscriptions; leave it out";
-                return Err(Problem::new(ProblemCode::OperationNotSupported, detail).at(at));
+            "geoQ" => s.geo_q = optional(value, |v| query::geo(v, self.context, at))?,
+            "scopeQ" => {
+                s.scope_q = optional(value, |v| text(v, at))?;
+                if let Some(scopes) = &s.scope_q {
+                    ScopeQ::parse(scopes).map_err(|error| ngsi_problem(error.at(at)))?;
+                }
             }
             "temporalQ" if !is_null(value) => {
                 return Err(bad(

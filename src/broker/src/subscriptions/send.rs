@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tsunagu_outbound::{Method, Outbound, OutboundError, Request};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tsunagu_outbound::{
+    Method, MqttVersion, Outbound, OutboundError, Publication, QualityOfService, Request,
+};
 use url::Url;
 
 use super::Pair;
@@ -12,6 +16,8 @@ use super::Pair;
 /// A notification, written and ready to leave. Debug output shows nothing of it.
 #[derive(Clone)]
 pub struct Message {
+    /// Its id.
+    pub id: String,
     /// Where to.
     pub uri: String,
     /// Media type of the body.
@@ -61,7 +67,12 @@ impl Notifier for Outbound {
             .uri
             .parse()
             .map_err(|_| SendError::Never("the uri of the endpoint is no URL".to_owned()))?;
-        let sending = post(self, message, url);
+        let sending = async {
+            match url.scheme() {
+                "mqtt" | "mqtts" => publish(self, message, url).await,
+                _ => post(self, message, url).await,
+            }
+        };
         match message.timeout {
             Some(timeout) => tokio::time::timeout(timeout, sending).await.unwrap_or_else(|_| {
                 Err(SendError::Later("the receiver did not answer in time".to_owned()))
@@ -99,4 +110,67 @@ async fn post(outbound: &Outbound, message: &Message, url: Url) -> Result<(), Se
         Err(error @ OutboundError::Malformed(_)) => Err(malformed(error)),
         Err(error) => Err(SendError::Later(error.to_string())),
     }
+}
+
+/// Keys of `notifierInfo` (clause 5.8.6, annex on MQTT).
+pub(super) const MQTT_VERSION: &str = "MQTT-Version";
+pub(super) const MQTT_QOS: &str = "MQTT-QoS";
+
+/// Which version and quality of service are asked for; `None` when that is neither.
+pub(super) fn mqtt_settings(notifier_info: &[Pair]) -> Option<(MqttVersion, QualityOfService)> {
+    let told = |key: &str| notifier_info.iter().find(|pair| pair.key == key);
+    let version = match told(MQTT_VERSION).map(|pair| pair.value.as_str()) {
+        None | Some("mqtt5.0") => MqttVersion::V5_0,
+        Some("mqtt3.1.1") => MqttVersion::V3_1_1,
+        Some(_) => return None,
+    };
+    let qos = match told(MQTT_QOS).map(|pair| pair.value.as_str()) {
+        None | Some("0") => QualityOfService::AtMostOnce,
+        Some("1") => QualityOfService::AtLeastOnce,
+        Some("2") => QualityOfService::ExactlyOnce,
+        Some(_) => return None,
+    };
+    Some((version, qos))
+}
+
+/// Binding over MQTT: what HTTP has in headers stands beside the body.
+async fn publish(outbound: &Outbound, message: &Message, url: Url) -> Result<(), SendError> {
+    #[derive(Serialize)]
+    struct Packed<'a> {
+        metadata: serde_json::Map<String, serde_json::Value>,
+        body: &'a RawValue,
+    }
+    let never = |why: &str| SendError::Never(why.to_owned());
+    let mut metadata = serde_json::Map::new();
+    let mut tell = |key: &str, value: &str| metadata.insert(key.to_owned(), value.into());
+    for Pair { key, value } in &message.receiver_info {
+        tell(key, value);
+    }
+    tell("Content-Type", message.media);
+    if let Some(link) = &message.link {
+        tell("Link", link);
+    }
+    if let Some(tenant) = &message.tenant {
+        tell("NGSILD-Tenant", tenant);
+    }
+    let body = serde_json::from_slice(&message.body);
+    let body = body.map_err(|_| never("the notification is not JSON"))?;
+    let payload = serde_json::to_vec(&Packed { metadata, body });
+    let payload = payload.map_err(|_| never("the notification is not JSON"))?;
+    let settings = mqtt_settings(&message.notifier_info);
+    let (version, qos) = settings.ok_or_else(|| never("the notifierInfo is not right"))?;
+    // Letters and digits of the notification's own random name: what every broker takes.
+    let name = message.id.rsplit(':').next().unwrap_or_default();
+    let name = name.chars().filter(char::is_ascii_alphanumeric).take(20);
+    let publication = Publication {
+        url,
+        client_id: "ts".chars().chain(name).collect(),
+        version,
+        qos,
+        payload: payload.into(),
+    };
+    outbound.publish(&publication).await.map_err(|error| match error {
+        OutboundError::Malformed(_) => SendError::Never(error.to_string()),
+        error => SendError::Later(error.to_string()),
+    })
 }

@@ -8,7 +8,7 @@ use tsunagu_policy::View;
 
 use super::Subscriptions;
 use super::manage::{Asking, Showing};
-use super::model::{Endpoint, Notification, Pair, Selector, Subscription, Trigger};
+use super::model::{Endpoint, GeoQ, Notification, Pair, Selector, Subscription, Trigger};
 use super::read;
 use super::records::{State, state};
 
@@ -57,6 +57,8 @@ pub(super) fn shown(
     put("notificationTrigger", s.time_interval.is_none().then(|| json!(triggers)));
     put("timeInterval", s.time_interval.clone().map(Value::Number));
     put("q", some(&s.q));
+    put("geoQ", s.geo_q.as_ref().map(|geo| geo_q(geo, context)));
+    put("scopeQ", some(&s.scope_q));
     put("csf", some(&s.csf));
     put("isActive", s.is_active.map(Value::Bool));
     put("notification", Some(notification(&s.notification, state, context)));
@@ -84,6 +86,18 @@ fn names(names: &[String], context: &Context) -> Option<Value> {
         iri => json!(context.compact(iri)),
     };
     (!names.is_empty()).then(|| Value::Array(names.iter().map(each).collect()))
+}
+
+fn geo_q(geo: &GeoQ, context: &Context) -> Value {
+    let coordinates: Value = serde_json::from_str(&geo.coordinates).unwrap_or_default();
+    let mut out = Map::new();
+    out.insert("georel".to_owned(), json!(geo.georel));
+    out.insert("geometry".to_owned(), json!(geo.geometry));
+    out.insert("coordinates".to_owned(), coordinates);
+    if let Some(property) = &geo.geoproperty {
+        out.insert("geoproperty".to_owned(), json!(context.compact(property)));
+    }
+    Value::Object(out)
 }
 
 fn selector(selector: &Selector, view: &View, context: &Context) -> Value {

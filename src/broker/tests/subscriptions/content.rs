@@ -65,6 +65,46 @@ async fn representations_and_selections() {
 }
 
 #[tokio::test]
+async fn linked_entities_come_along() {
+    let world = world();
+    world
+        .create("sensors", json!({ "id": "urn:e:2", "type": "City", "name": property("都農町") }))
+        .await;
+    for (join, id) in [("inline", "urn:e:1"), ("flat", "urn:e:3")] {
+        let notification = json!({ "join": join, "format": "simplified" });
+        let body =
+            json!({ "entities": [{ "id": id, "type": "Building" }], "notification": notification });
+        world.subscribe("sensors", body).await;
+        let near = json!({ "type": "Relationship", "object": "urn:e:2" });
+        world.create("sensors", json!({ "id": id, "type": "Building", "near": near })).await;
+    }
+    let told = world.notified().await;
+    let of = |id: &str| told.iter().find(|n| n["data"][0]["id"] == id).unwrap();
+    assert_eq!(of("urn:e:1")["data"][0]["near"]["name"], "都農町");
+    let flat = of("urn:e:3")["data"].as_array().unwrap().clone();
+    assert_eq!((flat.len(), &flat[1]["name"]), (2, &json!("都農町")));
+}
+
+#[tokio::test]
+async fn features_are_told_as_a_collection() {
+    let world = world();
+    let endpoint = json!({ "uri": "https://r.example/", "accept": "application/geo+json" });
+    let body =
+        json!({ "entities": [{ "type": "Building" }], "notification": { "endpoint": endpoint } });
+    world.subscribe("sensors", body).await;
+    let mut entity = building("urn:e:1", 20);
+    let point = json!({ "type": "Point", "coordinates": [131.56, 32.26] });
+    entity["location"] = json!({ "type": "GeoProperty", "value": point });
+    world.create("sensors", entity).await;
+    let data = one(&world).await["data"].clone();
+    assert_eq!(data["type"], "FeatureCollection");
+    assert!(data["@context"].is_string());
+    let feature = &data["features"][0];
+    assert_eq!((&feature["type"], &feature["geometry"]), (&json!("Feature"), &point));
+    assert_eq!(feature["properties"]["temperature"]["value"], 20);
+}
+
+#[tokio::test]
 async fn previous_values_are_told_when_asked_for() {
     let changes = json!({ "showChanges": true, "attributes": ["temperature", "kind"] });
     let expected = json!({

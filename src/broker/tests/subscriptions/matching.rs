@@ -18,6 +18,11 @@ async fn told(world: &World) -> Vec<String> {
     names
 }
 
+fn near(longitude: f64, latitude: f64) -> Value {
+    let relation = "near;maxDistance==1000";
+    json!({ "georel": relation, "geometry": "Point", "coordinates": [longitude, latitude] })
+}
+
 #[tokio::test]
 async fn entities_attributes_and_conditions_choose() {
     let world = world();
@@ -36,14 +41,25 @@ async fn entities_attributes_and_conditions_choose() {
             json!({ "entities": [{ "type": "Building" }], "watchedAttributes": ["floor"] }),
         ),
         ("q", json!({ "entities": [{ "type": "Building" }], "q": "temperature>20" })),
+        ("near", json!({ "entities": [{ "type": "Building" }], "geoQ": near(131.56, 32.26) })),
+        ("far", json!({ "entities": [{ "type": "Building" }], "geoQ": near(139.7, 35.6) })),
+        ("scope", json!({ "entities": [{ "type": "Building" }], "scopeQ": "/Tsuno/#" })),
+        ("not-scope", json!({ "entities": [{ "type": "Building" }], "scopeQ": "/Tokyo" })),
         ("not-q", json!({ "entities": [{ "type": "Building" }], "q": "temperature>50" })),
     ] {
         subscribe(&world, name, body).await;
     }
-    world.create("sensors", building("urn:e:1", 20)).await;
+    let mut entity = building("urn:e:1", 20);
+    entity["scope"] = json!("/Tsuno/Kawakita");
+    let point = json!({ "type": "Point", "coordinates": [131.56, 32.26] });
+    entity["location"] = json!({ "type": "GeoProperty", "value": point });
+    world.create("sensors", entity).await;
     told(&world).await;
     world.update("sensors", "urn:e:1", json!({ "temperature": 25 })).await;
-    assert_eq!(told(&world).await, ["either", "id", "pattern", "q", "second", "type", "watched"]);
+    assert_eq!(
+        told(&world).await,
+        ["either", "id", "near", "pattern", "q", "scope", "second", "type", "watched"]
+    );
 }
 
 #[tokio::test]

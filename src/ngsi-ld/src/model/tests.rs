@@ -136,3 +136,35 @@ fn version_1_stays_readable() {
         shown(&entity)
     );
 }
+
+#[test]
+fn what_has_ended_is_left_out() {
+    let mut entity = Entity::new("urn:a:1", "urn:t", 0);
+    let property = |expires_at: Option<&str>| {
+        let mut instance = Instance::property(&1, 0).unwrap();
+        instance.expires_at = expires_at.map(str::to_owned);
+        instance
+    };
+    entity.set("urn:stays", property(None));
+    entity.set("urn:ends", property(Some("1970-01-01T00:00:02Z")));
+    let mut around = property(None);
+    let inner = property(Some("1970-01-01T00:00:01Z"));
+    around.sub.push(Attribute { name: "urn:sub".to_owned(), instances: vec![inner] });
+    entity.set("urn:around", around);
+    entity.expires_at = Some("1970-01-01T00:00:03Z".to_owned());
+    let doc = EntityDoc::from_bytes(entity.encode().into()).unwrap();
+    assert_eq!(doc.ends(), Some(1_000_000));
+    assert_eq!(EntityDoc::from(&entity).ends(), doc.ends());
+
+    let names = |doc: &EntityDoc| doc.attributes().map(|s| s.name().to_owned()).collect::<Vec<_>>();
+    let before = doc.at(999_999).unwrap().unwrap();
+    assert!(!before.is_trimmed() && before.bytes() == doc.bytes());
+    let without_sub = doc.at(1_000_000).unwrap().unwrap();
+    assert!(without_sub.is_trimmed() && names(&without_sub).len() == 3);
+    assert!(without_sub.attributes().all(|slot| slot.instance().sub.is_empty()));
+    assert_eq!(without_sub.ends(), Some(2_000_000));
+    let without_one = doc.at(2_000_000).unwrap().unwrap();
+    assert_eq!(names(&without_one), ["urn:stays", "urn:around"]);
+    assert!(doc.at(3_000_000).unwrap().is_none());
+    assert!(EntityDoc::from(&Entity::new("urn:a:2", "urn:t", 0)).ends().is_none());
+}

@@ -12,7 +12,6 @@ use crate::json::{
     elements, first_byte, is_array, is_object, is_string, members, quoted, rewrite_ids, string_of,
 };
 use crate::model::{Attribute, Instance, Kind, MAX_NESTING, NULL, may_hold_null};
-use crate::time::parse_date_time;
 
 /// Members with a meaning of their own, which therefore cannot name an attribute.
 fn is_reserved(name: &str) -> bool {
@@ -347,15 +346,9 @@ impl Input<'_> {
         Ok(())
     }
 
-    /// `expiresAt`: a `DateTime`, in a whole entity one that is still to come. A fragment may end something at once (clause 4.22).
+    /// `expiresAt`: a `DateTime`. One that has passed already ends something at once (clause 4.22).
     pub(super) fn expiry(&self, value: &str) -> Result<String, Error> {
-        self.or_null(value, &|v| {
-            let text = rules::date_time(v, "expiresAt")?;
-            if !self.fragment && parse_date_time(&text).is_some_and(|at| at <= self.now) {
-                return Err(Error::bad("expiresAt is in the past").remedy("give a later time"));
-            }
-            Ok(text)
-        })
+        self.or_null(value, &|v| rules::date_time(v, "expiresAt"))
     }
 
     /// In a fragment, the NGSI-LD Null stands for the removal of a member.

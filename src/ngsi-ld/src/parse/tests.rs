@@ -181,7 +181,7 @@ fn wrong_values_and_members_are_refused() {
         r#"{"type":"Property","value":1,"sub":null}"#,
         r#"{"type":"Property","value":1,"bad-name":2}"#,
         r#"{"type":"Property","value":1,"previousValue":2}"#,
-        r#"{"type":"Property","value":1,"expiresAt":"1999-01-01T00:00:00Z"}"#,
+        r#"{"type":"Property","value":1,"expiresAt":"1999-01-32T00:00:00Z"}"#,
         r#"{"type":"Relationship","object":"no uri"}"#,
         r#"{"type":"Relationship","object":[]}"#,
         r#"{"type":"Relationship","object":"urn:x:1","unitCode":"C62"}"#,

@@ -19,7 +19,7 @@ pub use placing::{
 pub use querying::{
     entities_are_found_by_type_subject_and_relationship, pages_are_what_evaluation_gives,
     texts_and_truths_are_found_by_value, the_index_follows_changes,
-    values_are_found_in_numeric_order, what_is_hidden_does_not_count,
+    values_are_found_in_numeric_order, what_has_ended_is_absent, what_is_hidden_does_not_count,
 };
 pub use remembering::{
     the_past_is_changed_with_the_rest, the_past_is_read_by_time, the_past_is_seen_through_the_view,

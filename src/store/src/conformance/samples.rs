@@ -45,8 +45,17 @@ pub fn person(n: u8) -> TsunoId {
 }
 
 fn view(tenant: &TenantId, principal: Principal<'_>) -> View {
+    view_at(tenant, principal, 0)
+}
+
+fn view_at(tenant: &TenantId, principal: Principal<'_>, now: i64) -> View {
     let catalogue = Catalogue::read(CATALOGUE.as_bytes(), iri).unwrap();
-    decide(&Asked { tenant, catalogue: &Arc::new(catalogue), now: 0, principal }).unwrap()
+    decide(&Asked { tenant, catalogue: &Arc::new(catalogue), now, principal }).unwrap()
+}
+
+/// Sees everything that a town has at some moment, µs since the epoch.
+pub fn platform_at(tenant: &TenantId, now: i64) -> View {
+    view_at(tenant, Principal::Platform { task: "conformance" }, now)
 }
 
 /// Sees everything of a town.

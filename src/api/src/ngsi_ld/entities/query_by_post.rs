@@ -64,7 +64,7 @@ pub(crate) async fn query_by_post(
 }
 
 /// Parameters with their values.
-type Said = Vec<(String, String)>;
+pub(crate) type Said = Vec<(String, String)>;
 type Members<'a> = BTreeMap<&'a str, &'a RawValue>;
 
 /// Reads a Query (clause 5.2.23) into the parameters that say the same in a URL, and its selectors.
@@ -139,7 +139,7 @@ fn nested(
     members: &Members<'_>,
     parent: &str,
     known: &[(&str, &str, Holds)],
-    params: &mut Vec<(String, String)>,
+    params: &mut Said,
 ) -> Result<(), Failure> {
     for (name, value) in members {
         let Some((_, param, holds)) = known.iter().find(|(member, _, _)| member == name) else {

@@ -39,6 +39,8 @@ pub(crate) async fn retrieve(
     let body = gateway.subscriptions.retrieve(&asking, &id, &context, ld, sys_attrs).await?;
     let mut response = HttpResponse::Ok();
     negotiate::describe(&mut response, media, &context);
+    // A subscription is the same in every version (clause 4.3.6.8).
+    negotiate::Preferences::of(&request).applied(&mut response, media);
     echo_tenant(&mut response, &caller);
     Ok(response.body(body))
 }

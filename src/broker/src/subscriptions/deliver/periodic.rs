@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use tsunagu_ngsi_ld::render::Changes;
-use tsunagu_store::{EntityQuery, StoreError, WriteSet};
+use tsunagu_store::{EntityQuery, Found, StoreError, WriteSet};
 
 use super::super::SendError;
 use super::super::notify::{Data, Style};
@@ -35,22 +35,28 @@ impl Deliverer {
         let Ok(_place) = lane.acquire().await else { return Ok(report) };
         let sending = async {
             let style = Style::of(tenant, &compiled.record, self.0.broker.contexts()).await?;
-            let mut data = Data::default();
+            let mut found: Vec<Found> = Vec::new();
             let mut seen: HashSet<String> = HashSet::new();
             for query in &compiled.queries {
                 let query = EntityQuery {
                     filter: query.clone(),
-                    limit: MOST.saturating_sub(data.entities),
+                    limit: MOST.saturating_sub(found.len()),
                     offset: 0,
                     count: false,
                     order: None,
                 };
-                for found in parts.store.query(&view, &query).await?.entities {
-                    if seen.insert(found.doc.id().to_owned()) {
-                        style.add(&view, &found.doc, &Changes::default(), &mut data);
-                    }
-                }
+                let page = parts.store.query(&view, &query).await?;
+                let new = page.entities.into_iter();
+                found.extend(new.filter(|found| seen.insert(found.doc.id().to_owned())));
             }
+            let joined = style.with_linked(&self.0.broker, &view, &found).await?;
+            let data = joined.unwrap_or_else(|| {
+                let mut data = Data::default();
+                for found in &found {
+                    style.add(&view, &found.doc, &Changes::default(), &mut data);
+                }
+                data
+            });
             if data.entities == 0 {
                 return Ok(None);
             }

@@ -6,12 +6,12 @@ use futures_util::future::join_all;
 use tsunagu_domain::{Problem, Timestamp};
 use tsunagu_policy::View;
 use tsunagu_store::access::Action;
-use tsunagu_store::{Expect, Guard, Op, Record, Scan, StoreError, WriteSet};
+use tsunagu_store::{Expect, Found, Guard, Op, Record, Scan, StoreError, WriteSet};
 
 use super::super::compiled::Compiled;
 use super::super::manage::key_of;
 use super::super::model::VERSION;
-use super::super::notify::{Data, Style};
+use super::super::notify::{Data, Style, Told};
 use super::super::records::{
     DEAD_LETTERS, DeadLetter, OUTBOX, Owed, STATES, SUBSCRIPTIONS, State, purge, put, remove,
     state, timed_key,
@@ -127,7 +127,7 @@ impl Deliverer {
         let later = |problem: Problem| Fate::Failed(SendError::Later(problem.detail));
         match style.told(view, compiled, &queued.owed) {
             Ok(None) => Fate::Dropped,
-            Ok(Some(data)) => match self.release(compiled, view, style, data).await {
+            Ok(Some(told)) => match self.write(compiled, view, style, told).await {
                 Ok(message) => match self.0.notifier.notify(&message).await {
                     Ok(()) => Fate::Sent,
                     Err(error) => Fate::Failed(error),
@@ -136,6 +136,23 @@ impl Deliverer {
             },
             Err(problem) => later(problem),
         }
+    }
+
+    /// The message about a change, with linked entities where nothing is told but the entity as it is.
+    async fn write(
+        &self,
+        compiled: &Compiled,
+        view: &View,
+        style: &Style,
+        told: Told,
+    ) -> Result<Message, Problem> {
+        let mut data = told.data;
+        if let Some(doc) = told.as_it_is {
+            let asked = [Found { version: 0, doc }];
+            let joined = style.with_linked(&self.0.broker, view, &asked).await?;
+            data = joined.unwrap_or(data);
+        }
+        self.release(compiled, view, style, data).await
     }
 
     /// The message, once what it shows of persons is on record.

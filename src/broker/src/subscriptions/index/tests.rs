@@ -102,6 +102,8 @@ fn subscription() -> impl Strategy<Value = Subscription> {
                 time_interval: None,
                 q: q.map(str::to_owned),
                 q_context: q.map(|_| names.to_string()),
+                geo_q: None,
+                scope_q: None,
                 csf: None,
                 is_active: None,
                 expires_at: None,

@@ -1,10 +1,11 @@
 //! `NotificationParams` and `Endpoint` (clauses 5.2.14, 5.2.15, 5.2.22).
 
 use serde_json::Value;
-use tsunagu_domain::{Problem, ProblemCode};
+use tsunagu_domain::Problem;
 use tsunagu_ngsi_ld::parse::check_name;
 
 use super::super::model::{Endpoint, Notification, Pair};
+use super::super::send::mqtt_settings;
 use super::{Reading, bad, flag, is_null, list, text};
 use crate::ngsi_problem;
 
@@ -12,6 +13,8 @@ use crate::ngsi_problem;
 const MAX_TIMEOUT: u64 = 60_000;
 /// Longest cool-down, milliseconds.
 const MAX_COOLDOWN: u64 = 7 * 24 * 60 * 60 * 1000;
+/// How many relationships away linked entities may be.
+const MAX_LEVEL: u64 = 10;
 /// Headers that the gateway itself answers for.
 const OURS: [&str; 9] = [
     "host",
@@ -42,8 +45,9 @@ impl Reading<'_> {
                 "sysAttrs" => n.sys_attrs = Some(flag(value, &at)?),
                 "join" => n.join = Some(join(value, &at)?),
                 "joinLevel" => {
-                    let level = value.as_u64().filter(|level| *level > 0);
-                    let wrong = || bad(&at, "joinLevel is a whole number greater than 0");
+                    let level = value.as_u64().filter(|level| (1..=MAX_LEVEL).contains(level));
+                    let wrong =
+                        || bad(&at, format!("joinLevel is a whole number from 1 to {MAX_LEVEL}"));
                     n.join_level = Some(level.ok_or_else(wrong)?);
                 }
                 "endpoint" => n.endpoint = endpoint(value, &at)?,
@@ -76,6 +80,10 @@ impl Reading<'_> {
                 "joinLevel goes with join flat or inline only",
             ));
         }
+        let joins = n.join.as_deref().is_some_and(|join| join != "@none");
+        if joins && n.endpoint.accept.as_deref() == Some("application/geo+json") {
+            return Err(bad(&format!("{at}/join"), "features have no place for linked entities"));
+        }
         Ok(n)
     }
 
@@ -107,11 +115,7 @@ fn format(value: &Value, at: &str) -> Result<String, Problem> {
 
 fn join(value: &Value, at: &str) -> Result<String, Problem> {
     match value.as_str() {
-        Some("@none") => Ok("@none".to_owned()),
-        Some("flat" | "inline") => {
-            let detail = "linked entities are not built here yet for notifications; leave join out";
-            Err(Problem::new(ProblemCode::OperationNotSupported, detail).at(at))
-        }
+        Some(known @ ("@none" | "flat" | "inline")) => Ok(known.to_owned()),
         _ => Err(bad(at, "join is flat, inline or @none")),
     }
 }
@@ -135,6 +139,12 @@ fn endpoint(value: &Value, at: &str) -> Result<Endpoint, Problem> {
         return Err(bad(&format!("{at}/uri"), "an endpoint needs a uri"));
     }
     let web = endpoint.uri.starts_with("http");
+    if !web && mqtt_settings(&endpoint.notifier_info).is_none() {
+        return Err(bad(
+            &format!("{at}/notifierInfo"),
+            "MQTT-Version is mqtt3.1.1 or mqtt5.0, MQTT-QoS is 0, 1 or 2",
+        ));
+    }
     for (nth, pair) in endpoint.receiver_info.iter().enumerate().filter(|_| web) {
         let name = pair.key.to_ascii_lowercase();
         let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
@@ -156,21 +166,18 @@ fn target(value: &Value, at: &str) -> Result<String, Problem> {
     let host = url.host_str().is_some_and(|host| !host.is_empty());
     match url.scheme() {
         "http" | "https" if host => Ok(text.to_owned()),
-        "mqtt" | "mqtts" if host => {
-            let detail =
-                "notifications over MQTT are not built here yet; name an http or https endpoint";
-            Err(Problem::new(ProblemCode::OperationNotSupported, detail).at(at))
-        }
+        "mqtt" | "mqtts" if host => match tsunagu_outbound::topic(&url) {
+            Some(_) => Ok(text.to_owned()),
+            None => Err(bad(at, "the path of an mqtt URI is a topic, without wildcards")),
+        },
         _ => Err(wrong()),
     }
 }
 
 fn accept(value: &Value, at: &str) -> Result<String, Problem> {
     match value.as_str() {
-        Some(known @ ("application/json" | "application/ld+json")) => Ok(known.to_owned()),
-        Some("application/geo+json") => {
-            let detail = "GeoJSON is not built here yet for notifications; accept application/json";
-            Err(Problem::new(ProblemCode::OperationNotSupported, detail).at(at))
+        Some(known @ ("application/json" | "application/ld+json" | "application/geo+json")) => {
+            Ok(known.to_owned())
         }
         _ => Err(bad(
             at,
@@ -219,6 +226,9 @@ mod tests {
             serde_json::json!({"uri": "https://r.example/", "receiverInfo": [{"key": "Host", "value": "x"}]}),
             serde_json::json!({"uri": "https://r.example/", "receiverInfo": [{"key": "A", "value": "x\r\nB: y"}]}),
             serde_json::json!({"uri": "https://r.example/", "receiverInfo": []}),
+            serde_json::json!({"uri": "mqtt://broker.example/"}),
+            serde_json::json!({"uri": "mqtt://broker.example/a/+"}),
+            serde_json::json!({"uri": "mqtts://broker.example/a", "notifierInfo": [{"key": "MQTT-QoS", "value": "3"}]}),
         ] {
             assert!(endpoint(&wrong, "").is_err(), "{wrong}");
         }

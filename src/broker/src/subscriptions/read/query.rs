@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 use tsunagu_domain::Problem;
-use tsunagu_ngsi_ld::query::{Name, Operand, Scalar};
+use tsunagu_ngsi_ld::query::{GeoQuery, Name, Operand, Scalar};
 use tsunagu_ngsi_ld::{Context, Q, TypeSelection};
 
-use super::{bad, list, text};
+use super::super::model::GeoQ;
+use super::{bad, is_null, list, text};
 use crate::ngsi_problem;
 
 /// A type selection with expanded names; `None` for every type.
@@ -73,6 +74,40 @@ pub(crate) fn decoded(q: &str) -> Cow<'_, str> {
         out.push(byte);
     }
     String::from_utf8(out).map_or(Cow::Borrowed(q), Cow::Owned)
+}
+
+/// Checks a geo-query (clause 4.10).
+pub(super) fn geo(value: &Value, context: &Context, at: &str) -> Result<GeoQ, Problem> {
+    let members = value.as_object().ok_or_else(|| bad(at, "a geo-query is an object"))?;
+    let member = |name: &str| members.get(name).filter(|value| !is_null(value));
+    let needed = |name: &str| -> Result<String, Problem> {
+        let at = format!("{at}/{name}");
+        text(member(name).ok_or_else(|| bad(&at, "a geo-query needs this"))?, &at)
+    };
+    let coordinates = match member("coordinates") {
+        Some(Value::String(written)) => written.clone(),
+        Some(array @ Value::Array(_)) => array.to_string(),
+        _ => return Err(bad(&format!("{at}/coordinates"), "coordinates are an array")),
+    };
+    let property = member("geoproperty").map(|p| text(p, &format!("{at}/geoproperty")));
+    let property = property.transpose()?;
+    let geo = GeoQ {
+        georel: needed("georel")?,
+        geometry: needed("geometry")?,
+        coordinates,
+        geoproperty: property.map(|term| context.expand(&term).into_owned()),
+    };
+    compile_geo(&geo).map_err(|error| {
+        let within = error.pointer.clone().unwrap_or_default();
+        ngsi_problem(error.at(format!("{at}/{within}")))
+    })?;
+    Ok(geo)
+}
+
+/// The condition that a kept geo-query stands for.
+pub(crate) fn compile_geo(geo: &GeoQ) -> Result<GeoQuery, tsunagu_ngsi_ld::Error> {
+    let property = geo.geoproperty.as_deref();
+    GeoQuery::parse(&geo.georel, &geo.geometry, &geo.coordinates, property, &Context::core())
 }
 
 /// Checks a query and gives a @context of nothing but its names.

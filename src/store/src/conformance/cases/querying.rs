@@ -5,7 +5,7 @@ use tsunagu_ngsi_ld::{Entity, EntityDoc, Instance};
 use crate::conformance::Place;
 use crate::conformance::samples::{
     LAMP, WALK, all, anonymous, asked, doc, found, id, iri, lamp, lamp_near, lamps, person,
-    platform, put, resident, town, typed, walk,
+    platform, platform_at, put, resident, town, typed, walk,
 };
 use crate::{Expect, Op, WriteSet};
 
@@ -222,5 +222,41 @@ pub async fn what_is_hidden_does_not_count(place: &dyn Place) {
     let mut walks = typed(WALK);
     (walks.offset, walks.limit) = (8, 10);
     assert_eq!(found(&*store, &mine, &walks).await, [id(WALK, 24), id(WALK, 27)]);
+    store.close().await;
+}
+
+/// What has ended by the moment of the view is absent, by id and in searches, though it is stored.
+pub async fn what_has_ended_is_absent(place: &dyn Place) {
+    let store = place.open().await;
+    let mut dimmed = Entity::new(id(LAMP, 1), iri(LAMP), 0);
+    let mut level = Instance::property(&1, 0).unwrap();
+    level.expires_at = Some("1970-01-01T00:00:10Z".to_owned());
+    dimmed.set(iri("level"), level);
+    let mut removed = Entity::new(id(LAMP, 2), iri(LAMP), 0);
+    removed.set(iri("level"), Instance::property(&1, 0).unwrap());
+    removed.expires_at = Some("1970-01-01T00:00:20Z".to_owned());
+    let version = put(&*store, &town(), vec![doc(&dimmed), doc(&removed)]).await;
+
+    for (seconds, there, lit) in
+        [(9, vec![1, 2], vec![1, 2]), (10, vec![1, 2], vec![2]), (20, vec![1], vec![])]
+    {
+        let view = platform_at(&town(), seconds * 1_000_000);
+        assert_eq!(found(&*store, &view, &typed(LAMP)).await, lamps(&there), "{seconds}");
+        assert_eq!(found(&*store, &view, &all()).await, lamps(&there), "{seconds}");
+        assert_eq!(found(&*store, &view, &asked(LAMP, "level==1")).await, lamps(&lit), "{seconds}");
+        let mut query = all();
+        query.filter.ids = lamps(&[2, 1]);
+        query.count = true;
+        let page = store.query(&view, &query).await.unwrap();
+        assert_eq!(page.count, Some(there.len() as u64), "{seconds}");
+        let first = store.entity(&view, &id(LAMP, 1)).await.unwrap().unwrap();
+        assert_eq!(first.version, version);
+        assert_eq!(first.doc.attributes().count(), usize::from(seconds < 10));
+        let second = store.entity(&view, &id(LAMP, 2)).await.unwrap();
+        assert_eq!(second.is_some(), seconds < 20);
+    }
+    // Looking has changed nothing.
+    let earlier = platform_at(&town(), 0);
+    assert_eq!(found(&*store, &earlier, &asked(LAMP, "level==1")).await, lamps(&[1, 2]));
     store.close().await;
 }
