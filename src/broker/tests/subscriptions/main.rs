@@ -7,4 +7,5 @@ mod content;
 mod delivery;
 mod managing;
 mod matching;
+mod of_sources;
 mod world;
