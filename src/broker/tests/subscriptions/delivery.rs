@@ -80,7 +80,7 @@ async fn a_queue_is_one_process_s_until_its_lease_ends() {
     world.subscribe("sensors", to_buildings()).await;
     world.set_down(RECEIVER, true);
     world.create("sensors", building("urn:e:1", 20)).await;
-    let pace = Pace { lease: Duration::from_secs(60), ..Pace::default() };
+    let pace = Pace { lease: Duration::from_mins(1), ..Pace::default() };
     let (first, second) = (world.deliverer_with(pace), world.again().deliverer_with(pace));
     assert_eq!(first.run_once().await.unwrap().failed, 1);
     world.set_down(RECEIVER, false);

@@ -2,6 +2,7 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use tsunagu_domain::ProblemCode;
 
 use super::sys_attrs;
 use crate::caller::Caller;
@@ -41,10 +42,10 @@ pub(crate) async fn query(
     let context = negotiate::linked(&gateway, &request).await?;
     let (ld, sys_attrs) = (media == Media::LdJson, sys_attrs(&params)?);
     let count = params.flag("count")? || params.list("options")?.contains(&"count");
-    let limit = params.number("limit", DEFAULT_PAGE, gateway.limits.max_page)?;
-    let offset = params.number("offset", 0, usize::MAX >> 8)?;
+    let limit = params.number("limit", DEFAULT_PAGE, gateway.limits.max_page).map_err(bad)?;
+    let offset = params.number("offset", 0, usize::MAX >> 8).map_err(bad)?;
     if limit == 0 && !count {
-        return Err(wrong("limit", "may be 0 only with count=true"));
+        return Err(bad(wrong("limit", "may be 0 only with count=true")));
     }
     let found =
         gateway.subscriptions.query_of_sources(&asking, limit, offset, &context, ld, sys_attrs);
@@ -70,4 +71,10 @@ pub(crate) async fn query(
         link("next", offset + limit);
     }
     Ok(response.body(page.body))
+}
+
+/// A page that cannot be is wrong data here (clause 5.11.5.4).
+fn bad(mut failure: Failure) -> Failure {
+    failure.problem.code = ProblemCode::BadRequestData;
+    failure
 }
