@@ -441,6 +441,16 @@ async fn the_past_of_a_person_is_seen_as_the_present_is() {
         assert_eq!(past["name"].as_array().unwrap().len(), 2);
         assert!(past.get("address").is_none() && past.get("birthDate").is_none());
         assert!(!past.to_string().contains(&ALICE.to_string()));
+        // Asked for by name, what is hidden (now or only in the past) looks like what never was.
+        for hidden in ["birthDate", "address", "neverThere"] {
+            let asks = RenderOptions { attrs: vec![iri(hidden)], ..RenderOptions::default() };
+            let request = Request { view: &view, id: "r" };
+            let seen =
+                world.broker.retrieve_evolution(&request, &masked, &temporal, &context, &asks);
+            assert_eq!(seen.await.unwrap_err().code, ProblemCode::ResourceNotFound, "{hidden}");
+        }
+        world.seen.lock().unwrap().clear();
+        let past = world.past(&view, &masked, &temporal).await.unwrap();
         shown.push(past["name"][0]["instanceId"].clone());
         let access = world.seen.lock().unwrap().pop().unwrap();
         assert_eq!((access.action, access.count), (Action::Read, 1));
