@@ -16,7 +16,7 @@ use tsunagu_domain::{
 };
 use tsunagu_ngsi_ld::{Context, Entity, EntityDoc, Format, Query, RenderOptions, TypeSelection};
 use tsunagu_policy::{Asked as Decision, Client, Principal, View, decide};
-use tsunagu_store::access::{Access, AccessLog, Ticket};
+use tsunagu_store::access::{Access, AccessLog, Action, Ticket};
 use tsunagu_store::testing::MemoryStore;
 use tsunagu_store::{Change, Consequence, Expect, Log, Op, Store, WriteSet};
 
@@ -276,6 +276,13 @@ async fn purge_deletes_what_is_in_view_and_nothing_else() {
     let done = world.broker.purge(&request, all, &Purge::Entities).await.unwrap();
     assert!(done.success.is_empty());
     assert_eq!(codes(&done), [(Some("urn:x:r"), ProblemCode::Forbidden, None)]);
+
+    // A purge that deletes nothing has searched all the same.
+    world.seen.lock().unwrap().clear();
+    let keep = Purge::Keep(vec![iri("name"), iri("person")]);
+    world.broker.purge(&request, of_type("ResidentRecord"), &keep).await.unwrap();
+    let searched = world.accesses().iter().filter(|a| a.action == Action::Query).count();
+    assert_eq!(searched, 1);
 }
 
 #[tokio::test]
