@@ -123,7 +123,8 @@ pub(crate) fn bearer<'r>(
     let Some(value) = values.next() else {
         return Ok(None);
     };
-    let credentials = value.to_str().ok().filter(|_| values.next().is_none());
+    let credentials = std::str::from_utf8(value.as_bytes()).ok();
+    let credentials = credentials.filter(|_| values.next().is_none());
     let token = credentials.and_then(|text| {
         let (scheme, token) = text.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())

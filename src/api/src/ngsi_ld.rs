@@ -17,6 +17,8 @@ pub(crate) mod subscriptions;
 pub(crate) mod temporal;
 pub(crate) mod types;
 
+use std::borrow::Cow;
+
 use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -120,4 +122,14 @@ pub(crate) fn personal(
         response.insert_header(("Audit-Entry", ticket.index.to_string()));
         response.insert_header((actix_web::http::header::CACHE_CONTROL, "no-store"));
     }
+}
+
+/// An id as a segment of a path.
+pub(crate) fn segment(id: &str) -> Cow<'_, str> {
+    // A colon may stand in a path segment and is what people expect to see there.
+    if id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':')) {
+        return Cow::Borrowed(id);
+    }
+    let encoded = url::form_urlencoded::byte_serialize(id.as_bytes()).collect::<String>();
+    Cow::Owned(encoded.replace("%3A", ":").replace('+', "%20"))
 }

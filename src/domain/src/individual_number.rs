@@ -8,19 +8,25 @@
 /// Whether a field of this name is meant for the individual number.
 pub fn is_field_name(name: &str) -> bool {
     // Every attribute of every write comes by here, so a word is spelled out only where its first letter stands.
-    name.char_indices().filter(|(_, c)| FIRST_LETTERS.contains(c)).any(|(at, _)| {
-        let rest = name.get(at..).unwrap_or_default().chars();
-        let plain = rest.filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
-        WORDS.iter().any(|word| begins_with(plain.clone(), word))
+    name.bytes().enumerate().any(|(at, byte)| {
+        let word = match byte {
+            b'm' | b'M' => "mynumber",
+            b'i' | b'I' => "individualnumber",
+            // The last one begins the sign of the unit kelvin, a capital k.
+            b'k' | b'K' | 0xe2 => "kojinbango",
+            // What 個 and マ begin with.
+            0xe5 => "個人番号",
+            0xe3 => "マイナンバー",
+            _ => return false,
+        };
+        name.get(at..).is_some_and(|rest| spells(rest, word))
     })
 }
 
-const WORDS: [&str; 5] = ["個人番号", "マイナンバー", "mynumber", "individualnumber", "kojinbango"];
-/// Everything whose lower case begins one of the [`WORDS`]: the sign of the unit kelvin becomes a `k`.
-const FIRST_LETTERS: [char; 9] = ['個', 'マ', 'm', 'M', 'i', 'I', 'k', 'K', '\u{212a}'];
-
-fn begins_with(mut text: impl Iterator<Item = char>, word: &str) -> bool {
-    word.chars().all(|c| text.next() == Some(c))
+/// Whether the letters and digits of the text begin with those of the word, which is in lower case.
+fn spells(text: &str, word: &str) -> bool {
+    let mut plain = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
+    word.chars().all(|c| plain.next() == Some(c))
 }
 
 /// Whether the text holds what can be an individual number: twelve digits with a right check digit.
@@ -165,6 +171,7 @@ mod tests {
             "マイナンバー",
             "旧my-number",
             "kojin_bango",
+            "\u{212a}ojin-bango",
         ] {
             assert!(is_field_name(name), "{name}");
         }

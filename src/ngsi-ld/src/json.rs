@@ -22,13 +22,34 @@ pub(crate) fn push_pointer(pointer: &mut String, name: &str) {
     }
 }
 
+/// How many bytes at the beginning can stand in a string as they are: neither quote nor backslash nor control character.
+fn plain_bytes(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 0xff;
+    // The highest bit of a byte is set where it is less than `limit`, exact up to the first such byte.
+    let less = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & (ONES << 7);
+    let mut at = 0;
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*chunk);
+        let quote = less(word ^ (ONES * u64::from(b'"')), 1);
+        let escape = less(word ^ (ONES * u64::from(b'\\')), 1);
+        let found = less(word, 0x20) | quote | escape;
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    at + rest.iter().position(special).unwrap_or(rest.len())
+}
+
 /// Writes `text` as a JSON string token.
 pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|&b| b < 0x20 || b == b'"' || b == b'\\') {
-        let (plain, tail) = rest.split_at(at);
+    loop {
+        let (plain, tail) = rest.split_at(plain_bytes(rest));
         out.extend_from_slice(plain);
         let Some((&byte, tail)) = tail.split_first() else {
             break;
@@ -47,7 +68,6 @@ pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
         }
         rest = tail;
     }
-    out.extend_from_slice(rest);
     out.push(b'"');
 }
 

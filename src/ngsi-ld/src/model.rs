@@ -3,7 +3,9 @@
 mod codec;
 mod doc;
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -24,8 +26,9 @@ pub const APART: &str = "-";
 
 /// Whether JSON text can hold [`NULL`]: a quick look that nearly every value of every write is done with. An escape could hide it.
 pub(crate) fn may_hold_null(json: &str) -> bool {
+    static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(NULL));
     json.len() >= NULL.len()
-        && (memmem::find(json.as_bytes(), NULL.as_bytes()).is_some()
+        && (FINDER.find(json.as_bytes()).is_some()
             || memchr::memchr(b'\\', json.as_bytes()).is_some())
 }
 

@@ -11,6 +11,9 @@ mod rules;
 mod special;
 mod temporal;
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 
 use crate::context::Context;
@@ -41,6 +44,12 @@ pub use temporal::{History, parse_history, parse_history_fragment};
 /// The `@context` member of a document, if it has one. The document may also be an array, whose
 /// first element is then looked at.
 pub fn split_context(body: &str) -> Result<Option<Box<RawValue>>, Error> {
+    // Most documents have none; an escape could hide the name.
+    static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("@context"));
+    let bytes = body.as_bytes();
+    if FINDER.find(bytes).is_none() && memchr::memchr(b'\\', bytes).is_none() {
+        return Ok(None);
+    }
     let object = match first_byte(body) {
         b'[' => match elements(body).next() {
             Some(first) => first?,
@@ -63,8 +72,7 @@ pub fn split_context(body: &str) -> Result<Option<Box<RawValue>>, Error> {
 /// Reads a whole entity (create, replace, upsert). `now`, in µs since the epoch, becomes its
 /// `createdAt` and `modifiedAt`; such members in the document are ignored, as clause 5.2.2 says.
 pub fn parse_entity(body: &str, ctx: &Context, now: i64) -> Result<Entity, Error> {
-    let entity =
-        entity(body, &Input { ctx, now, fragment: false, nested_null: false, history: false })?;
+    let entity = entity(body, &Input::of(body, ctx, now))?;
     if entity.id.is_empty() {
         return Err(Error::bad("the entity has no id")
             .at("/id")
@@ -86,13 +94,13 @@ pub fn parse_entity(body: &str, ctx: &Context, now: i64) -> Result<Entity, Error
 /// [`Instance::has_value`]: crate::model::Instance::has_value
 /// [`Instance::has_kind`]: crate::model::Instance::has_kind
 pub fn parse_fragment(body: &str, ctx: &Context, now: i64) -> Result<Entity, Error> {
-    entity(body, &Input { ctx, now, fragment: true, nested_null: false, history: false })
+    entity(body, &Input { fragment: true, ..Input::of(body, ctx, now) })
 }
 
 /// Reads a fragment to be merged: as [`parse_fragment`], and the NGSI-LD Null is also taken inside the value of a Property,
 /// where it deletes a member (clause 5.5.4, 5.5.12).
 pub fn parse_merge_fragment(body: &str, ctx: &Context, now: i64) -> Result<Entity, Error> {
-    entity(body, &Input { ctx, now, fragment: true, nested_null: true, history: false })
+    entity(body, &Input { fragment: true, nested_null: true, ..Input::of(body, ctx, now) })
 }
 
 /// Reads an attribute fragment (partial update or replacement of one attribute): one instance or an
@@ -103,7 +111,7 @@ pub fn parse_attribute_fragment(
     ctx: &Context,
     now: i64,
 ) -> Result<Attribute, Error> {
-    let input = Input { ctx, now, fragment: true, nested_null: false, history: false };
+    let input = Input { fragment: true, ..Input::of(body, ctx, now) };
     let name = input.attribute_name(name)?;
     let mut attribute = Attribute { name, instances: input.attribute_fragment(body)? };
     special::check(&mut attribute, &input)?;

@@ -4,9 +4,10 @@
 //! being written, and for readers whose snapshot may be older than the last change, nothing is put in. So a version that is in the cache and not
 //! newer than a snapshot is also what the snapshot holds.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::RandomState;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use tsunagu_store::Found;
@@ -46,7 +47,7 @@ impl EntityCache {
         Self {
             entities: Cache::with_weighter(items, bytes, Weight),
             stripes: std::iter::repeat_with(stripe).take(STRIPES).collect(),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
         }
     }
 

@@ -1,10 +1,10 @@
 //! The one thread that writes.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use fjall::{OwnedWriteBatch, PersistMode};
+use foldhash::HashMap;
 use tsunagu_store::group::{self, Footprint, LogKey, Resolution, State};
 use tsunagu_store::queue::{Group, Groups};
 use tsunagu_store::{StoreError, WriteSet, index};
@@ -25,7 +25,7 @@ pub(crate) struct Committer {
 impl Committer {
     pub(crate) fn new(engine: Arc<Engine>, mode: PersistMode) -> Self {
         let version = engine.visible.load(Ordering::Acquire);
-        Self { engine, mode, broken: false, version, log_sizes: HashMap::new() }
+        Self { engine, mode, broken: false, version, log_sizes: HashMap::default() }
     }
 
     pub(crate) fn run(mut self, mut groups: Groups) {

@@ -9,7 +9,6 @@
 mod place;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use serde_json::Value;
 use tsunagu_ngsi_ld::model::AttrSlot;
@@ -78,8 +77,8 @@ pub fn entries(doc: &EntityDoc, declared: &Declared) -> Vec<Vec<u8>> {
 /// The entries that the entity would have if it were only what `p` shows of it.
 pub fn entries_seen(doc: &EntityDoc, declared: &Declared, p: &dyn Projection) -> Vec<Vec<u8>> {
     let id = doc.id();
-    let mut entries: Vec<Vec<u8>> = Vec::new();
-    let mut valued: HashMap<&str, bool> = HashMap::new();
+    let mut entries: Vec<Vec<u8>> = Vec::with_capacity(8);
+    let mut valued: Vec<&str> = Vec::new();
     for entity_type in doc.types().filter(|iri| p.entity_type(iri)) {
         entries.push(entry(type_payload(entity_type), id));
     }
@@ -103,8 +102,10 @@ pub fn entries_seen(doc: &EntityDoc, declared: &Declared, p: &dyn Projection) ->
         }
         if declared.0.iter().any(|declared| declared == name) {
             for scalar in scalars(&slot) {
-                if std::mem::replace(valued.entry(name).or_default(), true) {
+                if valued.contains(&name) {
                     entries.push(entry(many_payload(name), id));
+                } else {
+                    valued.push(name);
                 }
                 entries.push(entry(value_payload(name, &scalar), id));
             }
@@ -248,6 +249,7 @@ fn levels_of(scope: &str) -> String {
 }
 
 fn entry(mut payload: Vec<u8>, id: &str) -> Vec<u8> {
+    payload.reserve_exact(1 + id.len());
     payload.push(0);
     payload.extend_from_slice(id.as_bytes());
     payload

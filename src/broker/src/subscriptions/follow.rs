@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use async_trait::async_trait;
-use tsunagu_domain::Problem;
+use tsunagu_domain::{Problem, TenantId};
 use tsunagu_policy::View;
 use tsunagu_store::{Change, Consequence, Expect, Guard, Op};
 
@@ -50,26 +50,31 @@ impl Consequence for Subscriptions {
             ops.push(self.owe(compiled, change.at, value.clone()));
             owed.push(compiled.record.uid);
         }
-        let id = before.or(after).map_or("", |doc| doc.id()).to_owned();
-        let key = (change.tenant.clone(), id);
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        if owed.is_empty() {
-            pending.remove(&key);
-        } else {
-            pending.insert(key, owed);
+        if !owed.is_empty() {
+            pending.insert(name_of(change), owed);
+        } else if !pending.is_empty() {
+            pending.remove(&name_of(change));
         }
         Ok(())
     }
 
     fn committed(&self, change: &Change<'_>) {
-        let id = change.before.or(change.after).map_or("", |doc| doc.id()).to_owned();
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let owed = pending.remove(&(change.tenant.clone(), id));
+        if pending.is_empty() {
+            return;
+        }
+        let owed = pending.remove(&name_of(change));
         drop(pending);
         if let Some(owed) = owed {
             self.owed(change.tenant, owed);
         }
     }
+}
+
+fn name_of(change: &Change<'_>) -> (TenantId, String) {
+    let id = change.before.or(change.after).map_or("", |doc| doc.id());
+    (change.tenant.clone(), id.to_owned())
 }
 
 impl Subscriptions {

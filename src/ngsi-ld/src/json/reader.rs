@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use super::plain_bytes;
 use crate::error::Error;
 
 /// A position in JSON text.
@@ -45,7 +46,9 @@ impl<'a> Reader<'a> {
         };
         let start = self.at;
         match first {
-            b'"' => self.skip_string()?,
+            b'"' => {
+                self.skip_string()?;
+            }
             b'{' | b'[' => self.skip_nested()?,
             _ => {
                 let bytes = self.text.as_bytes();
@@ -63,20 +66,38 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn skip_string(&mut self) -> Result<(), Error> {
+    /// Steps over a string and tells whether it has escapes.
+    fn skip_string(&mut self) -> Result<bool, Error> {
         let bytes = self.text.as_bytes();
+        let mut escaped = false;
         self.at += 1;
         loop {
-            let rest = bytes.get(self.at..).unwrap_or_default();
-            let Some(offset) = memchr::memchr2(b'"', b'\\', rest) else {
-                return Err(malformed());
-            };
-            if rest.get(offset) == Some(&b'"') {
-                self.at += offset + 1;
-                return Ok(());
+            self.at += plain_bytes(bytes.get(self.at..).unwrap_or_default());
+            match bytes.get(self.at) {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(escaped);
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.at += 2;
+                }
+                Some(_) => self.at += 1,
+                None => return Err(malformed()),
             }
-            self.at += offset + 2;
         }
+    }
+
+    /// Steps over the name of a member and gives it unescaped.
+    fn name(&mut self) -> Result<Cow<'a, str>, Error> {
+        if self.peek() != Some(b'"') {
+            return Err(malformed());
+        }
+        let start = self.at;
+        let escaped = self.skip_string()?;
+        let range = if escaped { start..self.at } else { start + 1..self.at - 1 };
+        let text = self.text.get(range).ok_or_else(malformed)?;
+        if escaped { string_of(text).ok_or_else(malformed) } else { Ok(Cow::Borrowed(text)) }
     }
 
     fn skip_nested(&mut self) -> Result<(), Error> {
@@ -145,10 +166,7 @@ impl<'a> Iterator for Members<'a> {
             return Some(Err(malformed()));
         }
         let mut read = || {
-            if self.reader.peek() != Some(b'"') {
-                return Err(malformed());
-            }
-            let name = string_of(self.reader.value()?).ok_or_else(malformed)?;
+            let name = self.reader.name()?;
             if !self.reader.take(b':') {
                 return Err(malformed());
             }
@@ -225,11 +243,15 @@ pub(crate) fn is_string(value: &str) -> bool {
 
 /// The text of a string token, unescaped; `None` if it is no string or has a broken escape.
 pub(crate) fn string_of(token: &str) -> Option<Cow<'_, str>> {
-    let inner = token.trim_ascii().strip_prefix('"')?.strip_suffix('"')?;
-    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+    let inner = inside(token).or_else(|| inside(token.trim_ascii()))?;
+    if plain_bytes(inner.as_bytes()) == inner.len() || !inner.contains('\\') {
         return Some(Cow::Borrowed(inner));
     }
     serde_json::from_str::<String>(token).ok().map(Cow::Owned)
+}
+
+fn inside(token: &str) -> Option<&str> {
+    token.strip_prefix('"')?.strip_suffix('"')
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::{push_pointer, string_of};
+use super::{plain_bytes, push_pointer, string_of};
 use crate::error::{Error, ErrorKind};
 
 /// Up to this many members an object's names are compared one by one; above, by a set.
@@ -43,40 +43,20 @@ pub fn check<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, Error> {
         Error::invalid(format!("the document is not UTF-8 at line {line}, column {column}"))
             .remedy("save or send it in UTF-8")
     })?;
-    Scan { text, bytes, at: 0, max_depth: limits.max_depth, stack: Vec::new() }.run()?;
+    let (stack, names) = (Vec::with_capacity(8), Vec::with_capacity(32));
+    Scan { text, bytes, at: 0, max_depth: limits.max_depth, stack, names }.run()?;
     Ok(text)
 }
 
 struct Frame<'a> {
-    /// Names seen so far in an object; `None` for an array.
-    names: Option<Names<'a>>,
+    /// Whether it is an object, not an array.
+    object: bool,
+    /// Where the names of an object begin among those of all open objects.
+    first: usize,
+    /// The names of an object that has more than a few.
+    many: Option<HashSet<Cow<'a, str>>>,
     /// Elements begun so far in an array.
     index: usize,
-}
-
-#[derive(Default)]
-struct Names<'a> {
-    few: Vec<Cow<'a, str>>,
-    many: HashSet<Cow<'a, str>>,
-    last: Cow<'a, str>,
-}
-
-impl<'a> Names<'a> {
-    /// Notes a name; false if the object has it already.
-    fn add(&mut self, name: Cow<'a, str>) -> bool {
-        self.last.clone_from(&name);
-        if self.many.is_empty() {
-            if self.few.contains(&name) {
-                return false;
-            }
-            self.few.push(name);
-            if self.few.len() > FEW {
-                self.many = self.few.drain(..).collect();
-            }
-            return true;
-        }
-        self.many.insert(name)
-    }
 }
 
 struct Scan<'a> {
@@ -85,6 +65,8 @@ struct Scan<'a> {
     at: usize,
     max_depth: usize,
     stack: Vec<Frame<'a>>,
+    /// The names seen so far in every open object, outermost first.
+    names: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Scan<'a> {
@@ -99,7 +81,7 @@ impl<'a> Scan<'a> {
             self.space();
             match self.peek() {
                 Some(b'{') => {
-                    self.open(Some(Names::default()))?;
+                    self.open(true)?;
                     self.space();
                     if self.peek() == Some(b'}') {
                         self.close();
@@ -109,7 +91,7 @@ impl<'a> Scan<'a> {
                     }
                 }
                 Some(b'[') => {
-                    self.open(None)?;
+                    self.open(false)?;
                     self.space();
                     if self.peek() == Some(b']') {
                         self.close();
@@ -143,7 +125,7 @@ impl<'a> Scan<'a> {
                     Some(_) => Err(self.fault("something follows the value")),
                 };
             };
-            let object = frame.names.is_some();
+            let object = frame.object;
             match self.bytes.get(self.at) {
                 Some(b',') => {
                     self.at += 1;
@@ -162,7 +144,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn open(&mut self, names: Option<Names<'a>>) -> Result<(), Error> {
+    fn open(&mut self, object: bool) -> Result<(), Error> {
         if self.stack.len() >= self.max_depth {
             let mut error =
                 self.fault(format!("the document is nested more than {} levels", self.max_depth));
@@ -170,13 +152,30 @@ impl<'a> Scan<'a> {
             return Err(error.remedy("send a flatter document"));
         }
         self.at += 1;
-        self.stack.push(Frame { names, index: 0 });
+        self.stack.push(Frame { object, first: self.names.len(), many: None, index: 0 });
         Ok(())
     }
 
     fn close(&mut self) {
         self.at += 1;
-        self.stack.pop();
+        if let Some(frame) = self.stack.pop() {
+            self.names.truncate(frame.first);
+        }
+    }
+
+    /// Notes a name; false if the innermost object has it already.
+    fn add(&mut self, name: Cow<'a, str>) -> bool {
+        let Some(frame) = self.stack.last_mut() else { return true };
+        let own = self.names.get(frame.first..).unwrap_or_default();
+        let fresh = match &mut frame.many {
+            Some(many) => many.insert(name.clone()),
+            None => !own.contains(&name),
+        };
+        self.names.push(name);
+        if frame.many.is_none() && self.names.len() - frame.first > FEW {
+            frame.many = Some(self.names.iter().skip(frame.first).cloned().collect());
+        }
+        fresh
     }
 
     fn name(&mut self) -> Result<(), Error> {
@@ -185,11 +184,7 @@ impl<'a> Scan<'a> {
         }
         let start = self.at;
         let token = self.string()?;
-        let fresh = match self.stack.last_mut().and_then(|f| f.names.as_mut()) {
-            Some(names) => names.add(string_of(token).unwrap_or_default()),
-            None => true,
-        };
-        if !fresh {
+        if !self.add(string_of(token).unwrap_or_default()) {
             self.at = start;
             return Err(self
                 .fault("the object has this member twice")
@@ -208,6 +203,7 @@ impl<'a> Scan<'a> {
         let start = self.at;
         self.at += 1;
         loop {
+            self.at += plain_bytes(self.bytes.get(self.at..).unwrap_or_default());
             let Some(&byte) = self.bytes.get(self.at) else {
                 return Err(self.fault("the document ends inside a string"));
             };
@@ -321,10 +317,12 @@ impl<'a> Scan<'a> {
     fn fault(&self, what: impl Into<String>) -> Error {
         let (line, column) = line_column(self.bytes.get(..self.at).unwrap_or_default());
         let mut pointer = String::new();
-        for frame in &self.stack {
-            match &frame.names {
-                Some(names) if names.few.is_empty() && names.many.is_empty() => {}
-                Some(names) => push_pointer(&mut pointer, &names.last),
+        for (depth, frame) in self.stack.iter().enumerate() {
+            let end = self.stack.get(depth + 1).map_or(self.names.len(), |inner| inner.first);
+            let last = self.names.get(frame.first..end).and_then(<[_]>::last);
+            match last {
+                Some(name) => push_pointer(&mut pointer, name),
+                None if frame.object => {}
                 None => push_pointer(&mut pointer, &frame.index.to_string()),
             }
         }

@@ -48,6 +48,20 @@ pub(super) fn kind_code(kind: Kind) -> u8 {
     }
 }
 
+pub(super) fn kind_of(code: u8) -> Option<Kind> {
+    Some(match code {
+        0 => Kind::Property,
+        1 => Kind::Relationship,
+        2 => Kind::GeoProperty,
+        3 => Kind::LanguageProperty,
+        4 => Kind::VocabProperty,
+        5 => Kind::JsonProperty,
+        6 => Kind::ListProperty,
+        7 => Kind::ListRelationship,
+        _ => return None,
+    })
+}
+
 pub(super) fn encode(entity: &Entity) -> Vec<u8> {
     let mut out = encode_head(entity);
     put_slots(&mut out, &entity.attributes);
@@ -224,6 +238,21 @@ impl<'a> Cursor<'a> {
     pub(super) fn text(&mut self) -> Option<&'a str> {
         let length = self.count()?;
         std::str::from_utf8(self.take(length)?).ok()
+    }
+
+    /// Steps over a text without looking into it.
+    pub(super) fn skip_text(&mut self) -> Option<()> {
+        let length = self.count()?;
+        self.take(length).map(drop)
+    }
+
+    /// Steps over texts after their count, and gives the count.
+    pub(super) fn skip_texts(&mut self) -> Option<usize> {
+        let count = self.count()?;
+        for _ in 0..count {
+            self.skip_text()?;
+        }
+        Some(count)
     }
 
     pub(super) fn optional(&mut self, present: bool) -> Result<Option<&'a str>, Damaged> {

@@ -13,6 +13,7 @@ use crate::time::parse_date_time;
 #[derive(Debug, Clone)]
 pub struct EntityDoc {
     bytes: Bytes,
+    places: Places,
     /// When the first part of it ends, µs since the epoch; [`NEVER`] if none does.
     ends: i64,
     /// Whether parts that have ended are left out.
@@ -20,29 +21,46 @@ pub struct EntityDoc {
 }
 
 const NEVER: i64 = i64::MAX;
+/// Where what has a fixed length stands: after the version, and after both times.
+const TIMES: usize = 1;
+const FLAGS: usize = TIMES + 16;
+const ID: usize = FLAGS + 1;
 
-struct Head<'a> {
-    created_at: i64,
-    modified_at: i64,
-    id: &'a str,
-    subject: Option<&'a str>,
-    expires_at: Option<&'a str>,
-    types: Strings<'a>,
-    scopes: Strings<'a>,
-    slots: AttrSlots<'a>,
-    from_history: bool,
+/// Where in the bytes the parts begin whose place differs from entity to entity. Worked out once: an entity is asked for them all the time.
+#[derive(Debug, Clone, Copy, Default)]
+struct Places {
+    types: usize,
+    slots: usize,
+}
+
+impl Places {
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let mut cursor = Cursor(bytes);
+        cursor.take(FLAGS)?;
+        let flags = cursor.u8()?;
+        cursor.skip_text()?;
+        for part in [codec::HAS_SUBJECT, codec::HAS_EXPIRES] {
+            if flags & part != 0 {
+                cursor.skip_text()?;
+            }
+        }
+        let types = bytes.len() - cursor.0.len();
+        cursor.skip_texts()?;
+        cursor.skip_texts()?;
+        Some(Self { types, slots: bytes.len() - cursor.0.len() })
+    }
 }
 
 impl EntityDoc {
     /// Takes stored bytes after checking their whole structure, whatever the bytes are.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, Error> {
-        let ends = {
-            let head = head(&bytes).ok_or_else(|| Error::corrupt("a stored entity is damaged"))?;
-            let slots = check_slots(head.slots, 0)
-                .ok_or_else(|| Error::corrupt("an attribute of a stored entity is damaged"))?;
-            slots.min(end_of(head.expires_at))
-        };
-        Ok(Self { bytes, ends, trimmed: false })
+        let damaged = || Error::corrupt("a stored entity is damaged");
+        let places = check_head(&bytes).and_then(|()| Places::of(&bytes)).ok_or_else(damaged)?;
+        let mut doc = Self { bytes, places, ends: NEVER, trimmed: false };
+        let slots = check_slots(doc.attributes(), 0)
+            .ok_or_else(|| Error::corrupt("an attribute of a stored entity is damaged"))?;
+        doc.ends = slots.min(end_of(doc.expires_at()));
+        Ok(doc)
     }
 
     /// When the first part of the entity ends (clause 4.22), µs since the epoch: the entity, an attribute instance or one inside of it.
@@ -76,19 +94,13 @@ impl EntityDoc {
         &self.bytes
     }
 
-    fn head(&self) -> Head<'_> {
-        // Checked when the document was made, so the alternative is never taken.
-        head(&self.bytes).unwrap_or(Head {
-            created_at: 0,
-            modified_at: 0,
-            id: "",
-            subject: None,
-            expires_at: None,
-            types: Strings::EMPTY,
-            scopes: Strings::EMPTY,
-            slots: AttrSlots::EMPTY,
-            from_history: false,
-        })
+    /// The bytes from a place on. They were checked when the document was made, so that what is read there never fails.
+    fn cursor(&self, place: usize) -> Cursor<'_> {
+        Cursor(self.bytes.get(place..).unwrap_or_default())
+    }
+
+    fn flags(&self) -> u8 {
+        self.cursor(FLAGS).u8().unwrap_or(0)
     }
 
     /// An entity with these slots, as [`AttrSlot::bytes`] gives them, in the place of its attributes. Slots of one name follow one another; in
@@ -100,64 +112,70 @@ impl EntityDoc {
     /// The entity's URI.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.head().id
+        self.cursor(ID).text().unwrap_or_default()
     }
 
     /// The expanded types in order.
     #[must_use]
     pub fn types(&self) -> Strings<'_> {
-        self.head().types
+        Strings::at(self.cursor(self.places.types))
     }
 
     /// The scopes in order.
     #[must_use]
     pub fn scopes(&self) -> Strings<'_> {
-        self.head().scopes
+        let mut cursor = self.cursor(self.places.types);
+        cursor.skip_texts();
+        Strings::at(cursor)
     }
 
     /// Whom the entity is about.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
-        self.head().subject
+        let mut cursor = self.cursor(ID);
+        cursor.skip_text()?;
+        cursor.optional(self.flags() & codec::HAS_SUBJECT != 0).ok()?
     }
 
     /// When the entity ends, a `DateTime`.
     #[must_use]
     pub fn expires_at(&self) -> Option<&str> {
-        self.head().expires_at
+        let mut cursor = self.cursor(ID);
+        cursor.skip_text()?;
+        cursor.optional(self.flags() & codec::HAS_SUBJECT != 0).ok()?;
+        cursor.optional(self.flags() & codec::HAS_EXPIRES != 0).ok()?
     }
 
     /// µs since the epoch.
     #[must_use]
     pub fn created_at(&self) -> i64 {
-        self.head().created_at
+        self.cursor(TIMES).i64().unwrap_or(0)
     }
 
     /// µs since the epoch.
     #[must_use]
     pub fn modified_at(&self) -> i64 {
-        self.head().modified_at
+        self.cursor(TIMES + 8).i64().unwrap_or(0)
     }
 
     /// Whether it is there only because its history was provided.
     #[must_use]
     pub fn from_history(&self) -> bool {
-        self.head().from_history
+        self.flags() & codec::FROM_HISTORY != 0
     }
 
     /// Everything but the attributes.
     #[must_use]
     pub fn decode_head(&self) -> Entity {
-        let head = self.head();
         Entity {
-            id: head.id.to_owned(),
-            types: head.types.map(str::to_owned).collect(),
-            scopes: head.scopes.map(str::to_owned).collect(),
-            expires_at: head.expires_at.map(str::to_owned),
-            created_at: head.created_at,
-            modified_at: head.modified_at,
-            subject: head.subject.map(str::to_owned),
-            from_history: head.from_history,
+            id: self.id().to_owned(),
+            types: self.types().map(str::to_owned).collect(),
+            scopes: self.scopes().map(str::to_owned).collect(),
+            expires_at: self.expires_at().map(str::to_owned),
+            created_at: self.created_at(),
+            modified_at: self.modified_at(),
+            subject: self.subject().map(str::to_owned),
+            from_history: self.from_history(),
             attributes: Vec::new(),
         }
     }
@@ -165,7 +183,8 @@ impl EntityDoc {
     /// Every instance of every attribute; instances of one attribute follow one another.
     #[must_use]
     pub fn attributes(&self) -> AttrSlots<'_> {
-        self.head().slots
+        let mut cursor = self.cursor(self.places.slots);
+        AttrSlots { left: cursor.count().unwrap_or(0), cursor }
     }
 
     /// The whole entity.
@@ -176,34 +195,27 @@ impl EntityDoc {
 
 impl From<&Entity> for EntityDoc {
     fn from(entity: &Entity) -> Self {
-        Self { bytes: entity.encode().into(), ends: entity.ends(), trimmed: false }
+        let bytes = Bytes::from(entity.encode());
+        // What was just written is whole.
+        let places = Places::of(&bytes).unwrap_or_default();
+        Self { bytes, places, ends: entity.ends(), trimmed: false }
     }
 }
 
-fn head(bytes: &[u8]) -> Option<Head<'_>> {
+/// Whether everything before the attributes is what it should be.
+fn check_head(bytes: &[u8]) -> Option<()> {
     let mut cursor = Cursor(bytes);
     if cursor.u8()? != codec::VERSION {
         return None;
     }
-    let (created_at, modified_at, flags) = (cursor.i64()?, cursor.i64()?, cursor.u8()?);
-    let id = cursor.text()?;
-    let subject = cursor.optional(flags & codec::HAS_SUBJECT != 0).ok()?;
-    let expires_at = cursor.optional(flags & codec::HAS_EXPIRES != 0).ok()?;
-    let types = Strings::read(&mut cursor)?;
-    let scopes = Strings::read(&mut cursor)?;
-    let slots = AttrSlots { left: cursor.count()?, cursor };
-    let from_history = flags & codec::FROM_HISTORY != 0;
-    Some(Head {
-        created_at,
-        modified_at,
-        id,
-        subject,
-        expires_at,
-        types,
-        scopes,
-        slots,
-        from_history,
-    })
+    cursor.take(FLAGS - TIMES)?;
+    let flags = cursor.u8()?;
+    cursor.text()?;
+    cursor.optional(flags & codec::HAS_SUBJECT != 0).ok()?;
+    cursor.optional(flags & codec::HAS_EXPIRES != 0).ok()?;
+    Strings::read(&mut cursor)?;
+    Strings::read(&mut cursor)?;
+    cursor.count().map(drop)
 }
 
 /// Walks everything once and tells when the first of it ends; `None` if anything is damaged or left over.
@@ -284,6 +296,11 @@ pub struct Strings<'a> {
 impl<'a> Strings<'a> {
     const EMPTY: Self = Self { cursor: Cursor(&[]), left: 0 };
 
+    /// The list that begins there.
+    fn at(mut cursor: Cursor<'a>) -> Self {
+        Self { left: cursor.count().unwrap_or(0), cursor }
+    }
+
     /// Reads the list and moves `cursor` behind it.
     fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
         let left = cursor.count()?;
@@ -354,7 +371,7 @@ impl<'a> AttrSlot<'a> {
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let mut cursor = Cursor(bytes);
         let code = cursor.u8()?;
-        let kind = Kind::ALL.into_iter().find(|k| codec::kind_code(*k) == code)?;
+        let kind = codec::kind_of(code)?;
         let flags = cursor.u16()?;
         if flags & !slot::ALL != 0 {
             return None;

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::json::{
     elements, first_byte, is_array, is_object, is_string, members, quoted, rewrite_ids, string_of,
 };
-use crate::model::{Attribute, Instance, Kind, MAX_NESTING, NULL, may_hold_null};
+use crate::model::{Attribute, Instance, Kind, MAX_NESTING, NULL, is_null, may_hold_null};
 
 /// Members with a meaning of their own, which therefore cannot name an attribute.
 fn is_reserved(name: &str) -> bool {
@@ -62,6 +62,7 @@ const LANG_STRING: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString
 type Member<'a> = (Cow<'a, str>, &'a str);
 
 /// What reading an attribute depends on.
+#[expect(clippy::struct_excessive_bools, reason = "each allows one thing, in any combination")]
 pub(super) struct Input<'c> {
     pub(super) ctx: &'c Context,
     pub(super) now: i64,
@@ -71,6 +72,8 @@ pub(super) struct Input<'c> {
     pub(super) nested_null: bool,
     /// Whether instances come over time: several of one `datasetId`, and the NGSI-LD Null tells of a deletion.
     pub(super) history: bool,
+    /// Whether the document can hold the NGSI-LD Null at all: looked up once, not for every value.
+    pub(super) nulls: bool,
 }
 
 pub(super) fn raw(text: &str) -> Result<Box<RawValue>, Error> {
@@ -79,6 +82,14 @@ pub(super) fn raw(text: &str) -> Result<Box<RawValue>, Error> {
 
 fn get<'a>(all: &[Member<'a>], name: &str) -> Option<&'a str> {
     all.iter().find(|(n, _)| n == name).map(|(_, value)| *value)
+}
+
+impl<'c> Input<'c> {
+    /// A whole entity in the present.
+    pub(super) fn of(document: &str, ctx: &'c Context, now: i64) -> Self {
+        let nulls = may_hold_null(document);
+        Self { ctx, now, fragment: false, nested_null: false, history: false, nulls }
+    }
 }
 
 impl Input<'_> {
@@ -247,14 +258,16 @@ impl Input<'_> {
         all: &[Member<'_>],
         depth: usize,
     ) -> Result<Instance, Error> {
-        let mut instance = Instance::new(kind, RawValue::NULL.to_owned(), self.now);
-        instance.has_kind = has_kind;
-        instance.has_value = false;
-        for (name, value) in all {
+        let member = kind.value_member();
+        let value = get(all, member).map(|value| self.value(kind, value));
+        let value = value.transpose().map_err(|e| e.under(member))?;
+        let has_value = value.is_some();
+        let value = value.unwrap_or_else(|| RawValue::NULL.to_owned());
+        let mut instance = Instance { has_value, has_kind, ..Instance::new(kind, value, self.now) };
+        for (name, value) in all.iter().filter(|(name, _)| name != member) {
             self.member(&mut instance, name, value, depth).map_err(|e| e.under(name))?;
         }
         if !instance.has_value && !self.fragment {
-            let member = kind.value_member();
             return Err(Error::bad(format!("a {} has no {member}", kind.name()))
                 .remedy(format!("add the member {member}")));
         }
@@ -274,11 +287,6 @@ impl Input<'_> {
         let simple = open || matches!(kind, Kind::Property | Kind::ListProperty);
         let linking = open || matches!(kind, Kind::Relationship | Kind::ListRelationship);
         match name {
-            "type" | "@type" => {}
-            _ if name == kind.value_member() => {
-                instance.value = self.value(kind, value)?;
-                instance.has_value = true;
-            }
             "observedAt" => {
                 instance.observed_at =
                     Some(self.or_null(value, &|v| rules::date_time(v, "observedAt"))?);
@@ -318,8 +326,8 @@ impl Input<'_> {
                     Ok(())
                 })?;
             }
-            // Members the system makes: ignored when given (clause 5.2.2).
-            "createdAt" | "modifiedAt" | "deletedAt" | "instanceId" => {}
+            // Read before the others; or made by the system and ignored when given (clause 5.2.2).
+            "type" | "@type" | "createdAt" | "modifiedAt" | "deletedAt" | "instanceId" => {}
             // The core @context knows these inside ngsildproof only.
             "entityIdSealed" | "entityTypeSealed" => {
                 let instances = self.attribute(value, depth + 1)?;
@@ -372,15 +380,14 @@ impl Input<'_> {
                 "leave the attribute out"
             }));
         }
-        let mut instance = Instance::new(kind, raw(value)?, self.now);
-        if (self.fragment || self.history) && instance.is_null() {
-            return Ok(instance.value);
+        if (self.fragment || self.history) && self.nulls && is_null(value) {
+            return raw(value);
         }
         // Clause 5.5.4: inside a value only merging knows it.
         let plain = matches!(kind, Kind::Property | Kind::ListProperty);
         let refused =
             if self.fragment { plain && !self.nested_null } else { kind != Kind::JsonProperty };
-        if refused && has_null(value) {
+        if refused && self.nulls && has_null(value) {
             return Err(Error::bad("the NGSI-LD Null cannot be a value here")
                 .remedy("leave it out, or merge the entity"));
         }
@@ -395,8 +402,9 @@ impl Input<'_> {
             Kind::GeoProperty => match string_of(value) {
                 // Clause 4.7.2: a geometry may come as a text.
                 Some(text) if is_object(&text) => {
-                    instance.value = raw(&text).map_err(as_data)?;
-                    geometry::check(instance.value.get())?;
+                    let value = raw(&text).map_err(as_data)?;
+                    geometry::check(value.get())?;
+                    return Ok(value);
                 }
                 _ => geometry::check(value)?,
             },
@@ -410,9 +418,9 @@ impl Input<'_> {
                 }
             }
             Kind::ListRelationship => object_list(value)?,
-            Kind::VocabProperty => instance.value = raw(&self.vocab(value)?)?,
+            Kind::VocabProperty => return raw(&self.vocab(value)?),
         }
-        Ok(instance.value)
+        raw(value)
     }
 
     fn vocab(&self, value: &str) -> Result<String, Error> {

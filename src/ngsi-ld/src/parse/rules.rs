@@ -35,16 +35,45 @@ pub fn check_uri(uri: &str) -> Result<(), Error> {
         return Err(Error::bad("an identifier is not a URI")
             .remedy("begin it with a scheme, for example urn:ngsi-ld:Building:001"));
     }
-    let allowed = |c: char| {
-        c.is_ascii_alphanumeric()
-            || "-._~:/?#[]@!$&'()*+,;=%".contains(c)
-            || (!c.is_ascii() && c.is_alphanumeric() && !is_filler(c))
+    let plain = |b: u8| b.is_ascii_alphanumeric() || is_mark(b);
+    let allowed = |c: char| match u8::try_from(c).ok().filter(u8::is_ascii) {
+        Some(b) => plain(b),
+        None => c.is_alphanumeric() && !is_filler(c),
     };
-    if !rest.chars().all(allowed) {
+    if !rest.bytes().all(plain) && !rest.chars().all(allowed) {
         return Err(Error::bad("an identifier has a character that a URI cannot have")
             .remedy("percent-encode it, or remove hidden characters"));
     }
     Ok(())
+}
+
+/// What RFC 3986 has in URIs beside letters and digits.
+fn is_mark(b: u8) -> bool {
+    matches!(
+        b,
+        b'-' | b'.'
+            | b'_'
+            | b'~'
+            | b':'
+            | b'/'
+            | b'?'
+            | b'#'
+            | b'['
+            | b']'
+            | b'@'
+            | b'!'
+            | b'$'
+            | b'&'
+            | b'\''
+            | b'('
+            | b')'
+            | b'*'
+            | b'+'
+            | b','
+            | b';'
+            | b'='
+            | b'%'
+    )
 }
 
 /// The name of a type or attribute (clause 4.6.2): letters, digits and `_`, beginning with a
@@ -61,6 +90,10 @@ pub fn check_name(name: &str, ctx: &Context) -> Result<(), Error> {
 }
 
 fn plain(name: &str) -> bool {
+    if name.is_ascii() {
+        return name.as_bytes().first().is_some_and(u8::is_ascii_alphabetic)
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    }
     let mut chars = name.chars();
     chars.next().is_some_and(|c| c.is_alphabetic() && !is_filler(c))
         && chars.all(|c| (c.is_alphanumeric() && !is_filler(c)) || c == '_')

@@ -31,7 +31,7 @@ pub fn parse_history(body: &str, ctx: &Context, now: i64) -> Result<History, Err
 
 /// Reads a part of a temporal representation, without `id` and `type`.
 pub fn parse_history_fragment(body: &str, ctx: &Context, now: i64) -> Result<History, Error> {
-    let input = Input { ctx, now, fragment: false, nested_null: false, history: true };
+    let input = Input { history: true, ..Input::of(body, ctx, now) };
     if !is_object(body) {
         return Err(Error::invalid("the body is not a JSON object"));
     }

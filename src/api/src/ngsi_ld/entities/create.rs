@@ -7,7 +7,7 @@ use super::echo_tenant;
 use crate::body::Capped;
 use crate::caller::Caller;
 use crate::ngsi_ld::docs::{EntityBody, Problems};
-use crate::ngsi_ld::{BASE, negotiate};
+use crate::ngsi_ld::{BASE, negotiate, segment};
 use crate::params::Params;
 use crate::{Failure, Gateway};
 
@@ -41,9 +41,7 @@ pub(crate) async fn create(
     let created = gateway.broker.create(&caller.request(), text, &context).await?;
     let mut response = HttpResponse::Created();
     echo_tenant(&mut response, &caller);
-    let id = url::form_urlencoded::byte_serialize(created.id.as_bytes()).collect::<String>();
-    // A colon may stand in a path segment and is what people expect to see there.
-    let id = id.replace("%3A", ":").replace('+', "%20");
+    let id = segment(&created.id);
     response.insert_header((header::LOCATION, format!("{BASE}/entities/{id}")));
     Ok(response.finish())
 }

@@ -160,7 +160,7 @@ fn what_is_hidden_orders_nothing() {
 proptest! {
     #[test]
     fn printed_orders_read_the_same(
-        text in "([a-z]{1,4}(\\.[a-z]{1,3})?(\\[[a-z](\\.[a-z])?\\])?(;asc|;desc)?,){0,4}(id|type;desc|[a-z]{2,5};dist-asc)"
+        text in "([a-z]{1,4}(\\.[a-z]{1,3})?(\\[[a-z](\\.[a-z])?\\])?(;asc|;desc)?,){0,4}(id|type;desc|g[a-z]{1,4};dist-asc)"
     ) {
         let from = OrderText { from: Some("[8,40]"), ..OrderText::default() };
         let order = read(&text, from).unwrap();
