@@ -4,6 +4,7 @@
 //! nothing is skipped in silence. A further service is one module and one line in [`Services::start`].
 
 mod browser;
+mod clients;
 mod mosquitto;
 mod packages;
 mod postgres;
@@ -11,7 +12,7 @@ mod throw_away;
 
 use std::ffi::OsString;
 
-use crate::cargo::Call;
+use crate::cargo::{Call, Workspace};
 
 /// Services somebody else runs already.
 #[derive(clap::Args)]
@@ -33,14 +34,19 @@ struct Service {
 
 impl Services {
     /// Finds or starts each service, installing first what is missing.
-    pub(crate) fn start(running: &Running) -> anyhow::Result<Self> {
+    pub(crate) fn start(workspace: &Workspace, running: &Running) -> anyhow::Result<Self> {
         let postgres_url = running.postgres_url.as_deref().filter(|url| !url.is_empty());
-        let mut needs = vec![browser::NEED, mosquitto::NEED];
+        let mut needs = vec![browser::NEED, mosquitto::NEED, clients::NEED];
         if postgres_url.is_none() {
             needs.push(postgres::NEED);
         }
         packages::ensure(&needs)?;
-        Ok(Self(vec![browser::find()?, mosquitto::find()?, postgres::find_or_start(postgres_url)?]))
+        Ok(Self(vec![
+            browser::find()?,
+            mosquitto::find()?,
+            clients::find_or_make(workspace),
+            postgres::find_or_start(postgres_url)?,
+        ]))
     }
 
     /// The call, told where the services are.

@@ -136,7 +136,7 @@ impl Suite<'_> {
             Work::Cargo(call) => call.run(),
             Work::Counted(call) => self.count(call),
             Work::CountedWithServices(call, _) => {
-                let services = Services::start(self.running)?;
+                let services = Services::start(self.workspace, self.running)?;
                 self.count(&services.known_to(call))
             }
         }

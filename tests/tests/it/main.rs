@@ -11,6 +11,7 @@
 )]
 
 mod bad_input;
+mod clients;
 mod durability;
 mod non_interference;
 mod openapi;

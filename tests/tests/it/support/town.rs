@@ -46,6 +46,8 @@ pub(crate) struct Plan {
     pub(crate) rewards: Option<Value>,
     /// Pinned @contexts: URL and file.
     pub(crate) contexts: Vec<(String, PathBuf)>,
+    /// Hosts and ports on this machine that notifications may go to.
+    pub(crate) receivers: Vec<String>,
 }
 
 /// The town.
@@ -201,18 +203,17 @@ acr_map = {{ "urn:x-id:aal2" = {{ ial = "substantial", aal = "substantial" }} }}
 [coin_issuer]
 base = "{coins}"
 key = "{COIN_KEY}"
-
-[outbound]
-allow_private = ["{xid_host}", "{coins_host}"]
 "#,
                 xid = xid.url.as_str().trim_end_matches('/'),
                 coins = coins.url,
                 user_data = at("user-data.jwk"),
-                xid_host = xid.url.authority(),
-                coins_host = coins.url.authority(),
             )
             .unwrap();
         }
+        let here = [&self.xid, &self.coins].into_iter().flatten();
+        let here = here.map(|process| process.url.authority().to_owned());
+        let here: Vec<_> = here.chain(plan.receivers.iter().cloned()).collect();
+        write!(text, "\n[outbound]\nallow_private = {here:?}\n").unwrap();
         text
     }
 
