@@ -7,13 +7,21 @@
 //! | [`load`] | many connections that ask as fast as they are answered |
 //! | [`yardstick`] | the bare handler (A) and the bare engine (S) |
 //! | [`token`] | tokens for machines and for residents' apps |
+//! | [`run`] | one measurement; the rows are in `reads`, `writes`, `past`, `notify` |
+//! | [`growth`] | the same with more and more data |
 //! | [`report`] | medians, ratios, the table |
 //! | [`soak`] | writers that know what was acknowledged, for killing the gateway under them |
 
 pub mod gateway;
+pub mod growth;
 pub mod load;
+mod notify;
+mod past;
+mod reads;
 pub mod report;
+pub mod run;
 pub mod soak;
 pub mod token;
 pub mod town;
+mod writes;
 pub mod yardstick;

@@ -18,6 +18,8 @@ pub const APP: &str = "bench-app";
 pub const SECTOR: &str = "app.bench.example";
 /// The tenant.
 pub const TENANT: &str = "tsuno";
+/// A tenant where nobody subscribes to anything.
+pub const QUIET: &str = "quiet";
 /// The attribute whose values are indexed.
 pub const INDEXED: &str = "stationCode";
 
@@ -35,8 +37,14 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Writes a configuration into `folder`. `store` is a folder or `postgres://…`; by default a folder beside it.
-    pub fn configure(program: PathBuf, folder: &Path, store: Option<&str>) -> anyhow::Result<Self> {
+    /// Writes a configuration into `folder`. `store` is a folder or `postgres://…`; by default a folder beside it. `receivers` may be notified.
+    pub fn configure(
+        program: PathBuf,
+        folder: &Path,
+        store: Option<&str>,
+        receivers: &[SocketAddr],
+    ) -> anyhow::Result<Self> {
+        let receivers: Vec<String> = receivers.iter().map(ToString::to_string).collect();
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let (machine, app) = (KeyPair::generate()?, KeyPair::generate()?);
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
@@ -60,6 +68,10 @@ municipality = {{ prefecture = "宮崎県", county = "児湯郡", name = "都農
 [broker]
 open_data_for_all = true
 indexed_attributes = ["{INDEXED}"]
+tenants = ["{QUIET}"]
+
+[outbound]
+allow_private = {receivers:?}
 
 [[clients]]
 id = "{MACHINE}"
@@ -71,6 +83,7 @@ publishes = ["ResidentRecord"]
 reads_open_data = true
 writes_open_data = true
 bearer = true
+tenants = ["{QUIET}"]
 contact = "0983-00-0000"
 
 [[clients]]

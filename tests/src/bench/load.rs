@@ -1,4 +1,4 @@
-//! A closed loop: each connection asks again as soon as it is answered.
+//! Many connections that ask: again as soon as they are answered (closed loop), or at moments of their own (open loop).
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -43,62 +43,140 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// Asks from one thread over `connections` connections for `time`. Every answer must have the status, else the measurement fails.
-pub fn run(
-    address: SocketAddr,
-    connections: usize,
-    time: Duration,
-    status: u16,
-    source: &Source<'_>,
-) -> anyhow::Result<Slice> {
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(ask(address, connections, time, status, source))
-        });
-        thread.join().map_err(|_| anyhow::anyhow!("the load generator panicked"))?
-    })
+/// Whom to ask, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask {
+    /// Who answers.
+    pub address: SocketAddr,
+    /// Connections at once, all from one thread.
+    pub connections: usize,
+    /// The status that every answer must have, else the measurement fails.
+    pub status: u16,
 }
 
-async fn ask(
-    address: SocketAddr,
-    connections: usize,
-    time: Duration,
-    status: u16,
-    source: &Source<'_>,
-) -> anyhow::Result<Slice> {
-    let next = Cell::new(0_u64);
-    let micros = Rc::new(RefCell::new(Vec::with_capacity(1 << 16)));
-    let mut lines = Vec::with_capacity(connections);
-    for _ in 0..connections {
-        lines.push(Connection::open(address).await?);
+/// When the connections ask, and until when.
+#[derive(Debug, Clone, Copy)]
+enum Pace {
+    /// At once after each answer, for so long.
+    For(Duration),
+    /// At once after each answer, so often altogether.
+    Times(u64),
+    /// On average so often a second altogether, at random moments, for so long.
+    Open(Duration, f64),
+}
+
+impl Ask {
+    /// Asks again as soon as it is answered, for `time`.
+    pub fn run(&self, time: Duration, source: &Source<'_>) -> anyhow::Result<Slice> {
+        self.start(Pace::For(time), source)
     }
-    let begun = Instant::now();
-    let end = begun + time;
-    let asking = lines.into_iter().map(|mut line| {
-        let (next, micros) = (&next, Rc::clone(&micros));
-        async move {
-            let mut request = Vec::with_capacity(4096);
-            loop {
-                let sent = Instant::now();
-                if sent >= end {
-                    return anyhow::Ok(());
+
+    /// Asks so often.
+    pub fn times(&self, count: u64, source: &Source<'_>) -> anyhow::Result<Slice> {
+        self.start(Pace::Times(count), source)
+    }
+
+    /// Asks at random moments, on average `rate` times a second, whether answers come or not: an answer's time counts from the moment at which it
+    /// should have been asked for, if the connection was still busy then.
+    pub fn paced(&self, time: Duration, rate: f64, source: &Source<'_>) -> anyhow::Result<Slice> {
+        self.start(Pace::Open(time, rate), source)
+    }
+
+    fn start(&self, pace: Pace, source: &Source<'_>) -> anyhow::Result<Slice> {
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                runtime.block_on(self.ask(pace, source))
+            });
+            thread.join().map_err(|_| anyhow::anyhow!("the load generator panicked"))?
+        })
+    }
+
+    async fn ask(&self, pace: Pace, source: &Source<'_>) -> anyhow::Result<Slice> {
+        let next = Cell::new(0_u64);
+        let micros = Rc::new(RefCell::new(Vec::with_capacity(1 << 16)));
+        let mut lines = Vec::with_capacity(self.connections);
+        for _ in 0..self.connections {
+            lines.push(Connection::open(self.address).await?);
+        }
+        let begun = Instant::now();
+        let asking = lines.into_iter().zip(1..).map(|(mut line, number)| {
+            let (next, micros) = (&next, Rc::clone(&micros));
+            let mut moments = Moments::of(pace, self.connections, begun, number);
+            async move {
+                let mut request = Vec::with_capacity(4096);
+                while let Some(sent) = moments.next(next.get()).await {
+                    let n = next.replace(next.get() + 1);
+                    request.clear();
+                    source(n, &mut request);
+                    line.send(&request).await?;
+                    let got = line.receive().await?;
+                    let expected = self.status;
+                    ensure!(got.status == expected, "{expected} was expected: {}", line.text(&got));
+                    let took = u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX);
+                    micros.borrow_mut().push(took);
                 }
-                let n = next.replace(next.get() + 1);
-                request.clear();
-                source(n, &mut request);
-                line.send(&request).await?;
-                let got = line.receive().await?;
-                ensure!(got.status == status, "{status} was expected: {}", line.text(&got));
-                let took = u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX);
-                micros.borrow_mut().push(took);
+                anyhow::Ok(())
+            }
+        });
+        LocalSet::new().run_until(futures_util::future::try_join_all(asking)).await?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let micros = micros.take();
+        Ok(Slice { requests: micros.len() as u64, seconds, micros })
+    }
+}
+
+/// When one connection asks.
+struct Moments {
+    pace: Pace,
+    begun: Instant,
+    /// Mean wait between two moments of an open loop.
+    mean: Duration,
+    due: Instant,
+    random: u64,
+}
+
+impl Moments {
+    #[expect(clippy::cast_precision_loss, reason = "a handful of connections")]
+    fn of(pace: Pace, connections: usize, begun: Instant, number: u64) -> Self {
+        let mean = match pace {
+            Pace::Open(_, rate) => Duration::from_secs_f64(connections as f64 / rate.max(1.0)),
+            _ => Duration::ZERO,
+        };
+        let mut moments = Self { pace, begun, mean, due: begun, random: number };
+        moments.due = begun + moments.wait();
+        moments
+    }
+
+    /// Waits of a Poisson process, the same in every run.
+    #[expect(clippy::cast_precision_loss, reason = "a random share")]
+    fn wait(&mut self) -> Duration {
+        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let share = ((self.random >> 11) as f64 + 1.0) / ((1_u64 << 53) as f64 + 1.0);
+        self.mean.mul_f64(-share.ln())
+    }
+
+    /// Waits for the next moment and gives what its answer is timed from; `None` at the end.
+    async fn next(&mut self, asked: u64) -> Option<Instant> {
+        let now = Instant::now();
+        match self.pace {
+            Pace::For(time) => (now < self.begun + time).then_some(now),
+            Pace::Times(count) => (asked < count).then_some(now),
+            Pace::Open(time, _) => {
+                let due = self.due;
+                if due >= self.begun + time {
+                    return None;
+                }
+                self.due = due + self.wait();
+                if due <= now {
+                    return Some(due);
+                }
+                tokio::time::sleep_until(due.into()).await;
+                // The timer is coarse, and its delay is not the server's.
+                Some(Instant::now())
             }
         }
-    });
-    LocalSet::new().run_until(futures_util::future::try_join_all(asking)).await?;
-    let seconds = begun.elapsed().as_secs_f64();
-    let micros = micros.take();
-    Ok(Slice { requests: micros.len() as u64, seconds, micros })
+    }
 }
 
 /// Asks once on a connection of its own.

@@ -56,10 +56,39 @@ pub fn entity(n: u64) -> Value {
         "humidity": level(n % 100, "P1"),
         "pm25": level(n % 60, "GQ"),
         "no2": level(n % 80, "GQ"),
-        "location": { "type": "GeoProperty", "value": { "type": "Point", "coordinates": [131.5, 32.25] } },
+        "location": { "type": "GeoProperty", "value": { "type": "Point", "coordinates": place(n) } },
         "address": { "type": "Property", "value": { "addressLocality": "都農町", "addressRegion": "宮崎県", "streetAddress": "大字川北" } },
         "status": text("working"),
     })
+}
+
+/// West and south of the town, and how far it reaches, in degrees.
+const TOWN: ([f64; 2], [f64; 2]) = ([131.4, 32.2], [0.2, 0.1]);
+/// A degree in metres: of latitude, and of longitude at this latitude.
+const DEGREE: [f64; 2] = [94_000.0, 111_200.0];
+
+/// Where an entity is: anywhere in town, each at a place of its own.
+pub fn place(n: u64) -> [f64; 2] {
+    let ([west, south], [width, height]) = TOWN;
+    // Two irrational steps spread points evenly, however many there are.
+    let share = |step: u64| {
+        f64::from(u32::try_from(n.wrapping_mul(step) >> 32 & 0xffff_ffff).unwrap_or(0))
+            / 4_294_967_296.0
+    };
+    [west + width * share(0xc13f_a9a9_02a6_328f), south + height * share(0x91e1_0da5_c79e_7b1d)]
+}
+
+/// In how many metres around a place some twenty of so many entities are.
+pub fn radius_of_twenty(entities: u64) -> f64 {
+    let (_, [width, height]) = TOWN;
+    let area = width * DEGREE[0] * height * DEGREE[1];
+    (20.0 * area / (std::f64::consts::PI * 1e6 * millions(entities))).sqrt()
+}
+
+/// A number of entities, in millions.
+#[expect(clippy::cast_precision_loss, reason = "counts of a measurement")]
+pub fn millions(entities: u64) -> f64 {
+    entities as f64 / 1e6
 }
 
 /// As the store keeps it.

@@ -50,7 +50,7 @@ fn soak(
 ) -> anyhow::Result<()> {
     println!("{}", if store.is_some() { "PostgreSQL" } else { "embedded store" });
     let place = tempfile::tempdir()?;
-    let gateway = Gateway::configure(gateway::program()?, place.path(), store)?;
+    let gateway = Gateway::configure(gateway::program()?, place.path(), store, &[])?;
     let outcome = rounds(options, &gateway, runtime).and_then(|()| settle(&gateway, place.path()));
     if outcome.is_err() {
         println!("  everything is kept in {}", place.keep().display());

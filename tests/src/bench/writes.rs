@@ -1,0 +1,98 @@
+//! Rows 6 to 8: durable writes, against raw inserts of the same bytes into the same engine.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::Context as _;
+
+use super::load::{Ask, Slice};
+use super::report::Row;
+use super::run::{Bench, WRITERS};
+use super::town;
+
+/// Entities of a batch.
+const BATCH: u64 = 1_000;
+
+impl Bench<'_> {
+    /// Row 6: durable creates.
+    pub(crate) fn creates(&self) -> anyhow::Result<Vec<Row>> {
+        let token = self.token()?;
+        // Ready to be sent but for the id: what the generator costs is in our figure and not in S.
+        let requests = (0..1_000).map(|n| {
+            let body = town::entity(n).to_string();
+            let request = send("POST", "/ngsi-ld/v1/entities", &token, &body);
+            let at = request.find(&town::id(n)).context("an entity without its id")?;
+            Ok((request.into_bytes(), at))
+        });
+        let requests = requests.collect::<anyhow::Result<Vec<_>>>()?;
+        let request = |_: u64, out: &mut Vec<u8>| {
+            let n = self.created.fetch_add(1, Ordering::Relaxed);
+            let (like, at) = &requests[usize::try_from(n % 1_000).unwrap_or(0)];
+            out.extend_from_slice(like);
+            // The ids are all of one length.
+            let id = town::id(n);
+            out[*at..*at + id.len()].copy_from_slice(id.as_bytes());
+        };
+        let ask = Ask { address: self.address, connections: WRITERS, status: 201 };
+        let row =
+            self.against_raw(6, "POST create, durable", 0.60, |time| ask.run(time, &request))?;
+        Ok(vec![row])
+    }
+
+    /// Row 8: batches of new entities; counted in entities.
+    pub(crate) fn batches(&self) -> anyhow::Result<Vec<Row>> {
+        let token = self.token()?;
+        let entities: Vec<String> = (0..BATCH).map(|n| town::entity(n).to_string()).collect();
+        let body = format!("[{}]", entities.join(","));
+        let request = send("POST", "/ngsi-ld/v1/entityOperations/upsert", &token, &body);
+        let at = |n: u64| request.find(&town::id(n)).context("an entity without its id");
+        let places = (0..BATCH).map(at).collect::<anyhow::Result<Vec<_>>>()?;
+        let source = |_: u64, out: &mut Vec<u8>| {
+            let first = self.created.fetch_add(BATCH, Ordering::Relaxed);
+            out.extend_from_slice(request.as_bytes());
+            for (n, at) in (first..).zip(&places) {
+                let id = town::id(n);
+                out[*at..*at + id.len()].copy_from_slice(id.as_bytes());
+            }
+        };
+        let ask = Ask { address: self.address, connections: 4, status: 201 };
+        let row = self.against_raw(8, "batch upsert of 1,000, entities", 0.60, |time| {
+            let slice = ask.run(time, &source)?;
+            Ok(Slice { requests: slice.requests * BATCH, ..slice })
+        })?;
+        Ok(vec![row])
+    }
+}
+
+/// New values of one attribute of some entities, as requests.
+pub(crate) struct Changes {
+    token: String,
+    tenant: Option<&'static str>,
+    next: AtomicU64,
+}
+
+impl Changes {
+    pub(crate) fn new(token: String, tenant: Option<&'static str>) -> Self {
+        Self { token, tenant, next: AtomicU64::new(0) }
+    }
+
+    /// The next change of the entity of this id.
+    pub(crate) fn write(&self, id: &str, out: &mut Vec<u8>) {
+        let value = self.next.fetch_add(1, Ordering::Relaxed);
+        let body = format!(r#"{{"type":"Property","value":{value}}}"#);
+        let path = format!("/ngsi-ld/v1/entities/{id}/attrs/temperature");
+        let mut request = send("PATCH", &path, &self.token, &body);
+        if let Some(tenant) = self.tenant {
+            request = request.replacen("\r\n", &format!("\r\nNGSILD-Tenant: {tenant}\r\n"), 1);
+        }
+        out.extend_from_slice(request.as_bytes());
+    }
+}
+
+/// A request with a JSON body.
+pub(crate) fn send(method: &str, path: &str, token: &str, body: &str) -> String {
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
