@@ -284,7 +284,8 @@ impl View {
     /// The identity of an instance in a temporal evolution, as the actor may see it: another one in each sector.
     pub fn outward_instance(&self, id: [u8; 16]) -> String {
         let block = self.0.mask.as_ref().map_or(id, |cipher| cipher.outward_block(id));
-        let mut urn = String::from(INSTANCE_URN);
+        let mut urn = String::with_capacity(INSTANCE_URN.len() + 36);
+        urn.push_str(INSTANCE_URN);
         for (at, byte) in block.iter().enumerate() {
             if matches!(at, 4 | 6 | 8 | 10) {
                 urn.push('-');

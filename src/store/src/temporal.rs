@@ -7,7 +7,7 @@
 use tsunagu_domain::fingerprint;
 use tsunagu_ngsi_ld::model::AttrSlot;
 use tsunagu_ngsi_ld::{EntityDoc, PastDoc, Projection as _};
-use tsunagu_policy::View;
+use tsunagu_policy::{Cut, View};
 
 use crate::StoreError;
 
@@ -177,8 +177,10 @@ pub struct Chunk {
 /// Collects a chunk, the same for every backend.
 #[derive(Debug)]
 pub struct Recall<'a> {
-    view: &'a View,
-    of: &'a EntityDoc,
+    /// What of the entity is in view.
+    cut: Option<Cut<'a>>,
+    /// Whom it is about.
+    subject: Option<&'a str>,
     limit: usize,
     looked: usize,
     chunk: Chunk,
@@ -187,7 +189,8 @@ pub struct Recall<'a> {
 impl<'a> Recall<'a> {
     /// Of the past of this entity, as it is now or was last.
     pub fn new(view: &'a View, of: &'a EntityDoc, range: &InstanceRange) -> Self {
-        Self { view, of, limit: range.limit, looked: 0, chunk: Chunk::default() }
+        let (cut, subject) = (view.cut(of), of.subject());
+        Self { cut, subject, limit: range.limit, looked: 0, chunk: Chunk::default() }
     }
 
     /// Whether more may be offered.
@@ -202,13 +205,11 @@ impl<'a> Recall<'a> {
         if self.looked == self.limit {
             self.chunk.last = Some(place);
         }
-        let shown = doc.subject() == self.of.subject()
-            && doc.slot().is_some_and(|slot| {
-                self.view
-                    .cut(self.of)
-                    .is_some_and(|cut| cut.attribute(slot.name(), slot.publisher()))
-            });
-        if shown {
+        let in_view = |slot: AttrSlot<'_>| {
+            let cut = self.cut.as_ref();
+            cut.is_some_and(|cut| cut.attribute(slot.name(), slot.publisher()))
+        };
+        if doc.subject() == self.subject && doc.slot().is_some_and(in_view) {
             self.chunk.instances.push(Remembered { place, doc });
         }
     }

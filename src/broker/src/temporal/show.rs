@@ -41,7 +41,7 @@ impl Broker {
         let window = if temporal.methods.is_empty() {
             reader.read(&wanted).await?
         } else {
-            reader.aggregate(&wanted, temporal.every).await?
+            reader.aggregate(&wanted, temporal.every, &temporal.methods).await?
         };
         let mut scopes = reader.scopes().await?;
         if !options.attrs.is_empty() {
@@ -167,6 +167,8 @@ pub(super) fn show(
         scopes: entry.scopes.clone(),
         methods: temporal.methods.clone(),
     };
+    // What an instance of a number takes, so that the answer does not move while it grows.
+    out.reserve(128 * evolution.attributes.iter().map(|a| a.moments.len()).sum::<usize>());
     render_temporal(&evolution, &cut, context, options, temporal.form, out)
 }
 

@@ -3,7 +3,9 @@
 use tsunagu_domain::{Problem, ProblemCode};
 use tsunagu_ngsi_ld::model::AttrSlot;
 use tsunagu_ngsi_ld::render::ScopeMoment;
-use tsunagu_ngsi_ld::temporal::{Aggregate, Duration, Summary, TemporalQuery, TimeProperty};
+use tsunagu_ngsi_ld::temporal::{
+    Aggregate, Duration, Method, Summary, TemporalQuery, TimeProperty,
+};
 use tsunagu_ngsi_ld::time::parse_date_time;
 use tsunagu_ngsi_ld::{EntityDoc, Kind, PastDoc, Projection as _};
 use tsunagu_policy::View;
@@ -14,7 +16,7 @@ use super::record::{SCOPE, counts};
 use crate::ngsi_problem;
 
 /// Instances read at once.
-const STEP: usize = 256;
+const STEP: usize = 1_024;
 /// Conditions are checked against all instances of an interval, so many of each attribute at most.
 const MOST_CHECKED: usize = 100_000;
 
@@ -126,6 +128,7 @@ impl Reader<'_> {
         &self,
         wanted: &Wanted<'_>,
         every: Duration,
+        methods: &[Method],
     ) -> Result<Window, Problem> {
         let lanes = self.lanes(wanted).await?;
         let mut window = Window { known: !lanes.is_empty(), ..Window::default() };
@@ -142,7 +145,8 @@ impl Reader<'_> {
         let Some(origin) = origin else {
             return Ok(window);
         };
-        let how = Aggregate { every, origin, most: wanted.most };
+        let distinct = methods.contains(&Method::DistinctCount);
+        let how = Aggregate { every, origin, most: wanted.most, distinct };
         for lane in lanes {
             self.each(&lane, wanted, false, &mut |one| {
                 one.doc.slot().is_none_or(|slot| {
@@ -259,13 +263,15 @@ impl Reader<'_> {
 
     /// Whether any instance of a series is in view.
     async fn shows_any(&self, series: Series) -> Result<bool, Problem> {
-        let mut range = Some(InstanceRange::all(series, STEP));
+        // Mostly the first one is.
+        let mut range = Some(InstanceRange::all(series, 1));
         while let Some(next) = range {
             let chunk = self.store.instances(self.view, &self.of.doc, &next).await?;
             if !chunk.instances.is_empty() {
                 return Ok(true);
             }
-            range = chunk.last.and_then(|last| next.after(last));
+            let rest = chunk.last.and_then(|last| next.after(last));
+            range = rest.map(|rest| InstanceRange { limit: STEP, ..rest });
         }
         Ok(false)
     }
@@ -280,7 +286,10 @@ impl Reader<'_> {
     ) -> Result<(), Problem> {
         let query = wanted.query;
         let mut present = lane.present.as_ref().and_then(|one| within(one.clone(), wanted));
-        let mut range = InstanceRange { reverse, ..InstanceRange::all(lane.series, STEP) };
+        // No more than are shown, where those come first.
+        let shown = query.last.unwrap_or(usize::MAX).min(wanted.most).saturating_add(1);
+        let limit = if direct(query) { shown.clamp(16, STEP) } else { STEP };
+        let mut range = InstanceRange { reverse, ..InstanceRange::all(lane.series, limit) };
         if direct(query) {
             range.from = query.from.map(Place::first_at);
             range.to = query.to.map(Place::first_at);
@@ -327,12 +336,18 @@ fn within(mut one: Kept, wanted: &Wanted<'_>) -> Option<Kept> {
     if !wanted.datasets.is_empty() && !wanted.datasets.iter().any(|wanted| wanted == dataset) {
         return None;
     }
-    let expires = slot.instance().expires_at.and_then(parse_date_time);
-    if expires.is_some_and(|at| at <= wanted.now) {
-        return None;
+    if slot.expires() {
+        let expires = slot.instance().expires_at.and_then(parse_date_time);
+        if expires.is_some_and(|at| at <= wanted.now) {
+            return None;
+        }
     }
-    let at = wanted.query.moment(&slot)?;
-    one.at = at;
+    // By the property that series are ordered by, the time is in the place.
+    one.at = if direct(wanted.query) && slot.is_observed() {
+        wanted.query.holds(one.place.at).then_some(one.place.at)?
+    } else {
+        wanted.query.moment(&slot)?
+    };
     Some(one)
 }
 

@@ -419,6 +419,18 @@ impl<'a> AttrSlot<'a> {
         self.kind
     }
 
+    /// Whether the instance has an `observedAt`.
+    #[must_use]
+    pub fn is_observed(&self) -> bool {
+        self.flags & slot::OBSERVED != 0
+    }
+
+    /// Whether the instance has an `expiresAt`.
+    #[must_use]
+    pub fn expires(&self) -> bool {
+        self.flags & slot::EXPIRES != 0
+    }
+
     /// µs since the epoch.
     #[must_use]
     pub fn created_at(&self) -> i64 {

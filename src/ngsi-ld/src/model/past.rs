@@ -12,14 +12,18 @@ const VERSION: u8 = 1;
 
 /// One instance of an attribute in the temporal evolution of an entity, read without copying.
 #[derive(Debug, Clone)]
-pub struct PastDoc(Bytes);
+pub struct PastDoc {
+    bytes: Bytes,
+    /// Where the slot begins, behind version and subject.
+    slot: usize,
+}
 
 impl PastDoc {
     /// Takes stored bytes after checking their structure.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, Error> {
-        let sound = parts(&bytes).and_then(|(_, slot)| check_slot(slot, 0));
-        sound.ok_or_else(|| Error::corrupt("an instance of the past is damaged"))?;
-        Ok(Self(bytes))
+        let sound = parts(&bytes).and_then(|(_, slot)| check_slot(slot, 0).map(|_| slot.len()));
+        let slot = sound.ok_or_else(|| Error::corrupt("an instance of the past is damaged"))?;
+        Ok(Self { slot: bytes.len() - slot, bytes })
     }
 
     /// From an instance and whom the entity is about.
@@ -41,19 +45,19 @@ impl PastDoc {
     /// The stored bytes.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
-        &self.0
+        &self.bytes
     }
 
     /// Whom the entity was about.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
-        parts(&self.0).map(|(subject, _)| subject).filter(|subject| !subject.is_empty())
+        parts(&self.bytes).map(|(subject, _)| subject).filter(|subject| !subject.is_empty())
     }
 
     /// The instance; `None` never, since the bytes were checked.
     #[must_use]
     pub fn slot(&self) -> Option<AttrSlot<'_>> {
-        parts(&self.0).and_then(|(_, slot)| AttrSlot::read(slot))
+        AttrSlot::read(self.bytes.get(self.slot..)?)
     }
 }
 

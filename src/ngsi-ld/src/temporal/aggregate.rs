@@ -75,6 +75,8 @@ pub struct Aggregate {
     pub origin: i64,
     /// At most so many periods.
     pub most: usize,
+    /// Whether different values are told apart, for [`Method::DistinctCount`]: the one method for which something of every value is kept.
+    pub distinct: bool,
 }
 
 /// The values of one period.
@@ -120,7 +122,10 @@ impl Summary {
         if let Some(period) = self.periods.last_mut() {
             period.to = period.to.max(to);
             let value = slot.instance().value;
-            period.add(slot.kind(), value, self.hasher.hash_one(value.trim()));
+            if how.distinct {
+                period.distinct.insert(self.hasher.hash_one(value.trim()));
+            }
+            period.add(slot.kind(), value);
         }
         true
     }
@@ -143,9 +148,8 @@ impl Period {
         }
     }
 
-    fn add(&mut self, kind: Kind, value: &str, hash: u64) {
+    fn add(&mut self, kind: Kind, value: &str) {
         self.total += 1;
-        self.distinct.insert(hash);
         if !matches!(kind, Kind::Property | Kind::ListProperty) {
             return;
         }
@@ -218,7 +222,8 @@ mod tests {
 
     fn summary(every: &str, most: usize, values: &[(i64, serde_json::Value)]) -> Summary {
         let mut summary = Summary::default();
-        let how = Aggregate { every: Duration::parse(every).unwrap(), origin: 0, most };
+        let how =
+            Aggregate { every: Duration::parse(every).unwrap(), origin: 0, most, distinct: true };
         for (at, value) in values {
             let mut entity = Entity::new("urn:a:1", "urn:t", 0);
             entity.set("urn:p", Instance::property(value, 0).unwrap());
