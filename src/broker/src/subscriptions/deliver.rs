@@ -36,6 +36,10 @@ pub struct Pace {
     pub idle: Duration,
     /// Notifications of one subscription under way at once.
     pub at_once: usize,
+    /// Notifications of one subscription whose outcome is booked together.
+    pub wave: usize,
+    /// How long what an owner may see holds for what is sent: then it is decided anew.
+    pub fresh: Duration,
     /// How long a queue is one deliverer's, where several processes run; none where one has the store to itself.
     pub lease: Duration,
     /// Subscriptions served at once.
@@ -52,6 +56,8 @@ impl Default for Pace {
             keep: Duration::from_hours(24),
             idle: Duration::from_millis(500),
             at_once: 16,
+            wave: 1_024,
+            fresh: Duration::from_millis(250),
             lease: Duration::ZERO,
             places: 256,
             slow_places: 32,
@@ -150,7 +156,15 @@ impl Deliverer {
                     Ok((place, _)) if busy.remove(&place) == Some(true) => vec![(place, Task::Queue)],
                     _ => Vec::new(),
                 },
-                _ = look.tick() => self.look().await,
+                _ = look.tick() => {
+                    let begun = self.now();
+                    let due = self.look().await;
+                    // Where very many are owed something, walking along their queues is not most of the work.
+                    let took = u64::try_from(self.now().saturating_sub(begun)).unwrap_or(0);
+                    let rest = Duration::from_micros(took.saturating_mul(10));
+                    look.reset_after(rest.max(self.0.pace.idle));
+                    due
+                }
             };
             for (place, task) in asked {
                 if let Some(again) = busy.get_mut(&place) {
@@ -259,11 +273,10 @@ fn micros(duration: Duration) -> i64 {
 }
 
 /// The beginning of a queue in which no entity stands twice: what may travel side by side.
-fn side_by_side<T>(queue: Vec<(T, String)>, at_once: usize) -> Vec<T> {
+fn side_by_side<T>(queue: Vec<(T, String)>) -> Vec<T> {
     let mut entities = HashSet::new();
     queue
         .into_iter()
-        .take(at_once)
         .take_while(|(_, entity)| entities.insert(entity.clone()))
         .map(|(item, _)| item)
         .collect()

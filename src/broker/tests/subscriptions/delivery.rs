@@ -52,6 +52,50 @@ async fn a_receiver_that_was_down_gets_everything_in_order() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_fails_is_left_alone_with_the_rest() {
+    let world = world();
+    world.subscribe("sensors", to_buildings()).await;
+    world.set_down(RECEIVER, true);
+    for n in 0..200 {
+        world.create("sensors", building(&format!("urn:e:{n}"), n)).await;
+    }
+    let report = world.deliver().await;
+    let at_once = u64::try_from(Pace::default().at_once).unwrap();
+    assert!((1..=at_once).contains(&report.failed), "{report:?}");
+    world.set_down(RECEIVER, false);
+    world.pass(3600);
+    assert_eq!(world.deliver().await, Report { sent: 200, ..Report::default() });
+    assert!(world.notified().await.len() >= 200, "nothing was lost");
+    assert_eq!(world.deliver().await, Report::default(), "and nothing is owed any more");
+}
+
+#[tokio::test]
+async fn a_long_queue_is_delivered_in_waves_and_in_order() {
+    let world = world();
+    world.subscribe("sensors", to_buildings()).await;
+    for n in 0..3 {
+        world.pass(1);
+        for entity in 0..60 {
+            let id = format!("urn:e:{entity}");
+            if n == 0 {
+                world.create("sensors", building(&id, 0)).await;
+            } else {
+                world.update("sensors", &id, json!({ "temperature": n })).await;
+            }
+        }
+    }
+    let pace = Pace { wave: 7, at_once: 3, ..Pace::default() };
+    let report = world.deliverer_with(pace).run_once().await.unwrap();
+    assert_eq!(report, Report { sent: 180, ..Report::default() });
+    let told = world.notified().await;
+    for entity in 0..60 {
+        let id = format!("urn:e:{entity}");
+        let of: Vec<Value> = told.iter().filter(|n| n["data"][0]["id"] == id).cloned().collect();
+        assert_eq!(values(&of, "temperature"), [0, 1, 2], "{id}");
+    }
+}
+
+#[tokio::test]
 async fn waits_grow_and_a_cooldown_is_the_least() {
     let world = world();
     let endpoint = json!({ "uri": RECEIVER, "cooldown": 600_000 });

@@ -1,8 +1,9 @@
 //! One subscription's queue.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _};
 use tsunagu_domain::{Problem, Timestamp};
 use tsunagu_policy::View;
 use tsunagu_store::access::Action;
@@ -22,6 +23,8 @@ use crate::{Request, access};
 
 /// Notifications read at once.
 const PAGE: usize = 64;
+/// A wave takes no more when it has so many bytes: what is owed holds whole entities.
+const WAVE_BYTES: usize = 4 << 20;
 
 /// A notification in the queue.
 struct Queued {
@@ -51,24 +54,20 @@ impl Deliverer {
         let (tenant, uid) = place;
         let parts = &self.0.subscriptions.parts;
         let now = self.now();
-        if self.live(place, now).await?.is_none() {
+        let Some((compiled, _)) = self.live(place, now).await? else {
             report.dropped += purge(&*parts.store, tenant, OUTBOX, *uid).await?;
             return Ok(false);
-        }
+        };
         let (version, before) = state(&*parts.store, tenant, *uid).await?;
         if before.due > now || !self.claim(place, version, &before, now).await? {
             return Ok(false);
         }
-        let wave = self.wave(place).await?;
+        let (wave, whole) = self.wave(place).await?;
         if wave.is_empty() {
             return Ok(false);
         }
         let lane = if before.attempts > 0 { &self.0.slow } else { &self.0.places };
         let Ok(_place) = lane.acquire().await else { return Ok(false) };
-        let Some((compiled, _)) = self.live(place, self.now()).await? else {
-            report.dropped += purge(&*parts.store, tenant, OUTBOX, *uid).await?;
-            return Ok(false);
-        };
         let style = Style::of(tenant, &compiled.record, self.0.broker.contexts()).await;
         // Waiting for a place and for an @context can take long: what the owner may see is decided after it.
         let Some((present, view)) = self.live(place, self.now()).await? else {
@@ -79,21 +78,17 @@ impl Deliverer {
             return Ok(true);
         }
         let fates = match style {
-            Ok(style) => {
-                let mut each = Vec::with_capacity(wave.len());
-                for queued in &wave {
-                    each.push(self.carry(&compiled, &view, &style, queued));
-                }
-                join_all(each).await
-            }
+            Ok(style) => self.carry_all(&compiled, &view, &style, &wave).await,
             // Without its @context nothing can be written.
             Err(problem) => {
                 let failed = || Fate::Failed(SendError::Later(problem.detail.clone()));
-                wave.iter().map(|_| failed()).collect()
+                wave.iter().map(|_| Some(failed())).collect()
             }
         };
+        let whole = whole && fates.iter().all(Option::is_some);
         let failed = self.book(place, &compiled, wave, fates, report).await?;
-        Ok(!failed)
+        // What came meanwhile has woken the deliverer itself.
+        Ok(!failed && !whole)
     }
 
     /// Takes the queue for a while, so that no other process delivers from it; false when another has it.
@@ -145,11 +140,19 @@ impl Deliverer {
         Ok(view.map(|view| (compiled, view)))
     }
 
-    /// The next notifications that may travel side by side, in the order of their transactions.
-    async fn wave(&self, (tenant, uid): &Place) -> Result<Vec<Queued>, StoreError> {
-        let scan = Scan { prefix: uid.0.to_vec(), limit: PAGE, ..Scan::default() };
+    /// The next notifications that may travel side by side, in the order of their transactions, and whether that is all of the queue.
+    async fn wave(&self, (tenant, uid): &Place) -> Result<(Vec<Queued>, bool), StoreError> {
+        let mut scan = Scan { prefix: uid.0.to_vec(), limit: PAGE, ..Scan::default() };
         let store = &self.0.subscriptions.parts.store;
-        let mut page: Vec<(Vec<u8>, Record)> = store.records(tenant, OUTBOX, &scan).await?;
+        let mut page: Vec<(Vec<u8>, Record)> = Vec::new();
+        let (mut bytes, mut ended) = (0, false);
+        while !ended && page.len() < self.0.pace.wave && bytes < WAVE_BYTES {
+            let more = store.records(tenant, OUTBOX, &scan).await?;
+            ended = more.len() < PAGE;
+            scan.after = more.last().map(|(key, _)| key.clone());
+            bytes += more.iter().map(|(_, record)| record.value.len()).sum::<usize>();
+            page.extend(more);
+        }
         // Keys sort by the clocks of processes, versions by what happened.
         page.sort_by(|(a_key, a), (b_key, b)| (a.version, a_key).cmp(&(b.version, b_key)));
         let queued = page.into_iter().map(|(key, record)| {
@@ -158,7 +161,44 @@ impl Deliverer {
             Ok((Queued { key, version: record.version, owed }, entity))
         });
         let queued = queued.collect::<Result<Vec<_>, StoreError>>()?;
-        Ok(side_by_side(queued, self.0.pace.at_once))
+        let all = queued.len();
+        let wave = side_by_side(queued);
+        let whole = ended && wave.len() == all;
+        Ok((wave, whole))
+    }
+
+    /// Sends a wave, a few at once. What is left has no fate: when the receiver fails, and when what its owner may see was decided too long ago.
+    async fn carry_all(
+        &self,
+        compiled: &Compiled,
+        view: &View,
+        style: &Style,
+        wave: &[Queued],
+    ) -> Vec<Option<Fate>> {
+        let stop = AtomicBool::new(false);
+        let until = self.now().saturating_add(micros(self.0.pace.fresh));
+        let mut each = Vec::with_capacity(wave.len());
+        for (at, queued) in wave.iter().enumerate() {
+            let stop = &stop;
+            each.push(async move {
+                if stop.load(Ordering::Relaxed) || self.now() > until {
+                    return (at, None);
+                }
+                let fate = self.carry(compiled, view, style, queued).await;
+                if matches!(fate, Fate::Failed(SendError::Later(_))) {
+                    stop.store(true, Ordering::Relaxed);
+                }
+                (at, Some(fate))
+            });
+        }
+        let mut sending = stream::iter(each).buffer_unordered(self.0.pace.at_once);
+        let mut fates: Vec<Option<Fate>> = wave.iter().map(|_| None).collect();
+        while let Some((at, fate)) = sending.next().await {
+            if let Some(place) = fates.get_mut(at) {
+                *place = fate;
+            }
+        }
+        fates
     }
 
     /// Writes a notification, writes its access down, sends it.
@@ -226,7 +266,7 @@ impl Deliverer {
         place: &Place,
         compiled: &Compiled,
         wave: Vec<Queued>,
-        fates: Vec<Fate>,
+        fates: Vec<Option<Fate>>,
         report: &mut Report,
     ) -> Result<bool, StoreError> {
         let (tenant, uid) = place;
@@ -235,6 +275,7 @@ impl Deliverer {
         let mut set = WriteSet::new(tenant.clone());
         let (mut arrived, mut failed, mut later) = (0, 0, None);
         for (queued, fate) in wave.into_iter().zip(fates) {
+            let Some(fate) = fate else { continue };
             let gone = remove(OUTBOX, queued.key, Expect::Version(queued.version));
             let error = match fate {
                 Fate::Sent => {
