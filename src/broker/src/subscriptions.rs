@@ -65,6 +65,8 @@ pub struct SubscriptionParts {
 struct Known {
     /// The version of the mark that the index stands for.
     mark: Option<u64>,
+    /// What [`Store::stirred`] said before the mark was read.
+    stirred: Option<u64>,
     index: Index,
 }
 
@@ -115,14 +117,32 @@ impl Subscriptions {
         Ok(read(known.get(tenant).map_or(&none, |known| &known.index)))
     }
 
-    /// One read tells whether anything has changed, here or in another process.
+    /// One read tells whether anything has changed, here or in another process; none where the store itself knows.
     async fn refresh(&self, tenant: &TenantId) -> Result<(), StoreError> {
+        let stirred = self.parts.store.stirred(MARK);
+        if stirred.is_some() && self.stirred(tenant) == stirred {
+            return Ok(());
+        }
         if self.is_fresh(tenant).await?.0 {
+            self.still(tenant, stirred);
             return Ok(());
         }
         // A change of this process is about to put it right by itself.
         let _changing = self.changing.lock().await;
         self.reload(tenant).await.map(drop)
+    }
+
+    fn stirred(&self, tenant: &TenantId) -> Option<u64> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(tenant).and_then(|known| known.stirred)
+    }
+
+    /// Notes that the index was that of the mark after the store had said this.
+    fn still(&self, tenant: &TenantId, stirred: Option<u64>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get_mut(tenant) {
+            known.stirred = stirred;
+        }
     }
 
     /// Whether the index is that of the mark, and the mark.
@@ -151,7 +171,7 @@ impl Subscriptions {
             }
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert(tenant.clone(), Known { mark, index });
+        known.insert(tenant.clone(), Known { mark, stirred: None, index });
         Ok(mark)
     }
 

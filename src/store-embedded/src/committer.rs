@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use fjall::{OwnedWriteBatch, PersistMode};
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 use tsunagu_store::group::{self, Footprint, LogKey, Resolution, State};
 use tsunagu_store::queue::{Group, Groups};
 use tsunagu_store::{StoreError, WriteSet, index};
@@ -122,7 +122,9 @@ impl Committer {
             }
             touched.push(key);
         }
+        let mut stirred = HashSet::default();
         for ((tenant, collection, key), after) in resolution.records {
+            stirred.insert(collection);
             let key = keys::record(&tenant, collection, &key);
             match after {
                 Some((version, value)) => {
@@ -150,6 +152,7 @@ impl Committer {
         if written.is_ok() {
             self.version = resolution.version;
             engine.visible.store(resolution.version, Ordering::Release);
+            engine.stirred.stir(&stirred);
         }
         engine.cache.end(&touched, resolution.version);
         written

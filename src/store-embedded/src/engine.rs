@@ -1,9 +1,11 @@
 //! The keyspaces, and reading them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use fjall::{Database, Guard, Keyspace, Readable, Snapshot};
+use foldhash::{HashMap, HashSet};
 use tokio::sync::oneshot;
 use tsunagu_domain::TenantId;
 use tsunagu_ngsi_ld::EntityDoc;
@@ -37,11 +39,43 @@ pub(crate) struct Engine {
     pub(crate) meta: Keyspace,
     pub(crate) declared: Declared,
     pub(crate) cache: EntityCache,
+    pub(crate) stirred: Stirred,
     /// The version of the last group that readers see; never ahead of a snapshot taken after loading it.
     pub(crate) visible: AtomicU64,
     pub(crate) db: Database,
     /// Dropped after the database, which tells who waits for the folder. Keep it the last field.
     pub(crate) _released: oneshot::Sender<()>,
+}
+
+/// How often the collections changed that somebody has an eye on.
+#[derive(Default)]
+pub(crate) struct Stirred(RwLock<HashMap<Collection, u64>>);
+
+impl Stirred {
+    pub(crate) fn count(&self, collection: Collection) -> u64 {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = known.get(&collection) {
+            return *count;
+        }
+        drop(known);
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *known.entry(collection).or_insert(1)
+    }
+
+    /// To be called after a change became visible and before it is answered.
+    pub(crate) fn stir(&self, collections: &HashSet<Collection>) {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if !collections.iter().any(|collection| known.contains_key(collection)) {
+            return;
+        }
+        drop(known);
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for collection in collections {
+            if let Some(count) = known.get_mut(collection) {
+                *count += 1;
+            }
+        }
+    }
 }
 
 /// A snapshot of the whole store.

@@ -9,7 +9,7 @@ use tsunagu_store::StoreError;
 use tsunagu_store::index::Declared;
 
 use crate::cache::EntityCache;
-use crate::engine::{DECLARED, Engine, VERSION, failed};
+use crate::engine::{DECLARED, Engine, Stirred, VERSION, failed};
 use crate::{format, verify};
 
 /// When a write is acknowledged.
@@ -90,6 +90,7 @@ pub(crate) fn open(
         meta: keyspace("meta", SMALL)?,
         declared: Declared::default(),
         cache: EntityCache::new(0, 0),
+        stirred: Stirred::default(),
         visible: AtomicU64::new(0),
         db,
         _released: released,

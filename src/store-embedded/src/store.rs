@@ -122,6 +122,11 @@ impl Store for EmbeddedStore {
         self.search(view, view.tenant().past(), query).await
     }
 
+    fn stirred(&self, collection: Collection) -> Option<u64> {
+        // One process has the folder, so every change goes by here.
+        Some(self.engine().ok()?.stirred.count(collection))
+    }
+
     async fn series(&self, view: &View, of: &EntityDoc) -> Result<Vec<Series>, StoreError> {
         self.engine()?.reader().series(view, of)
     }

@@ -35,6 +35,7 @@ macro_rules! store_suite {
         $crate::store_suite!(@each $place;
             entities_keep_their_preconditions
             records_keep_their_preconditions
+            no_change_of_a_collection_is_missed
             a_conflict_leaves_nothing
             operations_of_a_set_see_each_other
             branches_are_decided_inside

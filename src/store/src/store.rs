@@ -169,6 +169,13 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Vec<u8>>, StoreError>;
 
+    /// A number that is another one as soon as a record of this collection may have changed, of whatever tenant: what was read before the number
+    /// was asked for, and is asked for again with the same number, is still the same. `None` where that is not known without reading, because
+    /// others write to the store too.
+    fn stirred(&self, _collection: Collection) -> Option<u64> {
+        None
+    }
+
     /// Recomputes indexes and decodes everything; each finding is one sentence without personal data. Empty is healthy.
     async fn verify(&self) -> Result<Vec<String>, StoreError>;
 

@@ -27,6 +27,6 @@ pub use remembering::{
 };
 pub use writing::{
     a_conflict_leaves_nothing, branches_are_decided_inside, counters_stay_in_bounds,
-    entities_keep_their_preconditions, operations_of_a_set_see_each_other,
-    records_keep_their_preconditions,
+    entities_keep_their_preconditions, no_change_of_a_collection_is_missed,
+    operations_of_a_set_see_each_other, records_keep_their_preconditions,
 };

@@ -1,7 +1,7 @@
 //! Preconditions, order, branches, counters.
 
 use crate::conformance::Place;
-use crate::conformance::samples::{LAMP, id, lamp, level, platform, put, town};
+use crate::conformance::samples::{LAMP, id, lamp, level, other_town, platform, put, town};
 use crate::{Collection, Conflict, Expect, Guard, Log, Op, Receipt, Store, StoreError, WriteSet};
 
 const THINGS: Collection = Collection("things");
@@ -98,6 +98,29 @@ pub async fn records_keep_their_preconditions(place: &dyn Place) {
     assert_eq!(value(&*store, b"k").await.as_deref(), Some(&b"3"[..]));
     commit(&*store, vec![delete(Expect::Version(outcome.version))]).await.unwrap();
     assert_eq!(value(&*store, b"k").await, None);
+    store.close().await;
+}
+
+/// A store that says whether a collection has changed never says that it has not when it has: by a change or a deletion, in any tenant, inside
+/// a branch too. What cannot be known without reading is said to be unknown.
+pub async fn no_change_of_a_collection_is_missed(place: &dyn Place) {
+    let store = place.open().await;
+    let delete = Op::DeleteRecord { collection: THINGS, key: b"k".to_vec(), expect: Expect::Any };
+    let branch = |then| Op::When { guards: Vec::new(), then, otherwise: Vec::new() };
+    let changes = [
+        (town(), put_record(b"k", b"1", Expect::Any)),
+        (town(), branch(vec![put_record(b"k", b"2", Expect::Any)])),
+        (town(), delete),
+        (other_town(), put_record(b"k", b"1", Expect::Any)),
+        (other_town(), add(b"n", 1, 0, 10)),
+    ];
+    let known = store.stirred(THINGS).is_some();
+    for (tenant, change) in changes {
+        let (before, still) = (store.stirred(THINGS), store.stirred(THINGS));
+        assert_eq!((before, before.is_some()), (still, known));
+        store.commit(WriteSet::new(tenant).with(change)).await.unwrap();
+        assert!(before.is_none() || store.stirred(THINGS) != before);
+    }
     store.close().await;
 }
 
