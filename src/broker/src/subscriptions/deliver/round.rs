@@ -1,9 +1,8 @@
 //! One subscription's queue.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tsunagu_domain::{Problem, Timestamp};
 use tsunagu_policy::View;
 use tsunagu_store::access::Action;
@@ -175,27 +174,22 @@ impl Deliverer {
         style: &Style,
         wave: &[Queued],
     ) -> Vec<Option<Fate>> {
-        let stop = AtomicBool::new(false);
         let until = self.now().saturating_add(micros(self.0.pace.fresh));
-        let mut each = Vec::with_capacity(wave.len());
-        for (at, queued) in wave.iter().enumerate() {
-            let stop = &stop;
-            each.push(async move {
-                if stop.load(Ordering::Relaxed) || self.now() > until {
-                    return (at, None);
-                }
-                let fate = self.carry(compiled, view, style, queued).await;
-                if matches!(fate, Fate::Failed(SendError::Later(_))) {
-                    stop.store(true, Ordering::Relaxed);
-                }
-                (at, Some(fate))
-            });
-        }
-        let mut sending = stream::iter(each).buffer_unordered(self.0.pace.at_once);
         let mut fates: Vec<Option<Fate>> = wave.iter().map(|_| None).collect();
-        while let Some((at, fate)) = sending.next().await {
+        let mut left = wave.iter().enumerate();
+        let mut sending = FuturesUnordered::new();
+        let mut failed = false;
+        loop {
+            // Begun one by one: what is being sent takes far more room than what waits.
+            while sending.len() < self.0.pace.at_once && !failed && self.now() <= until {
+                let Some((at, queued)) = left.next() else { break };
+                let carried = self.carry(compiled, view, style, queued);
+                sending.push(async move { (at, carried.await) });
+            }
+            let Some((at, fate)) = sending.next().await else { break };
+            failed |= matches!(fate, Fate::Failed(SendError::Later(_)));
             if let Some(place) = fates.get_mut(at) {
-                *place = fate;
+                *place = Some(fate);
             }
         }
         fates
