@@ -58,19 +58,30 @@ impl Cells {
     }
 }
 
-/// Puts a zero between all bits.
+/// Puts a zero between all bits, of which there are fewer than 32.
 fn spread(number: u64) -> u64 {
-    (0..FINEST).fold(0, |spread, bit| spread | (number >> bit & 1) << (2 * bit))
+    // Each step moves the upper half of every group apart from the lower one.
+    let steps = [
+        (16, 0x0000_ffff_0000_ffff),
+        (8, 0x00ff_00ff_00ff_00ff),
+        (4, 0x0f0f_0f0f_0f0f_0f0f),
+        (2, 0x3333_3333_3333_3333),
+        (1, 0x5555_5555_5555_5555),
+    ];
+    steps.into_iter().fold(number, |spread, (by, kept)| (spread | spread << by) & kept)
 }
 
 fn name(number: u64, level: u32) -> String {
-    let digit = |at: u32| match number >> (2 * at) & 3 {
-        0 => '0',
-        1 => '1',
-        2 => '2',
-        _ => '3',
-    };
-    (0..level).rev().map(digit).collect()
+    let mut name = String::with_capacity(FINEST as usize);
+    for at in (0..level).rev() {
+        name.push(match number >> (2 * at) & 3 {
+            0 => '0',
+            1 => '1',
+            2 => '2',
+            _ => '3',
+        });
+    }
+    name
 }
 
 /// The names of the cells in which something stands.
@@ -168,6 +179,14 @@ mod tests {
                     prop_assert!(found, "{:?} in {:?}", cells, looks);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn bits_are_spread() {
+        for number in [0, 1, 2, 0b1011, 0xf_ffff, 0x8_0001, 0x5_a5a5] {
+            let expected = (0..20).fold(0, |all, bit| all | (number >> bit & 1) << (2 * bit));
+            assert_eq!(super::spread(number), expected, "{number:b}");
         }
     }
 
