@@ -205,11 +205,11 @@ impl<'a> Recall<'a> {
         if self.looked == self.limit {
             self.chunk.last = Some(place);
         }
-        let in_view = |slot: AttrSlot<'_>| {
-            let cut = self.cut.as_ref();
-            cut.is_some_and(|cut| cut.attribute(slot.name(), slot.publisher()))
-        };
-        if doc.subject() == self.subject && doc.slot().is_some_and(in_view) {
+        let in_view = self.cut.as_ref().is_some_and(|cut| {
+            let attribute = |slot: AttrSlot<'_>| cut.attribute(slot.name(), slot.publisher());
+            cut.is_whole() || doc.slot().is_some_and(attribute)
+        });
+        if doc.subject() == self.subject && in_view {
             self.chunk.instances.push(Remembered { place, doc });
         }
     }
