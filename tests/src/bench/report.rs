@@ -58,7 +58,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AtLeast(least) => write!(f, "≥ {least:.2}"),
-            Self::AtMost(most) => write!(f, "≤ {most:.0}"),
+            Self::AtMost(most) => write!(f, "≤ {}", short(*most)),
         }
     }
 }
@@ -138,7 +138,8 @@ impl Row {
     /// The row in Markdown.
     pub fn markdown(&self) -> String {
         let dash = || "–".to_owned();
-        let figure = |value: f64, unit: &str| format!("{value:.0} {unit}").replace(" /s", "/s");
+        let figure =
+            |value: f64, unit: &str| format!("{} {unit}", short(value)).replace(" /s", "/s");
         let ratio = match (self.reference, self.spread) {
             (Some(_), Some((low, high))) => format!("**{:.2}** ({low:.2}–{high:.2})", self.value),
             _ => dash(),
@@ -162,6 +163,11 @@ impl Row {
             }),
         )
     }
+}
+
+/// As many digits as mean something.
+fn short(value: f64) -> String {
+    if value.abs() < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") }
 }
 
 /// The head of the table.
