@@ -63,8 +63,15 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                     (Method::DELETE, web::delete().to(entities::delete)),
                 ],
             ))
-            // `/entities//attrs/…`, the empty part gone: "attrs" is no URI and so no id.
-            .service(web::resource("/entities/attrs/{attrId}").to(entities::without_id))
+            // `/entities//attrs/…`, the empty part gone or not: "attrs" is no URI and so no id.
+            .service(
+                web::resource([
+                    "/entities//attrs",
+                    "/entities//attrs/{attrId}",
+                    "/entities/attrs/{attrId}",
+                ])
+                .to(entities::without_id),
+            )
             .service(resource(
                 "/entities/{entityId}/attrs",
                 [
@@ -100,13 +107,15 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
     );
 }
 
-/// Every answer repeats the tenant that the request named, problems too (clause 6.3.14).
+/// Every answer repeats the tenant that the request named, problems too (clause 6.3.14), and writes its headers as the standard does: names
+/// are the same in any case, but there are clients that look for `Location` alone.
 async fn echo_tenant(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let named = request.headers().get(&TENANT_HEADER).cloned();
     let mut response = next.call(request).await?;
+    response.response_mut().head_mut().set_camel_case_headers(true);
     if let Some(tenant) = named {
         response.headers_mut().insert(TENANT_HEADER, tenant);
     }
@@ -132,4 +141,31 @@ pub(crate) fn segment(id: &str) -> Cow<'_, str> {
     }
     let encoded = url::form_urlencoded::byte_serialize(id.as_bytes()).collect::<String>();
     Cow::Owned(encoded.replace("%3A", ":").replace('+', "%20"))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::{Method, StatusCode};
+    use actix_web::test::{TestRequest, call_service, init_service};
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_path_with_an_empty_entity_id_is_a_bad_request() {
+        let app = init_service(actix_web::App::new().configure(configure)).await;
+        for (method, path) in [
+            (Method::POST, "/ngsi-ld/v1/entities//attrs"),
+            (Method::PATCH, "/ngsi-ld/v1/entities//attrs"),
+            (Method::PATCH, "/ngsi-ld/v1/entities//attrs/speed"),
+            (Method::PUT, "/ngsi-ld/v1/entities//attrs/speed"),
+            (Method::DELETE, "/ngsi-ld/v1/entities//attrs/speed"),
+            (Method::DELETE, "/ngsi-ld/v1/temporal/entities//attrs/speed"),
+        ] {
+            let request = TestRequest::with_uri(path).method(method.clone()).to_request();
+            let answer = call_service(&app, request).await;
+            assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{method} {path}");
+            let request = TestRequest::with_uri("/ngsi-ld/v1/entities/a/b/c").to_request();
+            assert_eq!(call_service(&app, request).await.status(), StatusCode::NOT_FOUND);
+        }
+    }
 }

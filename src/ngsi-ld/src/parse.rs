@@ -112,7 +112,7 @@ pub fn parse_attribute_fragment(
     now: i64,
 ) -> Result<Attribute, Error> {
     let input = Input { fragment: true, ..Input::of(body, ctx, now) };
-    let name = input.attribute_name(name)?;
+    let name = input.path_attribute_name(name, body)?;
     let mut attribute = Attribute { name, instances: input.attribute_fragment(body)? };
     special::check(&mut attribute, &input)?;
     Ok(attribute)
@@ -146,7 +146,7 @@ fn member_of(entity: &mut Entity, name: &str, value: &str, input: &Input<'_>) ->
         // Members the system makes: ignored when given (clause 5.2.2).
         "@context" | "createdAt" | "modifiedAt" | "deletedAt" => {}
         _ => {
-            let iri = input.attribute_name(name).map_err(|mut e| {
+            let iri = input.entity_attribute_name(name, value).map_err(|mut e| {
                 e.pointer = None;
                 e
             })?;

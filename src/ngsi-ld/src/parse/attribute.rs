@@ -49,6 +49,23 @@ fn is_reserved(name: &str) -> bool {
     )
 }
 
+/// Reserved names that hold the value of an attribute inside it. An attribute itself can be called so where its own type makes clear
+/// that it is one (clause 4.5 forbids none of them).
+fn holds_value(name: &str) -> bool {
+    matches!(
+        name,
+        "value" | "object" | "languageMap" | "vocab" | "json" | "valueList" | "objectList"
+    )
+}
+
+/// Whether a member is an attribute beyond doubt: it, or the first of its instances, says of which type.
+fn says_type(value: &str) -> bool {
+    let first = if is_array(value) { elements(value).next() } else { Some(Ok(value)) };
+    let Some(Ok(instance)) = first else { return false };
+    is_object(instance)
+        && members(instance).any(|member| member.is_ok_and(|(name, _)| name == "type"))
+}
+
 /// Members that say something about a value and so cannot be part of a plain one.
 fn is_metadata(name: &str) -> bool {
     matches!(
@@ -93,6 +110,22 @@ impl<'c> Input<'c> {
 }
 
 impl Input<'_> {
+    /// Checks and expands the name of an attribute of an entity, which has this value.
+    pub(super) fn entity_attribute_name(&self, name: &str, value: &str) -> Result<String, Error> {
+        if holds_value(name) && says_type(value) {
+            return Ok(self.ctx.expand(name).into_owned());
+        }
+        self.attribute_name(name)
+    }
+
+    /// The same where the path names the attribute; a bare value is then refused under such a name.
+    pub(super) fn path_attribute_name(&self, name: &str, body: &str) -> Result<String, Error> {
+        if holds_value(name) && (is_object(body) || is_array(body)) {
+            return Ok(self.ctx.expand(name).into_owned());
+        }
+        self.attribute_name(name)
+    }
+
     /// Checks and expands the name of an attribute.
     pub(super) fn attribute_name(&self, name: &str) -> Result<String, Error> {
         if is_reserved(name) || name.starts_with('@') {

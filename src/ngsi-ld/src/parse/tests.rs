@@ -415,3 +415,29 @@ fn a_geometry_called_a_property_is_kept_as_it_came() {
         assert_eq!(entity(wrong).unwrap_err().kind, ErrorKind::BadRequestData, "{wrong}");
     }
 }
+
+#[test]
+fn an_attribute_may_be_called_as_values_are_where_it_says_its_type() {
+    let names = ["value", "object", "vocab", "json", "languageMap", "valueList", "objectList"];
+    for name in names {
+        let entity = |value: &str| {
+            let body = format!(r#"{{"id":"urn:e:1","type":"T","{name}":{value}}}"#);
+            parse_entity(&body, &Context::core(), NOW)
+        };
+        let kept = entity(r#"{"type":"VocabProperty","vocab":"stopped"}"#).unwrap();
+        assert_eq!(kept.attributes[0].instances[0].kind, Kind::VocabProperty, "{name}");
+        assert!(entity(r#"[{"type":"Property","value":1}]"#).is_ok(), "{name}");
+        // Without it, a fragment of an attribute was more likely meant for an entity.
+        for wrong in ["5", "[1]", r#"{"value":5}"#] {
+            assert_eq!(
+                entity(wrong).unwrap_err().kind,
+                ErrorKind::BadRequestData,
+                "{name} {wrong}"
+            );
+        }
+        let part = parse_attribute_fragment(r#"{"value":5}"#, name, &Context::core(), NOW);
+        assert!(part.is_ok(), "{name}");
+    }
+    let body = r#"{"id":"urn:e:1","type":"T","unitCode":{"type":"Property","value":1}}"#;
+    assert!(parse_entity(body, &Context::core(), NOW).is_err());
+}
