@@ -158,17 +158,23 @@ async fn world() -> World {
         contexts: Contexts::new(HashMap::new(), Arc::new(NoLoader)),
         clock: Arc::clone(&clock),
     });
-    let subscriptions = Subscriptions::new(SubscriptionParts {
+    let subscriptions = Arc::new(Subscriptions::new(SubscriptionParts {
         store: Arc::clone(&store),
         catalogue: Arc::clone(&catalogue),
         clock: Arc::clone(&clock),
         ids: Arc::clone(&ids),
         owners: Arc::new(Nothing),
-    });
+    }));
+    let sources = Sources::new(
+        Arc::clone(&store),
+        Arc::clone(&ids),
+        Arc::clone(&clock),
+        Arc::clone(&subscriptions),
+    );
     let gateway = Gateway {
         broker: Arc::new(broker),
-        sources: Arc::new(Sources::new(Arc::clone(&store), Arc::clone(&ids), Arc::clone(&clock))),
-        subscriptions: Arc::new(subscriptions),
+        sources: Arc::new(sources),
+        subscriptions,
         authorization: Arc::new(authorization),
         clients,
         sessions: Arc::new(Sessions::new(services)),

@@ -1,12 +1,14 @@
 //! Context source registrations (clauses 5.9, 5.10): kept, checked against one another and against what is here, and found again.
 //!
 //! They are a directory for those who ask for it. Nothing is forwarded to them: this broker answers from what it has itself, and a source
-//! that would have to stand in its place is in the directory only.
+//! that would have to stand in its place is in the directory only. Who subscribed to registrations is told of every change, in its transaction.
 
+mod expiry;
 mod records;
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tsunagu_domain::{Clock, IdGen, PERSON_URN, Problem, ProblemCode, TenantId, individual_number};
 use tsunagu_ngsi_ld::source::{Discovery, EntityInfo, Mode, Registration};
@@ -14,8 +16,9 @@ use tsunagu_ngsi_ld::{Context, Projection as _, Query, TypeSelection};
 use tsunagu_policy::View;
 use tsunagu_store::{EntityQuery, Expect, Op, Store};
 
-use crate::ngsi_problem;
-use records::Records;
+use crate::{Subscriptions, ngsi_problem};
+use expiry::NextEnd;
+pub(crate) use records::Records;
 
 /// How often a change is tried anew when another was faster.
 const TRIES: usize = 16;
@@ -25,6 +28,8 @@ pub struct Sources {
     store: Arc<dyn Store>,
     ids: Arc<dyn IdGen>,
     clock: Arc<dyn Clock>,
+    subscriptions: Arc<Subscriptions>,
+    ends: Mutex<HashMap<TenantId, NextEnd>>,
 }
 
 impl fmt::Debug for Sources {
@@ -43,9 +48,14 @@ pub struct SourcePage {
 }
 
 impl Sources {
-    /// A directory in this store.
-    pub fn new(store: Arc<dyn Store>, ids: Arc<dyn IdGen>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, ids, clock }
+    /// A directory in this store, of which these subscriptions are told.
+    pub fn new(
+        store: Arc<dyn Store>,
+        ids: Arc<dyn IdGen>,
+        clock: Arc<dyn Clock>,
+        subscriptions: Arc<Subscriptions>,
+    ) -> Self {
+        Self { store, ids, clock, subscriptions, ends: Mutex::default() }
     }
 
     fn records<'a>(&'a self, tenant: &'a TenantId) -> Records<'a> {
@@ -145,9 +155,13 @@ impl Sources {
         for _ in 0..TRIES {
             let state = records.state().await?;
             let found = records.one(id).await?;
-            let before = found.as_ref().map(|(_, before)| before.clone());
-            // One whose time is over makes room for another.
-            let after = apply(before.filter(|before| !before.is_expired(now)))?;
+            if found.as_ref().is_some_and(|(_, before)| before.is_expired(now)) {
+                // One whose time is over makes room for another.
+                self.end(view.tenant(), id, now).await?;
+                continue;
+            }
+            let before = found.as_ref().map(|(_, before)| before);
+            let after = apply(before.cloned())?;
             if let Some(after) = &after {
                 refuse_persons(after)?;
                 self.refuse_contradictions(view, after, now).await?;
@@ -159,8 +173,12 @@ impl Sources {
                 None => records::delete(id, expect),
             };
             let change = i64::from(after.is_some()) - i64::from(found.is_some());
-            let ops: Vec<Op> = vec![op, state.counted(change)?];
+            let mut ops: Vec<Op> = vec![op, state.counted(change)?];
+            let (tenant, after) = (view.tenant(), after.as_ref());
+            let told = self.subscriptions.follow_source(tenant, before, after, now, &mut ops);
+            let told = told.await?;
             if records.commit(ops).await? {
+                self.subscriptions.owed(tenant, told);
                 return Ok(());
             }
         }

@@ -4,6 +4,8 @@
 //! subscription sees at that moment; if so, the notification is written to an outbox **in the transaction of the change** ([`follow`]).
 //! The [`Deliverer`] takes it from there: it asks anew what the owner may see, cuts, writes the access down, sends, and books the
 //! outcome. Killed between any two steps, it sends again. A consent withdrawn in between drops what is queued.
+//!
+//! Subscriptions to registrations of context sources ([`of_sources`]) go the same way, from changes of registrations.
 
 mod compiled;
 mod deliver;
@@ -37,6 +39,7 @@ pub use send::{Message, Notifier, SendError};
 use compiled::Compiled;
 use index::Index;
 use model::{Subscription, Uid};
+use of_sources::{KEPT, Kept};
 use records::{MARK, MARK_KEY, SUBSCRIPTIONS, decode};
 
 /// What the owners of subscriptions may see, decided at the moment of asking.
@@ -160,14 +163,20 @@ impl Subscriptions {
             return Ok(mark);
         }
         let mut index = Index::default();
-        let mut scan = Scan { limit: PAGE, ..Scan::default() };
-        loop {
-            let page = self.parts.store.records(tenant, SUBSCRIPTIONS, &scan).await?;
-            let Some((last, _)) = page.last() else { break };
-            scan.after = Some(last.clone());
-            for (_, record) in page {
-                let subscription: Subscription = decode(&record.value)?;
-                index.add(&Arc::new(Compiled::new(subscription)?));
+        for collection in [SUBSCRIPTIONS, KEPT] {
+            let mut scan = Scan { limit: PAGE, ..Scan::default() };
+            loop {
+                let page = self.parts.store.records(tenant, collection, &scan).await?;
+                let Some((last, _)) = page.last() else { break };
+                scan.after = Some(last.clone());
+                for (_, record) in page {
+                    let compiled = if collection == KEPT {
+                        Compiled::of_sources(decode::<Kept>(&record.value)?)
+                    } else {
+                        Compiled::new(decode::<Subscription>(&record.value)?)
+                    };
+                    index.add(&Arc::new(compiled?));
+                }
             }
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
@@ -192,7 +201,7 @@ impl Subscriptions {
     }
 
     /// Tells the deliverer that these are owed something.
-    fn owed(&self, tenant: &TenantId, uids: Vec<Uid>) {
+    pub(crate) fn owed(&self, tenant: &TenantId, uids: Vec<Uid>) {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         ready.extend(uids.into_iter().map(|uid| (tenant.clone(), uid)));
         drop(ready);

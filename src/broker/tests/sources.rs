@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use tsunagu_broker::Sources;
+use tsunagu_broker::{Owner, Owners, Sources, SubscriptionParts, Subscriptions};
 use tsunagu_domain::{
     Catalogue, Clock as _, ManualClock, Problem, ProblemCode, SeededIds, TenantId,
 };
@@ -15,6 +16,16 @@ use tsunagu_ngsi_ld::{Context, EntityDoc};
 use tsunagu_policy::{Asked, Client, Principal, View, decide};
 use tsunagu_store::testing::MemoryStore;
 use tsunagu_store::{Expect, Op, Store as _, WriteSet};
+
+/// Nobody subscribes here.
+struct Nobody;
+
+#[async_trait]
+impl Owners for Nobody {
+    async fn view(&self, _: &TenantId, _: &Owner) -> Result<Option<View>, Problem> {
+        Ok(None)
+    }
+}
 
 struct World {
     store: Arc<MemoryStore>,
@@ -27,11 +38,29 @@ impl World {
     fn new() -> Self {
         let iri = |term: &str| Context::core().expand(term).into_owned();
         let catalogue = Catalogue::read(include_bytes!("../../../schemas/catalogue.json"), iri);
-        let store = Arc::new(MemoryStore::new());
+        let catalogue = Arc::new(catalogue.unwrap());
         let clock = Arc::new(ManualClock::at("2026-11-23T00:00:00Z".parse().unwrap()));
-        let ids = Arc::new(SeededIds::new(1));
-        let sources = Sources::new(Arc::clone(&store) as _, ids, Arc::clone(&clock) as _);
-        Self { store, clock, catalogue: Arc::new(catalogue.unwrap()), sources }
+        Self::over(Arc::new(MemoryStore::new()), clock, catalogue)
+    }
+
+    /// A process over a store.
+    fn over(store: Arc<MemoryStore>, clock: Arc<ManualClock>, catalogue: Arc<Catalogue>) -> Self {
+        let subscriptions = Arc::new(Subscriptions::new(SubscriptionParts {
+            store: Arc::clone(&store) as _,
+            catalogue: Arc::clone(&catalogue),
+            clock: Arc::clone(&clock) as _,
+            ids: Arc::new(SeededIds::new(3)),
+            owners: Arc::new(Nobody),
+        }));
+        let ids = Arc::new(SeededIds::new(clock.micros().unsigned_abs()));
+        let sources =
+            Sources::new(Arc::clone(&store) as _, ids, Arc::clone(&clock) as _, subscriptions);
+        Self { store, clock, catalogue, sources }
+    }
+
+    /// Another process over the same store.
+    fn again(&self) -> Self {
+        Self::over(Arc::clone(&self.store), Arc::clone(&self.clock), Arc::clone(&self.catalogue))
     }
 
     /// A client that reads open data and manages sources, or not.
@@ -116,9 +145,8 @@ async fn changes_stay_and_ended_registrations_are_gone() {
     let core = Context::core();
     let fragment = json!({"endpoint": "https://new.example"}).to_string();
     world.sources.update(&manager, "urn:r:1", &fragment, &core).await.unwrap();
-    let ids = Arc::new(SeededIds::new(2));
-    let reopened = Sources::new(Arc::clone(&world.store) as _, ids, Arc::clone(&world.clock) as _);
-    let kept = reopened.retrieve(&manager, "urn:r:1").await.unwrap();
+    let reopened = world.again();
+    let kept = reopened.sources.retrieve(&manager, "urn:r:1").await.unwrap();
     assert_eq!(kept.endpoint, "https://new.example");
 
     world.clock.advance(TimeDelta::hours(2));

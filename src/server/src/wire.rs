@@ -21,7 +21,7 @@ use tsunagu_web::{HelpDesk, Site, SiteConfig, SiteParts};
 
 use crate::config::Config;
 use adapters::FetchDocuments;
-use flows::Flows;
+use flows::{Ending, Flows};
 pub(crate) use foundation::Foundation;
 use people::People;
 
@@ -73,15 +73,18 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         broker.prepare(tenant).await?;
     }
     let notifications = subscriptions::deliverer(config, &base, &subscriptions, &broker, &outbound);
-    let flows = Flows::wire(config, &base, &outbound, &broker, &people, notifications)?;
+    let sources = Arc::new(Sources::new(
+        Arc::clone(&base.store),
+        Arc::clone(&base.ids),
+        Arc::clone(&base.clock),
+        Arc::clone(&subscriptions),
+    ));
+    let ending = Ending { broker: Arc::clone(&broker), sources: Arc::clone(&sources) };
+    let flows = Flows::wire(config, &base, &outbound, ending, &people, notifications)?;
 
     let gateway = Data::new(Gateway {
         broker: Arc::clone(&broker),
-        sources: Arc::new(Sources::new(
-            Arc::clone(&base.store),
-            Arc::clone(&base.ids),
-            Arc::clone(&base.clock),
-        )),
+        sources,
         subscriptions,
         authorization: Arc::clone(&people.authorization),
         clients: Arc::clone(&people.clients),

@@ -26,9 +26,6 @@ pub(crate) use update::__path_update;
 
 use super::subscriptions::{subscription_id, sys_attrs};
 
-/// What whoever subscribes must know (clause 6.3.17).
-const WARNING: &str = "199 tsunagu \"kept, not acted on: this broker sends no notifications about registrations yet\"";
-
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
     cfg.service(resource(
         "/csourceSubscriptions",

@@ -7,7 +7,7 @@ use tsunagu_store::{Collection, Expect, Op, Scan, Store, StoreError, WriteSet};
 
 /// Id → registration.
 const SOURCES: Collection = Collection("context-source");
-/// How many there are. Written with every change, so that changes happen one after the other.
+/// How many there are. Written with every change, so that changes happen one after the other, and those of subscriptions to them too.
 const STATE: Collection = Collection("context-source-state");
 const STATE_KEY: &[u8] = b"registrations";
 /// Registrations of one tenant.
@@ -24,20 +24,28 @@ struct Kept<T> {
 }
 
 /// The registrations of a tenant.
-pub(super) struct Records<'a> {
-    pub(super) store: &'a dyn Store,
-    pub(super) tenant: &'a TenantId,
+pub(crate) struct Records<'a> {
+    pub(crate) store: &'a dyn Store,
+    pub(crate) tenant: &'a TenantId,
 }
 
 /// How many there are, and the version of that knowledge.
-pub(super) struct State {
+pub(crate) struct State {
     count: i64,
     expect: Expect,
 }
 
 impl State {
+    /// Changes with every change of a registration.
+    pub(super) fn version(&self) -> Option<u64> {
+        match self.expect {
+            Expect::Version(version) => Some(version),
+            _ => None,
+        }
+    }
+
     /// The operation that counts a change, if nothing else was changed meanwhile.
-    pub(super) fn counted(&self, change: i64) -> Result<Op, Problem> {
+    pub(crate) fn counted(&self, change: i64) -> Result<Op, Problem> {
         let count = self.count + change;
         if change > 0 && count > MAX_SOURCES {
             return Err(Problem::new(
@@ -51,7 +59,7 @@ impl State {
 }
 
 impl Records<'_> {
-    pub(super) async fn state(&self) -> Result<State, StoreError> {
+    pub(crate) async fn state(&self) -> Result<State, StoreError> {
         let found = self.store.record(self.tenant, STATE, STATE_KEY).await?;
         match found {
             None => Ok(State { count: 0, expect: Expect::Absent }),
@@ -69,7 +77,7 @@ impl Records<'_> {
         found.map(|record| Ok((record.version, decode(&record.value)?))).transpose()
     }
 
-    pub(super) async fn all(&self) -> Result<Vec<Registration>, StoreError> {
+    pub(crate) async fn all(&self) -> Result<Vec<Registration>, StoreError> {
         let mut all = Vec::new();
         let mut page = Scan { limit: 200, ..Scan::default() };
         loop {

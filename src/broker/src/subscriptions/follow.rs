@@ -79,7 +79,7 @@ fn name_of(change: &Change<'_>) -> (TenantId, String) {
 
 impl Subscriptions {
     /// The operation that owes a notification, unless throttling forbids it at this moment (clause 5.8.6).
-    fn owe(&self, compiled: &Compiled, at: i64, value: Vec<u8>) -> Op {
+    pub(super) fn owe(&self, compiled: &Compiled, at: i64, value: Vec<u8>) -> Op {
         let uid = compiled.record.uid;
         let key = timed_key(uid, at, self.parts.ids.bytes16());
         let put = Op::PutRecord { collection: OUTBOX, key, value, expect: Expect::Absent };

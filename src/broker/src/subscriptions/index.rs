@@ -30,6 +30,8 @@ struct Shelves {
 pub(crate) struct Index {
     all: HashMap<Uid, Arc<Compiled>>,
     periodic: HashMap<Uid, Arc<Compiled>>,
+    /// Those to changes of registrations.
+    sources: HashMap<Uid, Arc<Compiled>>,
     /// Of clients on their own behalf.
     machines: Shelves,
     /// Of clients for a resident, as far as open data goes.
@@ -134,6 +136,14 @@ impl Index {
             }
             return;
         }
+        if compiled.sources.is_some() {
+            if add {
+                self.sources.insert(compiled.record.uid, Arc::clone(compiled));
+            } else {
+                self.sources.remove(&compiled.record.uid);
+            }
+            return;
+        }
         match compiled.record.owner.subject {
             None => self.machines.put(compiled, add),
             Some(subject) => {
@@ -153,6 +163,11 @@ impl Index {
         self.periodic.values()
     }
 
+    /// Those that are told of changes of registrations.
+    pub(crate) fn of_sources(&self) -> impl Iterator<Item = &Arc<Compiled>> {
+        self.sources.values()
+    }
+
     /// Those that a change can concern: every one that it does, and as few others as types, ids and watched attributes tell apart.
     pub(crate) fn candidates(
         &self,
@@ -161,7 +176,7 @@ impl Index {
         after: Option<&EntityDoc>,
     ) -> HashMap<Uid, Arc<Compiled>> {
         let mut found = HashMap::new();
-        if self.all.len() == self.periodic.len() {
+        if self.all.len() == self.periodic.len() + self.sources.len() {
             return found;
         }
         let docs = || [before, after].into_iter().flatten();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tsunagu_domain::{Problem, ProblemCode};
+use tsunagu_domain::{Problem, ProblemCode, TenantId};
 use tsunagu_ngsi_ld::parse::split_context;
 use tsunagu_ngsi_ld::{Context, Format};
 use tsunagu_policy::View;
@@ -160,12 +160,7 @@ impl Subscriptions {
             if let Some(url) = named.filter(|url| record.jsonld_context.as_ref() != Some(url)) {
                 set.ops.extend(contexts.forget_implicit(tenant, &url).await?);
             }
-            let (known, mut kept) = state(&*self.parts.store, tenant, record.uid).await?;
-            if let Some(known) = known.filter(|_| kept.attempts > 0) {
-                // Another endpoint, or the same one mended: no reason to wait any longer.
-                (kept.attempts, kept.due) = (0, 0);
-                set.ops.push(put(STATES, record.uid.0.to_vec(), &kept, Expect::Version(known))?);
-            }
+            set.ops.extend(self.impatient(tenant, record.uid).await?);
             match self.parts.store.commit(marked(&set, before)).await {
                 Ok(receipt) => {
                     self.learn(tenant, before, receipt.version, |index| index.add(&compiled));
@@ -274,6 +269,18 @@ impl Subscriptions {
         Err(busy())
     }
 
+    /// Ends the wait after failures, if there is one: the endpoint is another, or the same one mended.
+    pub(super) async fn impatient(
+        &self,
+        tenant: &TenantId,
+        uid: Uid,
+    ) -> Result<Option<Op>, StoreError> {
+        let (known, mut kept) = state(&*self.parts.store, tenant, uid).await?;
+        let Some(known) = known.filter(|_| kept.attempts > 0) else { return Ok(None) };
+        (kept.attempts, kept.due) = (0, 0);
+        put(STATES, uid.0.to_vec(), &kept, Expect::Version(known)).map(Some)
+    }
+
     /// A subscription that says nothing yet.
     pub(super) fn blank(&self, asking: &Asking<'_>, context: &Context, now: i64) -> Subscription {
         Subscription {
@@ -323,7 +330,7 @@ pub(super) fn busy() -> Problem {
 }
 
 /// The set, and the mark that tells every process of it.
-fn marked(set: &WriteSet, before: Option<u64>) -> WriteSet {
+pub(super) fn marked(set: &WriteSet, before: Option<u64>) -> WriteSet {
     let expect = before.map_or(Expect::Absent, Expect::Version);
     set.clone().with(Op::PutRecord {
         collection: MARK,

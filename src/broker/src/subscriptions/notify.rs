@@ -16,6 +16,7 @@ use tsunagu_store::Found;
 
 use super::compiled::Compiled;
 use super::model::{Subscription, Trigger};
+use super::of_sources::Reason;
 use super::records::Owed;
 use super::seen::{Seen, What};
 use super::send::Message;
@@ -30,7 +31,7 @@ const LOCATION: &str = "https://uri.etsi.org/ngsi-ld/location";
 
 /// How the notifications of a subscription are written.
 pub(super) struct Style {
-    context: Arc<Context>,
+    pub(super) context: Arc<Context>,
     pub(super) options: RenderOptions,
     media: &'static str,
     link: Option<String>,
@@ -50,22 +51,26 @@ pub(super) struct Told {
 /// Entities, written, with what they show of persons.
 #[derive(Default)]
 pub(super) struct Data {
-    json: Vec<u8>,
+    pub(super) json: Vec<u8>,
     pub(super) shown: Shown,
     pub(super) entities: usize,
+    /// Of registrations instead of entities: why they are told of.
+    pub(super) reason: Option<Reason>,
 }
 
 impl Style {
     /// The style of a subscription. Its @context may have to be fetched.
     pub(super) async fn of(
         tenant: &TenantId,
-        subscription: &Subscription,
+        compiled: &Compiled,
         contexts: &Contexts,
     ) -> Result<Self, Problem> {
+        let subscription = &compiled.record;
         let n = &subscription.notification;
         let media = match n.endpoint.accept.as_deref() {
             Some(LD_JSON) => LD_JSON,
-            Some(GEO_JSON) => GEO_JSON,
+            // Registrations are no features.
+            Some(GEO_JSON) if compiled.sources.is_none() => GEO_JSON,
             _ => JSON,
         };
         let (ld, features) = (media == LD_JSON, media == GEO_JSON);
@@ -219,8 +224,9 @@ impl Style {
     ) -> Message {
         let mut body = Vec::with_capacity(data.json.len() + 512);
         let text = |text: &str| serde_json::to_string(text).unwrap_or_default();
+        let kind = data.reason.map_or("Notification", |_| "ContextSourceNotification");
         let head = format!(
-            "{{\"id\":{},\"type\":\"Notification\",\"subscriptionId\":{},\"notifiedAt\":\"{}\",\"data\":",
+            "{{\"id\":{},\"type\":\"{kind}\",\"subscriptionId\":{},\"notifiedAt\":\"{}\",\"data\":",
             text(id),
             text(&subscription.id),
             format_date_time(now),
@@ -238,6 +244,9 @@ impl Style {
         }
         if features {
             body.push(b'}');
+        }
+        if let Some(reason) = data.reason {
+            body.extend_from_slice(format!(",\"triggerReason\":\"{}\"", reason.name()).as_bytes());
         }
         if self.link.is_none() {
             self.context(&mut body);

@@ -1,5 +1,9 @@
-//! Subscriptions to registrations of context sources (clause 5.11): kept and given back. Nobody is notified yet, and whoever subscribes is
-//! told so; what the standard would have notified can be asked for as the registrations themselves.
+//! Subscriptions to registrations of context sources (clause 5.11). Whoever may manage sources has them; what they are told is in [`news`], and
+//! goes to the receiver as notifications about entities do.
+
+mod news;
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -8,16 +12,18 @@ use tsunagu_ngsi_ld::Context;
 use tsunagu_ngsi_ld::source::TemporalQuery;
 use tsunagu_store::{Collection, Conflict, Expect, Op, Scan, StoreError, WriteSet};
 
-use super::manage::{Asking, Showing, SubscriptionPage, busy, key, prefix, usable};
+use super::compiled::Compiled;
+use super::manage::{Asking, Showing, SubscriptionPage, busy, key, marked, prefix, usable};
 use super::model::{Subscription, VERSION};
-use super::read::{Reading, bad, object};
-use super::records::{State, decode, put, remove};
+use super::read::{Reading, bad, object, read_q};
+use super::records::{DEAD_LETTERS, OUTBOX, STATES, THROTTLES, decode, purge, put, remove, state};
 use super::show::shown;
 use super::{PAGE, Subscriptions};
 use crate::{Contexts, ngsi_problem};
+pub(crate) use news::{News, Reason};
 
 /// owner + id → [`Kept`].
-const KEPT: Collection = Collection("source-subscription");
+pub(crate) const KEPT: Collection = Collection("source-subscription");
 /// How many there are in a tenant, and at most.
 const COUNT: Collection = Collection("source-subscription-count");
 const MAX_KEPT: i64 = 1_000;
@@ -26,11 +32,14 @@ const TRIES: usize = 16;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+pub(crate) struct Kept {
     v: u8,
-    subscription: Subscription,
+    pub(crate) subscription: Subscription,
     /// The temporal query as it was given, checked.
-    temporal: Option<Value>,
+    pub(crate) temporal: Option<Value>,
+    /// A @context of nothing but the names in `csf`.
+    #[serde(default)]
+    pub(crate) csf_context: Option<String>,
 }
 
 /// Takes the temporal query, which only these subscriptions have, out of a body: not there, removed, or checked.
@@ -82,23 +91,44 @@ impl Subscriptions {
             subscription.id = format!("urn:ngsi-ld:Subscription:{}", self.parts.ids.uuid());
         }
         usable(asking, &subscription, contexts).await?;
-        let id = subscription.id.clone();
-        let kept = Kept { v: VERSION, subscription, temporal };
+        let csf_context = csf_names(&subscription, context)?;
+        let (id, uid) = (subscription.id.clone(), subscription.uid);
+        let kept = Kept { v: VERSION, subscription, temporal, csf_context };
         let op = put(KEPT, key(asking.owner, &id), &kept, Expect::Absent)?;
-        let set = WriteSet::new(asking.view.tenant().clone()).with(op).with(count(1));
-        match self.parts.store.commit(set).await {
-            Ok(_) => Ok(id),
-            Err(StoreError::Conflict { conflict: Conflict::Exists, .. }) => Err(Problem::new(
-                ProblemCode::AlreadyExists,
-                "a subscription of this id exists already; choose another id, or change it with PATCH",
-            )
-            .at("/id")),
-            Err(StoreError::Conflict { conflict: Conflict::OutOfBounds, .. }) => Err(Problem::new(
-                ProblemCode::Forbidden,
-                format!("{MAX_KEPT} such subscriptions are kept already; delete some"),
-            )),
-            Err(error) => Err(error.into()),
+        let compiled = Arc::new(Compiled::of_sources(kept)?);
+        let tenant = asking.view.tenant();
+        let set = WriteSet::new(tenant.clone()).with(op).with(count(1));
+        let _changing = self.changing.lock().await;
+        for _ in 0..TRIES {
+            let before = self.reload(tenant).await?;
+            let mut set = set.clone();
+            let told = self.owe_present(tenant, &compiled, now, &mut set).await?;
+            match self.parts.store.commit(marked(&set, before)).await {
+                Ok(receipt) => {
+                    self.learn(tenant, before, receipt.version, |index| index.add(&compiled));
+                    if told {
+                        self.owed(tenant, vec![uid]);
+                    }
+                    return Ok(id);
+                }
+                Err(StoreError::Conflict { conflict: Conflict::Exists, op: 0 }) => {
+                    return Err(Problem::new(
+                        ProblemCode::AlreadyExists,
+                        "a subscription of this id exists already; choose another id, or change it with PATCH",
+                    )
+                    .at("/id"));
+                }
+                Err(StoreError::Conflict { conflict: Conflict::OutOfBounds, .. }) => {
+                    return Err(Problem::new(
+                        ProblemCode::Forbidden,
+                        format!("{MAX_KEPT} such subscriptions are kept already; delete some"),
+                    ));
+                }
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Err(busy())
     }
 
     /// Update Context Source Registration Subscription (5.11.3).
@@ -114,19 +144,34 @@ impl Subscriptions {
         let now = self.parts.clock.micros();
         let mut members = object(body)?;
         let temporal = temporal(&mut members)?;
+        let tenant = asking.view.tenant();
+        let _changing = self.changing.lock().await;
         for _ in 0..TRIES {
+            let before = self.reload(tenant).await?;
             let (version, mut kept) = self.kept(asking, id).await?;
             let reading = Reading { view: asking.view, context, now };
             reading.apply(&mut kept.subscription, &members)?;
             usable(asking, &kept.subscription, contexts).await?;
+            kept.subscription.owner = asking.owner.clone();
             kept.subscription.modified_at = now;
             if let Some(temporal) = &temporal {
                 kept.temporal.clone_from(temporal);
             }
+            if members.contains_key("csf") {
+                kept.csf_context = csf_names(&kept.subscription, context)?;
+            }
+            let uid = kept.subscription.uid;
             let op = put(KEPT, key(asking.owner, id), &kept, Expect::Version(version))?;
-            let set = WriteSet::new(asking.view.tenant().clone()).with(op);
-            match self.parts.store.commit(set).await {
-                Ok(_) => return Ok(()),
+            let compiled = Arc::new(Compiled::of_sources(kept)?);
+            let mut set = WriteSet::new(tenant.clone()).with(op);
+            self.owe_present(tenant, &compiled, now, &mut set).await?;
+            set.ops.extend(self.impatient(tenant, uid).await?);
+            match self.parts.store.commit(marked(&set, before)).await {
+                Ok(receipt) => {
+                    self.learn(tenant, before, receipt.version, |index| index.add(&compiled));
+                    self.owed(tenant, vec![uid]);
+                    return Ok(());
+                }
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -146,7 +191,8 @@ impl Subscriptions {
         asking.view.may_manage_sources()?;
         let (_, kept) = self.kept(asking, id).await?;
         let mut body = Vec::with_capacity(1024);
-        self.show_kept(asking, kept, &Showing { context, embed_context, sys_attrs }, &mut body);
+        let showing = Showing { context, embed_context, sys_attrs };
+        self.show_kept(asking, kept, &showing, &mut body).await?;
         Ok(body)
     }
 
@@ -183,25 +229,43 @@ impl Subscriptions {
                     page.body.push(b',');
                 }
                 written += 1;
-                self.show_kept(asking, decode(&record.value)?, &showing, &mut page.body);
+                let kept = decode(&record.value)?;
+                self.show_kept(asking, kept, &showing, &mut page.body).await?;
             }
         }
         page.body.push(b']');
         Ok(page)
     }
 
-    /// Delete Context Source Registration Subscription (5.11.6).
+    /// Delete Context Source Registration Subscription (5.11.6), with what is queued for it.
     pub async fn delete_of_sources(&self, asking: &Asking<'_>, id: &str) -> Result<(), Problem> {
         asking.view.may_manage_sources()?;
-        let op = remove(KEPT, key(asking.owner, id), Expect::Present);
-        let set = WriteSet::new(asking.view.tenant().clone()).with(op).with(count(-1));
-        match self.parts.store.commit(set).await {
-            Ok(_) => Ok(()),
-            Err(StoreError::Conflict { conflict: Conflict::Missing, .. }) => {
-                Err(Problem::not_found())
+        let tenant = asking.view.tenant();
+        let changing = self.changing.lock().await;
+        for _ in 0..TRIES {
+            let before = self.reload(tenant).await?;
+            let (version, kept) = self.kept(asking, id).await?;
+            let uid = kept.subscription.uid;
+            let set = WriteSet::new(tenant.clone())
+                .with(remove(KEPT, key(asking.owner, id), Expect::Version(version)))
+                .with(count(-1))
+                .with(remove(STATES, uid.0.to_vec(), Expect::Any))
+                .with(remove(THROTTLES, uid.0.to_vec(), Expect::Any));
+            match self.parts.store.commit(marked(&set, before)).await {
+                Ok(receipt) => {
+                    self.learn(tenant, before, receipt.version, |index| index.remove(uid));
+                    drop(changing);
+                    // Whatever a change under way still adds is dropped by the deliverer, which finds no subscription for it.
+                    for collection in [OUTBOX, DEAD_LETTERS] {
+                        purge(&*self.parts.store, tenant, collection, uid).await?;
+                    }
+                    return Ok(());
+                }
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => Err(error.into()),
         }
+        Err(busy())
     }
 
     async fn kept(&self, asking: &Asking<'_>, id: &str) -> Result<(u64, Kept), Problem> {
@@ -211,10 +275,17 @@ impl Subscriptions {
         Ok((record.version, decode(&record.value)?))
     }
 
-    fn show_kept(&self, asking: &Asking<'_>, kept: Kept, showing: &Showing<'_>, out: &mut Vec<u8>) {
+    async fn show_kept(
+        &self,
+        asking: &Asking<'_>,
+        kept: Kept,
+        showing: &Showing<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Problem> {
         let now = self.parts.clock.micros();
         let s = &kept.subscription;
-        let mut members = shown(s, &State::default(), asking.view, showing, now);
+        let (_, state) = state(&*self.parts.store, asking.view.tenant(), s.uid).await?;
+        let mut members = shown(s, &state, asking.view, showing, now);
         if s.triggers.is_empty() {
             // Registrations have no attributes whose changes could be meant.
             members.remove("notificationTrigger");
@@ -224,5 +295,11 @@ impl Subscriptions {
         }
         // A tree of strings and numbers is always JSON.
         out.extend(serde_json::to_vec(&members).unwrap_or_default());
+        Ok(())
     }
+}
+
+/// A @context of the names in the filter of sources, if there is one.
+fn csf_names(subscription: &Subscription, context: &Context) -> Result<Option<String>, Problem> {
+    subscription.csf.as_deref().map(|csf| read_q(csf, context, "/csf")).transpose()
 }

@@ -15,8 +15,7 @@ use tsunagu_policy::View;
 use super::model::{Selector, Subscription, Trigger};
 use crate::ngsi_problem;
 
-use query::read_q;
-pub(crate) use query::{compile_geo, decoded, print};
+pub(crate) use query::{compile_geo, decoded, print, read_q};
 
 /// Longest id of a subscription, bytes.
 const MAX_ID: usize = 512;

@@ -7,6 +7,7 @@ use tsunagu_ngsi_ld::EntityDoc;
 use tsunagu_store::{Collection, Expect, Op, Scan, Store, StoreError, WriteSet};
 
 use super::model::{Uid, VERSION};
+use super::of_sources::News;
 
 /// owner + id → [`Subscription`](super::model::Subscription).
 pub(crate) const SUBSCRIPTIONS: Collection = Collection("subscription");
@@ -14,7 +15,7 @@ pub(crate) const SUBSCRIPTIONS: Collection = Collection("subscription");
 pub(crate) const MARK: Collection = Collection("subscription-mark");
 /// uid → [`State`].
 pub(crate) const STATES: Collection = Collection("subscription-state");
-/// uid + time + chance → [`Owed`].
+/// uid + time + chance → [`Debt`].
 pub(crate) const OUTBOX: Collection = Collection("subscription-outbox");
 /// uid → when the last notification was owed (a counter), for subscriptions with throttling.
 pub(crate) const THROTTLES: Collection = Collection("subscription-throttle");
@@ -62,6 +63,41 @@ pub(crate) struct DeadLetter {
     pub(crate) at: Timestamp,
     /// Why, without what the receiver said.
     pub(crate) reason: String,
+}
+
+/// Something that a subscription is owed.
+#[derive(Debug, Clone)]
+pub(crate) enum Debt {
+    /// A change of an entity.
+    Change(Owed),
+    /// Of registrations of context sources.
+    News(Box<News>),
+}
+
+impl Debt {
+    pub(crate) fn decode(bytes: Vec<u8>) -> Result<Self, StoreError> {
+        // News are a JSON object, and the version of a change is no brace.
+        if bytes.first() == Some(&b'{') {
+            return decode(&bytes).map(|news| Self::News(Box::new(news)));
+        }
+        Owed::decode(bytes).map(Self::Change)
+    }
+
+    /// When it came to be owed.
+    pub(crate) fn at(&self) -> Timestamp {
+        match self {
+            Self::Change(owed) => owed.at,
+            Self::News(news) => news.at,
+        }
+    }
+
+    /// What is told in order: the changes of one entity, and all news.
+    pub(crate) fn lane(&self) -> &str {
+        match self {
+            Self::Change(owed) => owed.entity(),
+            Self::News(_) => "",
+        }
+    }
 }
 
 /// A change that somebody may have to be told of.

@@ -139,7 +139,7 @@ fn notification(n: &Notification, state: &State, context: &Context) -> Value {
     let failed = state.last_failure > state.last_success;
     put("status", sent.then(|| json!(if failed { "failed" } else { "ok" })));
     put("timesSent", sent.then(|| json!(state.times_sent)));
-    put("timesFailed", sent.then(|| json!(state.times_failed)));
+    put("timesFailed", (state.times_failed > 0).then(|| json!(state.times_failed)));
     let moment = |at: Option<i64>| at.map(|at| json!(format_date_time(at)));
     put("lastNotification", moment(state.last_notification));
     put("lastSuccess", moment(state.last_success));

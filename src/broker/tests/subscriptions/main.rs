@@ -8,4 +8,5 @@ mod delivery;
 mod managing;
 mod matching;
 mod of_sources;
+mod sources_told;
 mod world;

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tsunagu_broker::{
     Asking, Broker, Contexts, Deliverer, Message, NoLoader, Notifier, Owner, Owners, Pace, Parts,
-    Report, Request, SendError, SubscriptionParts, Subscriptions,
+    Report, Request, SendError, Sources, SubscriptionParts, Subscriptions,
 };
 use tsunagu_domain::{
     Assurance, Catalogue, Clock, Level, ManualClock, Problem, SectorKeys, SeededIds, TenantId,
@@ -134,6 +134,7 @@ pub(crate) struct World {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) broker: Arc<Broker>,
     pub(crate) subscriptions: Arc<Subscriptions>,
+    pub(crate) sources: Sources,
     pub(crate) outside: Arc<Outside>,
     pub(crate) register: Arc<Register>,
     pub(crate) clock: Arc<ManualClock>,
@@ -206,8 +207,14 @@ impl World {
             contexts: Contexts::new(HashMap::new(), Arc::new(NoLoader)),
             clock: Arc::clone(&clock) as _,
         }));
+        let sources = Sources::new(
+            Arc::clone(&store) as _,
+            Arc::new(SeededIds::new(clock.micros().unsigned_abs() + 1)),
+            Arc::clone(&clock) as _,
+            Arc::clone(&subscriptions),
+        );
         let tenant = "tsuno".parse().unwrap();
-        Self { store, broker, subscriptions, outside, register, clock, tenant }
+        Self { store, broker, subscriptions, sources, outside, register, clock, tenant }
     }
 
     /// Another process over the same store: after a crash, or beside this one.

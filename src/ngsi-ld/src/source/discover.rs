@@ -137,8 +137,9 @@ impl Discovery {
             && self.fits(registration)
     }
 
-    /// Whether what a source has may be among what is asked for.
-    fn has(&self, part: &Information) -> bool {
+    /// Whether a part of what a source has may be among what is asked for.
+    #[must_use]
+    pub fn has(&self, part: &Information) -> bool {
         let any = part.properties.is_empty() && part.relationships.is_empty();
         let attributes = self.attrs.is_empty()
             || any

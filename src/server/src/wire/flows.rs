@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tsunagu_broker::{Broker, Deliverer as Notifications};
+use tsunagu_broker::{Broker, Deliverer as Notifications, Sources};
 use tsunagu_connect::{Connectors, Platform, Runner};
 use tsunagu_connector_coin_issuer::CoinIssuer;
 use tsunagu_connector_csv_drop::CsvDrop;
@@ -40,8 +40,14 @@ pub(crate) struct Flows {
     notifications: Notifications,
     services: Services,
     tenant: TenantId,
-    broker: Arc<Broker>,
+    ending: Ending,
     tenants: Vec<TenantId>,
+}
+
+/// What has things that end by themselves.
+pub(crate) struct Ending {
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) sources: Arc<Sources>,
 }
 
 impl Flows {
@@ -50,12 +56,12 @@ impl Flows {
         config: &Config,
         base: &Foundation,
         outbound: &Arc<Outbound>,
-        broker: &Arc<Broker>,
+        ending: Ending,
         people: &People,
         notifications: Notifications,
     ) -> anyhow::Result<Self> {
         let platform: Arc<dyn Platform> = Arc::new(ConnectorPlatform {
-            broker: Arc::clone(broker),
+            broker: Arc::clone(&ending.broker),
             clients: Arc::clone(&people.clients),
             catalogue: Arc::clone(&base.catalogue),
             clock: Arc::clone(&base.clock),
@@ -96,7 +102,7 @@ impl Flows {
         }
         let connectors = Arc::new(Connectors::new(Arc::clone(&base.store), manifests)?);
         let (services, tenant) = (people.services.clone(), base.tenant.clone());
-        let (broker, tenants) = (Arc::clone(broker), base.tenants.clone());
+        let tenants = base.tenants.clone();
         Ok(Self {
             connectors,
             runners,
@@ -104,7 +110,7 @@ impl Flows {
             notifications,
             services,
             tenant,
-            broker,
+            ending,
             tenants,
         })
     }
@@ -117,7 +123,7 @@ impl Flows {
         }
         tracker.spawn(self.notifications.run(shutdown.clone()));
         tracker.spawn(sweep(self.services, self.tenant, shutdown.clone()));
-        tracker.spawn(expire(self.broker, self.tenants, shutdown.clone()));
+        tracker.spawn(expire(self.ending, self.tenants, shutdown.clone()));
     }
 }
 
@@ -135,7 +141,7 @@ async fn sweep(services: Services, tenant: TenantId, shutdown: CancellationToken
     }
 }
 
-async fn expire(broker: Arc<Broker>, tenants: Vec<TenantId>, shutdown: CancellationToken) {
+async fn expire(ending: Ending, tenants: Vec<TenantId>, shutdown: CancellationToken) {
     let mut tick = tokio::time::interval(EXPIRE);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -144,11 +150,15 @@ async fn expire(broker: Arc<Broker>, tenants: Vec<TenantId>, shutdown: Cancellat
             _ = tick.tick() => {}
         }
         for tenant in &tenants {
-            match broker.expire(tenant).await {
-                Ok(0) => {}
-                Ok(ended) => tracing::debug!(ended, "what has ended was taken out of the store"),
-                Err(problem) => {
-                    tracing::warn!(%problem, "what has ended could not be taken out of the store");
+            for ended in [ending.broker.expire(tenant).await, ending.sources.expire(tenant).await] {
+                match ended {
+                    Ok(0) => {}
+                    Ok(ended) => {
+                        tracing::debug!(ended, "what has ended was taken out of the store");
+                    }
+                    Err(problem) => {
+                        tracing::warn!(%problem, "what has ended could not be taken out of the store");
+                    }
                 }
             }
         }

@@ -13,8 +13,9 @@ use crate::{Failure, Gateway};
 
 /// Subscribe to registrations
 ///
-/// The subscription is checked, kept and given back. **Nobody is notified yet**, which the answer says once more in `NGSILD-Warning`: ask for the
-/// registrations themselves. Only clients with `manages_sources` may subscribe.
+/// Its receiver gets a `ContextSourceNotification` of the registrations that match now, and of every one that begins to match, changes or no longer
+/// matches, ended ones too (`triggerReason`): the parts that match, without `contextSourceInfo`. Notifications are sent at least once, in order. Only
+/// clients with `manages_sources` may subscribe.
 #[utoipa::path(
     post,
     path = "/ngsi-ld/v1/csourceSubscriptions",
@@ -47,6 +48,5 @@ pub(crate) async fn create(
     // A colon may stand in a path segment and is what people expect to see there.
     let id = id.replace("%3A", ":").replace('+', "%20");
     response.insert_header((header::LOCATION, format!("{BASE}/csourceSubscriptions/{id}")));
-    response.insert_header(("NGSILD-Warning", super::WARNING));
     Ok(response.finish())
 }

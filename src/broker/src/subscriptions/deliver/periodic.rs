@@ -1,13 +1,17 @@
-//! Notifications at intervals (clause 5.8.6): all entities that are meant, whether or not anything changed.
+//! Notifications at intervals (clauses 5.8.6, 5.11.7): all entities or registrations that are meant, whether or not anything changed.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use tsunagu_domain::Problem;
 use tsunagu_ngsi_ld::render::Changes;
+use tsunagu_policy::View;
 use tsunagu_store::{EntityQuery, Expect, Found, StoreError, WriteSet};
 
 use super::super::SendError;
+use super::super::compiled::Compiled;
 use super::super::notify::{Data, Style};
+use super::super::of_sources::Reason;
 use super::super::records::{STATES, State, put, state};
 use super::round::count;
 use super::{Deliverer, Place, Report};
@@ -42,7 +46,7 @@ impl Deliverer {
         let lane = if before.attempts > 0 { &self.0.slow } else { &self.0.places };
         let Ok(_place) = lane.acquire().await else { return Ok(report) };
         let sending = async {
-            let style = Style::of(tenant, &compiled.record, self.0.broker.contexts()).await?;
+            let style = Style::of(tenant, &compiled, self.0.broker.contexts()).await?;
             // Waiting for a place and for an @context can take long: what the owner may see is decided after it.
             let live = self.live(place, self.now()).await?;
             let Some(view) =
@@ -50,28 +54,12 @@ impl Deliverer {
             else {
                 return Ok(None);
             };
-            let mut found: Vec<Found> = Vec::new();
-            let mut seen: HashSet<String> = HashSet::new();
-            for query in &compiled.queries {
-                let query = EntityQuery {
-                    filter: query.clone(),
-                    limit: MOST.saturating_sub(found.len()),
-                    offset: 0,
-                    count: false,
-                    order: None,
-                };
-                let page = parts.store.query(&view, &query).await?;
-                let new = page.entities.into_iter();
-                found.extend(new.filter(|found| seen.insert(found.doc.id().to_owned())));
-            }
-            let joined = style.with_linked(&self.0.broker, &view, &found).await?;
-            let data = joined.unwrap_or_else(|| {
-                let mut data = Data::default();
-                for found in &found {
-                    style.add(&view, &found.doc, &Changes::default(), &mut data);
-                }
-                data
-            });
+            let data = if compiled.sources.is_some() {
+                let told = self.0.subscriptions.present(tenant, &compiled, self.now()).await?;
+                style.registrations(&told, Reason::NewlyMatching)
+            } else {
+                self.all_entities(&compiled, &view, &style).await?
+            };
             if data.entities == 0 {
                 return Ok(None);
             }
@@ -95,5 +83,36 @@ impl Deliverer {
         })
         .await?;
         Ok(report)
+    }
+
+    /// The entities that are meant, as they are.
+    async fn all_entities(
+        &self,
+        compiled: &Compiled,
+        view: &View,
+        style: &Style,
+    ) -> Result<Data, Problem> {
+        let mut found: Vec<Found> = Vec::new();
+        let mut seen: HashSet<String> = HashSet::new();
+        for query in &compiled.queries {
+            let query = EntityQuery {
+                filter: query.clone(),
+                limit: MOST.saturating_sub(found.len()),
+                offset: 0,
+                count: false,
+                order: None,
+            };
+            let page = self.0.subscriptions.parts.store.query(view, &query).await?;
+            let new = page.entities.into_iter();
+            found.extend(new.filter(|found| seen.insert(found.doc.id().to_owned())));
+        }
+        let joined = style.with_linked(&self.0.broker, view, &found).await?;
+        Ok(joined.unwrap_or_else(|| {
+            let mut data = Data::default();
+            for found in &found {
+                style.add(view, &found.doc, &Changes::default(), &mut data);
+            }
+            data
+        }))
     }
 }

@@ -12,9 +12,9 @@ use super::super::compiled::Compiled;
 use super::super::manage::key_of;
 use super::super::model::VERSION;
 use super::super::notify::{Data, Style, Told};
+use super::super::of_sources::News;
 use super::super::records::{
-    DEAD_LETTERS, DeadLetter, OUTBOX, Owed, STATES, SUBSCRIPTIONS, State, purge, put, remove,
-    state, timed_key,
+    DEAD_LETTERS, DeadLetter, Debt, OUTBOX, STATES, State, purge, put, remove, state, timed_key,
 };
 use super::super::{Message, SendError};
 use super::{Deliverer, Place, Report, micros, side_by_side};
@@ -29,7 +29,7 @@ const WAVE_BYTES: usize = 4 << 20;
 struct Queued {
     key: Vec<u8>,
     version: u64,
-    owed: Owed,
+    debt: Debt,
 }
 
 /// What became of one.
@@ -67,7 +67,7 @@ impl Deliverer {
         }
         let lane = if before.attempts > 0 { &self.0.slow } else { &self.0.places };
         let Ok(_place) = lane.acquire().await else { return Ok(false) };
-        let style = Style::of(tenant, &compiled.record, self.0.broker.contexts()).await;
+        let style = Style::of(tenant, &compiled, self.0.broker.contexts()).await;
         // Waiting for a place and for an @context can take long: what the owner may see is decided after it.
         let Some((present, view)) = self.live(place, self.now()).await? else {
             report.dropped += purge(&*parts.store, tenant, OUTBOX, *uid).await?;
@@ -136,6 +136,9 @@ impl Deliverer {
         let view = owners.view(tenant, &compiled.record.owner).await.map_err(|problem| {
             StoreError::Unavailable(format!("who may see what could not be decided: {problem}"))
         })?;
+        // Whoever may not manage sources any more is not told of them either.
+        let view =
+            view.filter(|view| compiled.sources.is_none() || view.may_manage_sources().is_ok());
         Ok(view.map(|view| (compiled, view)))
     }
 
@@ -155,9 +158,9 @@ impl Deliverer {
         // Keys sort by the clocks of processes, versions by what happened.
         page.sort_by(|(a_key, a), (b_key, b)| (a.version, a_key).cmp(&(b.version, b_key)));
         let queued = page.into_iter().map(|(key, record)| {
-            let owed = Owed::decode(record.value)?;
-            let entity = owed.entity().to_owned();
-            Ok((Queued { key, version: record.version, owed }, entity))
+            let debt = Debt::decode(record.value)?;
+            let lane = debt.lane().to_owned();
+            Ok((Queued { key, version: record.version, debt }, lane))
         });
         let queued = queued.collect::<Result<Vec<_>, StoreError>>()?;
         let all = queued.len();
@@ -203,18 +206,41 @@ impl Deliverer {
         style: &Style,
         queued: &Queued,
     ) -> Fate {
-        let later = |problem: Problem| Fate::Failed(SendError::Later(problem.detail));
-        match style.told(view, compiled, &queued.owed) {
-            Ok(None) => Fate::Dropped,
-            Ok(Some(told)) => match self.write(compiled, view, style, told).await {
-                Ok(message) => match self.0.notifier.notify(&message).await {
-                    Ok(()) => Fate::Sent,
-                    Err(error) => Fate::Failed(error),
-                },
-                Err(problem) => later(problem),
+        let message = match &queued.debt {
+            Debt::Change(owed) => match style.told(view, compiled, owed) {
+                Ok(Some(told)) => self.write(compiled, view, style, told).await.map(Some),
+                Ok(None) => Ok(None),
+                Err(problem) => Err(problem),
             },
-            Err(problem) => later(problem),
+            Debt::News(news) => self.write_news(compiled, view, style, news).await,
+        };
+        match message {
+            Ok(None) => Fate::Dropped,
+            Ok(Some(message)) => match self.0.notifier.notify(&message).await {
+                Ok(()) => Fate::Sent,
+                Err(error) => Fate::Failed(error),
+            },
+            Err(problem) => Fate::Failed(SendError::Later(problem.detail)),
         }
+    }
+
+    /// The message about registrations.
+    async fn write_news(
+        &self,
+        compiled: &Compiled,
+        view: &View,
+        style: &Style,
+        news: &News,
+    ) -> Result<Option<Message>, Problem> {
+        let told = match &news.registration {
+            Some(registration) => compiled.relevant(registration).into_iter().collect(),
+            None => self.0.subscriptions.present(view.tenant(), compiled, self.now()).await?,
+        };
+        if told.is_empty() {
+            return Ok(None);
+        }
+        let data = style.registrations(&told, news.reason);
+        self.release(compiled, view, style, data).await.map(Some)
     }
 
     /// The message about a change, with linked entities where nothing is told but the entity as it is.
@@ -285,7 +311,7 @@ impl Deliverer {
                 Fate::Failed(error) => error,
             };
             failed += 1;
-            let too_old = now.saturating_sub(queued.owed.at) > micros(self.0.pace.keep);
+            let too_old = now.saturating_sub(queued.debt.at()) > micros(self.0.pace.keep);
             if matches!(error, SendError::Later(_)) {
                 later = Some(error.clone());
                 if !too_old {
@@ -293,7 +319,7 @@ impl Deliverer {
                 }
             }
             report.dead += 1;
-            let changed_at = queued.owed.at;
+            let changed_at = queued.debt.at();
             let letter = DeadLetter { v: VERSION, changed_at, at: now, reason: error.to_string() };
             let key = timed_key(*uid, now, parts.ids.bytes16());
             set.ops.push(gone);
@@ -333,7 +359,8 @@ impl Deliverer {
             change(&mut after);
             let expect = version.map_or(Expect::Absent, Expect::Version);
             let put = put(STATES, uid.0.to_vec(), &after, expect)?;
-            let gone = Guard::Absent { collection: SUBSCRIPTIONS, key: key_of(&compiled.record) };
+            let collection = compiled.collection();
+            let gone = Guard::Absent { collection, key: key_of(&compiled.record) };
             let book = Op::When { guards: vec![gone], then: Vec::new(), otherwise: vec![put] };
             match store.commit(set.clone().with(book)).await {
                 Ok(_) => return Ok(()),

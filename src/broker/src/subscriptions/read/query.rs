@@ -111,7 +111,7 @@ pub(crate) fn compile_geo(geo: &GeoQ) -> Result<GeoQuery, tsunagu_ngsi_ld::Error
 }
 
 /// Checks a query and gives a @context of nothing but its names.
-pub(super) fn read_q(q: &str, context: &Context, at: &str) -> Result<String, Problem> {
+pub(crate) fn read_q(q: &str, context: &Context, at: &str) -> Result<String, Problem> {
     let parsed = Q::parse(&decoded(q), context).map_err(|error| ngsi_problem(error.at(at)))?;
     if parsed.depth() > 0 {
         let detail =
