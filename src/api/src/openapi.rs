@@ -1,5 +1,8 @@
 //! The OpenAPI 3.1 document, written from the handlers.
 
+mod binding;
+mod examples;
+
 use actix_web::{HttpResponse, web};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
@@ -165,7 +168,9 @@ impl Modify for OperationIds {
 
 /// The document as JSON.
 pub fn document() -> String {
-    Document::openapi().to_pretty_json().unwrap_or_default()
+    let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    binding::complete(&mut document);
+    serde_json::to_string_pretty(&document).unwrap_or_default()
 }
 
 pub(crate) async fn serve() -> HttpResponse {

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::process;
+use crate::support::http::seen;
+use crate::support::town::{Plan, SENSORS, Town};
+use crate::support::{Backend, process};
 
 const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
 
@@ -154,6 +156,134 @@ async fn every_operation_says_what_it_does_takes_and_answers() {
         if writes && !name.ends_with("/withdraw") {
             let content = operation["requestBody"]["content"].as_object();
             missing(content.is_some_and(|content| !content.is_empty()), "no request body");
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+const BINDING: &str = "/ngsi-ld/v1";
+
+/// Media types with what they hold, of a request or an answer.
+fn contents(described: &Value) -> Vec<(&String, &Value)> {
+    described["content"].as_object().into_iter().flatten().collect()
+}
+
+#[tokio::test]
+async fn every_ngsi_ld_operation_has_examples_and_tells_its_problems() {
+    let document: Value = serde_json::from_str(&printed().await).unwrap();
+    let mut faults = Vec::new();
+    let mut seen = 0;
+    for (name, operation) in operations(&document) {
+        let (method, path) = name.split_once(' ').unwrap();
+        let Some(path) = path.strip_prefix(BINDING) else { continue };
+        seen += 1;
+        let mut missing = |holds: bool, what: String| {
+            if !holds {
+                faults.push(format!("{name}: {what}"));
+            }
+        };
+        let text = |value: &Value| value.as_str().is_some_and(|text| !text.trim().is_empty());
+        missing(text(&operation["description"]), "no description".to_owned());
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let described = text(&parameter["description"]);
+            missing(described, format!("{} is not described", parameter["name"]));
+        }
+        for (media, content) in contents(&operation["requestBody"]) {
+            missing(!content["example"].is_null(), format!("no example of a body of {media}"));
+        }
+        let responses = operation["responses"].as_object().unwrap();
+        for (status, response) in responses {
+            let shown = contents(response);
+            if matches!(status.as_str(), "200" | "206" | "207") {
+                missing(!shown.is_empty(), format!("{status} does not say what it holds"));
+            }
+            for (media, content) in shown {
+                if status.starts_with('2') {
+                    let there = !content["example"].is_null();
+                    missing(there, format!("no example of {media} in {status}"));
+                    continue;
+                }
+                let examples = content["examples"].as_object();
+                missing(examples.is_some_and(|e| !e.is_empty()), format!("no example of {status}"));
+                for example in examples.into_iter().flatten().map(|(_, example)| &example["value"])
+                {
+                    let same = example["status"].to_string() == *status;
+                    missing(same && text(&example["detail"]), format!("{example} under {status}"));
+                }
+            }
+        }
+        let mut expected = vec!["400", "401", "403", "404", "503"];
+        if !operation["requestBody"].is_null() {
+            expected.extend(["411", "413", "415"]);
+        }
+        if !responses
+            .get("200")
+            .map_or(&Value::Null, |r| &r["content"]["application/ld+json"])
+            .is_null()
+        {
+            expected.push("406");
+        }
+        if ["/entities", "/subscriptions", "/csourceRegistrations"].contains(&path)
+            && method == "post"
+        {
+            expected.push("409");
+        }
+        for status in expected {
+            missing(responses.contains_key(status), format!("{status} is not told of"));
+        }
+    }
+    assert!(seen > 50, "only {seen} operations");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// A parameter that no operation knows is answered with those that it does know: the very ones that are described.
+#[tokio::test]
+async fn every_parameter_that_is_known_is_described_and_no_other() {
+    let town = Town::start(Backend::Embedded, &Plan::default()).await;
+    let token = town.token(SENSORS).await;
+    let document: Value = serde_json::from_str(&printed().await).unwrap();
+    let mut faults = Vec::new();
+    for (name, operation) in operations(&document) {
+        let (method, path) = name.split_once(' ').unwrap();
+        if !path.starts_with(BINDING) {
+            continue;
+        }
+        let listed = operation["parameters"].as_array().unwrap().iter();
+        let mut described: Vec<&str> = listed
+            .filter(|parameter| parameter["in"] == "query")
+            .map(|parameter| parameter["name"].as_str().unwrap())
+            .collect();
+        described.sort_unstable();
+        let path: Vec<&str> = path
+            .split('/')
+            .map(|part| if part.starts_with('{') { "urn:ngsi-ld:Building:1" } else { part })
+            .collect();
+        let target = format!("{}?nobody-knows-this=1", path.join("/"));
+        let method = method.to_uppercase().parse().unwrap();
+        let mut request = town.ask(method, &target).bearer_auth(&token);
+        if !operation["requestBody"].is_null() {
+            request = request.header("Content-Type", "application/json").body("{}");
+        }
+        let problem = seen(request).await.json();
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        let Some((_, known)) = detail.split_once("known are: ") else {
+            faults.push(format!("{name}: {problem}"));
+            continue;
+        };
+        let mut known: Vec<&str> = known.split(", ").filter(|known| *known != "none").collect();
+        known.sort_unstable();
+        if known != described {
+            let only = |these: &[&str], those: &[&str]| -> Vec<String> {
+                these
+                    .iter()
+                    .filter(|one| !those.contains(one))
+                    .map(|one| (*one).to_owned())
+                    .collect()
+            };
+            let (silent, false_) = (only(&known, &described), only(&described, &known));
+            faults.push(format!(
+                "{name}: known and not described {silent:?}, described and not known {false_:?}"
+            ));
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));

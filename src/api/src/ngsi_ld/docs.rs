@@ -6,107 +6,49 @@ use crate::openapi::ProblemBody;
 
 /// An NGSI-LD entity: `id`, `type`, and attributes by name.
 #[derive(ToSchema)]
-#[schema(
-    value_type = Object,
-    example = json!({
-        "id": "urn:ngsi-ld:Building:001",
-        "type": "Building",
-        "name": { "type": "Property", "value": "都農町役場" },
-        "location": { "type": "GeoProperty", "value": { "type": "Point", "coordinates": [131.56, 32.26] } }
-    })
-)]
+#[schema(value_type = Object)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct EntityBody(serde_json::Value);
 
 /// An entity as a `GeoJSON` Feature.
 #[derive(ToSchema)]
-#[schema(
-    value_type = Object,
-    example = json!({
-        "id": "urn:ngsi-ld:Building:001",
-        "type": "Feature",
-        "geometry": { "type": "Point", "coordinates": [131.56, 32.26] },
-        "properties": { "type": "Building", "name": { "type": "Property", "value": "都農町役場" } }
-    })
-)]
+#[schema(value_type = Object)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct FeatureBody(serde_json::Value);
 
 /// Entities as a `GeoJSON` `FeatureCollection`.
 #[derive(ToSchema)]
-#[schema(value_type = Object, example = json!({ "type": "FeatureCollection", "features": [] }))]
+#[schema(value_type = Object)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct FeatureCollectionBody(serde_json::Value);
 
 /// A query (clause 5.2.23): what is asked for.
 #[derive(ToSchema)]
-#[schema(
-    value_type = Object,
-    example = json!({
-        "type": "Query",
-        "entities": [{ "type": "Building", "idPattern": "^urn:ngsi-ld:Building:.*" }],
-        "pick": ["id", "name"],
-        "q": "floors>2",
-        "geoQ": { "georel": "near;maxDistance==1000", "geometry": "Point", "coordinates": [131.56, 32.26] },
-        "scopeQ": "/Tsuno/#",
-        "ordering": { "orderBy": ["name;asc"], "collation": "ja" }
-    })
-)]
+#[schema(value_type = Object)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct QueryBody(serde_json::Value);
 
 /// A part of an entity: attributes by name.
 #[derive(ToSchema)]
-#[schema(value_type = Object, example = json!({ "temperature": { "type": "Property", "value": 21.5, "observedAt": "2026-11-23T09:00:00Z" } }))]
+#[schema(value_type = Object)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct FragmentBody(serde_json::Value);
 
 /// An entity over time: each attribute has an array of its instances.
 #[derive(ToSchema)]
-#[schema(
-    value_type = Object,
-    example = json!({
-        "id": "urn:ngsi-ld:Building:001",
-        "type": "Building",
-        "temperature": [
-            { "type": "Property", "value": 21.5, "observedAt": "2026-11-23T09:00:00Z" },
-            { "type": "Property", "value": 22, "observedAt": "2026-11-23T10:00:00Z" }
-        ]
-    })
-)]
+#[schema(value_type = Object)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct TemporalBody(serde_json::Value);
 
 /// A query of the temporal evolution (clauses 5.2.23, 5.2.21).
 #[derive(ToSchema)]
-#[schema(
-    value_type = Object,
-    example = json!({
-        "type": "Query",
-        "entities": [{ "type": "Building" }],
-        "q": "temperature>20",
-        "temporalQ": { "timerel": "after", "timeAt": "2026-11-23T00:00:00Z", "lastN": 10 }
-    })
-)]
+#[schema(value_type = Object)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct TemporalQueryBody(serde_json::Value);
 
 /// An NGSI-LD subscription (clause 5.2.12).
 #[derive(ToSchema)]
-#[schema(
-    value_type = Object,
-    example = json!({
-        "type": "Subscription",
-        "entities": [{ "type": "AirQualityObserved" }],
-        "watchedAttributes": ["NO2"],
-        "q": "NO2>40",
-        "notification": {
-            "attributes": ["NO2"],
-            "format": "concise",
-            "endpoint": { "uri": "https://app.example/notifications", "accept": "application/json" }
-        }
-    })
-)]
+#[schema(value_type = Object)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct SubscriptionBody(serde_json::Value);
 
@@ -249,31 +191,25 @@ pub(crate) struct DiscoveryParams {
 
 /// An `EntityTypeList`, or with `details=true` an array of `EntityType` (clauses 5.2.24, 5.2.25).
 #[derive(ToSchema)]
-#[schema(value_type = Object, example = json!({ "id": "urn:ngsi-ld:EntityTypeList:1", "type": "EntityTypeList", "typeList": ["Building", "Vehicle"] }))]
+#[schema(value_type = Object)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct DiscoveredTypes(serde_json::Value);
 
 /// An `EntityTypeInfo` (clause 5.2.26).
 #[derive(ToSchema)]
-#[schema(value_type = Object, example = json!({
-    "id": "https://uri.etsi.org/ngsi-ld/default-context/Building", "type": "EntityTypeInfo", "typeName": "Building", "entityCount": 2,
-    "attributeDetails": [{ "id": "https://uri.etsi.org/ngsi-ld/default-context/name", "type": "Attribute", "attributeName": "name", "attributeTypes": ["Property"] }]
-}))]
+#[schema(value_type = Object)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct DiscoveredType(serde_json::Value);
 
 /// An `AttributeList`, or with `details=true` an array of `Attribute` (clauses 5.2.27, 5.2.28).
 #[derive(ToSchema)]
-#[schema(value_type = Object, example = json!({ "id": "urn:ngsi-ld:AttributeList:1", "type": "AttributeList", "attributeList": ["name"] }))]
+#[schema(value_type = Object)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct DiscoveredAttributes(serde_json::Value);
 
 /// An `Attribute` (clause 5.2.28).
 #[derive(ToSchema)]
-#[schema(value_type = Object, example = json!({
-    "id": "https://uri.etsi.org/ngsi-ld/default-context/name", "type": "Attribute", "attributeName": "name", "attributeCount": 2,
-    "attributeTypes": ["Property"], "typeNames": ["Building"]
-}))]
+#[schema(value_type = Object)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct DiscoveredAttribute(serde_json::Value);
 

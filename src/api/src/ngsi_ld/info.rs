@@ -31,6 +31,8 @@ pub(crate) struct SourceIdentity {
 }
 
 /// Which broker this is
+///
+/// The name under which this broker and tenant appear where loops of forwarding are looked for, how long the process runs, and its time.
 #[utoipa::path(
     get,
     path = "/ngsi-ld/v1/info/sourceIdentity",

@@ -49,11 +49,7 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
 
 /// A context source registration (clause 5.2.9).
 #[derive(ToSchema)]
-#[schema(value_type = Object, example = json!({
-    "type": "ContextSourceRegistration",
-    "information": [{ "entities": [{ "type": "Building" }], "propertyNames": ["name"] }],
-    "endpoint": "https://broker.example/ngsi-ld/v1"
-}))]
+#[schema(value_type = Object)]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct RegistrationBody(serde_json::Value);
 

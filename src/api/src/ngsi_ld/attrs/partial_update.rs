@@ -12,6 +12,9 @@ use crate::params::Params;
 use crate::{Failure, Gateway};
 
 /// Update parts of an attribute
+///
+/// Members of the body take the place of those that are there, `urn:ngsi-ld:null` removes one. The instance is the one with the `datasetId` of the body, or
+/// the default one.
 #[utoipa::path(
     patch,
     path = "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}",

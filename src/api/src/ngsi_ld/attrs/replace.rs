@@ -12,6 +12,8 @@ use crate::params::Params;
 use crate::{Failure, Gateway};
 
 /// Replace an attribute
+///
+/// The instance with the `datasetId` of the body, or the default one without, is replaced whole; others stay. An attribute that is not there is not made.
 #[utoipa::path(
     put,
     path = "/ngsi-ld/v1/entities/{entityId}/attrs/{attrId}",

@@ -12,6 +12,9 @@ use crate::params::Params;
 use crate::{Failure, Gateway};
 
 /// Add attributes to the temporal evolution of an entity
+///
+/// Instances are added to the past of an entity that has one; what the entity is now does not change. Instances observed at the same moment take the
+/// place of those there were.
 #[utoipa::path(
     post,
     path = "/ngsi-ld/v1/temporal/entities/{entityId}/attrs",

@@ -12,6 +12,8 @@ use crate::params::Params;
 use crate::{Failure, Gateway};
 
 /// Forget an instance of an attribute in the past
+///
+/// One instance, by its `instanceId`, is taken out of the temporal evolution; what the entity is now does not change.
 #[utoipa::path(
     delete,
     path = "/ngsi-ld/v1/temporal/entities/{entityId}/attrs/{attrId}/{instanceId}",

@@ -10,7 +10,7 @@ use tsunagu_domain::{Problem, ProblemCode};
 use super::query::{Asked, answer};
 use crate::body::Capped;
 use crate::caller::Caller;
-use crate::ngsi_ld::docs::{Problems, TemporalBody, TemporalQueryBody};
+use crate::ngsi_ld::docs::{PageParams, Problems, TemporalBody, TemporalQueryBody};
 use crate::ngsi_ld::entities::read_query;
 use crate::ngsi_ld::negotiate;
 use crate::params::Params;
@@ -56,6 +56,11 @@ impl<'de> Deserialize<'de> for OneOrMany {
     post,
     path = "/ngsi-ld/v1/temporal/entityOperations/query",
     tag = "NGSI-LD temporal evolution",
+    params(
+        PageParams,
+        ("options" = Option<String>, Query, description = "`normalized`, `concise`, `temporalValues`, `aggregatedValues`, `sysAttrs`, comma-separated"),
+        ("format" = Option<String>, Query, description = "`normalized`, `concise`, `temporalValues` or `aggregatedValues`"),
+    ),
     request_body(content((TemporalQueryBody = "application/json"), (TemporalQueryBody = "application/ld+json"))),
     responses(
         (status = 200, description = "The entities of the page over time", content((Vec<TemporalBody> = "application/json"), (Vec<TemporalBody> = "application/ld+json"))),
