@@ -1,6 +1,7 @@
 //! The NGSI-LD HTTP binding (TS 104-175 clause 6), as far as it is built: entities and their attributes, batches of them, discovery, the past,
 //! subscriptions.
 
+mod asked;
 pub(crate) mod attributes;
 pub(crate) mod attrs;
 pub(crate) mod batch;

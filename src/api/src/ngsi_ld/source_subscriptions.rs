@@ -24,7 +24,7 @@ pub(crate) use query::__path_query;
 pub(crate) use retrieve::__path_retrieve;
 pub(crate) use update::__path_update;
 
-use super::subscriptions::{subscription_id, sys_attrs};
+use super::subscriptions::subscription_id;
 
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
     cfg.service(resource(

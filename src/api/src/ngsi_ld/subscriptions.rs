@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod query;
 mod retrieve;
+pub(super) mod shared;
 mod update;
 
 use actix_web::http::Method;

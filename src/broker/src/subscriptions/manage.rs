@@ -6,7 +6,7 @@ use tsunagu_domain::{Problem, ProblemCode, TenantId};
 use tsunagu_ngsi_ld::parse::split_context;
 use tsunagu_ngsi_ld::{Context, Format};
 use tsunagu_policy::View;
-use tsunagu_store::{Conflict, Expect, Op, Scan, StoreError, WriteSet};
+use tsunagu_store::{Collection, Conflict, Expect, Op, Record, Scan, StoreError, WriteSet};
 
 use super::compiled::Compiled;
 use super::model::{Notification, Owner, Subscription, Uid, VERSION};
@@ -41,6 +41,17 @@ pub struct SubscriptionPage {
     pub count: u64,
     /// Whether there are more after these.
     pub more: bool,
+}
+
+impl SubscriptionPage {
+    /// With the end of its array.
+    pub(super) fn closed(mut self) -> Self {
+        if self.body.is_empty() {
+            self.body.push(b'[');
+        }
+        self.body.push(b']');
+        self
+    }
 }
 
 /// How to show subscriptions.
@@ -201,34 +212,43 @@ impl Subscriptions {
         sys_attrs: bool,
     ) -> Result<SubscriptionPage, Problem> {
         let showing = Showing { context, embed_context, sys_attrs };
-        let mut page = SubscriptionPage { body: vec![b'['], ..SubscriptionPage::default() };
-        let mut shown = 0;
-        let prefix = prefix(asking.owner);
-        let mut scan = Scan { prefix, limit: PAGE, ..Scan::default() };
+        let (mut page, records) = self.page_of(asking, SUBSCRIPTIONS, limit, offset).await?;
+        for (nth, record) in records.iter().enumerate() {
+            page.body.push(if nth == 0 { b'[' } else { b',' });
+            let subscription: Subscription = decode(&record.value)?;
+            self.show(asking, &subscription, &showing, &mut page.body).await?;
+        }
+        Ok(page.closed())
+    }
+
+    /// A page, empty yet, and what belongs on it of what an owner has in a collection, by id.
+    pub(super) async fn page_of(
+        &self,
+        asking: &Asking<'_>,
+        collection: Collection,
+        limit: usize,
+        offset: usize,
+    ) -> Result<(SubscriptionPage, Vec<Record>), StoreError> {
+        let mut page = SubscriptionPage::default();
+        let mut on_it = Vec::new();
+        let mut scan = Scan { prefix: prefix(asking.owner), limit: PAGE, ..Scan::default() };
         loop {
             let tenant = asking.view.tenant();
-            let found = self.parts.store.records(tenant, SUBSCRIPTIONS, &scan).await?;
-            let Some((last, _)) = found.last() else { break };
+            let found = self.parts.store.records(tenant, collection, &scan).await?;
+            let Some((last, _)) = found.last() else { return Ok((page, on_it)) };
             scan.after = Some(last.clone());
             for (_, record) in found {
                 page.count += 1;
                 if page.count <= offset as u64 {
                     continue;
                 }
-                if shown == limit {
+                if on_it.len() == limit {
                     page.more = true;
-                    continue;
+                } else {
+                    on_it.push(record);
                 }
-                if shown > 0 {
-                    page.body.push(b',');
-                }
-                shown += 1;
-                let subscription: Subscription = decode(&record.value)?;
-                self.show(asking, &subscription, &showing, &mut page.body).await?;
             }
         }
-        page.body.push(b']');
-        Ok(page)
     }
 
     /// Delete Subscription (5.8.5), with what is queued for it.

@@ -10,15 +10,15 @@ use serde_json::{Map, Value};
 use tsunagu_domain::{Problem, ProblemCode};
 use tsunagu_ngsi_ld::Context;
 use tsunagu_ngsi_ld::source::TemporalQuery;
-use tsunagu_store::{Collection, Conflict, Expect, Op, Scan, StoreError, WriteSet};
+use tsunagu_store::{Collection, Conflict, Expect, Op, StoreError, WriteSet};
 
+use super::Subscriptions;
 use super::compiled::Compiled;
-use super::manage::{Asking, Showing, SubscriptionPage, busy, key, marked, prefix, usable};
+use super::manage::{Asking, Showing, SubscriptionPage, busy, key, marked, usable};
 use super::model::{Subscription, VERSION};
 use super::read::{Reading, bad, object, read_q};
 use super::records::{DEAD_LETTERS, OUTBOX, STATES, THROTTLES, decode, purge, put, remove, state};
 use super::show::shown;
-use super::{PAGE, Subscriptions};
 use crate::{Contexts, ngsi_problem};
 pub(crate) use news::{News, Reason};
 
@@ -208,33 +208,13 @@ impl Subscriptions {
     ) -> Result<SubscriptionPage, Problem> {
         asking.view.may_manage_sources()?;
         let showing = Showing { context, embed_context, sys_attrs };
-        let mut page = SubscriptionPage { body: vec![b'['], ..SubscriptionPage::default() };
-        let mut written = 0;
-        let mut scan = Scan { prefix: prefix(asking.owner), limit: PAGE, ..Scan::default() };
-        loop {
-            let tenant = asking.view.tenant();
-            let found = self.parts.store.records(tenant, KEPT, &scan).await?;
-            let Some((last, _)) = found.last() else { break };
-            scan.after = Some(last.clone());
-            for (_, record) in found {
-                page.count += 1;
-                if page.count <= offset as u64 {
-                    continue;
-                }
-                if written == limit {
-                    page.more = true;
-                    continue;
-                }
-                if written > 0 {
-                    page.body.push(b',');
-                }
-                written += 1;
-                let kept = decode(&record.value)?;
-                self.show_kept(asking, kept, &showing, &mut page.body).await?;
-            }
+        let (mut page, records) = self.page_of(asking, KEPT, limit, offset).await?;
+        for (nth, record) in records.iter().enumerate() {
+            page.body.push(if nth == 0 { b'[' } else { b',' });
+            let kept = decode(&record.value)?;
+            self.show_kept(asking, kept, &showing, &mut page.body).await?;
         }
-        page.body.push(b']');
-        Ok(page)
+        Ok(page.closed())
     }
 
     /// Delete Context Source Registration Subscription (5.11.6), with what is queued for it.

@@ -1,13 +1,10 @@
 //! Delete Attribute (clause 5.6.5, binding 6.7.3.2).
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use tsunagu_broker::Target;
 
-use crate::caller::Caller;
+use crate::ngsi_ld::asked::OnOne;
 use crate::ngsi_ld::docs::Problems;
-use crate::ngsi_ld::entities::{entity_id, path_part, selection, updated};
-use crate::ngsi_ld::negotiate;
-use crate::params::Params;
+use crate::ngsi_ld::entities::{path_part, updated};
 use crate::{Failure, Gateway};
 
 /// Delete an attribute
@@ -34,17 +31,12 @@ pub(crate) async fn delete(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let caller = Caller::of(&gateway, &request).await?;
-    let params = Params::read(&request, &["type", "local", "datasetId", "deleteAll"])?;
-    let context = negotiate::linked(&gateway, &request).await?;
-    let id = entity_id(&request)?;
-    let types = selection(&params, &context)?;
-    let target = Target { id: &id, types: types.as_ref() };
+    let on = OnOne::of(&gateway, &request, &["type", "local", "datasetId", "deleteAll"]).await?;
     let name = path_part(&request, "attrId")?;
-    let all = params.flag("deleteAll")?;
-    let dataset = params.get("datasetId").filter(|id| *id != "@none");
-    let broker = &gateway.broker;
+    let all = on.params.flag("deleteAll")?;
+    let dataset = on.params.get("datasetId").filter(|id| *id != "@none");
+    let (broker, asked) = (&gateway.broker, on.caller.request());
     let done =
-        broker.delete_attribute(&caller.request(), target, &name, &context, dataset, all).await?;
-    Ok(updated(&caller, &done))
+        broker.delete_attribute(&asked, on.target(), &name, &on.context, dataset, all).await?;
+    Ok(updated(&on.caller, &done))
 }

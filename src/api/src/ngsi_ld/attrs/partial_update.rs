@@ -1,14 +1,11 @@
 //! Partial Attribute Update (clause 5.6.4, binding 6.7.3.1).
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use tsunagu_broker::Target;
 
 use crate::body::Capped;
-use crate::caller::Caller;
+use crate::ngsi_ld::asked::OnOne;
 use crate::ngsi_ld::docs::{FragmentBody, Problems};
-use crate::ngsi_ld::entities::{entity_id, path_part, selection, updated};
-use crate::ngsi_ld::negotiate;
-use crate::params::Params;
+use crate::ngsi_ld::entities::{path_part, updated};
 use crate::{Failure, Gateway};
 
 /// Update parts of an attribute
@@ -36,14 +33,9 @@ pub(crate) async fn partial_update(
     request: HttpRequest,
     body: Capped,
 ) -> Result<HttpResponse, Failure> {
-    let caller = Caller::of(&gateway, &request).await?;
-    let params = Params::read(&request, &["type", "local"])?;
-    let (text, context) = negotiate::document(&gateway, &request, &body).await?;
-    let id = entity_id(&request)?;
-    let types = selection(&params, &context)?;
-    let target = Target { id: &id, types: types.as_ref() };
-    let name = path_part(&request, "attrId")?;
-    let done =
-        gateway.broker.partial_update(&caller.request(), target, &name, text, &context).await?;
-    Ok(updated(&caller, &done))
+    let (on, text) = OnOne::with_body(&gateway, &request, &body).await?;
+    let (name, asked) = (path_part(&request, "attrId")?, on.caller.request());
+    let broker = &gateway.broker;
+    let done = broker.partial_update(&asked, on.target(), &name, text, &on.context).await?;
+    Ok(updated(&on.caller, &done))
 }

@@ -1,14 +1,11 @@
 //! Update Attributes (clause 5.6.2, binding 6.6.3.2).
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use tsunagu_broker::Target;
 
 use crate::body::Capped;
-use crate::caller::Caller;
+use crate::ngsi_ld::asked::OnOne;
 use crate::ngsi_ld::docs::{FragmentBody, Problems};
-use crate::ngsi_ld::entities::{entity_id, selection, updated};
-use crate::ngsi_ld::negotiate;
-use crate::params::Params;
+use crate::ngsi_ld::entities::updated;
 use crate::{Failure, Gateway};
 
 /// Update attributes
@@ -33,12 +30,8 @@ pub(crate) async fn update(
     request: HttpRequest,
     body: Capped,
 ) -> Result<HttpResponse, Failure> {
-    let caller = Caller::of(&gateway, &request).await?;
-    let params = Params::read(&request, &["type", "local"])?;
-    let (text, context) = negotiate::document(&gateway, &request, &body).await?;
-    let id = entity_id(&request)?;
-    let types = selection(&params, &context)?;
-    let target = Target { id: &id, types: types.as_ref() };
-    let done = gateway.broker.update(&caller.request(), target, text, &context).await?;
-    Ok(updated(&caller, &done))
+    let (on, text) = OnOne::with_body(&gateway, &request, &body).await?;
+    let request = on.caller.request();
+    let done = gateway.broker.update(&request, on.target(), text, &on.context).await?;
+    Ok(updated(&on.caller, &done))
 }

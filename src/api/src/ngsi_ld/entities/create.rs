@@ -1,13 +1,12 @@
 //! Create Entity (clause 5.6.1, binding 6.4.3.1).
 
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::echo_tenant;
 use crate::body::Capped;
 use crate::caller::Caller;
+use crate::ngsi_ld::asked::created;
 use crate::ngsi_ld::docs::{EntityBody, Problems};
-use crate::ngsi_ld::{BASE, negotiate, segment};
+use crate::ngsi_ld::negotiate;
 use crate::params::Params;
 use crate::{Failure, Gateway};
 
@@ -38,10 +37,6 @@ pub(crate) async fn create(
     let caller = Caller::of(&gateway, &request).await?;
     Params::read(&request, &["local"])?;
     let (text, context) = negotiate::document(&gateway, &request, &body).await?;
-    let created = gateway.broker.create(&caller.request(), text, &context).await?;
-    let mut response = HttpResponse::Created();
-    echo_tenant(&mut response, &caller);
-    let id = segment(&created.id);
-    response.insert_header((header::LOCATION, format!("{BASE}/entities/{id}")));
-    Ok(response.finish())
+    let new = gateway.broker.create(&caller.request(), text, &context).await?;
+    Ok(created(&caller, "entities", &new.id).finish())
 }

@@ -1,14 +1,11 @@
 //! Create Context Source Registration Subscription (clause 5.11.2, binding 6.12.3.1).
 
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::body::Capped;
-use crate::caller::Caller;
+use crate::ngsi_ld::asked::created;
 use crate::ngsi_ld::docs::{Problems, SubscriptionBody};
-use crate::ngsi_ld::entities::echo_tenant;
-use crate::ngsi_ld::{BASE, negotiate};
-use crate::params::Params;
+use crate::ngsi_ld::subscriptions::shared::Sent;
 use crate::{Failure, Gateway};
 
 /// Subscribe to registrations
@@ -36,17 +33,9 @@ pub(crate) async fn create(
     request: HttpRequest,
     body: Capped,
 ) -> Result<HttpResponse, Failure> {
-    let caller = Caller::of(&gateway, &request).await?;
-    let asking = caller.asking(&gateway)?;
-    Params::read(&request, &["local"])?;
-    let (text, context) = negotiate::document(&gateway, &request, &body).await?;
-    let contexts = gateway.broker.contexts();
-    let id = gateway.subscriptions.create_of_sources(&asking, text, &context, contexts).await?;
-    let mut response = HttpResponse::Created();
-    echo_tenant(&mut response, &caller);
-    let id = url::form_urlencoded::byte_serialize(id.as_bytes()).collect::<String>();
-    // A colon may stand in a path segment and is what people expect to see there.
-    let id = id.replace("%3A", ":").replace('+', "%20");
-    response.insert_header((header::LOCATION, format!("{BASE}/csourceSubscriptions/{id}")));
-    Ok(response.finish())
+    let sent = Sent::of(&gateway, &request, &body).await?;
+    let (asking, contexts) = (sent.caller.asking(&gateway)?, gateway.broker.contexts());
+    let subscriptions = &gateway.subscriptions;
+    let id = subscriptions.create_of_sources(&asking, sent.text, &sent.context, contexts).await?;
+    Ok(created(&sent.caller, "csourceSubscriptions", &id).finish())
 }

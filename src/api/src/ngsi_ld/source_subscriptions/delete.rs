@@ -4,8 +4,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::subscription_id;
 use crate::caller::Caller;
+use crate::ngsi_ld::asked::done;
 use crate::ngsi_ld::docs::Problems;
-use crate::ngsi_ld::entities::echo_tenant;
 use crate::params::Params;
 use crate::{Failure, Gateway};
 
@@ -33,7 +33,5 @@ pub(crate) async fn delete(
     Params::read(&request, &["local"])?;
     let id = subscription_id(&request)?;
     gateway.subscriptions.delete_of_sources(&asking, &id).await?;
-    let mut response = HttpResponse::NoContent();
-    echo_tenant(&mut response, &caller);
-    Ok(response.finish())
+    Ok(done(&caller))
 }

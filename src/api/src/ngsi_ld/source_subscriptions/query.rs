@@ -1,20 +1,13 @@
 //! Query Context Source Registration Subscriptions (clause 5.11.5, binding 6.12.3.2).
 
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use tsunagu_domain::ProblemCode;
 
-use super::sys_attrs;
-use crate::caller::Caller;
-use crate::ngsi_ld::BASE;
 use crate::ngsi_ld::docs::{Problems, SubscriptionBody, SubscriptionParams, SubscriptionsParams};
-use crate::ngsi_ld::entities::echo_tenant;
-use crate::ngsi_ld::negotiate::{self, Media};
-use crate::params::{Params, wrong};
+use crate::ngsi_ld::subscriptions::shared::Shown;
 use crate::{Failure, Gateway};
 
 const KNOWN: [&str; 5] = ["limit", "offset", "count", "options", "local"];
-const DEFAULT_PAGE: usize = 20;
 
 /// List subscriptions to registrations
 ///
@@ -35,42 +28,16 @@ pub(crate) async fn query(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let caller = Caller::of(&gateway, &request).await?;
-    let asking = caller.asking(&gateway)?;
-    let media = negotiate::accepted(&request)?;
-    let params = Params::read(&request, &KNOWN)?;
-    let context = negotiate::linked(&gateway, &request).await?;
-    let (ld, sys_attrs) = (media == Media::LdJson, sys_attrs(&params)?);
-    let count = params.flag("count")? || params.list("options")?.contains(&"count");
-    let limit = params.number("limit", DEFAULT_PAGE, gateway.limits.max_page).map_err(bad)?;
-    let offset = params.number("offset", 0, usize::MAX >> 8).map_err(bad)?;
-    if limit == 0 && !count {
-        return Err(bad(wrong("limit", "may be 0 only with count=true")));
-    }
-    let found =
-        gateway.subscriptions.query_of_sources(&asking, limit, offset, &context, ld, sys_attrs);
-    let page = found.await?;
-    let mut response = HttpResponse::Ok();
-    negotiate::describe(&mut response, media, &context);
-    echo_tenant(&mut response, &caller);
-    if count {
-        response.insert_header(("NGSILD-Results-Count", page.count.to_string()));
-    }
-    let mut link = |rel: &str, offset: usize| {
-        let query = params.with("offset", offset);
-        let link = format!(
-            "<{BASE}/csourceSubscriptions?{query}>; rel=\"{rel}\"; type=\"{}\"",
-            media.name()
-        );
-        response.append_header((header::LINK, link));
-    };
-    if offset > 0 && limit > 0 {
-        link("prev", offset.saturating_sub(limit));
-    }
-    if page.more && limit > 0 {
-        link("next", offset + limit);
-    }
-    Ok(response.body(page.body))
+    let shown = Shown::of(&gateway, &request, &KNOWN).await?;
+    let sys_attrs = shown.sys_attrs()?;
+    let page = shown.page(&gateway, bad)?;
+    let asking = shown.caller.asking(&gateway)?;
+    let (context, ld) = (&shown.context, shown.ld());
+    let subscriptions = &gateway.subscriptions;
+    let found = subscriptions
+        .query_of_sources(&asking, page.limit, page.offset, context, ld, sys_attrs)
+        .await?;
+    Ok(shown.with_page("csourceSubscriptions", &page, found))
 }
 
 /// A page that cannot be is wrong data here (clause 5.11.5.4).

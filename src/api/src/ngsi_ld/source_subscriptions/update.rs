@@ -4,11 +4,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::subscription_id;
 use crate::body::Capped;
-use crate::caller::Caller;
+use crate::ngsi_ld::asked::done;
 use crate::ngsi_ld::docs::{Problems, SubscriptionBody};
-use crate::ngsi_ld::entities::echo_tenant;
-use crate::ngsi_ld::negotiate;
-use crate::params::Params;
+use crate::ngsi_ld::subscriptions::shared::Sent;
 use crate::{Failure, Gateway};
 
 /// Change a subscription to registrations
@@ -32,14 +30,9 @@ pub(crate) async fn update(
     request: HttpRequest,
     body: Capped,
 ) -> Result<HttpResponse, Failure> {
-    let caller = Caller::of(&gateway, &request).await?;
-    let asking = caller.asking(&gateway)?;
-    Params::read(&request, &["local"])?;
-    let (text, context) = negotiate::document(&gateway, &request, &body).await?;
-    let id = subscription_id(&request)?;
-    let contexts = gateway.broker.contexts();
-    gateway.subscriptions.update_of_sources(&asking, &id, text, &context, contexts).await?;
-    let mut response = HttpResponse::NoContent();
-    echo_tenant(&mut response, &caller);
-    Ok(response.finish())
+    let sent = Sent::of(&gateway, &request, &body).await?;
+    let (asking, contexts) = (sent.caller.asking(&gateway)?, gateway.broker.contexts());
+    let (subscriptions, id) = (&gateway.subscriptions, subscription_id(&request)?);
+    subscriptions.update_of_sources(&asking, &id, sent.text, &sent.context, contexts).await?;
+    Ok(done(&sent.caller))
 }

@@ -1,14 +1,13 @@
 //! Register Context Source (clause 5.9.2, binding 6.8.3.1).
 
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::RegistrationBody;
 use crate::body::Capped;
 use crate::caller::Caller;
+use crate::ngsi_ld::asked::created;
 use crate::ngsi_ld::docs::Problems;
-use crate::ngsi_ld::entities::echo_tenant;
-use crate::ngsi_ld::{BASE, negotiate};
+use crate::ngsi_ld::negotiate;
 use crate::params::Params;
 use crate::{Failure, Gateway};
 
@@ -45,11 +44,7 @@ pub(crate) async fn register(
     caller.view.may_manage_sources()?;
     let (text, context) = negotiate::document(&gateway, &request, &body).await?;
     let id = gateway.sources.register(&caller.view, text, &context).await?;
-    let mut response = HttpResponse::Created();
-    echo_tenant(&mut response, &caller);
-    let id = url::form_urlencoded::byte_serialize(id.as_bytes()).collect::<String>();
-    let id = id.replace("%3A", ":").replace('+', "%20");
-    response.insert_header((header::LOCATION, format!("{BASE}/csourceRegistrations/{id}")));
+    let mut response = created(&caller, "csourceRegistrations", &id);
     response.insert_header(("NGSILD-Warning", WARNING));
     Ok(response.finish())
 }

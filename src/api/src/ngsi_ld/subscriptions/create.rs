@@ -1,14 +1,11 @@
 //! Create Subscription (clause 5.8.1, binding 6.10.3.1).
 
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::shared::Sent;
 use crate::body::Capped;
-use crate::caller::Caller;
+use crate::ngsi_ld::asked::created;
 use crate::ngsi_ld::docs::{Problems, SubscriptionBody};
-use crate::ngsi_ld::entities::echo_tenant;
-use crate::ngsi_ld::{BASE, negotiate};
-use crate::params::Params;
 use crate::{Failure, Gateway};
 
 /// Subscribe to changes
@@ -35,17 +32,9 @@ pub(crate) async fn create(
     request: HttpRequest,
     body: Capped,
 ) -> Result<HttpResponse, Failure> {
-    let caller = Caller::of(&gateway, &request).await?;
-    let asking = caller.asking(&gateway)?;
-    Params::read(&request, &["local"])?;
-    let (text, context) = negotiate::document(&gateway, &request, &body).await?;
-    let contexts = gateway.broker.contexts();
-    let id = gateway.subscriptions.create(&asking, text, &context, contexts).await?;
-    let mut response = HttpResponse::Created();
-    echo_tenant(&mut response, &caller);
-    let id = url::form_urlencoded::byte_serialize(id.as_bytes()).collect::<String>();
-    // A colon may stand in a path segment and is what people expect to see there.
-    let id = id.replace("%3A", ":").replace('+', "%20");
-    response.insert_header((header::LOCATION, format!("{BASE}/subscriptions/{id}")));
-    Ok(response.finish())
+    let sent = Sent::of(&gateway, &request, &body).await?;
+    let (asking, contexts) = (sent.caller.asking(&gateway)?, gateway.broker.contexts());
+    let subscriptions = &gateway.subscriptions;
+    let id = subscriptions.create(&asking, sent.text, &sent.context, contexts).await?;
+    Ok(created(&sent.caller, "subscriptions", &id).finish())
 }

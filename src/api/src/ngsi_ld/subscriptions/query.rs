@@ -1,19 +1,12 @@
 //! Query Subscriptions (clause 5.8.4, binding 6.10.3.2).
 
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::sys_attrs;
-use crate::caller::Caller;
-use crate::ngsi_ld::BASE;
+use super::shared::Shown;
 use crate::ngsi_ld::docs::{Problems, SubscriptionBody, SubscriptionParams, SubscriptionsParams};
-use crate::ngsi_ld::entities::echo_tenant;
-use crate::ngsi_ld::negotiate::{self, Media};
-use crate::params::{Params, wrong};
 use crate::{Failure, Gateway};
 
 const KNOWN: [&str; 5] = ["limit", "offset", "count", "options", "local"];
-const DEFAULT_PAGE: usize = 20;
 
 /// List subscriptions
 ///
@@ -34,37 +27,13 @@ pub(crate) async fn query(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let caller = Caller::of(&gateway, &request).await?;
-    let asking = caller.asking(&gateway)?;
-    let media = negotiate::accepted(&request)?;
-    let params = Params::read(&request, &KNOWN)?;
-    let context = negotiate::linked(&gateway, &request).await?;
-    let (ld, sys_attrs) = (media == Media::LdJson, sys_attrs(&params)?);
-    let count = params.flag("count")? || params.list("options")?.contains(&"count");
-    let limit = params.number("limit", DEFAULT_PAGE, gateway.limits.max_page)?;
-    let offset = params.number("offset", 0, usize::MAX >> 8)?;
-    if limit == 0 && !count {
-        return Err(wrong("limit", "may be 0 only with count=true"));
-    }
-    let found = gateway.subscriptions.query(&asking, limit, offset, &context, ld, sys_attrs);
-    let page = found.await?;
-    let mut response = HttpResponse::Ok();
-    negotiate::describe(&mut response, media, &context);
-    echo_tenant(&mut response, &caller);
-    if count {
-        response.insert_header(("NGSILD-Results-Count", page.count.to_string()));
-    }
-    let mut link = |rel: &str, offset: usize| {
-        let query = params.with("offset", offset);
-        let link =
-            format!("<{BASE}/subscriptions?{query}>; rel=\"{rel}\"; type=\"{}\"", media.name());
-        response.append_header((header::LINK, link));
-    };
-    if offset > 0 && limit > 0 {
-        link("prev", offset.saturating_sub(limit));
-    }
-    if page.more && limit > 0 {
-        link("next", offset + limit);
-    }
-    Ok(response.body(page.body))
+    let shown = Shown::of(&gateway, &request, &KNOWN).await?;
+    let sys_attrs = shown.sys_attrs()?;
+    let page = shown.page(&gateway, std::convert::identity)?;
+    let asking = shown.caller.asking(&gateway)?;
+    let (context, ld) = (&shown.context, shown.ld());
+    let subscriptions = &gateway.subscriptions;
+    let found =
+        subscriptions.query(&asking, page.limit, page.offset, context, ld, sys_attrs).await?;
+    Ok(shown.with_page("subscriptions", &page, found))
 }

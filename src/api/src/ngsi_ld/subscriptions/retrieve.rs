@@ -2,12 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::{subscription_id, sys_attrs};
-use crate::caller::Caller;
+use super::shared::Shown;
+use super::subscription_id;
 use crate::ngsi_ld::docs::{Problems, SubscriptionBody, SubscriptionParams};
-use crate::ngsi_ld::entities::echo_tenant;
-use crate::ngsi_ld::negotiate::{self, Media};
-use crate::params::Params;
+use crate::ngsi_ld::negotiate;
 use crate::{Failure, Gateway};
 
 /// Retrieve a subscription
@@ -29,18 +27,14 @@ pub(crate) async fn retrieve(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let caller = Caller::of(&gateway, &request).await?;
-    let asking = caller.asking(&gateway)?;
-    let media = negotiate::accepted(&request)?;
-    let params = Params::read(&request, &["options", "local"])?;
-    let context = negotiate::linked(&gateway, &request).await?;
+    let shown = Shown::of(&gateway, &request, &["options", "local"]).await?;
     let id = subscription_id(&request)?;
-    let (ld, sys_attrs) = (media == Media::LdJson, sys_attrs(&params)?);
-    let body = gateway.subscriptions.retrieve(&asking, &id, &context, ld, sys_attrs).await?;
-    let mut response = HttpResponse::Ok();
-    negotiate::describe(&mut response, media, &context);
+    let (asking, sys_attrs) = (shown.caller.asking(&gateway)?, shown.sys_attrs()?);
+    let subscriptions = &gateway.subscriptions;
+    let found = subscriptions.retrieve(&asking, &id, &shown.context, shown.ld(), sys_attrs);
+    let body = found.await?;
+    let mut response = shown.response();
     // A subscription is the same in every version (clause 4.3.6.8).
-    negotiate::Preferences::of(&request).applied(&mut response, media);
-    echo_tenant(&mut response, &caller);
+    negotiate::Preferences::of(&request).applied(&mut response, shown.media);
     Ok(response.body(body))
 }

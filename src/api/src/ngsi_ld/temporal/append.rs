@@ -1,14 +1,10 @@
 //! Add Attributes to Temporal Evolution of an Entity (clause 5.6.12, binding 6.20.3.1).
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use tsunagu_broker::Target;
 
 use crate::body::Capped;
-use crate::caller::Caller;
+use crate::ngsi_ld::asked::{OnOne, done};
 use crate::ngsi_ld::docs::{Problems, TemporalBody};
-use crate::ngsi_ld::entities::{echo_tenant, entity_id, selection};
-use crate::ngsi_ld::negotiate;
-use crate::params::Params;
 use crate::{Failure, Gateway};
 
 /// Add attributes to the temporal evolution of an entity
@@ -33,14 +29,8 @@ pub(crate) async fn append(
     request: HttpRequest,
     body: Capped,
 ) -> Result<HttpResponse, Failure> {
-    let caller = Caller::of(&gateway, &request).await?;
-    let params = Params::read(&request, &["type", "local"])?;
-    let (text, context) = negotiate::document(&gateway, &request, &body).await?;
-    let id = entity_id(&request)?;
-    let types = selection(&params, &context)?;
-    let target = Target { id: &id, types: types.as_ref() };
-    gateway.broker.provide_attributes(&caller.request(), target, text, &context).await?;
-    let mut response = HttpResponse::NoContent();
-    echo_tenant(&mut response, &caller);
-    Ok(response.finish())
+    let (on, text) = OnOne::with_body(&gateway, &request, &body).await?;
+    let asked = on.caller.request();
+    gateway.broker.provide_attributes(&asked, on.target(), text, &on.context).await?;
+    Ok(done(&on.caller))
 }

@@ -1,13 +1,9 @@
 //! Delete Temporal Evolution of an Entity (clause 5.6.16, binding 6.19.3.2).
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use tsunagu_broker::Target;
 
-use crate::caller::Caller;
+use crate::ngsi_ld::asked::{OF_ONE, OnOne, done};
 use crate::ngsi_ld::docs::Problems;
-use crate::ngsi_ld::entities::{echo_tenant, entity_id, selection};
-use crate::ngsi_ld::negotiate;
-use crate::params::Params;
 use crate::{Failure, Gateway};
 
 /// Forget the temporal evolution of an entity
@@ -30,14 +26,7 @@ pub(crate) async fn delete(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let caller = Caller::of(&gateway, &request).await?;
-    let params = Params::read(&request, &["type", "local"])?;
-    let context = negotiate::linked(&gateway, &request).await?;
-    let id = entity_id(&request)?;
-    let types = selection(&params, &context)?;
-    let target = Target { id: &id, types: types.as_ref() };
-    gateway.broker.forget_evolution(&caller.request(), target).await?;
-    let mut response = HttpResponse::NoContent();
-    echo_tenant(&mut response, &caller);
-    Ok(response.finish())
+    let on = OnOne::of(&gateway, &request, &OF_ONE).await?;
+    gateway.broker.forget_evolution(&on.caller.request(), on.target()).await?;
+    Ok(done(&on.caller))
 }

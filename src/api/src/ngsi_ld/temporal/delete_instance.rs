@@ -1,14 +1,11 @@
 //! Delete Attribute Instance from Temporal Evolution of an Entity (clause 5.6.15, binding 6.22.3.2).
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use tsunagu_broker::{InstanceName, Target};
+use tsunagu_broker::InstanceName;
 
 use super::{attribute, instance};
-use crate::caller::Caller;
+use crate::ngsi_ld::asked::{OF_ONE, OnOne, done};
 use crate::ngsi_ld::docs::Problems;
-use crate::ngsi_ld::entities::{echo_tenant, entity_id, selection};
-use crate::ngsi_ld::negotiate;
-use crate::params::Params;
 use crate::{Failure, Gateway};
 
 /// Forget an instance of an attribute in the past
@@ -34,16 +31,10 @@ pub(crate) async fn delete_instance(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let caller = Caller::of(&gateway, &request).await?;
-    let params = Params::read(&request, &["type", "local"])?;
-    let context = negotiate::linked(&gateway, &request).await?;
-    let id = entity_id(&request)?;
-    let (name, instance) = (attribute(&request, &context)?, instance(&request)?);
-    let types = selection(&params, &context)?;
-    let target = Target { id: &id, types: types.as_ref() };
+    let on = OnOne::of(&gateway, &request, &OF_ONE).await?;
+    let (name, instance) = (attribute(&request, &on.context)?, instance(&request)?);
     let name = InstanceName { attribute: &name, instance: &instance };
-    gateway.broker.forget_instance(&caller.request(), target, name, &context).await?;
-    let mut response = HttpResponse::NoContent();
-    echo_tenant(&mut response, &caller);
-    Ok(response.finish())
+    let asked = on.caller.request();
+    gateway.broker.forget_instance(&asked, on.target(), name, &on.context).await?;
+    Ok(done(&on.caller))
 }

@@ -1,15 +1,12 @@
 //! Modify Attribute Instance in Temporal Evolution of an Entity (clause 5.6.14, binding 6.22.3.1).
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use tsunagu_broker::{InstanceName, Target};
+use tsunagu_broker::InstanceName;
 
 use super::{attribute, instance};
 use crate::body::Capped;
-use crate::caller::Caller;
+use crate::ngsi_ld::asked::{OnOne, done};
 use crate::ngsi_ld::docs::{FragmentBody, Problems};
-use crate::ngsi_ld::entities::{echo_tenant, entity_id, selection};
-use crate::ngsi_ld::negotiate;
-use crate::params::Params;
 use crate::{Failure, Gateway};
 
 /// Correct an instance of an attribute in the past
@@ -37,17 +34,10 @@ pub(crate) async fn modify_instance(
     request: HttpRequest,
     body: Capped,
 ) -> Result<HttpResponse, Failure> {
-    let caller = Caller::of(&gateway, &request).await?;
-    let params = Params::read(&request, &["type", "local"])?;
-    let (text, context) = negotiate::document(&gateway, &request, &body).await?;
-    let id = entity_id(&request)?;
-    let (name, instance) = (attribute(&request, &context)?, instance(&request)?);
-    let types = selection(&params, &context)?;
-    let target = Target { id: &id, types: types.as_ref() };
+    let (on, text) = OnOne::with_body(&gateway, &request, &body).await?;
+    let (name, instance) = (attribute(&request, &on.context)?, instance(&request)?);
     let name = InstanceName { attribute: &name, instance: &instance };
-    let broker = &gateway.broker;
-    broker.modify_instance(&caller.request(), target, name, text, &context).await?;
-    let mut response = HttpResponse::NoContent();
-    echo_tenant(&mut response, &caller);
-    Ok(response.finish())
+    let (broker, asked) = (&gateway.broker, on.caller.request());
+    broker.modify_instance(&asked, on.target(), name, text, &on.context).await?;
+    Ok(done(&on.caller))
 }

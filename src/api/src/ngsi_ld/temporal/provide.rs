@@ -1,13 +1,12 @@
 //! Create or Update Temporal Evolution of an Entity (clause 5.6.11, binding 6.18.3.1).
 
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::body::Capped;
 use crate::caller::Caller;
+use crate::ngsi_ld::asked::{created, done};
 use crate::ngsi_ld::docs::{Problems, TemporalBody};
-use crate::ngsi_ld::entities::echo_tenant;
-use crate::ngsi_ld::{BASE, negotiate};
+use crate::ngsi_ld::negotiate;
 use crate::params::Params;
 use crate::{Failure, Gateway};
 
@@ -36,14 +35,9 @@ pub(crate) async fn provide(
     let caller = Caller::of(&gateway, &request).await?;
     Params::read(&request, &["local"])?;
     let (text, context) = negotiate::document(&gateway, &request, &body).await?;
-    let done = gateway.broker.provide_evolution(&caller.request(), text, &context).await?;
-    let mut response =
-        if done.created { HttpResponse::Created() } else { HttpResponse::NoContent() };
-    echo_tenant(&mut response, &caller);
-    if done.created {
-        let id = url::form_urlencoded::byte_serialize(done.id.as_bytes()).collect::<String>();
-        let id = id.replace("%3A", ":").replace('+', "%20");
-        response.insert_header((header::LOCATION, format!("{BASE}/temporal/entities/{id}")));
+    let provided = gateway.broker.provide_evolution(&caller.request(), text, &context).await?;
+    if provided.created {
+        return Ok(created(&caller, "temporal/entities", &provided.id).finish());
     }
-    Ok(response.finish())
+    Ok(done(&caller))
 }

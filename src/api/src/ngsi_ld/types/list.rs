@@ -3,11 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use tsunagu_broker::Discover;
 
-use crate::caller::Caller;
-use crate::ngsi_ld::discovery::answer;
+use crate::ngsi_ld::discovery::list_of;
 use crate::ngsi_ld::docs::{DiscoveredTypes, DiscoveryParams, Problems};
-use crate::ngsi_ld::negotiate;
-use crate::params::Params;
 use crate::{Failure, Gateway};
 
 /// List entity types
@@ -29,12 +26,5 @@ pub(crate) async fn list(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let caller = Caller::of(&gateway, &request).await?;
-    let media = negotiate::accepted(&request)?;
-    let params = Params::read(&request, &["details", "local", "count"])?;
-    let (details, count) = (params.flag("details")?, params.flag("count")?);
-    params.flag("local")?;
-    let context = negotiate::linked(&gateway, &request).await?;
-    let what = Discover::Types { details };
-    answer(&gateway, &caller, what, media, &context, count).await
+    list_of(&gateway, &request, |details| Discover::Types { details }).await
 }

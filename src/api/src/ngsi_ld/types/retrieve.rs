@@ -3,11 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use tsunagu_broker::Discover;
 
-use crate::caller::Caller;
-use crate::ngsi_ld::discovery::{answer, name};
+use crate::ngsi_ld::discovery::one_of;
 use crate::ngsi_ld::docs::{DiscoveredType, Problems};
-use crate::ngsi_ld::negotiate;
-use crate::params::Params;
 use crate::{Failure, Gateway};
 
 /// Retrieve an entity type
@@ -29,10 +26,5 @@ pub(crate) async fn retrieve(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let caller = Caller::of(&gateway, &request).await?;
-    let media = negotiate::accepted(&request)?;
-    Params::read(&request, &["local"])?.flag("local")?;
-    let context = negotiate::linked(&gateway, &request).await?;
-    let name = name(&request, "type", &context)?;
-    answer(&gateway, &caller, Discover::Type(&name), media, &context, false).await
+    one_of(&gateway, &request, "type", |name| Discover::Type(name)).await
 }
