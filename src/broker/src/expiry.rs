@@ -144,6 +144,16 @@ impl Broker {
         Err(lost.map_or_else(Problem::not_found, Problem::from))
     }
 
+    /// The same, when the entity was in view as it was: for one who does not see it nothing may happen, not even in the log.
+    pub(crate) async fn end_seen(&self, view: &View, id: &str) -> Result<bool, Problem> {
+        let timeless = self.timeless(view.tenant())?;
+        let found = self.parts.store.entity(&timeless, id).await?;
+        if found.is_none_or(|found| view.cut(&found.doc).is_none()) {
+            return Ok(false);
+        }
+        self.end(view.tenant(), id).await
+    }
+
     /// The eyes that see what has ended as well.
     fn timeless(&self, tenant: &TenantId) -> Result<View, Problem> {
         let asked = Asked {

@@ -110,9 +110,9 @@ pub fn render(
     shown
 }
 
-/// `createdAt` and `modifiedAt` of an entity as a caller may know them; `None` if all that it could
+/// `createdAt` and `modifiedAt` of an entity as a caller may know them, µs since the epoch; `None` if all that it could
 /// tell them by is hidden.
-pub(crate) fn visible_times(doc: &EntityDoc, p: &dyn Projection) -> Option<(i64, i64)> {
+pub fn visible_times(doc: &EntityDoc, p: &dyn Projection) -> Option<(i64, i64)> {
     let mut hidden = false;
     let mut times: Option<(i64, i64)> = None;
     for slot in doc.attributes() {

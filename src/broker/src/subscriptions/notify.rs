@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tsunagu_domain::{Problem, TenantId, Timestamp};
-use tsunagu_ngsi_ld::render::{Changes, Previous, render_changed};
+use tsunagu_ngsi_ld::render::{Changes, Previous, render_changed, visible_times};
 use tsunagu_ngsi_ld::time::format_date_time;
 use tsunagu_ngsi_ld::{
     Attribute, CORE_CONTEXT_URL, Context, Entity, EntityDoc, Instance, Join, JoinForm,
-    RenderOptions,
+    Projection as _, RenderOptions,
 };
-use tsunagu_policy::View;
+use tsunagu_policy::{Cut, View};
 use tsunagu_store::Found;
 
 use super::compiled::Compiled;
@@ -133,7 +133,7 @@ impl Style {
         &self,
         view: &View,
         doc: &EntityDoc,
-        cut: &tsunagu_policy::Cut<'_>,
+        cut: &Cut<'_>,
         changes: &Changes,
         data: &mut Data,
     ) {
@@ -173,12 +173,10 @@ impl Style {
         let changes = changes(compiled, &seen, owed.at);
         let with_deleted = match &seen.after {
             Some((doc, _)) if changes.deleted.is_empty() => (*doc).clone(),
-            Some((doc, _)) => with_deleted(doc.decode().map_err(ngsi_problem)?, &seen, &changes)?,
+            Some((doc, cut)) => with_deleted(doc, cut, &seen, &changes)?,
             None => {
-                let Some((doc, _)) = &seen.before else { return Ok(None) };
-                let mut entity = doc.decode().map_err(ngsi_problem)?;
-                entity.attributes.clear();
-                with_deleted(entity, &seen, &changes)?
+                let Some((doc, cut)) = &seen.before else { return Ok(None) };
+                with_deleted(doc, cut, &seen, &changes)?
             }
         };
         if let Some((_, cut)) = seen.present() {
@@ -298,12 +296,19 @@ fn all_names(doc: &EntityDoc) -> Vec<String> {
     doc.attributes().map(|slot| slot.name().to_owned()).collect()
 }
 
-/// The entity with the NGSI-LD Null in the place of what is deleted.
+/// What is seen of the entity, with the NGSI-LD Null in the place of what is deleted. Where a Null stands, how many there are and when the
+/// entity was made must not tell of what is hidden.
 fn with_deleted(
-    mut entity: Entity,
+    doc: &EntityDoc,
+    cut: &Cut<'_>,
     seen: &Seen<'_>,
     changes: &Changes,
 ) -> Result<EntityDoc, Problem> {
+    let mut entity = doc.decode().map_err(ngsi_problem)?;
+    let hidden = set_apart(&mut entity, cut);
+    if seen.after.is_none() {
+        entity.attributes.clear();
+    }
     let before = seen.before.as_ref().map(|(doc, _)| doc.decode()).transpose();
     let before = before.map_err(ngsi_problem)?;
     for (name, dataset, at) in &changes.deleted {
@@ -319,5 +324,28 @@ fn with_deleted(
             }
         }
     }
+    match visible_times(doc, cut) {
+        Some((created, modified)) => {
+            (entity.created_at, entity.modified_at) = (created, modified);
+        }
+        // Behind everything that is shown it hides the times.
+        None => entity.attributes.extend(hidden),
+    }
     Ok(EntityDoc::from(&entity))
+}
+
+/// Takes what is hidden out of an entity.
+fn set_apart(entity: &mut Entity, cut: &Cut<'_>) -> Vec<Attribute> {
+    let mut hidden = Vec::new();
+    for attribute in &mut entity.attributes {
+        let name = attribute.name.clone();
+        let shows = |one: &Instance| cut.attribute(&name, one.publisher.as_deref());
+        let all = std::mem::take(&mut attribute.instances);
+        let (seen, instances): (Vec<_>, Vec<_>) = all.into_iter().partition(shows);
+        attribute.instances = seen;
+        hidden.push(Attribute { name, instances });
+    }
+    entity.attributes.retain(|attribute| !attribute.instances.is_empty());
+    hidden.retain(|attribute| !attribute.instances.is_empty());
+    hidden
 }

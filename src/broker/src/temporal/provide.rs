@@ -53,7 +53,7 @@ impl Broker {
         let mut found = self.parts.store.entity(view, id).await?;
         // What has ended goes by a change of its own first.
         if found.as_ref().is_none_or(|found| found.doc.is_trimmed())
-            && self.end(view.tenant(), id).await?
+            && self.end_seen(view, id).await?
         {
             found = self.parts.store.entity(view, id).await?;
         }

@@ -62,7 +62,7 @@ impl Broker {
         }
         let mut past = self.parts.store.past(view, id).await?;
         // What has ended by itself has a past from then on, whether somebody has noticed or not.
-        if past.is_none() && self.end(view.tenant(), id).await? {
+        if past.is_none() && self.end_seen(view, id).await? {
             past = self.parts.store.past(view, id).await?;
         }
         Ok(past.map(|found| Subject { doc: found.doc, live: false }))

@@ -2,7 +2,7 @@
 
 use tsunagu_domain::{Problem, ProblemCode};
 use tsunagu_ngsi_ld::model::AttrSlot;
-use tsunagu_ngsi_ld::render::ScopeMoment;
+use tsunagu_ngsi_ld::render::{ScopeMoment, visible_times};
 use tsunagu_ngsi_ld::temporal::{
     Aggregate, Duration, Method, Summary, TemporalQuery, TimeProperty,
 };
@@ -191,9 +191,11 @@ impl Reader<'_> {
     pub(super) async fn scopes(&self) -> Result<Vec<ScopeMoment>, Problem> {
         let doc = &self.of.doc;
         let now: Vec<String> = doc.scopes().map(str::to_owned).collect();
-        let whole = self.view.cut(doc).is_some_and(|cut| cut.is_whole());
+        let Some(cut) = self.view.cut(doc) else { return Ok(Vec::new()) };
+        let whole = cut.is_whole();
         let mut moments: Vec<ScopeMoment> = Vec::new();
-        let mut since = doc.created_at();
+        // Where the time of its creation is hidden, nobody can say since when the scopes are there.
+        let Some((mut since, _)) = visible_times(doc, &cut) else { return Ok(Vec::new()) };
         if whole {
             let series = Series::of(SCOPE, None);
             let mut range = Some(InstanceRange::all(series, STEP));
@@ -227,11 +229,11 @@ impl Reader<'_> {
             return Ok(Vec::new());
         };
         let mut lanes: Vec<Lane> = Vec::new();
-        let mine =
-            |slot: &AttrSlot<'_>| counts(slot) && cut.attribute(slot.name(), slot.publisher());
-        for slot in doc.attributes().filter(|_| self.of.live) {
+        // What is hidden gives its series no place among those that are seen.
+        let seen = |slot: &AttrSlot<'_>| cut.attribute(slot.name(), slot.publisher());
+        for slot in doc.attributes().filter(|slot| self.of.live && seen(slot)) {
             let key = InstanceKey::derived(doc.id(), &slot);
-            let present = if mine(&slot) {
+            let present = if counts(&slot) {
                 let past = PastDoc::from_slot(slot.bytes(), doc.subject()).map_err(ngsi_problem)?;
                 Some(Kept { at: key.place.at, place: key.place, doc: past })
             } else {

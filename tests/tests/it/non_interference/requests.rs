@@ -32,7 +32,7 @@ pub(crate) struct Wanted {
     dataset: bool,
 }
 
-const TYPES: [&str; 7] = [
+pub(super) const TYPES: [&str; 7] = [
     "Person",
     "HealthActivity",
     "ResidentRecord",
@@ -41,12 +41,12 @@ const TYPES: [&str; 7] = [
     "(Building;HealthActivity),Person",
     "ResidentRecord;HealthActivity",
 ];
-const PATTERNS: [&str; 5] =
+pub(super) const PATTERNS: [&str; 5] =
     ["Health", "^urn:ngsi-ld:Person:[0-9A-H]", "[02468]$", "Person", "Building:[0-3]"];
 const MEMBERS: [&str; 8] =
     ["name", "birthDate", "steps", "activityType", "address", "note", "owner", "person"];
 /// `{0}` and so on are the people as the consumer knows them, `{=0}` as they are stored.
-const CONDITIONS: [&str; 27] = [
+pub(super) const CONDITIONS: [&str; 27] = [
     "steps",
     "steps;name",
     "steps==5",
@@ -99,7 +99,7 @@ fn list() -> impl Strategy<Value = Vec<usize>> {
     prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(0..MEMBERS.len(), 1..3)]
 }
 
-fn wanted() -> impl Strategy<Value = Wanted> {
+pub(super) fn wanted() -> impl Strategy<Value = Wanted> {
     let conditions = (
         prop::option::weighted(0.3, 0..IDS),
         prop::option::weighted(0.7, 0..TYPES.len()),
@@ -151,10 +151,10 @@ pub(crate) fn any() -> impl Strategy<Value = Vec<Wanted>> {
 }
 
 /// How many ids are asked for.
-const IDS: usize = 20;
+pub(super) const IDS: usize = 20;
 
 /// The people as stored, as the consumer knows them, then everything else.
-fn id(number: usize) -> String {
+pub(super) fn id(number: usize) -> String {
     match number {
         0..3 => PEOPLE[number].urn(),
         3..6 => SECTOR.outward(PEOPLE[number - 3]).urn(),
@@ -189,6 +189,11 @@ impl Wanted {
             sys_attrs: true,
             dataset: false,
         }
+    }
+
+    /// One entity, whole.
+    pub(crate) fn one(number: usize) -> Self {
+        Self { by_id: Some(number), ..Self::everything(TYPES[0]) }
     }
 
     /// The id of a request for one entity.
@@ -241,7 +246,7 @@ impl Wanted {
     }
 }
 
-fn filled(condition: &str) -> String {
+pub(super) fn filled(condition: &str) -> String {
     (0..3).fold(condition.to_owned(), |text, nth| {
         text.replace(&format!("{{{nth}}}"), &SECTOR.outward(PEOPLE[nth]).urn())
             .replace(&format!("{{={nth}}}"), &PEOPLE[nth].urn())
