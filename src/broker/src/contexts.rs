@@ -19,7 +19,7 @@ use tsunagu_ngsi_ld::Context;
 use tsunagu_ngsi_ld::context::{Resolved, resolve};
 
 use crate::ngsi_problem;
-pub use hosting::{ContextKind, Hosting};
+pub use hosting::{Belongs, ContextKind, Hosting};
 pub use manage::ContextDetails;
 use usage::{Usage, Usages};
 

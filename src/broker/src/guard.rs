@@ -1,5 +1,6 @@
 //! What an entity must satisfy before anyone may write it: no individual number, and a clear answer to whom it is about.
 
+use serde_json::Value;
 use tsunagu_domain::{Catalogue, Problem, ProblemCode, SubjectPath, TsunoId, individual_number};
 use tsunagu_ngsi_ld::{Attribute, Entity, Instance};
 
@@ -70,13 +71,64 @@ fn local_name(iri: &str) -> &str {
 }
 
 fn value_holds_one(json: &str) -> bool {
-    if !json.contains('\\') {
-        return individual_number::is_in(json);
+    if individual_number::is_in(json) || individual_number::is_in_power(json) {
+        return true;
     }
-    // Escapes could hide digits; such values are rare, so unescaping them may cost.
-    match serde_json::from_str::<serde_json::Value>(json) {
-        Ok(value) => individual_number::is_in(json) || individual_number::is_in(&value.to_string()),
+    // Escapes could hide digits, and lists spread them; such values are rare, so reading them may cost.
+    let spread = || json.contains('[') && json.chars().filter(|c| c.is_numeric()).count() >= 12;
+    if !json.contains('\\') && !spread() {
+        return false;
+    }
+    match serde_json::from_str::<Value>(json) {
+        Ok(value) => individual_number::is_in(&value.to_string()) || any_list(&value),
         Err(_) => true,
+    }
+}
+
+/// Whether the elements of a list inside the value are one.
+fn any_list(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members.values().any(any_list),
+        Value::Array(items) => {
+            let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            let numbers = items.iter().filter_map(Value::as_number).map(ToString::to_string);
+            let numbers: Vec<String> = numbers.collect();
+            let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+            let all = texts.len() + numbers.len() == items.len();
+            all && individual_number::is_spread(&texts, &numbers) || items.iter().any(any_list)
+        }
+        _ => false,
+    }
+}
+
+/// Refuses individual numbers in a document that is no entity, and members named for them.
+pub(crate) fn refuse_in_document(json: &str) -> Result<(), Problem> {
+    let value: Value = serde_json::from_str(json).map_err(|_| {
+        Problem::new(ProblemCode::InvalidRequest, "the body is no JSON; send a JSON object")
+    })?;
+    if value_holds_one(json) || names_one(&value) { Err(refused("/")) } else { Ok(()) }
+}
+
+/// Refuses names of attributes and terms that are meant for individual numbers.
+pub(crate) fn refuse_names<'a>(
+    pointer: &str,
+    names: impl IntoIterator<Item = &'a String>,
+) -> Result<(), Problem> {
+    let meant = |name: &String| individual_number::is_field_name(local_name(name));
+    if names.into_iter().any(meant) { Err(refused(pointer)) } else { Ok(()) }
+}
+
+/// Whether a member anywhere is named for it, or a pair of key and value is.
+fn names_one(value: &Value) -> bool {
+    let keyed = |name: &str, value: &Value| {
+        name == "key" && value.as_str().is_some_and(individual_number::is_field_name)
+    };
+    match value {
+        Value::Object(members) => members.iter().any(|(name, value)| {
+            individual_number::is_field_name(name) || keyed(name, value) || names_one(value)
+        }),
+        Value::Array(items) => items.iter().any(names_one),
+        _ => false,
     }
 }
 
@@ -85,17 +137,7 @@ fn value_names_one(json: &str) -> bool {
     if !json.contains('{') || !individual_number::is_field_name(json) && !json.contains('\\') {
         return false;
     }
-    serde_json::from_str(json).is_ok_and(|value| any_member(&value))
-}
-
-fn any_member(value: &serde_json::Value) -> bool {
-    match value {
-        serde_json::Value::Object(members) => members
-            .iter()
-            .any(|(name, value)| individual_number::is_field_name(name) || any_member(value)),
-        serde_json::Value::Array(items) => items.iter().any(any_member),
-        _ => false,
-    }
+    serde_json::from_str(json).is_ok_and(|value| names_one(&value))
 }
 
 /// Names inside of an instance.
@@ -146,7 +188,7 @@ fn person_in_json(json: &str) -> bool {
         return TsunoId::is_named_in(json);
     }
     // Escapes could hide one.
-    let plain = serde_json::from_str::<serde_json::Value>(json);
+    let plain = serde_json::from_str::<Value>(json);
     plain.map_or(true, |value| TsunoId::is_named_in(&value.to_string()))
 }
 

@@ -19,7 +19,9 @@ mod transaction;
 
 pub use broker::{Broker, Parts, Request, Target};
 pub use consumption::{Answer, Asked, Discover, Discovered, Listing};
-pub use contexts::{ContextDetails, ContextKind, Contexts, DocumentLoader, Hosting, NoLoader};
+pub use contexts::{
+    Belongs, ContextDetails, ContextKind, Contexts, DocumentLoader, Hosting, NoLoader,
+};
 pub use problem::ngsi_problem;
 pub use provision::{Batch, BatchItem, BatchResult, Created, Published, Purge, Updated};
 pub use sources::{SourcePage, Sources};

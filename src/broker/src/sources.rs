@@ -10,13 +10,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use tsunagu_domain::{Clock, IdGen, PERSON_URN, Problem, ProblemCode, TenantId, individual_number};
+use tsunagu_domain::{Clock, IdGen, PERSON_URN, Problem, ProblemCode, TenantId};
 use tsunagu_ngsi_ld::source::{Discovery, EntityInfo, Mode, Registration};
 use tsunagu_ngsi_ld::{Context, Projection as _, Query, TypeSelection};
 use tsunagu_policy::View;
 use tsunagu_store::{EntityQuery, Expect, Op, Store};
 
-use crate::{Subscriptions, ngsi_problem};
+use crate::{Subscriptions, guard, ngsi_problem};
 use expiry::NextEnd;
 pub(crate) use records::Records;
 
@@ -70,6 +70,7 @@ impl Sources {
         context: &Context,
     ) -> Result<String, Problem> {
         view.may_manage_sources()?;
+        guard::refuse_in_document(body)?;
         let own = format!("urn:ngsi-ld:ContextSourceRegistration:{}", self.ids.uuid());
         let now = self.clock.micros();
         let registration = Registration::parse(body, context, &own, now).map_err(ngsi_problem)?;
@@ -94,6 +95,7 @@ impl Sources {
         context: &Context,
     ) -> Result<(), Problem> {
         view.may_manage_sources()?;
+        guard::refuse_in_document(body)?;
         let now = self.clock.micros();
         self.change(view, id, |before| {
             let mut registration = before.ok_or_else(Problem::not_found)?;
@@ -257,17 +259,14 @@ impl Sources {
     }
 }
 
-/// A registration is open to everybody who may look for sources: it says nothing about single persons.
+/// A registration is open to everybody who may look for sources: it says nothing about single persons. Nor does it offer individual numbers.
 fn refuse_persons(registration: &Registration) -> Result<(), Problem> {
     for (nth, part) in registration.information.iter().enumerate() {
+        let names: Vec<String> = part.attributes().map(str::to_owned).collect();
+        guard::refuse_names(&format!("/information/{nth}"), &names)?;
         for entity in &part.entities {
             let texts = [&entity.id, &entity.id_pattern].into_iter().flatten();
             for text in texts {
-                if individual_number::is_in(text) {
-                    let detail = "an individual number may not be sent to this platform";
-                    return Err(Problem::new(ProblemCode::IndividualNumber, detail)
-                        .at(format!("/information/{nth}")));
-                }
                 if text.contains(PERSON_URN) {
                     let detail = "a source cannot be registered for single persons; register it for the type";
                     return Err(Problem::new(ProblemCode::BadRequestData, detail)

@@ -91,7 +91,13 @@ impl Broker {
         };
         match past {
             Some(past) => ops.extend_from_slice(past),
-            None => temporal::record(change.before, change.after, change.at, &mut ops)?,
+            None => temporal::record(
+                &self.parts.catalogue,
+                change.before,
+                change.after,
+                change.at,
+                &mut ops,
+            )?,
         }
         for consequence in &self.parts.consequences {
             consequence.follow(&change, &mut ops).await?;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use serde_json::value::RawValue;
-use tsunagu_broker::{ContextKind, Contexts, DocumentLoader, Hosting, NoLoader};
+use tsunagu_broker::{Belongs, ContextKind, Contexts, DocumentLoader, Hosting, NoLoader};
 use tsunagu_domain::{Catalogue, ManualClock, Problem, ProblemCode, SeededIds, TenantId};
 use tsunagu_ngsi_ld::{CORE_CONTEXT_URL, Context};
 use tsunagu_policy::{Asked, Client, Principal, View, decide};
@@ -68,6 +68,10 @@ fn hosting(store: &Arc<MemoryStore>, loader: Arc<dyn DocumentLoader>) -> Context
         clock: Arc::new(ManualClock::at("2026-11-23T00:00:00Z".parse().unwrap())),
         base: BASE.to_owned(),
     })
+}
+
+fn belongs(client: &str, to: u8) -> Belongs {
+    Belongs { client: client.to_owned(), to: [to; 16] }
 }
 
 fn raw(text: &str) -> Box<RawValue> {
@@ -180,11 +184,11 @@ async fn an_inline_context_gets_a_url_with_what_it_belongs_to() {
     let contexts = hosting(&store, Arc::new(Everything));
     let reader = view(&tenant(), false);
     for one in ["\"https://x.test/c\"", "[\"https://x.test/c\"]"] {
-        let (url, ops) = contexts.implicit(&raw(one)).unwrap();
+        let (url, ops) = contexts.implicit(&raw(one), belongs("c", 1)).unwrap();
         assert_eq!((url.as_str(), ops.len()), ("https://x.test/c", 0));
     }
     let local = raw(r#"["https://x.test/c",{"a":"https://x.test/a"}]"#);
-    let (url, ops) = contexts.implicit(&local).unwrap();
+    let (url, ops) = contexts.implicit(&local, belongs("c", 1)).unwrap();
     store.commit(WriteSet { tenant: tenant(), ops }).await.unwrap();
     let context = contexts.at(&tenant(), &url).await.unwrap();
     assert_eq!(context.expand("a"), "https://x.test/a");
@@ -192,10 +196,30 @@ async fn an_inline_context_gets_a_url_with_what_it_belongs_to() {
     let known = contexts.list(&reader, Some(ContextKind::ImplicitlyCreated)).await.unwrap();
     assert_eq!(known.len(), 1);
 
-    let ops = contexts.forget_implicit(&tenant(), &url).await.unwrap();
+    // It goes with what it belongs to, not with another that names it.
+    for other in [belongs("c", 2), belongs("d", 1)] {
+        assert!(contexts.forget_implicit(&tenant(), &url, &other).await.unwrap().is_empty());
+    }
+    let ops = contexts.forget_implicit(&tenant(), &url, &belongs("c", 1)).await.unwrap();
     store.commit(WriteSet { tenant: tenant(), ops }).await.unwrap();
     assert!(contexts.serve(&reader, &url).await.is_err());
-    assert!(contexts.forget_implicit(&tenant(), &url).await.unwrap().is_empty());
+    let again = contexts.forget_implicit(&tenant(), &url, &belongs("c", 1)).await;
+    assert!(again.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn another_s_implicit_context_is_not_deleted() {
+    let store = Arc::new(MemoryStore::new());
+    let contexts = hosting(&store, Arc::new(NoLoader));
+    let writer = view(&tenant(), true);
+    let local = raw(r#"{"a":"https://x.test/a"}"#);
+    for (client, refused) in [("other", true), ("c", false)] {
+        let (url, ops) = contexts.implicit(&local, belongs(client, 1)).unwrap();
+        store.commit(WriteSet { tenant: tenant(), ops }).await.unwrap();
+        let deleted = contexts.delete(&writer, &url, false).await;
+        assert_eq!(deleted.err().map(|p| p.code), refused.then_some(ProblemCode::Forbidden));
+        assert_eq!(contexts.at(&tenant(), &url).await.is_ok(), refused);
+    }
 }
 
 #[tokio::test]
@@ -210,4 +234,17 @@ async fn so_many_are_kept_and_no_more() {
     assert_eq!(full.code, ProblemCode::Forbidden);
     contexts.delete(&writer, &last, false).await.unwrap();
     contexts.add(&writer, r#"{"@context":{}}"#).await.unwrap();
+}
+
+#[tokio::test]
+async fn individual_numbers_are_in_no_context() {
+    let contexts = hosting(&Arc::new(MemoryStore::new()), Arc::new(NoLoader));
+    let writer = view(&tenant(), true);
+    for document in [
+        r#"{"@context":{"myNumber":"https://x.test/a"}}"#,
+        r#"{"@context":{"a":"https://x.test/123456789018"}}"#,
+    ] {
+        let refused = contexts.add(&writer, document).await.unwrap_err();
+        assert_eq!(refused.code, ProblemCode::IndividualNumber, "{document}");
+    }
 }

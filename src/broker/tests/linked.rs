@@ -307,3 +307,49 @@ async fn too_many_linked_entities_are_told_rather_than_left_out() {
     let refused = world.get(&world.platform(), "urn:hub", join(JoinForm::Flat, 1)).await;
     assert_eq!(refused.unwrap_err().code, ProblemCode::TooManyResults);
 }
+
+#[tokio::test]
+async fn whom_a_condition_on_linked_entities_tells_of_is_on_record() {
+    let world = World::new();
+    let bob = TsunoId::from_bytes([6; 16]);
+    let link = |object: &str| json!({"type": "Relationship", "object": object});
+    for (nth, person, steps) in [(1, ALICE, 9_000), (2, bob, 10)] {
+        let walk = format!("urn:ngsi-ld:HealthActivity:{nth}");
+        world
+            .create(json!({"id": walk, "type": "HealthActivity", "person": link(&person.urn()),
+            "steps": {"type": "Property", "value": steps}}))
+            .await;
+        world.create(json!({"id": format!("urn:ngsi-ld:Route:{nth}"), "type": "Route", "walkedIn": link(&walk)})).await;
+    }
+    world
+        .create(
+            json!({"id": "urn:ngsi-ld:Map:1", "type": "Map", "shows": link("urn:ngsi-ld:Route:1")}),
+        )
+        .await;
+    let platform = world.platform();
+    for (kind, q, subjects) in [
+        ("Route", "walkedIn{HealthActivity:steps}>5000", vec![ALICE]),
+        ("Route", "walkedIn{steps}", vec![ALICE, bob]),
+        ("Route", "walkedIn{HealthActivity:steps}>50000", vec![]),
+        ("Map", "shows{walkedIn{HealthActivity:steps}}>5000", vec![ALICE]),
+    ] {
+        world.accesses();
+        let context = Context::core();
+        let filter = Query {
+            types: Some(TypeSelection::parse(kind, &context).unwrap()),
+            q: Some(Q::parse(q, &context).unwrap()),
+            ..Query::default()
+        };
+        let asked = Asked { filter, limit: 10, offset: 0, count: false, order: None };
+        let request = Request { view: &platform, id: "r" };
+        let options = RenderOptions::default();
+        let listing = world.broker.query(&request, asked, &context, &options).await.unwrap();
+        assert_eq!(listing.entities, subjects.len(), "{q}");
+        let accesses = world.accesses();
+        let [access] = &accesses[..] else { panic!("{q}: {accesses:?}") };
+        assert_eq!(access.subjects, subjects, "{q}");
+        assert!(access.attributes.contains(&iri("steps")), "{q}");
+        let typed = access.types.contains(&iri("HealthActivity"));
+        assert_eq!(typed, !subjects.is_empty(), "{q}: {:?}", access.types);
+    }
+}

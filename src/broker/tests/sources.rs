@@ -194,3 +194,29 @@ async fn no_source_is_registered_for_a_single_person() {
         assert!(world.register(&world.manager(), &body).await.is_err(), "{person}");
     }
 }
+
+#[tokio::test]
+async fn individual_numbers_are_in_no_registration() {
+    let world = World::new();
+    let manager = world.manager();
+    let with = |name: &str, value: Value| {
+        let mut body = building();
+        body[name] = value;
+        body
+    };
+    let mut offered = building();
+    offered["information"][0]["propertyNames"] = json!(["myNumber"]);
+    for body in [
+        with("description", json!("1234-5678-9018")),
+        with("tenant", json!("123456789018")),
+        with("contextSourceInfo", json!([{"key": "個人番号", "value": "x"}])),
+        offered,
+    ] {
+        let refused = world.register(&manager, &body).await.unwrap_err();
+        assert_eq!(refused.code, ProblemCode::IndividualNumber, "{body}");
+    }
+    let id = world.register(&manager, &building()).await.unwrap();
+    let change = json!({"description": "123456789018"}).to_string();
+    let refused = world.sources.update(&manager, &id, &change, &Context::core()).await;
+    assert_eq!(refused.unwrap_err().code, ProblemCode::IndividualNumber);
+}

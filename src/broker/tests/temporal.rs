@@ -472,3 +472,66 @@ async fn the_past_of_a_person_is_seen_as_the_present_is() {
             .is_empty()
     );
 }
+
+#[tokio::test]
+async fn an_open_entity_does_not_inherit_the_past_of_a_personal_one() {
+    let world = world();
+    let (platform, context) = (world.platform(), Context::core());
+    let request = Request { view: &platform, id: "r" };
+    let record = |name: &str| {
+        json!({"id": CAR, "type": "ResidentRecord", "name": {"type": "Property", "value": name}})
+            .to_string()
+    };
+    // It names nobody, so that only its type tells that it is personal.
+    world.broker.create(&request, &record("都農 花子"), &context).await.unwrap();
+    world.clock.advance(chrono::TimeDelta::seconds(1));
+    world.broker.update(&request, CAR, &record("都農 太郎"), &context).await.unwrap();
+    let observed = json!({"name": [{"type": "Property", "value": "都農", "observedAt": "2020-01-01T10:00:00Z"}]}).to_string();
+    world.broker.provide_attributes(&request, CAR, &observed, &context).await.unwrap();
+    world.clock.advance(chrono::TimeDelta::seconds(1));
+    world.broker.delete(&request, CAR).await.unwrap();
+    let kept = world.past(&platform, CAR, &all()).await.unwrap();
+    assert_eq!(values(&kept, "name").len(), 4, "{kept}");
+
+    let anyone = world.view(Principal::Anonymous { reads_open_data: true });
+    assert!(world.past(&anyone, CAR, &all()).await.is_err());
+    let car = json!({"id": CAR, "type": "Vehicle", "speed": {"type": "Property", "value": 1}});
+    world.broker.create(&request, &car.to_string(), &context).await.unwrap();
+    for view in [&anyone, &platform] {
+        let past = world.past(view, CAR, &all()).await.unwrap();
+        assert!(past.get("name").is_none() && values(&past, "speed") == [json!(1)], "{past}");
+    }
+}
+
+#[tokio::test]
+async fn every_part_of_a_large_forgetting_is_on_record() {
+    let world = world();
+    let view = world.platform();
+    let steps: Vec<Value> = (0..2_100)
+        .map(|n| {
+            let at = format!("2020-01-01T{:02}:{:02}:{:02}Z", n / 3600, n / 60 % 60, n % 60);
+            json!({"type": "Property", "value": n, "observedAt": at})
+        })
+        .collect();
+    let walk = |steps: &[Value]| {
+        json!({"id": "urn:a:1", "type": "HealthActivity", "steps": steps,
+        "person": {"type": "Relationship", "object": ALICE.urn()}})
+    };
+    for part in steps.chunks(700) {
+        world.provide(&view, &walk(part)).await.unwrap();
+    }
+    world.seen.lock().unwrap().clear();
+    let request = Request { view: &view, id: "r" };
+    world
+        .broker
+        .forget_attribute(&request, "urn:a:1", "steps", &Context::core(), None, true)
+        .await
+        .unwrap();
+    let seen = std::mem::take(&mut *world.seen.lock().unwrap());
+    // Two transactions, each with its record.
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    for access in seen {
+        assert_eq!((access.action, &access.subjects[..]), (Action::Write, &[ALICE][..]));
+        assert!(access.attributes.contains(&iri("steps")));
+    }
+}

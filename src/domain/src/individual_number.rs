@@ -1,7 +1,8 @@
 //! The guard against the individual number (個人番号, "My Number"): it is never accepted, stored or logged.
 //!
 //! Two rules. A field *named* for it is refused whatever it holds. Elsewhere, in personal data, twelve digits with the right
-//! check digit are refused, together or in groups of four as the card prints them, full-width too. Digits that touch a Latin
+//! check digit are refused, together or in groups of four as the card prints them, full-width too, also as a number with an
+//! exponent ([`is_in_power`]) and spread over a list ([`is_spread`]). Digits that touch a Latin
 //! letter or a thirteenth digit are part of something else, and so are UUIDs. One number of twelve digits in eleven has a right
 //! check digit by chance: an id or time stamp of exactly twelve digits can be refused by mistake; give it a letter or a separator.
 
@@ -68,6 +69,56 @@ pub fn is_in(text: &str) -> bool {
         }
     }
     is_individual_number(&run)
+}
+
+/// Whether the text holds a number with an exponent that is an individual number when written out, as `1.23456789018e11`.
+pub fn is_in_power(text: &str) -> bool {
+    if text.len() < 12 || !text.bytes().any(|byte| matches!(byte, b'e' | b'E')) {
+        return false;
+    }
+    let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-');
+    text.split(|c| !part(c)).any(|word| written_out(word).is_some_and(|d| is_individual_number(&d)))
+}
+
+/// The digits of a whole number that is written with an exponent.
+fn written_out(word: &str) -> Option<Vec<u8>> {
+    let word = word.trim_start_matches(['-', '+']);
+    let (mantissa, exponent) = word.split_once(['e', 'E'])?;
+    let exponent: i64 = exponent.parse().ok()?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let mut digits: Vec<u8> = whole
+        .chars()
+        .chain(fraction.chars())
+        .map(|c| c.to_digit(10).and_then(|d| u8::try_from(d).ok()))
+        .collect::<Option<_>>()?;
+    let point = i64::try_from(whole.len()).ok()?.checked_add(exponent)?;
+    // Longer than any of ours, and than anything that should be written out.
+    let point = usize::try_from(point).ok().filter(|point| *point <= 64)?;
+    if digits.len() < point {
+        digits.resize(point, 0);
+    }
+    if digits.split_off(point).iter().any(|digit| *digit != 0) {
+        return None;
+    }
+    let zeros = digits.len().saturating_sub(12);
+    digits.iter().take(zeros).all(|digit| *digit == 0).then(|| digits.split_off(zeros))
+}
+
+/// Whether the elements of a list are an individual number: twelve single digits, or three texts of four. Three numbers of four digits are
+/// left alone, for measurements look like that.
+pub fn is_spread(texts: &[&str], numbers: &[&str]) -> bool {
+    let digits = |parts: &[&str], each: usize| -> Option<Vec<u8>> {
+        let all: Vec<char> = parts.iter().flat_map(|part| part.trim().chars()).collect();
+        let even = parts.iter().all(|part| part.trim().chars().count() == each);
+        even.then(|| all.into_iter().map(digit).collect::<Option<Vec<u8>>>())?
+    };
+    let found = match (texts.len(), numbers.len()) {
+        (12, 0) => digits(texts, 1),
+        (0, 12) => digits(numbers, 1),
+        (3, 0) => digits(texts, 4),
+        _ => None,
+    };
+    found.is_some_and(|digits| is_individual_number(&digits))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -157,6 +208,41 @@ mod tests {
         ] {
             assert!(!is_in(text), "{text}");
         }
+    }
+
+    #[test]
+    fn powers_are_written_out() {
+        for text in [
+            "1.23456789018e11",
+            "123456789018e0",
+            "1234567890180E-1",
+            "0.123456789018e+12",
+            "[3,1.23456789018E11]",
+            "-1.23456789018e11",
+        ] {
+            assert!(is_in_power(text), "{text}");
+        }
+        for text in [
+            "1.23456789012e11",
+            "1.23456789018e12",
+            "12345678901.85e0",
+            "1.23456789018e99999999999",
+            "1.2e3.4e5.6e7",
+            "https://example.org/e1/e2",
+        ] {
+            assert!(!is_in_power(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn lists_are_put_together() {
+        let single = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "1", "8"];
+        assert!(is_spread(&single, &[]) && is_spread(&[], &single));
+        assert!(is_spread(&["1234", "5678", "9018"], &[]));
+        assert!(is_spread(&["１２３４", "5678", "9018"], &[]));
+        assert!(!is_spread(&["1234", "5678", "9012"], &[]));
+        assert!(!is_spread(&[], &["1234", "5678", "9018"]), "steps of three days");
+        assert!(!is_spread(&["12", "3", "45678901", "8"], &[]));
     }
 
     #[test]

@@ -11,6 +11,12 @@ pub trait Projection {
     /// Whether the attribute of this expanded name, written by `publisher`, is seen.
     fn attribute(&self, name: &str, publisher: Option<&str>) -> bool;
 
+    /// Whether nothing can be hidden. Otherwise times of an entity are those of what is seen of it: its own would tell of changes to the rest,
+    /// even after nothing hidden is left.
+    fn shows_all(&self) -> bool {
+        false
+    }
+
     /// The identifier to show for a stored one.
     fn outward_id<'a>(&self, id: &'a str) -> Cow<'a, str> {
         Cow::Borrowed(id)
@@ -33,6 +39,10 @@ impl Projection for Everything {
     }
 
     fn attribute(&self, _name: &str, _publisher: Option<&str>) -> bool {
+        true
+    }
+
+    fn shows_all(&self) -> bool {
         true
     }
 }

@@ -110,21 +110,15 @@ pub fn render(
     shown
 }
 
-/// `createdAt` and `modifiedAt` of an entity as a caller may know them, µs since the epoch; `None` if all that it could
-/// tell them by is hidden.
+/// `createdAt` and `modifiedAt` of an entity as a caller may know them, µs since the epoch: its own if nothing can be hidden, otherwise those of
+/// the attributes that are seen; `None` if none is.
 pub fn visible_times(doc: &EntityDoc, p: &dyn Projection) -> Option<(i64, i64)> {
-    let mut hidden = false;
-    let mut times: Option<(i64, i64)> = None;
-    for slot in doc.attributes() {
-        if p.attribute(slot.name(), slot.publisher()) {
-            let (created, modified) =
-                times.unwrap_or_else(|| (slot.created_at(), slot.modified_at()));
-            times = Some((created.min(slot.created_at()), modified.max(slot.modified_at())));
-        } else {
-            hidden = true;
-        }
+    if p.shows_all() {
+        return Some((doc.created_at(), doc.modified_at()));
     }
-    if hidden { times } else { Some((doc.created_at(), doc.modified_at())) }
+    let seen = doc.attributes().filter(|slot| p.attribute(slot.name(), slot.publisher()));
+    let times = seen.map(|slot| (slot.created_at(), slot.modified_at()));
+    times.reduce(|(created, modified), (c, m)| (created.min(c), modified.max(m)))
 }
 
 struct Writer<'a> {

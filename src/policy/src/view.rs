@@ -382,6 +382,10 @@ impl Projection for Cut<'_> {
         }
     }
 
+    fn shows_all(&self) -> bool {
+        self.is_whole()
+    }
+
     fn outward_id<'a>(&self, id: &'a str) -> Cow<'a, str> {
         self.view.outward_id(id)
     }

@@ -4,7 +4,7 @@
 //! `datasetId` are a series, ordered by time. A key is `series (16 bytes) time (8) id (16)` after the entity, fixed in length so that it sorts
 //! as bytes everywhere.
 
-use tsunagu_domain::fingerprint;
+use tsunagu_domain::{Catalogue, fingerprint};
 use tsunagu_ngsi_ld::model::AttrSlot;
 use tsunagu_ngsi_ld::{EntityDoc, PastDoc, Projection as _};
 use tsunagu_policy::{Cut, View};
@@ -41,6 +41,15 @@ impl Series {
 
 fn short(text: &str) -> [u8; 8] {
     fingerprint(&[text.as_bytes()]).first_chunk().copied().unwrap_or_default()
+}
+
+/// Whom an instance of the past was about, when that is a personal entity that names nobody. An open entity that has its id later does not
+/// inherit that. Not the id of a person: those are longer.
+pub const NOBODY: &str = "nobody";
+
+/// Whom an entity is about, for its past.
+pub fn about<'a>(catalogue: &Catalogue, of: &'a EntityDoc) -> Option<&'a str> {
+    of.subject().or_else(|| catalogue.is_personal(of.types()).then_some(NOBODY))
 }
 
 /// Where an instance stands in its series.
@@ -189,7 +198,7 @@ pub struct Recall<'a> {
 impl<'a> Recall<'a> {
     /// Of the past of this entity, as it is now or was last.
     pub fn new(view: &'a View, of: &'a EntityDoc, range: &InstanceRange) -> Self {
-        let (cut, subject) = (view.cut(of), of.subject());
+        let (cut, subject) = (view.cut(of), about(view.catalogue(), of));
         Self { cut, subject, limit: range.limit, looked: 0, chunk: Chunk::default() }
     }
 
@@ -209,7 +218,9 @@ impl<'a> Recall<'a> {
             let attribute = |slot: AttrSlot<'_>| cut.attribute(slot.name(), slot.publisher());
             cut.is_whole() || doc.slot().is_some_and(attribute)
         });
-        if doc.subject() == self.subject && in_view {
+        // Before there was a name for it, the past of what names nobody was about nobody at all.
+        let unnamed = doc.subject().is_none() && self.subject == Some(NOBODY);
+        if (doc.subject() == self.subject || unnamed) && in_view {
             self.chunk.instances.push(Remembered { place, doc });
         }
     }

@@ -9,6 +9,7 @@ use tsunagu_store::access::{Action, Ticket};
 use tsunagu_store::{EntityQuery, Found, Page};
 
 use super::selected;
+use super::subquery::Whom;
 use crate::access::{self, Shown};
 use crate::{Broker, Request};
 
@@ -50,6 +51,8 @@ pub(crate) struct Searched {
     conditions: Vec<String>,
     /// Whether persons are searched.
     personal: bool,
+    /// Persons of whom the answer tells that what is about them meets a condition.
+    linked: Whom,
 }
 
 impl Searched {
@@ -71,7 +74,7 @@ impl Broker {
     ) -> Result<Listing, Problem> {
         let view = request.view;
         let mut filter = asked.filter;
-        let asks_linked = self.answer_subqueries(view, &mut filter).await?;
+        let answered = self.answer_subqueries(view, &mut filter).await?;
         for id in &mut filter.ids {
             *id = view.inward_id(id).into_owned();
         }
@@ -79,7 +82,7 @@ impl Broker {
             *id = view.inward_id(id).into_owned();
         }
         let mut searched = self.searched(view, &filter);
-        searched.personal |= asks_linked;
+        searched.personal |= answered.persons;
         let ordered = asked.order.as_ref().map(Order::attributes).unwrap_or_default();
         searched.look_at(self, ordered);
         // One more than asked tells whether there is a next page.
@@ -93,6 +96,7 @@ impl Broker {
         let Page { mut entities, count } = self.parts.store.query(view, &query).await?;
         let more = entities.len() > asked.limit;
         entities.truncate(asked.limit);
+        searched.linked = answered.whom(view, &entities);
 
         let mut body = Vec::with_capacity(64 + entities.len() * 1024);
         let mut shown = Shown::default();
@@ -141,7 +145,8 @@ impl Broker {
         } else {
             view.may_see_persons()
         };
-        let mut searched = Searched { types, conditions: Vec::new(), personal };
+        let mut searched =
+            Searched { types, conditions: Vec::new(), personal, linked: Whom::default() };
         // What the conditions look at is told by the answer, even by an empty one.
         searched.look_at(self, filter.q.as_ref().map(Q::attributes).unwrap_or_default());
         searched.look_at(self, filter.attrs.iter().map(String::as_str));
@@ -161,6 +166,13 @@ impl Broker {
             return Ok(None);
         }
         let mut access = access::allowed(request, self.parts.clock.micros(), Action::Query, shown);
+        let Whom { subjects, types } = searched.linked;
+        access.subjects.extend(subjects);
+        access.subjects.sort_unstable();
+        access.subjects.dedup();
+        access.types.extend(types);
+        access.types.sort_unstable();
+        access.types.dedup();
         if access.subjects.is_empty() {
             access.subjects.extend(view.only_subject());
         }

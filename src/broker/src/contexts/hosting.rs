@@ -16,7 +16,9 @@ const COUNT: Collection = Collection("jsonld-context-count");
 const MAX_HOSTED: i64 = 1_000;
 const MAX_IMPLICIT: i64 = 10_000;
 const MAX_BYTES: usize = 512 << 10;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The version that did not tell what an @context belongs to. It is read as one that belongs to nothing.
+const WITHOUT_OWNER: u8 = 1;
 
 /// Where an @context that is served comes from (clause 5.13.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,12 +49,25 @@ impl fmt::Debug for Hosting {
     }
 }
 
+/// What an @context was created for implicitly. It lives and ends with that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Belongs {
+    /// The client whose subscription it is.
+    pub client: String,
+    /// Which one of all that there ever were.
+    pub to: [u8; 16],
+}
+
 /// An @context as stored.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Kept {
     v: u8,
     pub(super) kind: ContextKind,
+    /// Only of implicit ones.
+    #[serde(default)]
+    pub(super) belongs: Option<Belongs>,
     pub(super) created_at: Timestamp,
     pub(super) context: Box<RawValue>,
 }
@@ -78,6 +93,7 @@ impl Hosting {
     pub(super) fn keep(
         &self,
         kind: ContextKind,
+        belongs: Option<Belongs>,
         context: &RawValue,
     ) -> Result<(String, Vec<Op>), Problem> {
         if context.get().len() > MAX_BYTES {
@@ -86,8 +102,8 @@ impl Hosting {
             );
             return Err(Problem::new(ProblemCode::PayloadTooLarge, detail).at("/@context"));
         }
-        let kept =
-            Kept { v: VERSION, kind, created_at: self.clock.micros(), context: context.to_owned() };
+        let (created_at, context) = (self.clock.micros(), context.to_owned());
+        let kept = Kept { v: VERSION, kind, belongs, created_at, context };
         let value = serde_json::to_vec(&kept).map_err(|_| {
             Problem::new(ProblemCode::InternalError, "the @context could not be encoded")
         })?;
@@ -161,7 +177,7 @@ pub(super) fn full() -> Problem {
 
 fn decode(value: &[u8]) -> Result<Kept, StoreError> {
     let kept: Kept = serde_json::from_slice(value).map_err(|_| damaged())?;
-    if kept.v == VERSION { Ok(kept) } else { Err(damaged()) }
+    if [WITHOUT_OWNER, VERSION].contains(&kept.v) { Ok(kept) } else { Err(damaged()) }
 }
 
 fn damaged() -> StoreError {

@@ -8,10 +8,10 @@ use tsunagu_ngsi_ld::parse::split_context;
 use tsunagu_policy::View;
 use tsunagu_store::Op;
 
-use super::hosting::{self, ContextKind, Hosting};
+use super::hosting::{self, Belongs, ContextKind, Hosting};
 use super::usage::Usage;
 use super::{Contexts, wrong};
-use crate::ngsi_problem;
+use crate::{guard, ngsi_problem};
 
 /// What is known of an @context (clause 5.13.4.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,9 +41,10 @@ impl Contexts {
             let detail = "the document has no @context member; send {\"@context\": …}";
             return Err(Problem::new(ProblemCode::InvalidRequest, detail).at("/@context"));
         };
+        guard::refuse_in_document(document)?;
         // What it refers to is had when it is used; what it says itself must make sense now.
         resolve(&local, &|_| None).map_err(|error| ngsi_problem(error.at("/@context")))?;
-        let (id, ops) = hosting.keep(ContextKind::Hosted, &local)?;
+        let (id, ops) = hosting.keep(ContextKind::Hosted, None, &local)?;
         hosting.commit(view.tenant(), ops).await?;
         Ok(id)
     }
@@ -62,7 +63,11 @@ impl Contexts {
 
     /// A URL for an @context that has none, for who must name it in `Link` headers later (5.13.1), and the operations that keep it, for the
     /// transaction of what it belongs to. An @context that is one URL keeps that and needs no operation.
-    pub fn implicit(&self, local: &RawValue) -> Result<(String, Vec<Op>), Problem> {
+    pub fn implicit(
+        &self,
+        local: &RawValue,
+        belongs: Belongs,
+    ) -> Result<(String, Vec<Op>), Problem> {
         if let Ok(url) = serde_json::from_str::<String>(local.get()) {
             return Ok((url, Vec::new()));
         }
@@ -70,17 +75,25 @@ impl Contexts {
             return Ok((url, Vec::new()));
         }
         let hosting = self.hosting_here()?;
-        let (id, ops) = hosting.keep(ContextKind::ImplicitlyCreated, local)?;
+        let (id, ops) = hosting.keep(ContextKind::ImplicitlyCreated, Some(belongs), local)?;
         Ok((hosting.url(&id), ops))
     }
 
-    /// The operations that forget what [`Contexts::implicit`] made for this URL; none for others' URLs and where it is gone already.
-    pub async fn forget_implicit(&self, tenant: &TenantId, url: &str) -> Result<Vec<Op>, Problem> {
+    /// The operations that forget what [`Contexts::implicit`] made for this URL and the same owner; none for others' URLs, for what belongs to
+    /// something else, and where it is gone already.
+    pub async fn forget_implicit(
+        &self,
+        tenant: &TenantId,
+        url: &str,
+        belongs: &Belongs,
+    ) -> Result<Vec<Op>, Problem> {
         let Some((hosting, id)) = self.ours(url) else {
             return Ok(Vec::new());
         };
         let kept = hosting.find(tenant, id).await?;
-        let implicit = kept.is_some_and(|kept| kept.kind == ContextKind::ImplicitlyCreated);
+        let implicit = kept.is_some_and(|kept| {
+            kept.kind == ContextKind::ImplicitlyCreated && kept.belongs.as_ref() == Some(belongs)
+        });
         Ok(if implicit { Hosting::forget(id, ContextKind::ImplicitlyCreated) } else { Vec::new() })
     }
 
@@ -171,6 +184,13 @@ impl Contexts {
             }
             self.reload(name).await?;
         } else if let Some(kept) = kept {
+            // Another's notifications are written in it.
+            let mine = |belongs: &Belongs| view.publisher() == Some(belongs.client.as_str());
+            if !kept.belongs.as_ref().is_none_or(mine) {
+                let detail =
+                    "this @context belongs to a subscription of another client; it goes with that";
+                return Err(Problem::new(ProblemCode::Forbidden, detail));
+            }
             hosting.commit(tenant, Hosting::forget(id, kept.kind)).await?;
             self.usages.forget(tenant, &hosting.url(id));
         } else if self.usages.forget(tenant, name) {

@@ -16,7 +16,7 @@ use super::records::{
     remove, state,
 };
 use super::{PAGE, Subscriptions};
-use crate::{Contexts, ngsi_problem};
+use crate::{Belongs, Contexts, ngsi_problem};
 
 /// How often a change is tried anew when another process was faster.
 const TRIES: usize = 16;
@@ -72,6 +72,11 @@ pub(super) fn key(owner: &Owner, id: &str) -> Vec<u8> {
     [&prefix(owner), id.as_bytes()].concat()
 }
 
+/// What the @context that is kept for a subscription belongs to.
+fn belongs(subscription: &Subscription) -> Belongs {
+    Belongs { client: subscription.owner.client.to_string(), to: subscription.uid.0 }
+}
+
 /// Where a subscription is kept.
 pub(super) fn key_of(subscription: &Subscription) -> Vec<u8> {
     key(&subscription.owner, &subscription.id)
@@ -105,7 +110,7 @@ impl Subscriptions {
             && new.jsonld_context.is_none()
             && context.url().is_none()
         {
-            let (url, ops) = contexts.implicit(&local)?;
+            let (url, ops) = contexts.implicit(&local, belongs(&new))?;
             new.jsonld_context = Some(url);
             kept = ops;
         }
@@ -169,7 +174,7 @@ impl Subscriptions {
             let op = put(SUBSCRIPTIONS, key.clone(), record, Expect::Version(version))?;
             let mut set = WriteSet::new(tenant.clone()).with(op);
             if let Some(url) = named.filter(|url| record.jsonld_context.as_ref() != Some(url)) {
-                set.ops.extend(contexts.forget_implicit(tenant, &url).await?);
+                set.ops.extend(contexts.forget_implicit(tenant, &url, &belongs(record)).await?);
             }
             set.ops.extend(self.impatient(tenant, record.uid).await?);
             match self.parts.store.commit(marked(&set, before)).await {
@@ -270,7 +275,8 @@ impl Subscriptions {
             set.ops.push(remove(STATES, uid.0.to_vec(), Expect::Any));
             set.ops.push(remove(THROTTLES, uid.0.to_vec(), Expect::Any));
             if let Some(url) = &subscription.jsonld_context {
-                set.ops.extend(contexts.forget_implicit(tenant, url).await?);
+                set.ops
+                    .extend(contexts.forget_implicit(tenant, url, &belongs(&subscription)).await?);
             }
             match self.parts.store.commit(marked(&set, before)).await {
                 Ok(receipt) => {

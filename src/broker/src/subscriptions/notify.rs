@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tsunagu_domain::{Problem, TenantId, Timestamp};
-use tsunagu_ngsi_ld::render::{Changes, Previous, render_changed, visible_times};
-use tsunagu_ngsi_ld::time::format_date_time;
+use tsunagu_ngsi_ld::model::AttrSlot;
+use tsunagu_ngsi_ld::render::{Changes, Previous, render_changed};
+use tsunagu_ngsi_ld::time::{format_date_time, parse_date_time};
 use tsunagu_ngsi_ld::{
     Attribute, CORE_CONTEXT_URL, Context, Entity, EntityDoc, Instance, Join, JoinForm,
     Projection as _, RenderOptions,
@@ -165,12 +166,13 @@ impl Style {
         compiled: &Compiled,
         owed: &Owed,
     ) -> Result<Option<Told>, Problem> {
-        let seen = Seen::of(view, owed.before.as_ref(), owed.after.as_ref());
+        let Some((before, after)) = lasting(view, owed)? else { return Ok(None) };
+        let seen = Seen::of(view, before.as_ref(), after.as_ref());
         let Some(seen) = seen.filter(|seen| seen.concerns(compiled)) else {
             return Ok(None);
         };
         let mut data = Data::default();
-        let changes = changes(compiled, &seen, owed.at);
+        let changes = changes(compiled, &seen, owed.at, view.now());
         let with_deleted = match &seen.after {
             Some((doc, _)) if changes.deleted.is_empty() => (*doc).clone(),
             Some((doc, cut)) => with_deleted(doc, cut, &seen, &changes)?,
@@ -265,8 +267,38 @@ impl Style {
     }
 }
 
+type States = (Option<EntityDoc>, Option<EntityDoc>);
+
+/// A change without what has ended (clause 4.22) since it was owed: that is gone as if it had been neither before nor after. Nothing when all of
+/// the entity has.
+fn lasting(view: &View, owed: &Owed) -> Result<Option<States>, Problem> {
+    let seen = owed.after.as_ref().and_then(|after| Some((after, view.cut(after)?)));
+    // What is hidden has no end either.
+    let Some((after, cut)) = seen else {
+        return Ok(Some((owed.before.clone(), owed.after.clone())));
+    };
+    let Some(left) = after.at(view.now()).map_err(ngsi_problem)? else { return Ok(None) };
+    let Some(before) = owed.before.as_ref().filter(|_| left.is_trimmed()) else {
+        return Ok(Some((owed.before.clone(), Some(left))));
+    };
+    let has = |doc: &EntityDoc, name: &str, dataset: Option<&str>| {
+        let mut seen = doc.attributes().filter(|slot| cut.attribute(name, slot.publisher()));
+        seen.any(|slot| slot.name() == name && slot.dataset_id() == dataset)
+    };
+    let mut entity = before.decode().map_err(ngsi_problem)?;
+    for attribute in &mut entity.attributes {
+        let name = attribute.name.clone();
+        attribute.instances.retain(|one| {
+            let dataset = one.dataset_id.as_deref();
+            !has(after, &name, dataset) || has(&left, &name, dataset)
+        });
+    }
+    entity.attributes.retain(|attribute| !attribute.instances.is_empty());
+    Ok(Some((Some(EntityDoc::from(&entity)), Some(left))))
+}
+
 /// Which deletions and previous values are told.
-fn changes(compiled: &Compiled, seen: &Seen<'_>, at: Timestamp) -> Changes {
+fn changes(compiled: &Compiled, seen: &Seen<'_>, at: Timestamp, now: Timestamp) -> Changes {
     let show_changes = compiled.record.notification.show_changes == Some(true);
     let triggers = compiled.record.triggers();
     let gone = seen.after.is_none();
@@ -283,7 +315,10 @@ fn changes(compiled: &Compiled, seen: &Seen<'_>, at: Timestamp) -> Changes {
             }
             changes.deleted.push((name.clone(), dataset.clone(), at));
         }
-        if show_changes {
+        let ended = |slot: &AttrSlot<'_>| {
+            slot.instance().expires_at.and_then(parse_date_time).is_some_and(|end| end <= now)
+        };
+        if show_changes && !ended(&before) {
             let value = before.instance().value.to_owned();
             let previous = Previous { name, dataset_id: dataset, kind: before.kind(), value };
             changes.previous.push(previous);
@@ -296,8 +331,8 @@ fn all_names(doc: &EntityDoc) -> Vec<String> {
     doc.attributes().map(|slot| slot.name().to_owned()).collect()
 }
 
-/// What is seen of the entity, with the NGSI-LD Null in the place of what is deleted. Where a Null stands, how many there are and when the
-/// entity was made must not tell of what is hidden.
+/// What is seen of the entity, with the NGSI-LD Null in the place of what is deleted. Where a Null stands and how many there are must not tell of
+/// what is hidden.
 fn with_deleted(
     doc: &EntityDoc,
     cut: &Cut<'_>,
@@ -305,7 +340,7 @@ fn with_deleted(
     changes: &Changes,
 ) -> Result<EntityDoc, Problem> {
     let mut entity = doc.decode().map_err(ngsi_problem)?;
-    let hidden = set_apart(&mut entity, cut);
+    take_hidden(&mut entity, cut);
     if seen.after.is_none() {
         entity.attributes.clear();
     }
@@ -324,28 +359,14 @@ fn with_deleted(
             }
         }
     }
-    match visible_times(doc, cut) {
-        Some((created, modified)) => {
-            (entity.created_at, entity.modified_at) = (created, modified);
-        }
-        // Behind everything that is shown it hides the times.
-        None => entity.attributes.extend(hidden),
-    }
     Ok(EntityDoc::from(&entity))
 }
 
 /// Takes what is hidden out of an entity.
-fn set_apart(entity: &mut Entity, cut: &Cut<'_>) -> Vec<Attribute> {
-    let mut hidden = Vec::new();
+fn take_hidden(entity: &mut Entity, cut: &Cut<'_>) {
     for attribute in &mut entity.attributes {
-        let name = attribute.name.clone();
-        let shows = |one: &Instance| cut.attribute(&name, one.publisher.as_deref());
-        let all = std::mem::take(&mut attribute.instances);
-        let (seen, instances): (Vec<_>, Vec<_>) = all.into_iter().partition(shows);
-        attribute.instances = seen;
-        hidden.push(Attribute { name, instances });
+        let name = &attribute.name;
+        attribute.instances.retain(|one| cut.attribute(name, one.publisher.as_deref()));
     }
     entity.attributes.retain(|attribute| !attribute.instances.is_empty());
-    hidden.retain(|attribute| !attribute.instances.is_empty());
-    hidden
 }

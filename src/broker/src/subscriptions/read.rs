@@ -4,7 +4,7 @@ mod notification;
 mod query;
 
 use serde_json::{Map, Number, Value};
-use tsunagu_domain::{Problem, ProblemCode, Timestamp, individual_number};
+use tsunagu_domain::{Problem, ProblemCode, Timestamp};
 use tsunagu_ngsi_ld::model::NULL;
 use tsunagu_ngsi_ld::parse::{check_name, check_uri};
 use tsunagu_ngsi_ld::query::ScopeQ;
@@ -13,7 +13,7 @@ use tsunagu_ngsi_ld::{Context, Q};
 use tsunagu_policy::View;
 
 use super::model::{Selector, Subscription, Trigger};
-use crate::ngsi_problem;
+use crate::{guard, ngsi_problem};
 
 pub(crate) use query::{compile_geo, decoded, print, read_q};
 
@@ -93,6 +93,8 @@ impl Reading<'_> {
         subscription: &mut Subscription,
         body: &Map<String, Value>,
     ) -> Result<(), Problem> {
+        // Whatever member it is in, understood or not.
+        guard::refuse_in_document(&Value::Object(body.clone()).to_string())?;
         for (name, value) in body {
             let at = format!("/{name}");
             self.member(subscription, name, value, &at)?;
@@ -201,18 +203,11 @@ impl Reading<'_> {
         if expiry_given && s.ends().is_some_and(|end| end <= self.now) {
             return Err(bad("/expiresAt", "expiresAt lies in the past"));
         }
-        let pairs = s.notification.endpoint.receiver_info.iter();
-        let pairs = pairs.chain(&s.notification.endpoint.notifier_info);
-        let texts = [&s.name, &s.description, &s.q, &s.csf].into_iter().flatten();
-        let texts = texts.chain(pairs.clone().flat_map(|pair| [&pair.key, &pair.value]));
-        let named = pairs.into_iter().any(|pair| individual_number::is_field_name(&pair.key));
-        if named || texts.into_iter().any(|text| individual_number::is_in(text)) {
-            return Err(Problem::new(
-                ProblemCode::IndividualNumber,
-                "an individual number (個人番号) may not be sent to this platform; remove the twelve-digit number or the field named for it",
-            ));
-        }
-        Ok(())
+        let n = &s.notification;
+        let pairs = n.endpoint.receiver_info.iter().chain(&n.endpoint.notifier_info);
+        guard::refuse_names("/notification/endpoint", pairs.map(|pair| &pair.key))?;
+        let names = s.watched.iter().chain(&n.attributes).chain(&n.pick).chain(&n.omit);
+        guard::refuse_names("/notification", names)
     }
 
     /// Expanded names of attributes.

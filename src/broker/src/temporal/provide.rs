@@ -104,12 +104,13 @@ impl Broker {
         Ok(all)
     }
 
-    /// Forgets what does not fit into one transaction, and gives the operations for the rest.
+    /// Forgets what does not fit into one transaction, each part with the record of access, and gives the operations for the rest.
     async fn forgetting(
         &self,
         request: &Request<'_>,
         of: &EntityDoc,
         instances: &[(Series, Remembered)],
+        access: Option<&Access>,
     ) -> Result<Vec<Op>, Problem> {
         let op = |(series, one): &(Series, Remembered)| Op::DeleteInstance {
             key: InstanceKey { entity: of.id().to_owned(), series: *series, place: one.place },
@@ -117,7 +118,10 @@ impl Broker {
         let beyond = instances.len().saturating_sub(AT_ONCE);
         let (first, rest) = instances.split_at(beyond);
         for chunk in first.chunks(AT_ONCE) {
-            let ops = chunk.iter().map(op).collect();
+            let mut ops: Vec<Op> = chunk.iter().map(op).collect();
+            if let Some(access) = access {
+                ops.extend(self.parts.access.ops(access)?);
+            }
             let set = WriteSet { tenant: request.view.tenant().clone(), ops };
             self.parts.store.commit(set).await?;
         }

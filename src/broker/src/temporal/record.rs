@@ -1,11 +1,11 @@
 //! What a change of an entity leaves to the past.
 
 use serde_json::value::to_raw_value;
-use tsunagu_domain::Problem;
+use tsunagu_domain::{Catalogue, Problem};
 use tsunagu_ngsi_ld::model::{APART, AttrSlot, COPY};
 use tsunagu_ngsi_ld::time::parse_date_time;
 use tsunagu_ngsi_ld::{EntityDoc, Error, ErrorKind, Instance, Kind, PastDoc};
-use tsunagu_store::temporal::InstanceKey;
+use tsunagu_store::temporal::{self, InstanceKey};
 use tsunagu_store::{Expect, Op};
 
 use crate::ngsi_problem;
@@ -15,6 +15,7 @@ pub(super) const SCOPE: &str = "scope";
 
 /// Adds the operations that keep what a change supersedes or deletes; none when an entity is created.
 pub(crate) fn record(
+    catalogue: &Catalogue,
     before: Option<&EntityDoc>,
     after: Option<&EntityDoc>,
     at: i64,
@@ -23,16 +24,17 @@ pub(crate) fn record(
     let Some(before) = before else {
         return Ok(());
     };
-    kept(before, after, at, ops).map_err(ngsi_problem)
+    kept(temporal::about(catalogue, before), before, after, at, ops).map_err(ngsi_problem)
 }
 
 fn kept(
+    subject: Option<&str>,
     before: &EntityDoc,
     after: Option<&EntityDoc>,
     at: i64,
     ops: &mut Vec<Op>,
 ) -> Result<(), Error> {
-    let (id, subject) = (before.id(), before.subject());
+    let id = before.id();
     let present: Vec<AttrSlot<'_>> =
         after.map(|doc| doc.attributes().collect()).unwrap_or_default();
     let same = |a: &AttrSlot<'_>, b: &AttrSlot<'_>| {
@@ -104,7 +106,8 @@ fn put(
 
 #[cfg(test)]
 mod tests {
-    use tsunagu_ngsi_ld::{Entity, EntityDoc, Instance};
+    use tsunagu_domain::Catalogue;
+    use tsunagu_ngsi_ld::{Context, Entity, EntityDoc, Instance};
     use tsunagu_store::Op;
 
     use super::record;
@@ -121,7 +124,16 @@ mod tests {
         let doc = |entity: Option<&Entity>| entity.map(EntityDoc::from);
         let (before, after) = (doc(before), doc(after));
         let mut ops = Vec::new();
-        record(before.as_ref(), after.as_ref(), 7, &mut ops).unwrap();
+        let catalogue = include_bytes!("../../../../schemas/catalogue.json");
+        let iri = |term: &str| Context::core().expand(term).into_owned();
+        record(
+            &Catalogue::read(catalogue, iri).unwrap(),
+            before.as_ref(),
+            after.as_ref(),
+            7,
+            &mut ops,
+        )
+        .unwrap();
         let shown = ops.iter().map(|op| match op {
             Op::PutInstance { doc, .. } => {
                 let slot = doc.slot().unwrap();

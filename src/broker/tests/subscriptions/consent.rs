@@ -54,6 +54,34 @@ async fn a_withdrawn_consent_stops_what_is_queued() {
     assert_eq!(values(&world.notified().await, "steps"), [200]);
 }
 
+/// Less is consented to between a change and its delivery: that part does not leave, and the record names what does.
+#[tokio::test]
+async fn a_consent_that_shrinks_takes_its_part_out_of_what_is_queued() {
+    let world = world();
+    world.subscribe("app", to_activities()).await;
+    world.set_down(RECEIVER, true);
+    world.create("town", activity("urn:a:1", 100)).await;
+    world.update("town", "urn:a:1", json!({ "steps": property(200) })).await;
+    assert_eq!(world.deliver().await.failed, 1);
+    let steps = crate::world::iri("steps");
+    for of in &mut world.register.grant.lock().unwrap().read {
+        of.attributes.retain(|name| *name != steps);
+    }
+    world.set_down(RECEIVER, false);
+    world.pass(3600);
+    world.events();
+    let report = world.deliver().await;
+    // Of the second change nothing is left to tell.
+    assert_eq!((report.sent, report.dropped), (1, 1));
+    let events = world.events();
+    let [Event::Access(access), Event::Sent(_, notification)] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert!(!access.attributes.contains(&steps));
+    let entity = &notification["data"][0];
+    assert!(entity.get("steps").is_none() && entity["person"].is_object(), "{entity}");
+}
+
 #[tokio::test]
 async fn a_suspended_client_is_told_nothing() {
     let world = world();

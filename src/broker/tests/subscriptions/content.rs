@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{World, building, property, world};
+use crate::world::{RECEIVER, World, building, property, to_buildings, world};
 
 async fn one(world: &World) -> Value {
     let mut notified = world.notified().await;
@@ -156,4 +156,30 @@ async fn each_change_is_told_as_it_was() {
     }
     let told = crate::world::values(&world.notified().await, "temperature");
     assert_eq!(told, (21..30).map(Value::from).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_has_ended_while_it_was_queued_is_not_told() {
+    let world = world();
+    let mut body = to_buildings();
+    body["notification"] = json!({ "format": "simplified", "showChanges": false });
+    world.subscribe("sensors", body).await;
+    let ends = |value: i64| json!({ "type": "Property", "value": value, "expiresAt": "2026-11-23T01:00:00Z" });
+    world.set_down(RECEIVER, true);
+    world
+        .create(
+            "sensors",
+            json!({ "id": "urn:e:1", "type": "Building", "alarm": ends(1), "floor": property(1) }),
+        )
+        .await;
+    // A change of nothing but what ends, and an entity that ends.
+    world.update("sensors", "urn:e:1", json!({ "alarm": ends(2) })).await;
+    let all = json!({ "id": "urn:e:2", "type": "Building", "floor": property(2), "expiresAt": "2026-11-23T01:00:00Z" });
+    world.create("sensors", all).await;
+    assert_eq!(world.deliver().await.failed, 1);
+    world.set_down(RECEIVER, false);
+    world.pass(2 * 3600);
+    let told = world.notified().await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["data"], json!([{ "id": "urn:e:1", "type": "Building", "floor": 1 }]));
 }

@@ -202,3 +202,23 @@ async fn another_process_learns_of_subscriptions() {
     world.update("sensors", "urn:e:1", json!({ "temperature": 22 })).await;
     assert!(second.notified().await.is_empty());
 }
+
+#[tokio::test]
+async fn individual_numbers_are_in_no_member() {
+    let world = world();
+    // An invented number with a right check digit.
+    for (name, value) in [
+        ("description", json!("1234-5678-9018")),
+        ("entities", json!([{ "type": "Building", "id": "urn:e:123456789018" }])),
+        ("entities", json!([{ "type": "Building", "idPattern": "123456789018" }])),
+        ("scopeQ", json!("/123456789018")),
+        ("watchedAttributes", json!(["myNumber"])),
+        ("unknown", json!({ "deep": [1.234_567_890_18e11] })),
+        ("unknown", json!({ "個人番号": "x" })),
+    ] {
+        let mut body = to_buildings();
+        body[name] = value.clone();
+        let refused = world.try_subscribe("sensors", body).await.unwrap_err();
+        assert_eq!(refused.code, ProblemCode::IndividualNumber, "{name}: {value}");
+    }
+}

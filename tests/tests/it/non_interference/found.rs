@@ -59,6 +59,18 @@ fn asking_for_what_is_hidden_and_over_leaves_no_trace() {
     holds(&record_of_one(record, &[NAME]), &[], &then);
 }
 
+/// The times of an entity were its own again as soon as nothing hidden was left, and told when that had gone.
+#[test]
+fn times_are_those_of_what_is_seen() {
+    let name = Drawn { at: 4, ..Drawn::of(NAME, 0, REGISTER) };
+    let record = Sketch { person: Some(0), attributes: vec![name], ..Sketch::of(RECORD) };
+    let mut seen = record_of_one(record, &[NAME]);
+    if let Who::App { person_link, .. } = &mut seen.who {
+        *person_link = true;
+    }
+    holds(&seen, &[Wanted::everything("ResidentRecord")], &[]);
+}
+
 /// Since when a scope is there was told by the time of a creation that is hidden.
 #[test]
 fn scopes_do_not_tell_when_a_hidden_part_was_made() {
@@ -81,6 +93,16 @@ fn hidden_instances_do_not_order_the_past() {
     };
     let who = Who::Publisher(vec![RECORD]);
     let population = Population { sketches: vec![record], who, open: true };
+    holds(&population, &[], &[Further::past_of(FIRST_RECORD)]);
+}
+
+/// A record that named nobody, once deleted, left its past to an open entity of the same id.
+#[test]
+fn an_open_entity_has_no_personal_past() {
+    let record =
+        Sketch { attributes: vec![Drawn::of(NAME, 0, REGISTER)], gone: true, ..Sketch::of(RECORD) };
+    let open = Sketch { again: true, ..Sketch::of(BUILDING) };
+    let population = Population { sketches: vec![record, open], who: Who::Anyone, open: true };
     holds(&population, &[], &[Further::past_of(FIRST_RECORD)]);
 }
 

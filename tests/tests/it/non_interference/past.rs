@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 use tsunagu_ngsi_ld::{Entity, EntityDoc, Instance, Kind, PastDoc};
-use tsunagu_store::temporal::InstanceKey;
+use tsunagu_store::temporal::{InstanceKey, NOBODY};
 use tsunagu_store::{Expect, Op};
 
 use super::eyes::Eyes;
@@ -17,7 +17,8 @@ use super::population::{Drawn, NAMES, PEOPLE, Population, drawn};
 enum About {
     TheSame,
     Person(usize),
-    Nobody,
+    /// Something open, or something personal that named nobody.
+    Nobody(bool),
 }
 
 #[derive(Debug, Clone)]
@@ -46,7 +47,7 @@ fn bygone() -> impl Strategy<Value = Bygone> {
     let about = prop_oneof![
         6 => Just(About::TheSame),
         1 => (0..3_usize).prop_map(About::Person),
-        1 => Just(About::Nobody),
+        1 => prop::bool::ANY.prop_map(About::Nobody),
     ];
     let what =
         prop_oneof![6 => Just(What::Value), 1 => Just(What::Deletion), 1 => Just(What::Scopes)];
@@ -88,6 +89,12 @@ impl Row {
     }
 }
 
+/// Whom the past of an entity is about.
+fn about(entity: &Entity) -> Option<String> {
+    let personal = entity.types.iter().any(|name| *name != iri("Building"));
+    entity.subject.clone().or_else(|| personal.then(|| NOBODY.to_owned()))
+}
+
 /// Scopes that were valid until some time.
 fn scopes_until(at: i64) -> Instance {
     let value = RawValue::from_string(r#"["/town"]"#.to_owned()).unwrap();
@@ -107,9 +114,9 @@ impl Population {
             }
             for bygone in &sketch.past {
                 let subject = match bygone.about {
-                    About::TheSame => entity.subject.clone(),
+                    About::TheSame => about(&entity),
                     About::Person(nth) => Some(PEOPLE[nth].to_string()),
-                    About::Nobody => None,
+                    About::Nobody(personal) => personal.then(|| NOBODY.to_owned()),
                 };
                 let at = bygone.drawn.at;
                 let (name, instance) = match bygone.what {
@@ -140,7 +147,7 @@ impl Population {
 impl Holdings {
     /// What a deletion leaves.
     fn delete(&mut self, mut entity: Entity) {
-        let at = entity.modified_at + 1;
+        let (at, subject) = (entity.modified_at + 1, about(&entity));
         for attribute in &mut entity.attributes {
             for instance in &mut attribute.instances {
                 let deletion = instance.deleted(at);
@@ -150,7 +157,7 @@ impl Holdings {
                         entity: entity.id.clone(),
                         name: attribute.name.clone(),
                         instance,
-                        subject: entity.subject.clone(),
+                        subject: subject.clone(),
                     });
                 }
             }
@@ -160,7 +167,7 @@ impl Holdings {
                 entity: entity.id.clone(),
                 name: SCOPE.to_owned(),
                 instance: scopes_until(at),
-                subject: entity.subject.clone(),
+                subject,
             });
         }
         entity.modified_at = at;
@@ -182,7 +189,9 @@ impl Holdings {
                     .cloned()
             };
             of(&self.present).or_else(|| of(&self.gone)).is_some_and(|of| {
-                of.subject == row.subject
+                // What was kept before there was a name for nobody is about nobody, too.
+                let unnamed = row.subject.is_none() && about(&of).as_deref() == Some(NOBODY);
+                (about(&of) == row.subject || unnamed)
                     && if row.name == SCOPE {
                         eyes.see_all_of(&of)
                     } else {

@@ -7,7 +7,7 @@ use tsunagu_ngsi_ld::render::ScopeMoment;
 use tsunagu_ngsi_ld::time::parse_date_time;
 use tsunagu_ngsi_ld::{Attribute, Context, Entity, EntityDoc, Instance, PastDoc};
 use tsunagu_policy::View;
-use tsunagu_store::temporal::Series;
+use tsunagu_store::temporal::{Series, about};
 use tsunagu_store::{Expect, Op};
 
 use super::{Owner, Provided, keep, lost};
@@ -97,9 +97,13 @@ impl Broker {
             let created = owner.as_ref().is_none_or(|owner| is_forgotten(&owner.subject));
             let entity = self.merged(request, owner.as_ref(), &history, now)?;
             self.permit(request, &entity, &names(&history.entity)).await?;
-            let mut past = rows(&history, &entity).map_err(ngsi_problem)?;
+            let catalogue = &self.parts.catalogue;
+            let about = about(catalogue, &EntityDoc::from(&entity)).map(str::to_owned);
+            let about = about.as_deref();
+            let mut past = rows(&history, &entity, about).map_err(ngsi_problem)?;
             let mut entity = entity;
-            self.add_scopes(&whole, owner.as_ref(), &history, &mut entity, &mut past).await?;
+            let given = (&history, about);
+            self.add_scopes(&whole, owner.as_ref(), given, &mut entity, &mut past).await?;
             let personal =
                 self.parts.catalogue.is_personal(entity.types.iter().map(String::as_str));
             let access = personal.then(|| {
@@ -220,7 +224,7 @@ impl Broker {
         &self,
         whole: &View,
         owner: Option<&Owner>,
-        history: &History,
+        (history, about): (&History, Option<&str>),
         entity: &mut Entity,
         ops: &mut Vec<Op>,
     ) -> Result<(), Problem> {
@@ -253,7 +257,7 @@ impl Broker {
         let mut before: &[String] = &[];
         for moment in &moments {
             let row = scope_until(before, moment.at)
-                .and_then(|instance| PastDoc::new(SCOPE, &instance, entity.subject.as_deref()));
+                .and_then(|instance| PastDoc::new(SCOPE, &instance, about));
             let row = row.map_err(ngsi_problem)?;
             let at = moment.at.to_be_bytes();
             let name = fingerprint(&[b"scope", entity.id.as_bytes(), &at]);
@@ -268,11 +272,15 @@ impl Broker {
 }
 
 /// Every instance given as one of the past.
-fn rows(history: &History, entity: &Entity) -> Result<Vec<Op>, tsunagu_ngsi_ld::Error> {
+fn rows(
+    history: &History,
+    entity: &Entity,
+    about: Option<&str>,
+) -> Result<Vec<Op>, tsunagu_ngsi_ld::Error> {
     let mut ops = Vec::new();
     for attribute in &history.entity.attributes {
         for (nth, instance) in attribute.instances.iter().enumerate() {
-            let doc = PastDoc::new(&attribute.name, instance, entity.subject.as_deref())?;
+            let doc = PastDoc::new(&attribute.name, instance, about)?;
             let id = identity(entity, attribute, instance, nth);
             ops.extend(keep(&entity.id, id, doc));
         }

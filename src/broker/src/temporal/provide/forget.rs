@@ -43,9 +43,9 @@ impl Broker {
             if instances.is_empty() && is_forgotten(&owner.subject) {
                 return Err(self.missed(request, &id).await?);
             }
-            let mut ops = self.forgetting(request, doc, &instances).await?;
             let names = doc.attributes().map(|slot| slot.name().to_owned()).collect();
             let access = self.written(request, doc, names);
+            let mut ops = self.forgetting(request, doc, &instances, access.as_ref()).await?;
             if self.parts.store.past(view, &id).await?.is_some() {
                 ops.push(Op::DeletePast { id: id.clone().into_owned(), expect: Expect::Any });
             }
@@ -110,8 +110,8 @@ impl Broker {
             if instances.is_empty() && !now {
                 return Err(self.missed(request, &id).await?);
             }
-            let mut ops = self.forgetting(request, doc, &instances).await?;
             let access = self.written(request, doc, names.to_vec());
+            let mut ops = self.forgetting(request, doc, &instances, access.as_ref()).await?;
             let hidden = Hidden::set_aside(view, &self.parts.catalogue, doc, &mut entity);
             let attempt = if doc.from_history() {
                 if let Some(attribute) = entity.attributes.iter_mut().find(|a| a.name == name) {

@@ -6,7 +6,7 @@ use tsunagu_ngsi_ld::parse::parse_attribute_fragment;
 use tsunagu_ngsi_ld::{Attribute, Context, Entity, EntityDoc, Instance, PastDoc, ops};
 use tsunagu_policy::View;
 use tsunagu_store::Op;
-use tsunagu_store::temporal::{InstanceKey, InstanceRange, Place, Series};
+use tsunagu_store::temporal::{InstanceKey, InstanceRange, Place, Series, about};
 
 use super::add::mirror;
 use super::{Owner, keep, lost, put_back};
@@ -113,7 +113,8 @@ impl Broker {
                 InstanceKey { entity: doc.id().to_owned(), series: hit.series, place: hit.place };
             let mut past = vec![Op::DeleteInstance { key }];
             if let Some(new) = &new {
-                let kept = PastDoc::new(&attribute, new, doc.subject()).map_err(ngsi_problem)?;
+                let about = about(&self.parts.catalogue, doc);
+                let kept = PastDoc::new(&attribute, new, about).map_err(ngsi_problem)?;
                 let put = keep(doc.id(), hit.place.id, kept);
                 // At the same place one operation decides.
                 if let Some(Op::PutInstance { key, .. }) = &put
