@@ -15,6 +15,7 @@ mod clients;
 mod durability;
 mod non_interference;
 mod openapi;
+mod owed;
 mod real_data;
 mod refusals;
 mod story;

@@ -62,7 +62,7 @@ async fn a_consent_that_shrinks_takes_its_part_out_of_what_is_queued() {
     world.set_down(RECEIVER, true);
     world.create("town", activity("urn:a:1", 100)).await;
     world.update("town", "urn:a:1", json!({ "steps": property(200) })).await;
-    assert_eq!(world.deliver().await.failed, 1);
+    assert!(world.deliver().await.failed > 0);
     let steps = crate::world::iri("steps");
     for of in &mut world.register.grant.lock().unwrap().read {
         of.attributes.retain(|name| *name != steps);

@@ -176,7 +176,7 @@ async fn what_has_ended_while_it_was_queued_is_not_told() {
     world.update("sensors", "urn:e:1", json!({ "alarm": ends(2) })).await;
     let all = json!({ "id": "urn:e:2", "type": "Building", "floor": property(2), "expiresAt": "2026-11-23T01:00:00Z" });
     world.create("sensors", all).await;
-    assert_eq!(world.deliver().await.failed, 1);
+    assert!(world.deliver().await.failed > 0);
     world.set_down(RECEIVER, false);
     world.pass(2 * 3600);
     let told = world.notified().await;

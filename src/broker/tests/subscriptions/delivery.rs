@@ -96,6 +96,41 @@ async fn a_long_queue_is_delivered_in_waves_and_in_order() {
 }
 
 #[tokio::test]
+async fn an_hour_of_trouble_loses_nothing_and_delays_nobody() {
+    let world = world();
+    let troubled = "https://troubled.example/";
+    let mut body = to(troubled);
+    body["id"] = json!("urn:s:troubled");
+    world.subscribe("sensors", body).await;
+    world.subscribe("sensors", to("https://quick.example/")).await;
+    world.set_down(troubled, true);
+    world.create("sensors", building("urn:e:1", 0)).await;
+    world.create("sensors", building("urn:e:2", 0)).await;
+    world.deliver().await;
+    assert_eq!(world.received().len(), 2);
+    for minute in 1..=60 {
+        world.pass(60);
+        for id in ["urn:e:1", "urn:e:2"] {
+            world.update("sensors", id, json!({ "temperature": minute })).await;
+        }
+        world.deliver().await;
+        // Who is well has it at once, whatever is the matter with the other.
+        let received = world.received();
+        assert!(received.iter().all(|(uri, _)| uri == "https://quick.example/"));
+        let told: Vec<Value> = received.into_iter().map(|(_, body)| body).collect();
+        assert_eq!(values(&told, "temperature"), [minute, minute]);
+    }
+    world.set_down(troubled, false);
+    world.pass(3600);
+    world.deliver().await;
+    let told: Vec<Value> = world.received().into_iter().map(|(_, body)| body).collect();
+    for id in ["urn:e:1", "urn:e:2"] {
+        let of: Vec<Value> = told.iter().filter(|n| n["data"][0]["id"] == id).cloned().collect();
+        assert_eq!(values(&of, "temperature"), (0..=60).map(Value::from).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
 async fn waits_grow_and_a_cooldown_is_the_least() {
     let world = world();
     let endpoint = json!({ "uri": RECEIVER, "cooldown": 600_000 });
