@@ -134,6 +134,9 @@ pub(crate) fn bundle_entries(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -188,5 +191,17 @@ mod tests {
         assert_eq!(bundle_entries(&bytes).unwrap(), entries);
         assert_eq!(bundle_entries(&bytes[..bytes.len() - 1]), None);
         assert_eq!(bundle_bytes(&[vec![0; 65_536]]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_bundle_has_one_spelling(
+            bytes in collection::vec(prop_oneof![Just(0_u8), Just(1), Just(2), any::<u8>()], 0..64)
+        ) {
+            if let Some(entries) = bundle_entries(&bytes) {
+                let entries: Vec<_> = entries.into_iter().map(<[u8]>::to_vec).collect();
+                prop_assert_eq!(bundle_bytes(&entries), Some(bytes));
+            }
+        }
     }
 }

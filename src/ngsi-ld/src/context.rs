@@ -10,6 +10,8 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::value::RawValue;
 
+use crate::parse::is_plain_name;
+
 pub use resolve::{ContextRef, Resolved, is_core, resolve};
 
 /// The core @context of the version spoken here.
@@ -18,6 +20,9 @@ pub const CORE_CONTEXT_URL: &str =
 
 /// Where terms that no @context knows end up (clause 4.4).
 pub const DEFAULT_CONTEXT: &str = "https://uri.etsi.org/ngsi-ld/default-context/";
+
+/// What the IRIs of the standard's own terms begin with.
+pub(crate) const NGSI_LD: &str = "https://uri.etsi.org/ngsi-ld/";
 
 /// How the value of a term is read (`@type` of a term definition).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -169,9 +174,18 @@ impl Context {
         }
     }
 
-    /// The shortest name for an IRI: the best term, else relative to the vocabulary, else with a
-    /// prefix, else the IRI itself. What comes out always expands to `iri` again.
+    /// The shortest name for the IRI of a type or an attribute: the best term, else relative to the vocabulary if that can be a name
+    /// (clause 4.6.2), else with a prefix, else the IRI itself. What comes out always expands to `iri` again.
     pub fn compact<'a>(&'a self, iri: &'a str) -> Cow<'a, str> {
+        self.shortest(iri, is_plain_name)
+    }
+
+    /// The same for what stands as a value, which may have any character relative to the vocabulary.
+    pub fn compact_value<'a>(&'a self, iri: &'a str) -> Cow<'a, str> {
+        self.shortest(iri, |_| true)
+    }
+
+    fn shortest<'a>(&'a self, iri: &'a str, fits: fn(&str) -> bool) -> Cow<'a, str> {
         match iri {
             "@id" => return Cow::Borrowed("id"),
             "@type" => return Cow::Borrowed("type"),
@@ -184,6 +198,7 @@ impl Context {
             (None, None) => {}
         }
         if let Some(rest) = iri.strip_prefix(self.vocab.as_ref())
+            && fits(rest)
             && (self.falls_under_vocab(rest) || self.means(rest, iri))
         {
             return Cow::Borrowed(rest);
@@ -200,6 +215,13 @@ impl Context {
             }
         }
         Cow::Borrowed(iri)
+    }
+
+    /// The term that the core @context has for an IRI of NGSI-LD itself, however the IRI was written.
+    pub(crate) fn core_term(iri: &str) -> Option<&'static str> {
+        // Hardly any is one, and every attribute is asked.
+        let own = iri.starts_with(NGSI_LD) && !iri.starts_with(DEFAULT_CONTEXT);
+        if own { CORE_INVERSE.get(iri).copied() } else { None }
     }
 
     /// Whether a name expands to the vocabulary followed by it, for certain: the quick way for nearly every attribute.

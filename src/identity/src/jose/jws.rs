@@ -187,6 +187,26 @@ mod tests {
     }
 
     #[test]
+    fn a_token_has_one_spelling() {
+        let key = key();
+        let text = key.sign("JWT", &json!({"sub": "a", "n": 12})).unwrap();
+        let verifies = |text: &str| {
+            Signed::read(text).is_ok_and(|signed| signed.verify::<Value>(key.public()).is_ok())
+        };
+        assert!(verifies(&text));
+        for (at, was) in text.char_indices() {
+            let (before, rest) = text.split_at(at);
+            let after = rest.strip_prefix(was).unwrap();
+            for other in ['A', 'B', 'x', '-', '_', '.', '=', '\n'].into_iter().filter(|c| *c != was)
+            {
+                assert!(!verifies(&format!("{before}{other}{after}")), "{other:?} at {at}");
+            }
+            assert!(!verifies(&format!("{before}{after}")), "without the one at {at}");
+            assert!(!verifies(&format!("{before}{was}{was}{after}")), "twice the one at {at}");
+        }
+    }
+
+    #[test]
     fn headers_that_try_something_are_refused() {
         let text = key().sign("JWT", &json!({})).unwrap();
         let rest = text.split_once('.').unwrap().1;

@@ -198,6 +198,18 @@ proptest! {
 }
 
 #[test]
+fn what_cannot_be_a_name_is_not_given_as_one() {
+    let ctx = ready(r#"{"@vocab":"https://x.test/","ex":"https://x.test/y/"}"#);
+    let [prefixed, whole, plain] = ["https://x.test/y/z", "https://x.test/a/b", "https://x.test/a"];
+    assert_eq!(
+        [ctx.compact(prefixed), ctx.compact(whole), ctx.compact(plain)],
+        ["ex:z", whole, "a"]
+    );
+    // A value may look as it likes.
+    assert_eq!([ctx.compact_value(prefixed), ctx.compact_value(whole)], ["y/z", "a/b"]);
+}
+
+#[test]
 fn iris_cannot_grow_without_end() {
     // Each term adds to the one before: the last would be longer than all of the text.
     let chain: Vec<String> =

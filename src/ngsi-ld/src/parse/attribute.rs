@@ -4,9 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::special::NGSI_LD;
 use super::{as_data, geometry, room, rules};
-use crate::context::Context;
+use crate::context::{Context, NGSI_LD};
 use crate::error::Error;
 use crate::json::{
     elements, first_byte, is_array, is_object, is_string, members, quoted, rewrite_ids, string_of,
@@ -128,13 +127,21 @@ impl Input<'_> {
 
     /// Checks and expands the name of an attribute.
     pub(super) fn attribute_name(&self, name: &str) -> Result<String, Error> {
-        if is_reserved(name) || name.starts_with('@') {
-            return Err(Error::bad("a reserved name stands where an attribute is expected")
+        let reserved = || {
+            Error::bad("a reserved name stands where an attribute is expected")
                 .at(name)
-                .remedy("rename the attribute"));
+                .remedy("rename the attribute")
+        };
+        if is_reserved(name) || name.starts_with('@') {
+            return Err(reserved());
         }
         rules::check_name(name, self.ctx).map_err(|e| e.at(name))?;
-        Ok(self.ctx.expand(name).into_owned())
+        let iri = self.ctx.expand(name).into_owned();
+        // The whole IRI, a prefix or a term of the user's can stand for it too, and it would be shown by its own name.
+        if Context::core_term(&iri).is_some_and(is_reserved) {
+            return Err(reserved());
+        }
+        Ok(iri)
     }
 
     /// Reads every instance of an attribute out of the value of a member.

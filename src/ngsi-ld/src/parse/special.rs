@@ -2,12 +2,10 @@
 
 use super::attribute::Input;
 use super::geometry;
+use crate::context::NGSI_LD;
 use crate::error::Error;
 use crate::json::{is_object, is_string};
 use crate::model::{Attribute, Instance, Kind};
-
-/// The namespace of NGSI-LD itself.
-pub(super) const NGSI_LD: &str = "https://uri.etsi.org/ngsi-ld/";
 
 /// The part of an IRI after the namespace of NGSI-LD itself.
 fn core_name(iri: &str) -> Option<&str> {

@@ -226,10 +226,23 @@ fn names_follow_the_grammar() {
         "value",
         "object",
         "observedAt",
+        // The same by other spellings.
+        "observedAt:",
+        "ngsi-ld:observedAt",
+        "https://uri.etsi.org/ngsi-ld/hasValue",
+        "ngsi-ld:scope",
     ] {
         let error = refused(&format!("\"{name}\":1"));
         assert_eq!(error.kind, ErrorKind::BadRequestData, "{name}");
     }
+    let error = refused(r#""a":{"value":1,"createdAt:":{"value":2}}"#);
+    assert_eq!(
+        (error.detail.contains("reserved"), error.pointer.as_deref()),
+        (true, Some("/a/createdAt:"))
+    );
+    // Other names of the standard are attributes, however they are written.
+    let place = with(r#""ngsi-ld:location":{"type":"Point","coordinates":[1,2]}"#).unwrap();
+    assert_eq!(place.attributes[0].name, "https://uri.etsi.org/ngsi-ld/location");
     let error = refused(r#""a":1,"https://uri.etsi.org/ngsi-ld/default-context/a":2"#);
     assert!(error.detail.contains("same attribute"));
 }

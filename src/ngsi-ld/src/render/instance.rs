@@ -2,10 +2,10 @@
 
 use super::earlier::kind_in;
 use super::{Format, Writer, language};
+use crate::context::NGSI_LD;
 use crate::json::{elements, first_byte, is_array, is_object, members, string_of, write_string};
 use crate::model::{AttrSlot, AttrSlots, InstanceRef, Kind};
 
-const NGSI_LD: &str = "https://uri.etsi.org/ngsi-ld/";
 const SEALED_ID: &str = "entityIdSealed";
 const SEALED_TYPE: &str = "entityTypeSealed";
 
@@ -246,7 +246,7 @@ impl Writer<'_> {
             Some(iri) if self.p.id_marker().is_some_and(|marker| iri.contains(marker)) => {
                 self.id(&iri);
             }
-            Some(iri) => write_string(&self.ctx.compact(&iri), self.out),
+            Some(iri) => write_string(&self.ctx.compact_value(&iri), self.out),
             None => self.out.extend_from_slice(token.as_bytes()),
         }
     }

@@ -190,7 +190,12 @@ impl Registration {
             _ if OUTPUT_ONLY.contains(&name) => {}
             _ => {
                 check_name(name, ctx)?;
-                let name = ctx.expand(name).into_owned();
+                let term = name;
+                let name = ctx.expand(term).into_owned();
+                if Context::core_term(&name).is_some_and(|own| own != term) {
+                    return Err(bad("a member of the standard is named in another way")
+                        .remedy("use its name"));
+                }
                 if gone {
                     self.properties.remove(&name);
                 } else {

@@ -67,6 +67,7 @@ fn what_is_wrong_is_told_with_its_place() {
     for (name, value, pointer) in [
         ("id", json!("no uri"), "/id"),
         ("type", json!("Building"), "/type"),
+        ("mode:", json!("inclusive"), "/mode:"),
         ("information", json!(null), "/information"),
         ("information", json!([]), "/information"),
         ("information", json!([{}]), "/information/0"),
