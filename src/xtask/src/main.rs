@@ -40,7 +40,9 @@ enum Task {
     /// Measure against the yardsticks
     Bench(Passed),
     /// Run for hours under load and look for growth
-    Soak(Passed),
+    Soak(Soak),
+    /// Look for inputs that break a law of a parser: seeds and mutations, on stable Rust
+    Fuzz(Passed),
     /// Write the generated files
     Gen {
         /// Change nothing; fail when a file is not what would be written
@@ -56,6 +58,17 @@ enum Task {
 /// Arguments handed on as they are.
 #[derive(clap::Args)]
 struct Passed {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
+}
+
+/// The long runs.
+#[derive(clap::Args)]
+struct Soak {
+    /// Look for inputs that break a law instead, for so long
+    #[arg(long, value_name = "SECONDS", conflicts_with = "args")]
+    fuzz: Option<u64>,
+    /// Handed on to the measuring program
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<OsString>,
 }
@@ -80,7 +93,9 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
             return Err(cargo::replace_by(&binary, "demo", &passed.args));
         }
         Task::Bench(passed) => workspace.run_outsider("bench", &passed.args)?,
-        Task::Soak(passed) => workspace.run_outsider("soak", &passed.args)?,
+        Task::Soak(Soak { fuzz: Some(seconds), .. }) => fuzz(&workspace, &long_run(seconds)?)?,
+        Task::Soak(Soak { args, .. }) => workspace.run_outsider("soak", &args)?,
+        Task::Fuzz(passed) => fuzz(&workspace, &passed.args)?,
         Task::Gen { check } => {
             workspace.cargo(["build", "--package", "tsunagu-server"]).run()?;
             generate::run(&workspace, check)?;
@@ -89,6 +104,21 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Sizes => sizes::run(&workspace)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the search with optimisation and runs it.
+fn fuzz(workspace: &cargo::Workspace, args: &[OsString]) -> anyhow::Result<()> {
+    let run = ["run", "--release", "--package", "tsunagu-laws", "--bin", "fuzz", "--"];
+    let words = run.iter().map(OsString::from).chain(args.iter().cloned());
+    workspace.cargo(words).run()
+}
+
+/// The arguments of a search for so long, each time with other inputs.
+fn long_run(seconds: u64) -> anyhow::Result<Vec<OsString>> {
+    let start = std::time::UNIX_EPOCH.elapsed()?.as_secs();
+    let words =
+        ["--seconds".to_owned(), seconds.to_string(), "--start".to_owned(), start.to_string()];
+    Ok(words.into_iter().map(OsString::from).collect())
 }
 
 #[cfg(test)]
@@ -100,6 +130,18 @@ mod tests {
         let words = ["cargo xtask", "demo", "--once", "--report", "out.json"];
         let Task::Demo(passed) = Cli::parse_from(words).task else { panic!("another task") };
         assert_eq!(passed.args, ["--once", "--report", "out.json"]);
+    }
+
+    #[test]
+    fn a_long_run_looks_for_growth_or_for_inputs() {
+        let soak = |words: &[&str]| match Cli::parse_from([&["x", "soak"], words].concat()).task {
+            Task::Soak(soak) => (soak.fuzz, soak.args),
+            _ => panic!("another task"),
+        };
+        assert_eq!(soak(&["--fuzz", "60"]), (Some(60), Vec::new()));
+        assert_eq!(soak(&["--hours", "2"]), (None, vec!["--hours".into(), "2".into()]));
+        let words = long_run(60).unwrap();
+        assert_eq!(words[..3], ["--seconds", "60", "--start"]);
     }
 
     #[test]
