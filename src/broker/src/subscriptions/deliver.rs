@@ -36,7 +36,7 @@ pub struct Pace {
     pub idle: Duration,
     /// Notifications of one subscription under way at once.
     pub at_once: usize,
-    /// Notifications of one subscription whose outcome is booked together.
+    /// Notifications of one subscription that are read and whose outcome is booked together.
     pub wave: usize,
     /// How long what an owner may see holds for what is sent: then it is decided anew.
     pub fresh: Duration,
@@ -56,7 +56,7 @@ impl Default for Pace {
             keep: Duration::from_hours(24),
             idle: Duration::from_millis(500),
             at_once: 16,
-            wave: 1_024,
+            wave: 256,
             fresh: Duration::from_millis(250),
             lease: Duration::ZERO,
             places: 256,

@@ -20,11 +20,6 @@ use super::super::{Message, SendError};
 use super::{Deliverer, Place, Report, micros, side_by_side};
 use crate::{Request, access};
 
-/// Notifications read at once.
-const PAGE: usize = 64;
-/// A wave takes no more when it has so many bytes: what is owed holds whole entities.
-const WAVE_BYTES: usize = 4 << 20;
-
 /// A notification in the queue.
 struct Queued {
     key: Vec<u8>,
@@ -144,17 +139,12 @@ impl Deliverer {
 
     /// The next notifications that may travel side by side, in the order of their transactions, and whether that is all of the queue.
     async fn wave(&self, (tenant, uid): &Place) -> Result<(Vec<Queued>, bool), StoreError> {
-        let mut scan = Scan { prefix: uid.0.to_vec(), limit: PAGE, ..Scan::default() };
+        // One read, so that what is seen of an entity's changes is their beginning: between two reads a change could be missed and a later one seen.
+        let most = self.0.pace.wave;
+        let scan = Scan { prefix: uid.0.to_vec(), limit: most, ..Scan::default() };
         let store = &self.0.subscriptions.parts.store;
-        let mut page: Vec<(Vec<u8>, Record)> = Vec::new();
-        let (mut bytes, mut ended) = (0, false);
-        while !ended && page.len() < self.0.pace.wave && bytes < WAVE_BYTES {
-            let more = store.records(tenant, OUTBOX, &scan).await?;
-            ended = more.len() < PAGE;
-            scan.after = more.last().map(|(key, _)| key.clone());
-            bytes += more.iter().map(|(_, record)| record.value.len()).sum::<usize>();
-            page.extend(more);
-        }
+        let mut page: Vec<(Vec<u8>, Record)> = store.records(tenant, OUTBOX, &scan).await?;
+        let ended = page.len() < most;
         // Keys sort by the clocks of processes, versions by what happened.
         page.sort_by(|(a_key, a), (b_key, b)| (a.version, a_key).cmp(&(b.version, b_key)));
         let queued = page.into_iter().map(|(key, record)| {
