@@ -141,7 +141,7 @@ fn consumer(world: &World, names: bool) -> View {
     let mut read = vec![granted("HealthActivity", &["person", "steps"])];
     read.extend(names.then(|| granted("Person", &["name"])));
     let now = world.clock.micros();
-    let grant = Grant {
+    let grant = Arc::new(Grant {
         id: "g".to_owned(),
         version: 1,
         subject: ALICE,
@@ -152,7 +152,7 @@ fn consumer(world: &World, names: bool) -> View {
         valid_from: now,
         valid_until: now + 1,
         live: true,
-    };
+    });
     let client = Client {
         id: "app".parse().unwrap(),
         sector: Some(Arc::new(SectorKeys::new(&[1; 32]).sector("app").unwrap())),

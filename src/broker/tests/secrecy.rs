@@ -121,12 +121,12 @@ fn client(id: &str, publishes: &[&str]) -> Client {
     }
 }
 
-fn grant(now: Timestamp) -> Grant {
+fn grant(now: Timestamp) -> Arc<Grant> {
     let of = |entity_type: &str, names: &[&str]| GrantedType {
         entity_type: iri(entity_type),
         attributes: names.iter().map(|name| iri(name)).collect(),
     };
-    Grant {
+    Arc::new(Grant {
         id: "g".to_owned(),
         version: 1,
         subject: ALICE,
@@ -137,7 +137,7 @@ fn grant(now: Timestamp) -> Grant {
         valid_from: now,
         valid_until: now + 1_000_000,
         live: true,
-    }
+    })
 }
 
 fn assurance() -> Assurance {

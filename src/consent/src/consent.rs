@@ -156,8 +156,8 @@ impl Consent {
         self.state.is_live() && (self.valid_from..self.valid_until).contains(&now)
     }
 
-    /// What the policy decides on.
-    pub fn grant(&self, now: Timestamp) -> Grant {
+    /// What the policy decides on, at whatever moment.
+    pub fn grant(&self) -> Grant {
         let of = |action: DataAction| {
             let covered = self.data.iter().filter(move |data| data.actions.contains(&action));
             covered
@@ -177,7 +177,7 @@ impl Consent {
             write: of(DataAction::Write),
             valid_from: self.valid_from,
             valid_until: self.valid_until,
-            live: self.live_at(now),
+            live: self.state.is_live(),
         }
     }
 

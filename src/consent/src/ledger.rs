@@ -1,5 +1,6 @@
 //! The ledger in the store.
 
+mod grants;
 mod keys;
 mod read;
 mod write;
@@ -15,6 +16,7 @@ use tsunagu_store::{Expect, Op, Store};
 
 use crate::receipt::{Platform, ReceiptSigner};
 use crate::{Consent, NewConsent, State};
+use grants::Grants;
 use keys::CURRENT;
 pub use read::{Listed, Part};
 
@@ -55,6 +57,7 @@ pub struct Ledger {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) platform: Platform,
     pub(crate) signer: ReceiptSigner,
+    grants: Grants,
 }
 
 impl fmt::Debug for Ledger {
@@ -75,7 +78,8 @@ impl Ledger {
         platform: Platform,
         signer: ReceiptSigner,
     ) -> Self {
-        Self { store, clock, ids, log, catalogue, platform, signer }
+        let grants = Grants::default();
+        Self { store, clock, ids, log, catalogue, platform, signer, grants }
     }
 
     /// Records that `by` gave this consent. Needs assurance level 2 proven in the last 5 minutes, else the problem is

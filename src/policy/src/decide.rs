@@ -76,7 +76,7 @@ pub enum Principal<'a> {
         /// The resident of the token.
         subject: TsunoId,
         /// The grant that the token names, as it is now.
-        grant: Option<&'a Grant>,
+        grant: Option<&'a Arc<Grant>>,
         /// The purpose that the request states, when it states one: it must be the grant's.
         purpose: Option<&'a str>,
         /// Assurance of the resident's login.
@@ -192,7 +192,7 @@ pub fn decide(asked: &Asked<'_>) -> Result<View, Denied> {
                 return Err(Denied::LowAssurance);
             }
             let open = Open { read: client.reads_open_data, write: false, sources: false };
-            let personal = Personal::Granted(Arc::new((*grant).clone()));
+            let personal = Personal::Granted(Arc::clone(grant));
             // A consumer has no publisher's eyes: after withdrawal not even its own writes may be read back.
             Ok(view(Actor::Client(client.id.clone()), open, personal, &[], client.sector.clone()))
         }

@@ -103,7 +103,7 @@ pub(crate) struct Register {
 impl Register {
     fn see(&self, tenant: &TenantId, owner: &Owner) -> Option<View> {
         let client = self.clients.lock().unwrap().get(owner.client.as_str()).cloned()?;
-        let grant = self.grant.lock().unwrap().clone();
+        let grant = Arc::new(self.grant.lock().unwrap().clone());
         let principal = match owner.subject {
             None => Principal::Machine { client: &client },
             Some(subject) => Principal::Consumer {

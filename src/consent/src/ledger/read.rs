@@ -1,7 +1,6 @@
 //! Looking things up in the ledger.
 
-use tsunagu_domain::{ClientId, Problem, TenantId, Timestamp, TsunoId};
-use tsunagu_policy::Grant;
+use tsunagu_domain::{ClientId, Problem, TenantId, TsunoId};
 use tsunagu_store::{Collection, Scan, StoreError};
 
 use super::keys::{BY_CLIENT, BY_SUBJECT, CONSENT, CURRENT, EVENT};
@@ -44,17 +43,6 @@ impl Ledger {
         };
         let consent: Consent = keys::decode(&record.value)?;
         Ok(Some((record.version, consent)))
-    }
-
-    /// The grant of a consent that is in force at `now`. One record is read; nothing is cached, so a withdrawal holds at once.
-    pub async fn live_grant(
-        &self,
-        tenant: &TenantId,
-        id: &str,
-        now: Timestamp,
-    ) -> Result<Option<Grant>, Problem> {
-        let consent = self.get(tenant, id).await?.filter(|consent| consent.live_at(now));
-        Ok(consent.map(|consent| consent.grant(now)))
     }
 
     /// The consent in force that covers all of this already, so that the resident need not be asked again.

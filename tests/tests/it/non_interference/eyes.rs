@@ -73,6 +73,7 @@ impl Eyes {
             }),
             _ => None,
         };
+        let grant = grant.map(Arc::new);
         let principal = match self.who {
             Who::App { person, .. } => Principal::Consumer {
                 client: &client,
