@@ -9,7 +9,7 @@ use tsunagu_domain::{Problem, ProblemCode, TenantId};
 use tsunagu_identity::{AccessToken, TokenError};
 use tsunagu_policy::{Asked, Principal, View, decide};
 
-use crate::{Failure, Gateway, request_id};
+use crate::{Failure, Gateway, rates, request_id};
 
 /// The header in which a consumer may state the purpose of a request; it must be the consented one.
 pub const PURPOSE_HEADER: HeaderName = HeaderName::from_static("tsunagu-purpose");
@@ -165,7 +165,10 @@ fn anonymous(
 /// The token, verified, not expired and not revoked.
 pub(crate) async fn verified(gateway: &Gateway, token: &str) -> Result<Arc<AccessToken>, Failure> {
     match gateway.authorization.verify_access_token(token).await {
-        Ok(token) => Ok(token),
+        Ok(token) => {
+            rates::admit_client(gateway, &token).await?;
+            Ok(token)
+        }
         Err(TokenError::Unavailable(problem)) => Err(problem.into()),
         Err(error) => {
             tracing::debug!(%error, "a token was refused");

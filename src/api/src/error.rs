@@ -16,6 +16,8 @@ pub struct Failure {
     pub challenge: Option<String>,
     /// The `Allow` header of a 405.
     pub allow: Option<String>,
+    /// The `Retry-After` header of a 429, seconds.
+    pub retry_after: Option<u64>,
 }
 
 impl Failure {
@@ -51,7 +53,7 @@ impl Challenge for ProblemCode {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self { problem, challenge: None, allow: None }
+        Self { problem, challenge: None, allow: None, retry_after: None }
     }
 }
 
@@ -88,6 +90,9 @@ impl ResponseError for Failure {
         }
         if let Some(allow) = &self.allow {
             response.insert_header((header::ALLOW, allow.as_str()));
+        }
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
         if self.problem.code == ProblemCode::LengthRequired {
             // Clause 6.3.4: the status alone.

@@ -13,6 +13,8 @@ use tsunagu_identity::{AuthorizationServer, Clients, Sessions};
 use tsunagu_rewards::Rewards;
 use tsunagu_store::Store;
 
+use crate::Rates;
+
 /// What one request may cost.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -76,6 +78,8 @@ pub struct Gateway {
     pub open_data_for_all: bool,
     /// Caps.
     pub limits: Limits,
+    /// How often one caller may ask; `None` for as often as it likes.
+    pub rates: Option<Rates>,
     /// Ids of requests.
     pub request_ids: RequestIds,
     /// When the process began.

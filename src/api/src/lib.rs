@@ -3,14 +3,15 @@
 //! The request path, in this order and with this reason for each step:
 //!
 //! 1. `request_id::assign` – everything that follows can be found again;
-//! 2. `body` – size and shape are bounded before anything is read into the model;
-//! 3. `caller` – authenticate: the token, its signature, its life;
-//! 4. `caller` – tenant: the token's, never only the header's;
-//! 5. `caller` – view: the live consent behind the token is loaded for every request and compiled with purpose and assurance;
-//! 6. handler – validate and act, in the broker, through the view;
-//! 7. broker – project: what leaves was cut by the view;
-//! 8. broker – audit: the record of access is on disk;
-//! 9. handler – respond.
+//! 2. `rates` – an address that asks too often is refused before anything is done for it;
+//! 3. `body` – size and shape are bounded before anything is read into the model;
+//! 4. `caller` – authenticate: the token, its signature, its life, the rate of its client and resident;
+//! 5. `caller` – tenant: the token's, never only the header's;
+//! 6. `caller` – view: the live consent behind the token is loaded for every request and compiled with purpose and assurance;
+//! 7. handler – validate and act, in the broker, through the view;
+//! 8. broker – project: what leaves was cut by the view;
+//! 9. broker – audit: the record of access is on disk;
+//! 10. handler – respond.
 
 mod actors;
 mod audit;
@@ -26,6 +27,7 @@ mod oauth;
 mod openapi;
 mod operations;
 mod params;
+mod rates;
 pub mod request_id;
 mod resource;
 mod rewards;
@@ -38,6 +40,7 @@ pub use error::Failure;
 pub use gateway::{Gateway, Limits, RequestIds};
 pub use ngsi_ld::CONTEXTS;
 pub use openapi::document;
+pub use rates::{Rates, admit_address};
 pub use resource::no_such_path;
 
 /// Adds every path of the API. The application holds a `web::Data<Gateway>`.

@@ -105,6 +105,11 @@ fn platform() -> Platform {
     }
 }
 
+fn catalogue() -> Arc<Catalogue> {
+    let expand = |term: &str| format!("https://uri.etsi.org/ngsi-ld/default-context/{term}");
+    Arc::new(Catalogue::read(CATALOGUE.as_bytes(), expand).unwrap())
+}
+
 async fn world() -> World {
     let tenant: TenantId = "tsuno".parse().unwrap();
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
@@ -115,8 +120,7 @@ async fn world() -> World {
     let audit =
         Arc::new(AuditLog::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), signer));
     let log: Arc<dyn AccessLog> = Arc::<AuditLog>::clone(&audit);
-    let expand = |term: &str| format!("https://uri.etsi.org/ngsi-ld/default-context/{term}");
-    let catalogue = Arc::new(Catalogue::read(CATALOGUE.as_bytes(), expand).unwrap());
+    let catalogue = catalogue();
     let services = Services {
         store: Arc::clone(&store),
         clock: Arc::clone(&clock),
@@ -195,6 +199,7 @@ async fn world() -> World {
         base_url: BASE.to_owned(),
         open_data_for_all: false,
         limits: Limits::default(),
+        rates: None,
         request_ids: RequestIds::new(&*ids),
     };
     World {

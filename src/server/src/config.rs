@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use tsunagu_domain::{TenantId, Text};
 use tsunagu_identity::{AcrLevels, Client, Municipality};
+use tsunagu_shared_state::Quotas;
 use url::Url;
 
 /// Everything a gateway is told.
@@ -58,6 +59,15 @@ pub(crate) struct Config {
     /// NGSI-LD.
     #[serde(default)]
     pub(crate) broker: Broker,
+    /// How often one caller may ask.
+    #[serde(default)]
+    pub(crate) rates: Quotas,
+    /// `redis://…`, where replicas share what was asked; without it each counts by itself.
+    #[serde(default)]
+    pub(crate) redis: Option<SecretString>,
+    /// Addresses or blocks of the proxies in front, whose `X-Forwarded-For` is believed.
+    #[serde(default)]
+    pub(crate) proxies: Vec<String>,
 }
 
 impl Config {

@@ -30,7 +30,13 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the gateway
-    Serve(ServeArgs),
+    Serve {
+        #[command(flatten)]
+        args: ServeArgs,
+        /// Where several gateways on one database share rates, in place of the configured one: `redis://…`
+        #[arg(long)]
+        redis: Option<String>,
+    },
     /// Run one part of the simulated outside world
     #[cfg(feature = "sandbox")]
     Sandbox {
@@ -89,7 +95,11 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Serve(args) => serve::serve(&config::read(&args.config, args.store)?),
+        Command::Serve { args, redis } => {
+            let mut config = config::read(&args.config, args.store)?;
+            config.redis = redis.map(Into::into).or(config.redis);
+            serve::serve(&config)
+        }
         #[cfg(feature = "sandbox")]
         Command::Sandbox { role } => {
             let system = actix_web::rt::System::new();

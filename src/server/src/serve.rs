@@ -4,14 +4,18 @@ mod paths;
 
 use std::sync::Arc;
 
-use actix_web::dev::Service as _;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Service as _, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
-use actix_web::middleware::from_fn;
-use actix_web::{App as Application, Error, HttpRequest, HttpResponse, HttpServer, rt, web};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{
+    App as Application, Error, HttpRequest, HttpResponse, HttpServer, ResponseError as _, rt, web,
+};
 use anyhow::{Context as _, bail};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing_subscriber::EnvFilter;
+use tsunagu_api::Gateway;
 
 use crate::config::Config;
 use crate::say;
@@ -33,6 +37,7 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<()> {
                 .configure(tsunagu_api::configure)
                 .configure(tsunagu_web::configure)
                 .default_service(web::to(fallback))
+                .wrap(from_fn(within_rates))
                 .wrap(from_fn(tsunagu_api::request_id::assign))
                 // Clients in the wild end paths with a slash.
                 .wrap_fn(|mut request, service| {
@@ -57,11 +62,35 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<()> {
 
 /// What answers where there is nothing: a page to browsers, a problem to everybody else.
 async fn fallback(request: HttpRequest) -> Result<HttpResponse, Error> {
-    let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    if accepts.is_some_and(|accept| accept.contains("text/html")) {
+    if is_browser(&request) {
         return tsunagu_web::not_found(request).await;
     }
     Err(tsunagu_api::no_such_path().into())
+}
+
+/// What stands in front of everything: who asks too often is told so, in the same two ways.
+async fn within_rates(
+    gateway: web::Data<Gateway>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Err(failure) = tsunagu_api::admit_address(&gateway, request.request()).await else {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    };
+    let mut answer = failure.error_response();
+    if is_browser(request.request()) {
+        let retry_after = answer.headers().get(header::RETRY_AFTER).cloned();
+        answer = tsunagu_web::problem(request.request().clone(), failure.problem).await?;
+        if let Some(seconds) = retry_after {
+            answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+    }
+    Ok(request.into_response(answer))
+}
+
+fn is_browser(request: &HttpRequest) -> bool {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accepts.is_some_and(|accept| accept.contains("text/html"))
 }
 
 /// Reads everything that the configuration names, without opening the store.

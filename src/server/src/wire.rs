@@ -7,15 +7,19 @@ mod people;
 mod subscriptions;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::web::Data;
 use anyhow::Context as _;
-use tsunagu_api::{Gateway, Limits, RequestIds};
+use ipnet::IpNet;
+use secrecy::ExposeSecret as _;
+use tsunagu_api::{Gateway, Limits, Rates, RequestIds};
 use tsunagu_broker::{Broker, Contexts, DocumentLoader, Hosting, NoLoader, Sources};
 use tsunagu_identity::MatchKeys;
 use tsunagu_outbound::Outbound;
 use tsunagu_rewards::{Rewards, Rules};
+use tsunagu_shared_state::{LocalLimits, Quotas, RateLimits, RedisLimits};
 use tsunagu_store::Consequence;
 use tsunagu_web::{HelpDesk, Site, SiteConfig, SiteParts};
 
@@ -104,6 +108,7 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
             max_instances: config.broker.max_instances,
             ..Limits::default()
         },
+        rates: rates(config, &base)?,
         request_ids: RequestIds::new(&*base.ids),
         started: base.clock.micros(),
     });
@@ -149,10 +154,39 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     let outbound = foundation::outbound(config)?;
     rules(config)?;
     contexts(config, &outbound)?;
+    proxies(config)?;
     for client in &config.clients {
         client.check().with_context(|| format!("the client {} is not right", client.id))?;
     }
     Ok(())
+}
+
+/// The limits, when there are any.
+fn rates(config: &Config, base: &Foundation) -> anyhow::Result<Option<Rates>> {
+    if config.rates == Quotas::default() {
+        return Ok(None);
+    }
+    let clock = Arc::clone(&base.clock);
+    let limits: Arc<dyn RateLimits> = match &config.redis {
+        Some(url) => {
+            Arc::new(RedisLimits::new(url.expose_secret(), &config.issuer(), &config.rates, clock)?)
+        }
+        None => Arc::new(LocalLimits::new(&config.rates, clock)),
+    };
+    Ok(Some(Rates { limits, proxies: proxies(config)? }))
+}
+
+fn proxies(config: &Config) -> anyhow::Result<Vec<IpNet>> {
+    let read = |text: &String| match text.parse() {
+        Ok(net) => Ok(net),
+        Err(_) => text.parse::<IpAddr>().map(IpNet::from),
+    };
+    let proxies = config.proxies.iter().map(|text| {
+        read(text).with_context(|| {
+            format!("the proxy {text} is no address and no block such as 10.0.0.0/8")
+        })
+    });
+    proxies.collect()
 }
 
 fn rules(config: &Config) -> anyhow::Result<Rules> {

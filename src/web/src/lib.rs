@@ -17,6 +17,6 @@ mod security;
 mod site;
 mod visit;
 
-pub use pages::error::not_found;
+pub use pages::error::{not_found, problem};
 pub use routes::configure;
 pub use site::{HelpDesk, Site, SiteConfig, SiteError, SiteParts};

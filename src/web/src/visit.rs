@@ -294,11 +294,11 @@ impl Visit {
                         return (StatusCode::FORBIDDEN, page);
                     }
                     ProblemCode::ResourceNotFound => Kind::NotFound,
+                    ProblemCode::TooManyRequests => Kind::TooMany,
                     ProblemCode::Forbidden | ProblemCode::ConsentRequired => Kind::Forbidden,
-                    ProblemCode::Unavailable
-                    | ProblemCode::BadGateway
-                    | ProblemCode::TooManyRequests
-                    | ProblemCode::Conflict => Kind::Unavailable,
+                    ProblemCode::Unavailable | ProblemCode::BadGateway | ProblemCode::Conflict => {
+                        Kind::Unavailable
+                    }
                     _ if status.is_client_error() => Kind::BadRequest,
                     _ => Kind::Failed,
                 };

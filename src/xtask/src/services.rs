@@ -8,6 +8,7 @@ mod clients;
 mod mosquitto;
 mod packages;
 mod postgres;
+mod redis;
 mod throw_away;
 
 use std::ffi::OsString;
@@ -20,6 +21,9 @@ pub(crate) struct Running {
     /// A PostgreSQL server tests may create databases on; without it one is started for the run
     #[arg(long, env = postgres::VARIABLE, hide_env_values = true)]
     postgres_url: Option<String>,
+    /// A Redis server tests may use; without it one is started for the run
+    #[arg(long, env = redis::VARIABLE, hide_env_values = true)]
+    redis_url: Option<String>,
 }
 
 /// Everything tests need; what was started ends when this is dropped.
@@ -40,12 +44,17 @@ impl Services {
         if postgres_url.is_none() {
             needs.push(postgres::NEED);
         }
+        let redis_url = running.redis_url.as_deref().filter(|url| !url.is_empty());
+        if redis_url.is_none() {
+            needs.push(redis::NEED);
+        }
         packages::ensure(&needs)?;
         Ok(Self(vec![
             browser::find()?,
             mosquitto::find()?,
             clients::find_or_make(workspace),
             postgres::find_or_start(postgres_url)?,
+            redis::find_or_start(redis_url)?,
         ]))
     }
 

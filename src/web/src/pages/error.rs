@@ -23,6 +23,7 @@ pub(crate) enum Kind {
     AuthorizeError,
     FormExpired,
     NotFound,
+    TooMany,
     BadRequest,
     Forbidden,
     Unavailable,
@@ -73,6 +74,12 @@ pub async fn not_found(request: HttpRequest) -> Result<HttpResponse, Error> {
     Ok(visit.answer(Err(Problem::not_found().into())))
 }
 
+/// The page for a problem that was met before any page was asked, for what stands in front of all of them.
+pub async fn problem(request: HttpRequest, problem: Problem) -> Result<HttpResponse, Error> {
+    let visit = Visit::extract(&request).await?;
+    Ok(visit.answer(Err(problem.into())))
+}
+
 #[cfg(test)]
 impl MessagePage {
     pub(crate) fn samples() -> Vec<(&'static str, Self)> {
@@ -93,6 +100,7 @@ impl MessagePage {
             ("authorize-error", of(AuthorizeError, None, request())),
             ("form-expired", of(FormExpired, None, request())),
             ("not-found", of(NotFound, None, None)),
+            ("too-many", of(TooMany, None, request())),
             ("bad-request", of(BadRequest, None, request())),
             ("forbidden", of(Forbidden, None, request())),
             ("unavailable", of(Unavailable, None, request())),

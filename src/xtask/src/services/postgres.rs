@@ -1,13 +1,12 @@
 //! A PostgreSQL server for one test run, as durable as a real one: `fsync` stays on.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 
 use anyhow::Context;
 
 use super::Service;
 use super::packages::{Need, on_path};
-use super::throw_away::ThrowAway;
+use super::throw_away::{ThrowAway, free_port};
 
 /// Where tests find the server.
 pub(super) const VARIABLE: &str = "TEST_POSTGRES_URL";
@@ -65,10 +64,4 @@ fn binaries() -> Option<PathBuf> {
         });
     let newest = debian.max().map(|(_, binaries)| binaries);
     newest.or_else(|| on_path("initdb")?.parent().map(ToOwned::to_owned))
-}
-
-fn free_port() -> anyhow::Result<u16> {
-    let listener =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a free port")?;
-    Ok(listener.local_addr().context("reading the free port")?.port())
 }

@@ -4,6 +4,7 @@
 //! when we drop it, and the kernel closes it when we are interrupted, killed or broken.
 
 use std::ffi::OsStr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -82,6 +83,13 @@ impl Drop for ThrowAway {
             eprintln!("{} may have been left behind: {error}", self.folder.display());
         }
     }
+}
+
+/// A port that nobody listens on.
+pub(super) fn free_port() -> anyhow::Result<u16> {
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a free port")?;
+    Ok(listener.local_addr().context("reading the free port")?.port())
 }
 
 fn command(program: &OsStr, folder: &Path, owner: Option<(u32, u32)>) -> Command {

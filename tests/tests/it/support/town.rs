@@ -48,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) contexts: Vec<(String, PathBuf)>,
     /// Hosts and ports on this machine that notifications may go to.
     pub(crate) receivers: Vec<String>,
+    /// Further sections of the configuration.
+    pub(crate) more: &'static str,
 }
 
 /// The town.
@@ -63,6 +65,14 @@ pub(crate) struct Town {
     _reserved: TcpSocket,
     // Dropped last: the gateway is connected to it.
     database: Option<Database>,
+}
+
+/// A further gateway of the town.
+pub(crate) struct Replica {
+    /// Where it listens; to the outside it is the same gateway.
+    pub(crate) base: Url,
+    _process: Process,
+    _reserved: TcpSocket,
 }
 
 /// A resident's grant as the app holds it.
@@ -136,6 +146,19 @@ impl Town {
         let log = self.folder.path().join("gateway.log");
         let level = [("TSUNAGU_LOG", "debug")];
         self.gateway = Some(Process::start(&args, &level, &log).await);
+    }
+
+    /// Another gateway on the same database, with settings of its own; the way to it.
+    pub(crate) async fn replica(&self, settings: &[(&str, &str)]) -> Replica {
+        let (reserved, port) = reserved_port();
+        let config = self.config();
+        let args = ["serve", "--config", config.to_str().unwrap()];
+        let listen = format!("127.0.0.1:{port}");
+        let variables = [&[("TSUNAGU_LISTEN", listen.as_str())], settings].concat();
+        let log = self.folder.path().join(format!("replica-{port}.log"));
+        let process = Process::start(&args, &variables, &log).await;
+        let base = Url::parse(&format!("http://{listen}")).unwrap();
+        Replica { base, _process: process, _reserved: reserved }
     }
 
     /// `kill -9`.
@@ -214,7 +237,7 @@ key = "{COIN_KEY}"
         let here = here.map(|process| process.url.authority().to_owned());
         let here: Vec<_> = here.chain(plan.receivers.iter().cloned()).collect();
         write!(text, "\n[outbound]\nallow_private = {here:?}\n").unwrap();
-        text
+        text + plan.more
     }
 
     fn of_its_kind(&self, id: &str) -> String {
