@@ -11,7 +11,8 @@ use tsunagu_identity::{AccessToken, Session, session_cookie_name};
 use tsunagu_policy::Client;
 use tsunagu_store::access::{Access, Action, Decision};
 
-use crate::caller::{TENANT_HEADER, bearer, header_text, tenant, unauthorized, verified};
+use crate::caller::{TENANT_HEADER, header_text, tenant};
+use crate::presented::{self, unauthorized};
 use crate::{Failure, Gateway, request_id};
 
 /// The scope of a token that may read the entries of the audit log.
@@ -110,8 +111,11 @@ pub(crate) struct ClientCaller {
 }
 
 impl ClientCaller {
-    async fn of(gateway: &Gateway, request: &HttpRequest, token: &str) -> Result<Self, Failure> {
-        let token = verified(gateway, token).await?;
+    async fn of(
+        gateway: &Gateway,
+        request: &HttpRequest,
+        token: &AccessToken,
+    ) -> Result<Self, Failure> {
         let client = gateway.clients.policy(&token.tenant, &token.client).await?;
         let client = client.ok_or_else(|| {
             unauthorized(gateway, "invalid_token", "the client of this token is suspended or gone")
@@ -146,8 +150,8 @@ pub(crate) enum Party {
 impl Party {
     /// A token decides when there is one, else the session.
     pub(crate) async fn of(gateway: &Gateway, request: &HttpRequest) -> Result<Self, Failure> {
-        match bearer(gateway, request)? {
-            Some(token) => Ok(Self::Client(ClientCaller::of(gateway, request, token).await?)),
+        match presented::token(gateway, request).await? {
+            Some(token) => Ok(Self::Client(ClientCaller::of(gateway, request, &token).await?)),
             None => Ok(Self::Resident(SessionCaller::of(gateway, request).await?)),
         }
     }
@@ -243,10 +247,9 @@ async fn scoped(
     request: &HttpRequest,
     scope: &str,
 ) -> Result<Arc<AccessToken>, Failure> {
-    let token = bearer(gateway, request)?.ok_or_else(|| {
+    let token = presented::token(gateway, request).await?.ok_or_else(|| {
         unauthorized(gateway, "", &format!("this needs an access token with the scope '{scope}'"))
     })?;
-    let token = verified(gateway, token).await?;
     // A suspended client has no policy; its token may still be alive.
     let active = gateway.clients.policy(&token.tenant, &token.client).await?.is_some();
     if !(active && token.subject.is_none() && token.has_scope(scope)) {

@@ -1,15 +1,14 @@
 //! Who calls: from headers to a view. Steps 3 to 6 of the request path: authenticate → tenant → view.
 
-use std::sync::Arc;
-
-use actix_web::http::header::{self, HeaderName};
+use actix_web::http::header::HeaderName;
 use actix_web::{HttpMessage as _, HttpRequest};
 use tsunagu_broker::{Asking, Owner, Request};
 use tsunagu_domain::{Problem, ProblemCode, TenantId};
-use tsunagu_identity::{AccessToken, TokenError};
+use tsunagu_identity::AccessToken;
 use tsunagu_policy::{Asked, Principal, View, decide};
 
-use crate::{Failure, Gateway, rates, request_id};
+use crate::presented::{self, unauthorized};
+use crate::{Failure, Gateway, request_id};
 
 /// The header in which a consumer may state the purpose of a request; it must be the consented one.
 pub const PURPOSE_HEADER: HeaderName = HeaderName::from_static("tsunagu-purpose");
@@ -50,10 +49,9 @@ impl Caller {
         let tenant_header = header_text(request, &TENANT_HEADER)?;
         let purpose = header_text(request, &PURPOSE_HEADER)?;
         let named = tenant_header.as_deref().map(|name| tenant(gateway, name)).transpose()?;
-        let (view, owner) = match bearer(gateway, request)? {
+        let (view, owner) = match presented::token(gateway, request).await? {
             None => (anonymous(gateway, request, named)?, None),
             Some(token) => {
-                let token = verified(gateway, token).await?;
                 let view = view_of(gateway, &token, named, purpose.as_deref()).await?;
                 (view, Some(owner_of(&token)))
             }
@@ -110,38 +108,6 @@ pub(crate) fn tenant(gateway: &Gateway, name: &str) -> Result<TenantId, Failure>
     })
 }
 
-/// The token, which may come in the `Authorization` header only (RFC 6750 2.1, RFC 9700 4.3.2).
-pub(crate) fn bearer<'r>(
-    gateway: &Gateway,
-    request: &'r HttpRequest,
-) -> Result<Option<&'r str>, Failure> {
-    if request.query_string().contains("access_token=") {
-        let detail = "a token in the address ends up in logs; send it in the Authorization header";
-        return Err(Problem::new(ProblemCode::InvalidRequest, detail).at("access_token").into());
-    }
-    let mut values = request.headers().get_all(header::AUTHORIZATION);
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
-    let credentials = std::str::from_utf8(value.as_bytes()).ok();
-    let credentials = credentials.filter(|_| values.next().is_none());
-    let token = credentials.and_then(|text| {
-        let (scheme, token) = text.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-    });
-    token.map(Some).ok_or_else(|| {
-        unauthorized(gateway, "invalid_request", "send one header 'Authorization: Bearer <token>'")
-    })
-}
-
-/// A 401 with its challenge (RFC 6750 3, RFC 9728 5.1).
-pub(crate) fn unauthorized(gateway: &Gateway, error: &str, detail: &str) -> Failure {
-    let metadata = format!("{}/.well-known/oauth-protected-resource", gateway.base_url);
-    let error = if error.is_empty() { String::new() } else { format!(", error=\"{error}\"") };
-    let challenge = format!("Bearer resource_metadata=\"{metadata}\"{error}");
-    Failure::new(ProblemCode::Unauthorized, detail).challenged(challenge)
-}
-
 fn anonymous(
     gateway: &Gateway,
     request: &HttpRequest,
@@ -160,25 +126,6 @@ fn anonymous(
     };
     let principal = Principal::Anonymous { reads_open_data: true };
     Ok(decided(gateway, &tenant, principal)?)
-}
-
-/// The token, verified, not expired and not revoked.
-pub(crate) async fn verified(gateway: &Gateway, token: &str) -> Result<Arc<AccessToken>, Failure> {
-    match gateway.authorization.verify_access_token(token).await {
-        Ok(token) => {
-            rates::admit_client(gateway, &token).await?;
-            Ok(token)
-        }
-        Err(TokenError::Unavailable(problem)) => Err(problem.into()),
-        Err(error) => {
-            tracing::debug!(%error, "a token was refused");
-            Err(unauthorized(
-                gateway,
-                "invalid_token",
-                "the access token is not valid (unknown, expired or revoked); get a new one at /oauth/token",
-            ))
-        }
-    }
 }
 
 async fn view_of(

@@ -5,7 +5,8 @@
 //! 1. `request_id::assign` – everything that follows can be found again;
 //! 2. `rates` – an address that asks too often is refused before anything is done for it;
 //! 3. `body` – size and shape are bounded before anything is read into the model;
-//! 4. `caller` – authenticate: the token, its signature, its life, the rate of its client and resident;
+//! 4. `presented` – authenticate: the token, its signature, its life, that its sender holds the key that it is bound to, the rate of its client and
+//!    resident;
 //! 5. `caller` – tenant: the token's, never only the header's;
 //! 6. `caller` – view: the live consent behind the token is loaded for every request and compiled with purpose and assurance;
 //! 7. handler – validate and act, in the broker, through the view;
@@ -27,6 +28,7 @@ mod oauth;
 mod openapi;
 mod operations;
 mod params;
+mod presented;
 mod rates;
 pub mod request_id;
 mod resource;
@@ -40,6 +42,7 @@ pub use error::Failure;
 pub use gateway::{Gateway, Limits, RequestIds};
 pub use ngsi_ld::CONTEXTS;
 pub use openapi::document;
+pub use presented::supply_nonce;
 pub use rates::{Rates, admit_address};
 pub use resource::no_such_path;
 

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::DateTime;
 use serde_json::{Value, json};
-use tsunagu_api::{Gateway, Limits, RequestIds, configure, request_id};
+use tsunagu_api::{Gateway, Limits, RequestIds, configure, request_id, supply_nonce};
 use tsunagu_audit::{AuditLog, Checkpoint, Hash, Signer, verify_inclusion};
 use tsunagu_broker::{
     Broker, Contexts, NoLoader, Owner, Owners, Sources, SubscriptionParts, Subscriptions,
@@ -29,8 +29,8 @@ use tsunagu_domain::{
     TenantId, Text, TsunoId,
 };
 use tsunagu_identity::{
-    AuthorizationServer, Client, Clients, LiveGrants, Parts, Services, Sessions, SigningKey,
-    SigningKeys,
+    AuthorizationServer, Client, Clients, LiveGrants, Parts, Proofs, Services, Sessions,
+    SigningKey, SigningKeys,
 };
 use tsunagu_outbound::{Outbound, Policy};
 use tsunagu_policy::View;
@@ -141,10 +141,10 @@ async fn world() -> World {
         issuer: BASE.to_owned(),
         clients: Arc::clone(&clients),
         keys: keys.clone(),
+        proofs: Proofs::of_one_process(&*ids),
         grants: Arc::new(Nothing),
     })
     .unwrap();
-    let receipts = SigningKey::generate_pkcs8().unwrap();
     let ledger = Ledger::new(
         Arc::clone(&store),
         Arc::clone(&clock),
@@ -152,7 +152,7 @@ async fn world() -> World {
         Arc::clone(&log),
         Arc::clone(&catalogue),
         platform(),
-        ReceiptSigner::from_pkcs8("receipts", &receipts).unwrap(),
+        ReceiptSigner::from_pkcs8("receipts", &SigningKey::generate_pkcs8().unwrap()).unwrap(),
     );
     let broker = Broker::new(tsunagu_broker::Parts {
         store: Arc::clone(&store),
@@ -289,6 +289,7 @@ impl World {
     async fn send(&self, request: TestRequest) -> Answer {
         let app = App::new()
             .app_data(self.gateway.clone())
+            .wrap(middleware::from_fn(supply_nonce))
             .wrap(middleware::from_fn(request_id::assign))
             .configure(configure);
         let app = init_service(app).await;

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 use tsunagu_domain::{
-    ClientId, Clock, Problem, ProblemCode, SectorCipher, SectorKeys, TenantId, Text, TsunoId,
+    ClientId, Clock, Problem, ProblemCode, SectorCipher, SectorKeys, TenantId, Text, Timestamp,
+    TsunoId,
 };
 use tsunagu_ngsi_ld::Context;
 use tsunagu_outbound::Outbound;
@@ -15,7 +17,7 @@ use tsunagu_store::{Expect, Scan, WriteSet};
 use url::{Host, Url};
 
 use crate::Services;
-use crate::jose::{Jwk, JwkSet, RemoteKeys};
+use crate::jose::{Algorithm, FAPI, Jwk, JwkSet, RemoteKeys};
 use crate::records::{self, CLIENTS};
 
 /// What operators may ask for.
@@ -110,7 +112,7 @@ pub struct Client {
     /// Sees Tsuno IDs instead of pairwise ids: municipal systems only.
     #[serde(default)]
     pub canonical_ids: bool,
-    /// May use access tokens that are not bound to a key. The only kind there is yet, so a client without it gets none.
+    /// May use access tokens that are not bound to a key: for existing tools. They live shorter and open no sensitive data.
     #[serde(default)]
     pub bearer: bool,
     /// Whom residents and staff can ask.
@@ -176,8 +178,10 @@ impl Client {
                 "/jwks",
                 "the key set holds a private key: it is not secret any more, make a new one",
             )),
-            (Some(keys), None) if keys.keys.iter().all(|key| key.point().is_none()) => {
-                Err(wrong("/jwks", "the key set holds no P-256 key for ES256"))
+            (Some(keys), None)
+                if !keys.keys.iter().any(|key| FAPI.iter().any(|alg| key.verifies(*alg))) =>
+            {
+                Err(wrong("/jwks", "the key set holds no key for PS256, ES256 or EdDSA"))
             }
             (Some(_), None) | (None, Some(_)) => Ok(()),
             _ => Err(wrong("/jwks", "give exactly one of jwks and jwks_uri")),
@@ -215,7 +219,12 @@ pub(crate) struct Known {
     pub(crate) policy: Arc<policy::Client>,
     remote: Option<RemoteKeys>,
     version: u64,
+    /// When the store was last asked for it.
+    asked: AtomicI64,
 }
+
+/// What another process changed of a client is noticed within this, microseconds.
+const ASK_AGAIN: Timestamp = 500_000;
 
 impl Known {
     pub(crate) fn active(&self) -> bool {
@@ -237,10 +246,14 @@ impl Known {
     }
 
     /// The key with which this client signed.
-    pub(crate) async fn key(&self, kid: Option<&str>) -> Result<Option<Jwk>, Problem> {
+    pub(crate) async fn key(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<Option<Jwk>, Problem> {
         match (&self.client.jwks, &self.remote) {
-            (Some(keys), _) => Ok(keys.find(kid).cloned()),
-            (None, Some(remote)) => Ok(remote.find(kid).await?),
+            (Some(keys), _) => Ok(keys.find(kid, algorithm).cloned()),
+            (None, Some(remote)) => Ok(remote.find(kid, algorithm).await?),
             (None, None) => Ok(None),
         }
     }
@@ -248,7 +261,7 @@ impl Known {
 
 type Cache = HashMap<(TenantId, ClientId), Arc<Known>>;
 
-/// The register of clients. What it gives is current within this process: a change is seen by the next request.
+/// The register of clients. A change is seen by the next request to this process, and within half a second by any other.
 pub struct Clients {
     services: Services,
     sectors: Arc<SectorKeys>,
@@ -333,14 +346,25 @@ impl Clients {
         id: &ClientId,
     ) -> Result<Option<Arc<Known>>, Problem> {
         let key = (tenant.clone(), id.clone());
-        if let Some(known) = self.cache.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(Some(Arc::clone(known)));
+        let now = self.clock().micros();
+        let cached =
+            self.cache.read().unwrap_or_else(PoisonError::into_inner).get(&key).map(Arc::clone);
+        if let Some(known) = &cached {
+            let asked = known.asked.load(Ordering::Relaxed);
+            if (asked..asked.saturating_add(ASK_AGAIN)).contains(&now) {
+                return Ok(cached);
+            }
         }
         let read =
             records::read::<Client>(&*self.services.store, tenant, CLIENTS, id.as_str().as_bytes());
         let Some(kept) = read.await? else {
+            self.cache.write().unwrap_or_else(PoisonError::into_inner).remove(&key);
             return Ok(None);
         };
+        if let Some(known) = cached.filter(|known| known.version == kept.version) {
+            known.asked.store(now, Ordering::Relaxed);
+            return Ok(Some(known));
+        }
         Ok(Some(self.keep(tenant, self.know(kept.data, kept.version)?)))
     }
 
@@ -354,7 +378,8 @@ impl Clients {
             .jwks_uri
             .clone()
             .map(|url| RemoteKeys::new(url, Arc::clone(&self.outbound), Arc::clone(self.clock())));
-        Ok(Known { client: Arc::new(client), policy, remote, version })
+        let asked = AtomicI64::new(self.clock().micros());
+        Ok(Known { client: Arc::new(client), policy, remote, version, asked })
     }
 
     /// Keeps the newest of what is known: a slow reader must not put an old registration over a new one.

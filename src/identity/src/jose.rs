@@ -1,8 +1,9 @@
-//! The little of JOSE that the platform speaks: ES256 signatures, P-256 keys, ECDH-ES with A256GCM.
+//! The little of JOSE that the platform speaks: it signs with ES256, verifies PS256, ES256 and Ed25519, decrypts ECDH-ES with A256GCM.
 //!
-//! Deliberately not a general library. One algorithm per purpose and nothing negotiable by the sender leaves nothing to confuse:
-//! no `none`, no HMAC, no keys inside headers.
+//! Deliberately not a general library. Whoever reads a signature names the algorithms it accepts, and a key serves the one that it is
+//! made for: no `none`, no HMAC, and a key inside a header is looked at by proofs of possession only.
 
+mod algorithm;
 mod jwe;
 mod jwk;
 mod jws;
@@ -16,6 +17,7 @@ pub use jwe::{UserDataKey, UserDataKeyError};
 pub use jwk::{Jwk, JwkSet};
 pub use jws::{KeyFailure, SigningKey};
 
+pub(crate) use algorithm::{Algorithm, FAPI};
 pub(crate) use jws::{JwsError, Signed};
 pub(crate) use remote::RemoteKeys;
 

@@ -4,7 +4,7 @@
 //! * [`Logins`] over [`LoginProvider`]s such as [`Xid`]: from a press on "log in" to a [`Session`], every check included.
 //! * [`Residents`]: residency from the verified address, the Tsuno ID issued exactly once per person of a provider, the link to the
 //!   municipal record. [`MatchKeys`] prepares the latter whenever a municipal record changes.
-//! * [`AuthorizationServer`]: `OpenID` provider for vendors in the shape of the FAPI 2.0 Security Profile, and the verification of its
+//! * [`AuthorizationServer`]: `OpenID` provider for vendors true to the FAPI 2.0 Security Profile, and the verification of its
 //!   own access tokens.
 //!
 //! This room decides nothing about data: that is the policy's. It does not know what a consent is, only its id, and asks
@@ -31,8 +31,9 @@ pub use login::{
     LoginOutcome, LoginProvider, Logins, RefusalReason, VerifiedPerson, Xid, XidConfig,
 };
 pub use oauth::{
-    AccessToken, AuthorizationRequest, AuthorizationServer, DataAction, DetailType, ErrorCode,
-    Form, LiveGrants, OAuthError, Parts, Pushed, ResidentData, SigningKeys, TokenError, Tokens,
+    AccessToken, AuthorizationRequest, AuthorizationServer, Binding, DataAction, DetailType,
+    ErrorCode, Form, LiveGrants, OAuthError, Parts, Possession, ProofError, Proofs, Pushed,
+    ResidentData, Scheme, SigningKeys, TokenError, Tokens,
 };
 pub use records::sweep;
 pub use residency::{Municipality, Residency, Verdict};

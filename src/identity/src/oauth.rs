@@ -1,19 +1,21 @@
-//! The authorization server of one municipality: OpenID provider for vendors, in the shape of the FAPI 2.0 Security Profile.
+//! The authorization server of one municipality: OpenID provider for vendors, true to the FAPI 2.0 Security Profile.
 //!
-//! Pushed requests only, PKCE S256, `private_key_jwt` with ES256, rich authorization requests whose grant id is a consent id, RFC 9068
-//! access tokens of five minutes. Access tokens are bearer tokens for now, which falls short of that profile: only clients
-//! registered for them get any, and the metadata say so. There are no refresh tokens yet.
+//! Pushed requests only, PKCE S256, `private_key_jwt`, rich authorization requests whose grant id is a consent id, RFC 9068 access
+//! tokens of five minutes that are bound to a key of their client by DPoP. Clients registered for it may have bearer tokens too, which
+//! live shorter and open no sensitive data.
 
 mod access_token;
 mod authorize;
 mod client_auth;
 mod details;
+mod dpop;
 mod error;
 mod form;
 mod keys;
 mod manage;
 mod metadata;
 mod par;
+mod presented;
 mod token;
 
 use std::collections::HashMap;
@@ -27,13 +29,15 @@ use url::Url;
 
 use crate::{Clients, Services};
 
-pub use access_token::{AccessToken, TokenError};
+pub use access_token::{AccessToken, Binding, TokenError};
 pub use authorize::AuthorizationRequest;
 pub use details::{DataAction, DetailType, ResidentData};
+pub use dpop::{Possession, ProofError, Proofs};
 pub use error::{ErrorCode, OAuthError};
 pub use form::Form;
 pub use keys::SigningKeys;
 pub use par::Pushed;
+pub use presented::Scheme;
 pub use token::Tokens;
 
 use access_token::Verified;
@@ -60,6 +64,8 @@ pub struct Parts {
     pub clients: Arc<Clients>,
     /// Its keys.
     pub keys: SigningKeys,
+    /// Its nonces, and the proofs that were used.
+    pub proofs: Proofs,
     /// Asked before a token of a grant is given or called active.
     pub grants: Arc<dyn LiveGrants>,
 }
@@ -78,9 +84,10 @@ pub struct AuthorizationServer {
     resource: String,
     clients: Arc<Clients>,
     keys: SigningKeys,
+    proofs: Proofs,
     grants: Arc<dyn LiveGrants>,
     verified: Cache<[u8; 32], Arc<Verified>>,
-    /// Ids of revoked tokens that have not expired, as far as this process saw them revoked.
+    /// What was revoked and has not expired, as far as this process saw it revoked.
     revoked: RwLock<HashMap<String, Timestamp>>,
 }
 
@@ -109,6 +116,7 @@ impl AuthorizationServer {
             issuer,
             clients: parts.clients,
             keys: parts.keys,
+            proofs: parts.proofs,
             grants: parts.grants,
             verified: Cache::new(REMEMBERED_TOKENS),
             revoked: RwLock::default(),
@@ -130,14 +138,14 @@ impl AuthorizationServer {
         &self.tenant
     }
 
-    fn note_revoked(&self, jti: &str, until: Timestamp) {
+    fn note_revoked(&self, revocable: &str, until: Timestamp) {
         let now = self.services.clock.micros();
         let mut revoked = self.revoked.write().unwrap_or_else(PoisonError::into_inner);
         revoked.retain(|_, until| *until > now);
-        revoked.insert(jti.to_owned(), until);
+        revoked.insert(revocable.to_owned(), until);
     }
 
-    fn knows_revoked(&self, jti: &str) -> bool {
-        self.revoked.read().unwrap_or_else(PoisonError::into_inner).contains_key(jti)
+    fn knows_revoked(&self, revocable: &str) -> bool {
+        self.revoked.read().unwrap_or_else(PoisonError::into_inner).contains_key(revocable)
     }
 }

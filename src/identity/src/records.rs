@@ -19,10 +19,12 @@ pub(crate) const AUTHORIZATION_REQUESTS: Collection = Collection("authorization-
 pub(crate) const CODES: Collection = Collection("authorization-code");
 pub(crate) const ASSERTIONS: Collection = Collection("client-assertion");
 pub(crate) const REVOKED: Collection = Collection("revoked-token");
+pub(crate) const PROOFS: Collection = Collection("dpop-proof");
+pub(crate) const REFRESH: Collection = Collection("refresh-token");
 
 /// Collections whose records may be deleted once their time is over.
-const PERISHABLE: [Collection; 6] =
-    [LOGINS, SESSIONS, AUTHORIZATION_REQUESTS, CODES, ASSERTIONS, REVOKED];
+const PERISHABLE: [Collection; 8] =
+    [LOGINS, SESSIONS, AUTHORIZATION_REQUESTS, CODES, ASSERTIONS, REVOKED, PROOFS, REFRESH];
 
 const VERSION: u8 = 1;
 
@@ -134,15 +136,28 @@ pub async fn sweep(services: &Services, tenant: &TenantId) -> Result<u64, Proble
             let found = scan::<IgnoredAny>(&*services.store, tenant, collection, &page).await?;
             let Some((last, _)) = found.last() else { break };
             page.after = Some(last.clone());
-            for (key, kept) in found.iter().filter(|(_, kept)| !kept.live(now)) {
-                let set = WriteSet::new(tenant.clone()).with(delete(
-                    collection,
-                    key,
-                    Expect::Version(kept.version),
-                ));
-                swept += u64::from(try_commit(&*services.store, set).await?);
-            }
+            let over = found.iter().filter(|(_, kept)| !kept.live(now));
+            let gone =
+                over.map(|(key, kept)| delete(collection, key, Expect::Version(kept.version)));
+            let gone: Vec<Op> = gone.collect();
+            swept += delete_all(services, tenant, gone).await?;
         }
     }
     Ok(swept)
+}
+
+/// Deletes in one commit; where one of the records was changed meanwhile, one by one.
+async fn delete_all(services: &Services, tenant: &TenantId, ops: Vec<Op>) -> Result<u64, Problem> {
+    let store = &*services.store;
+    let count = ops.len() as u64;
+    let all = WriteSet { tenant: tenant.clone(), ops: ops.clone() };
+    if ops.is_empty() || try_commit(store, all).await? {
+        return Ok(count);
+    }
+    let mut deleted = 0;
+    for op in ops {
+        let set = WriteSet::new(tenant.clone()).with(op);
+        deleted += u64::from(try_commit(store, set).await?);
+    }
+    Ok(deleted)
 }

@@ -13,9 +13,11 @@
 //!
 //! The gateway's answers come back as `{"status", "headers", "body"}` under 200: the app's own
 //! status says whether the app could ask, the inner one what the gateway said. Browsers get pages,
-//! everybody else JSON. The session is a cookie; tokens never leave the server.
+//! everybody else JSON. The session is a cookie; tokens never leave the server, and are bound to a
+//! key that never does either (DPoP).
 
 mod data;
+mod dpop;
 mod gateway;
 mod login;
 mod page;

@@ -38,6 +38,7 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<()> {
                 .configure(tsunagu_web::configure)
                 .default_service(web::to(fallback))
                 .wrap(from_fn(within_rates))
+                .wrap(from_fn(tsunagu_api::supply_nonce))
                 .wrap(from_fn(tsunagu_api::request_id::assign))
                 // Clients in the wild end paths with a slash.
                 .wrap_fn(|mut request, service| {

@@ -40,7 +40,8 @@ impl Services {
     /// Finds or starts each service, installing first what is missing.
     pub(crate) fn start(workspace: &Workspace, running: &Running) -> anyhow::Result<Self> {
         let postgres_url = running.postgres_url.as_deref().filter(|url| !url.is_empty());
-        let mut needs = vec![browser::NEED, mosquitto::NEED, clients::NEED];
+        let mut needs = vec![browser::NEED, mosquitto::NEED];
+        needs.extend(clients::NEEDS);
         if postgres_url.is_none() {
             needs.push(postgres::NEED);
         }

@@ -13,6 +13,7 @@
 mod bad_input;
 mod clients;
 mod durability;
+mod fapi;
 mod non_interference;
 mod openapi;
 mod owed;

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::{OAuthFailure, answer, form};
 use crate::Gateway;
 use crate::body::Capped;
+use crate::presented::{self, Sent};
 
 /// An error of OAuth (RFC 6749 section 5.2).
 #[derive(ToSchema)]
@@ -28,7 +29,7 @@ pub(crate) struct OAuthErrorBody {
 pub(crate) struct PushForm {
     /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`
     client_assertion_type: String,
-    /// A JWT signed with ES256: iss and sub are the client id, aud is the issuer (one text), jti is used once, exp within five minutes.
+    /// A JWT signed with PS256, ES256 or `EdDSA`: iss and sub are the client id, aud is the issuer (one text), jti is used once, exp within five minutes.
     client_assertion: String,
     /// The client id.
     client_id: Option<String>,
@@ -36,7 +37,7 @@ pub(crate) struct PushForm {
     response_type: String,
     /// One of the registered URIs, exactly.
     redirect_uri: String,
-    /// `openid`, or `openid ngsi-ld`
+    /// `openid`, with or without `ngsi-ld` and `offline_access` (for a refresh token)
     scope: String,
     /// PKCE challenge.
     code_challenge: String,
@@ -50,6 +51,8 @@ pub(crate) struct PushForm {
     max_age: Option<u32>,
     /// The NGSI-LD resource.
     resource: Option<String>,
+    /// Thumbprint of the key whose DPoP proof must redeem the code (RFC 9449 section 10); a DPoP header says the same.
+    dpop_jkt: Option<String>,
     /// JSON: `[{"type":"resident_data","purpose":"…","data_classes":["…"],"actions":["read","write"]}]`
     authorization_details: Option<String>,
 }
@@ -62,7 +65,7 @@ pub(crate) struct TokenForm {
     client_assertion_type: String,
     /// As for a pushed request, with a jti of its own.
     client_assertion: String,
-    /// `authorization_code` or `client_credentials`
+    /// `authorization_code`, `refresh_token` or `client_credentials`
     grant_type: String,
     /// For `authorization_code`.
     code: Option<String>,
@@ -70,7 +73,9 @@ pub(crate) struct TokenForm {
     redirect_uri: Option<String>,
     /// For `authorization_code`.
     code_verifier: Option<String>,
-    /// For `client_credentials`: `ngsi-ld`
+    /// For `refresh_token`; good for one use.
+    refresh_token: Option<String>,
+    /// For `refresh_token`: what was granted, or less. For `client_credentials`: `ngsi-ld`
     scope: Option<String>,
 }
 
@@ -82,7 +87,7 @@ pub(crate) struct AboutToken {
     client_assertion_type: String,
     /// As for a pushed request, with a jti of its own.
     client_assertion: String,
-    /// The access token.
+    /// An access token or a refresh token.
     token: String,
 }
 
@@ -101,15 +106,19 @@ pub(crate) async fn par(
     request: HttpRequest,
     body: Capped,
 ) -> Result<HttpResponse, OAuthFailure> {
-    let pushed = gateway.authorization.par(&form(&request, &body)?).await?;
+    let sent = Sent::of(&gateway, &request);
+    let pushed = gateway.authorization.par(&form(&request, &body)?, &sent.possession()).await?;
     Ok(answer(StatusCode::CREATED, &pushed))
 }
 
 /// Get tokens
+///
+/// Tokens are bound to the key of the `DPoP` proof that comes along (RFC 9449); only clients registered for bearer tokens may leave it out. A proof needs
+/// a nonce: the first answer asks for it with `use_dpop_nonce` and brings it in `DPoP-Nonce`, every later one brings the next.
 #[utoipa::path(post, path = "/oauth/token", tag = "Authorization",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "access_token, token_type, expires_in, scope; after a login id_token, grant_id, authorization_details", body = Object),
+        (status = 200, description = "access_token, token_type, expires_in, scope; after a login id_token, refresh_token (asked for with offline_access), grant_id, authorization_details", body = Object),
         (status = 400, description = "Refused", body = OAuthErrorBody),
         (status = 401, description = "The client did not prove who it is", body = OAuthErrorBody),
     ))]
@@ -118,11 +127,12 @@ pub(crate) async fn token(
     request: HttpRequest,
     body: Capped,
 ) -> Result<HttpResponse, OAuthFailure> {
-    let tokens = gateway.authorization.token(&form(&request, &body)?).await?;
+    let sent = Sent::of(&gateway, &request);
+    let tokens = gateway.authorization.token(&form(&request, &body)?, &sent.possession()).await?;
     Ok(answer(StatusCode::OK, &tokens))
 }
 
-/// Ask about an access token of one's own (RFC 7662)
+/// Ask about a token of one's own (RFC 7662)
 #[utoipa::path(post, path = "/oauth/introspect", tag = "Authorization",
     request_body(content = AboutToken, content_type = "application/x-www-form-urlencoded"),
     responses(
@@ -138,7 +148,9 @@ pub(crate) async fn introspect(
     Ok(answer(StatusCode::OK, &told))
 }
 
-/// Revoke an access token of one's own (RFC 7009)
+/// Revoke a token of one's own (RFC 7009)
+///
+/// Every token of the same authorization ends with it, within half a second on every replica.
 #[utoipa::path(post, path = "/oauth/revoke", tag = "Authorization",
     request_body(content = AboutToken, content_type = "application/x-www-form-urlencoded"),
     responses(
@@ -169,11 +181,10 @@ pub(crate) async fn userinfo(
     gateway: Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, actix_web::Error> {
-    let token = crate::caller::bearer(&gateway, &request)?;
-    let Some(token) = token else {
+    let Some(token) = presented::token(&gateway, &request).await? else {
         let why = "send the access token of a login in the Authorization header";
         return Err(OAuthFailure::from(OAuthError::new(ErrorCode::InvalidToken, why)).into());
     };
-    let claims = gateway.authorization.userinfo(token).await.map_err(OAuthFailure::from)?;
+    let claims = gateway.authorization.userinfo(&token).await.map_err(OAuthFailure::from)?;
     Ok(answer(StatusCode::OK, &claims))
 }

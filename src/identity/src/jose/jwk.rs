@@ -3,15 +3,15 @@
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{b64, sha256, unb64};
+use super::{Algorithm, b64, sha256, unb64};
 
-/// A key of a JWK set. Members this platform does not use are ignored; keys it cannot use (RSA, other curves, encryption) are
+/// A key of a JWK set. Members this platform does not use are ignored; keys it cannot use (other types and curves, encryption) are
 /// tolerated in a set and never chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Jwk {
-    /// Key type; `EC` is the one used.
+    /// Key type; `EC`, `RSA` and `OKP` are used.
     pub kty: String,
-    /// Curve; `P-256` is the one used.
+    /// Curve; `P-256` and `Ed25519` are used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crv: Option<String>,
     /// X coordinate, base64url.
@@ -20,6 +20,12 @@ pub struct Jwk {
     /// Y coordinate, base64url.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub y: Option<String>,
+    /// RSA modulus, base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<String>,
+    /// RSA exponent, base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e: Option<String>,
     /// Key id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kid: Option<String>,
@@ -61,19 +67,33 @@ impl Jwk {
             return None;
         }
         let (x, y) = coordinates.split_at(32);
-        let (x, y) = (b64(x), b64(y));
-        let kid =
-            b64(sha256(format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#).as_bytes()));
-        Some(Self {
+        let key = Self {
             kty: "EC".to_owned(),
             crv: Some("P-256".to_owned()),
-            x: Some(x),
-            y: Some(y),
-            kid: Some(kid),
+            x: Some(b64(x)),
+            y: Some(b64(y)),
             usage: Some("sig".to_owned()),
             alg: Some("ES256".to_owned()),
-            d: None,
-        })
+            ..Self::default()
+        };
+        Some(Self { kid: Some(key.thumbprint()?), ..key })
+    }
+
+    /// The thumbprint (RFC 7638 section 3, RFC 8037 appendix A.3); `None` of a key that this platform cannot use.
+    pub(crate) fn thumbprint(&self) -> Option<String> {
+        // Members are base64url once their bytes could be read, so nothing in them has to be escaped.
+        let text = |member: &Option<String>| member.clone().unwrap_or_default();
+        let canonical = if self.point().is_some() {
+            let (x, y) = (text(&self.x), text(&self.y));
+            format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#)
+        } else if self.rsa().is_some() {
+            let (e, n) = (text(&self.e), text(&self.n));
+            format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#)
+        } else {
+            self.ed25519()?;
+            format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, text(&self.x))
+        };
+        Some(b64(sha256(canonical.as_bytes())))
     }
 
     /// The uncompressed point, if this is a P-256 key with coordinates of 32 bytes. Whether it is on the curve shows when it is used.
@@ -85,19 +105,46 @@ impl Jwk {
         (x.len() == 32 && y.len() == 32).then(|| [&[4][..], &x, &y].concat())
     }
 
-    fn verifies_es256(&self) -> bool {
-        self.usage.as_deref().is_none_or(|usage| usage == "sig")
-            && self.alg.as_deref().is_none_or(|alg| alg == "ES256")
-            && self.point().is_some()
+    /// Modulus and exponent, if this is an RSA key. Whether they are large enough shows when they are used.
+    pub(crate) fn rsa(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        if self.kty != "RSA" {
+            return None;
+        }
+        Some((unb64(self.n.as_deref()?)?, unb64(self.e.as_deref()?)?))
+    }
+
+    /// The public key, if this is an Ed25519 key.
+    pub(crate) fn ed25519(&self) -> Option<Vec<u8>> {
+        if self.kty != "OKP" || self.crv.as_deref() != Some("Ed25519") {
+            return None;
+        }
+        unb64(self.x.as_deref()?).filter(|bytes| bytes.len() == 32)
+    }
+
+    /// Whether it is a key for signatures of this algorithm.
+    pub(crate) fn verifies(&self, algorithm: Algorithm) -> bool {
+        let meant = |name: &str| Algorithm::named(name) == Some(algorithm);
+        let fits = match algorithm {
+            Algorithm::Ps256 => self.rsa().is_some(),
+            Algorithm::Es256 => self.point().is_some(),
+            Algorithm::EdDsa => self.ed25519().is_some(),
+        };
+        fits && self.usage.as_deref().is_none_or(|usage| usage == "sig")
+            && self.alg.as_deref().is_none_or(meant)
+    }
+
+    /// Whether it carries its private part.
+    pub(crate) fn is_private(&self) -> bool {
+        self.d.is_some()
     }
 }
 
 impl JwkSet {
-    /// The key that an ES256 signature with this `kid` names. Without a `kid` only the single usable key of a set will do; two keys
-    /// of one `kid` name none.
-    pub(crate) fn find(&self, kid: Option<&str>) -> Option<&Jwk> {
+    /// The key that a signature of this algorithm with this `kid` names. Without a `kid` only the single usable key of a set will do;
+    /// two keys of one `kid` name none.
+    pub(crate) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&Jwk> {
         let mut usable = self.keys.iter().filter(|key| {
-            key.verifies_es256() && kid.is_none_or(|kid| key.kid.as_deref() == Some(kid))
+            key.verifies(algorithm) && kid.is_none_or(|kid| key.kid.as_deref() == Some(kid))
         });
         let first = usable.next()?;
         usable.next().is_none().then_some(first)
@@ -105,7 +152,7 @@ impl JwkSet {
 
     /// Whether some key carries its private part.
     pub(crate) fn has_private_part(&self) -> bool {
-        self.keys.iter().any(|key| key.d.is_some())
+        self.keys.iter().any(Jwk::is_private)
     }
 }
 
@@ -121,13 +168,13 @@ mod tests {
             ..Jwk::from_point(&[&[4][..], &[1; 64]].concat()).unwrap()
         };
         let set = JwkSet { keys: vec![key("a", "EC"), key("b", "EC"), key("r", "RSA")] };
-        assert_eq!(set.find(Some("a")), Some(&set.keys[0]));
-        assert_eq!(set.find(Some("r")), None);
-        assert_eq!(set.find(None), None);
+        assert_eq!(set.find(Some("a"), Algorithm::Es256), Some(&set.keys[0]));
+        assert_eq!(set.find(Some("r"), Algorithm::Es256), None);
+        assert_eq!(set.find(None, Algorithm::Es256), None);
         let twice = JwkSet { keys: vec![key("a", "EC"), key("a", "EC")] };
-        assert_eq!(twice.find(Some("a")), None);
+        assert_eq!(twice.find(Some("a"), Algorithm::Es256), None);
         let decoy = JwkSet { keys: vec![key("r", "RSA"), key("a", "EC")] };
-        assert_eq!(decoy.find(None), Some(&decoy.keys[1]));
+        assert_eq!(decoy.find(None, Algorithm::Es256), Some(&decoy.keys[1]));
     }
 
     #[test]
@@ -138,5 +185,29 @@ mod tests {
         .unwrap();
         assert!(set.has_private_part());
         assert!(!serde_json::to_string(&set).unwrap().contains("\"d\""));
+    }
+
+    #[test]
+    fn thumbprints_are_those_of_the_standards() {
+        let read = |text: &str| serde_json::from_str::<Jwk>(text).unwrap();
+        // RFC 7638 section 3.1.
+        let rsa = read(
+            r#"{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256","kid":"2011-04-29"}"#,
+        );
+        assert_eq!(
+            rsa.thumbprint().as_deref(),
+            Some("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")
+        );
+        assert!(!rsa.verifies(Algorithm::Ps256), "its alg says RS256");
+        // RFC 8037 appendix A.3.
+        let okp = read(
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+        );
+        assert_eq!(
+            okp.thumbprint().as_deref(),
+            Some("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k")
+        );
+        assert!(okp.verifies(Algorithm::EdDsa) && !okp.verifies(Algorithm::Es256));
+        assert_eq!(read(r#"{"kty":"oct","k":"AAAA"}"#).thumbprint(), None);
     }
 }

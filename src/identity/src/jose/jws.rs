@@ -1,17 +1,14 @@
-//! Compact JWS with ES256 (RFC 7515, RFC 7518 section 3.4).
+//! Compact JWS (RFC 7515): signed with ES256, verified with what the reader accepts.
 
 use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
-    UnparsedPublicKey,
-};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Jwk, b64, unb64};
+use super::{Algorithm, Jwk, b64, unb64};
 
 /// Longer texts are not looked at.
 const MAX_LENGTH: usize = 16 * 1024;
@@ -21,7 +18,7 @@ const MAX_LENGTH: usize = 16 * 1024;
 pub(crate) enum JwsError {
     #[error("not a compact jws")]
     Malformed,
-    #[error("the signature algorithm is not ES256")]
+    #[error("the signature algorithm is not accepted")]
     Algorithm,
     #[error("the header asks for an extension")]
     Critical,
@@ -38,6 +35,7 @@ struct Header {
     alg: String,
     kid: Option<String>,
     typ: Option<String>,
+    jwk: Option<Jwk>,
     // Any extension that must be understood is not.
     crit: Option<serde::de::IgnoredAny>,
 }
@@ -47,14 +45,17 @@ struct Header {
 pub(crate) struct Signed<'a> {
     pub(crate) kid: Option<String>,
     pub(crate) typ: Option<String>,
+    /// A key that the sender offers. Only proofs of possession look at it; to verify anything else with it would prove nothing.
+    pub(crate) offered: Option<Jwk>,
+    pub(crate) algorithm: Algorithm,
     message: &'a str,
     payload: &'a str,
     signature: &'a str,
 }
 
 impl<'a> Signed<'a> {
-    /// Reads the header. Only ES256 goes on; keys offered inside the header are never looked at.
-    pub(crate) fn read(text: &'a str) -> Result<Self, JwsError> {
+    /// Reads the header. Only accepted algorithms go on.
+    pub(crate) fn read(text: &'a str, accepted: &[Algorithm]) -> Result<Self, JwsError> {
         if text.len() > MAX_LENGTH {
             return Err(JwsError::Malformed);
         }
@@ -65,13 +66,21 @@ impl<'a> Signed<'a> {
         }
         let header = unb64(header).ok_or(JwsError::Malformed)?;
         let header: Header = serde_json::from_slice(&header).map_err(|_| JwsError::Malformed)?;
-        if header.alg != "ES256" {
-            return Err(JwsError::Algorithm);
-        }
+        let algorithm = Algorithm::named(&header.alg)
+            .filter(|algorithm| accepted.contains(algorithm))
+            .ok_or(JwsError::Algorithm)?;
         if header.crit.is_some() {
             return Err(JwsError::Critical);
         }
-        Ok(Self { kid: header.kid, typ: header.typ, message, payload, signature })
+        Ok(Self {
+            kid: header.kid,
+            typ: header.typ,
+            offered: header.jwk,
+            algorithm,
+            message,
+            payload,
+            signature,
+        })
     }
 
     /// The claims, not verified: only for finding the key to verify with.
@@ -82,11 +91,8 @@ impl<'a> Signed<'a> {
 
     /// Verifies with a key and gives the claims.
     pub(crate) fn verify<T: DeserializeOwned>(&self, key: &Jwk) -> Result<T, JwsError> {
-        let point = key.point().ok_or(JwsError::UnknownKey)?;
         let signature = unb64(self.signature).ok_or(JwsError::Malformed)?;
-        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point)
-            .verify(self.message.as_bytes(), &signature)
-            .map_err(|_| JwsError::Signature)?;
+        self.algorithm.verify(key, self.message.as_bytes(), &signature)?;
         self.peek()
     }
 }
@@ -175,14 +181,14 @@ mod tests {
     fn what_was_signed_verifies_and_nothing_else() {
         let (key, other) = (key(), key());
         let text = key.sign("JWT", &json!({"sub": "a"})).unwrap();
-        let signed = Signed::read(&text).unwrap();
+        let signed = Signed::read(&text, &[Algorithm::Es256]).unwrap();
         assert_eq!(signed.kid.as_deref(), Some(key.kid()));
         assert_eq!(signed.verify::<Value>(key.public()), Ok(json!({"sub": "a"})));
         assert_eq!(signed.verify::<Value>(other.public()), Err(JwsError::Signature));
         let (message, signature) = text.rsplit_once('.').unwrap();
         let (header, _) = message.split_once('.').unwrap();
         let changed = format!("{header}.{}.{signature}", b64(r#"{"sub":"b"}"#));
-        let changed = Signed::read(&changed).unwrap();
+        let changed = Signed::read(&changed, &[Algorithm::Es256]).unwrap();
         assert_eq!(changed.verify::<Value>(key.public()), Err(JwsError::Signature));
     }
 
@@ -191,7 +197,8 @@ mod tests {
         let key = key();
         let text = key.sign("JWT", &json!({"sub": "a", "n": 12})).unwrap();
         let verifies = |text: &str| {
-            Signed::read(text).is_ok_and(|signed| signed.verify::<Value>(key.public()).is_ok())
+            Signed::read(text, &[Algorithm::Es256])
+                .is_ok_and(|signed| signed.verify::<Value>(key.public()).is_ok())
         };
         assert!(verifies(&text));
         for (at, was) in text.char_indices() {
@@ -219,10 +226,18 @@ mod tests {
             (json!({"kid": "a"}), JwsError::Malformed),
             (json!(["ES256"]), JwsError::Malformed),
         ] {
-            assert_eq!(Signed::read(&forged(&header, rest)).unwrap_err(), error, "{header}");
+            assert_eq!(
+                Signed::read(&forged(&header, rest), &[Algorithm::Es256]).unwrap_err(),
+                error,
+                "{header}"
+            );
         }
         for text in ["", "a", "a.b", "a.b.c.d", "..", "a.b.c"] {
-            assert_eq!(Signed::read(text).unwrap_err(), JwsError::Malformed, "{text}");
+            assert_eq!(
+                Signed::read(text, &[Algorithm::Es256]).unwrap_err(),
+                JwsError::Malformed,
+                "{text}"
+            );
         }
     }
 }

@@ -8,7 +8,7 @@ use tsunagu_domain::{Clock, Timestamp};
 use tsunagu_outbound::{Outbound, OutboundError};
 use url::Url;
 
-use super::{Jwk, JwkSet};
+use super::{Algorithm, Jwk, JwkSet};
 
 /// Keys older than this are fetched again before use, so that a withdrawn key stops counting.
 const MAX_AGE: i64 = 600_000_000;
@@ -42,13 +42,17 @@ impl RemoteKeys {
         Self { url, outbound, clock, cached: Mutex::default() }
     }
 
-    /// The ES256 key of this `kid`; `None` when the publisher has no such key.
-    pub(crate) async fn find(&self, kid: Option<&str>) -> Result<Option<Jwk>, OutboundError> {
+    /// The key of this `kid` and algorithm; `None` when the publisher has no such key.
+    pub(crate) async fn find(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<Option<Jwk>, OutboundError> {
         let now = self.clock.micros();
         let mut cached = self.cached.lock().await;
         if let Some((at, keys)) = &cached.keys {
             let age = now.saturating_sub(*at);
-            let found = keys.find(kid);
+            let found = keys.find(kid, algorithm);
             if age < MAX_AGE && (found.is_some() || age < MIN_PAUSE) {
                 return Ok(found.cloned());
             }
@@ -58,7 +62,7 @@ impl RemoteKeys {
         }
         match self.fetch().await {
             Ok(keys) => {
-                let found = keys.find(kid).cloned();
+                let found = keys.find(kid, algorithm).cloned();
                 *cached = Cached { keys: Some((now, keys)), failed: None };
                 Ok(found)
             }

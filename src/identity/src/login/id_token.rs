@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::jose::{JwsError, RemoteKeys, Signed, half_hash, same};
+use crate::jose::{Algorithm, JwsError, RemoteKeys, Signed, half_hash, same};
 
 /// Clocks may differ by so many seconds.
 const SKEW: i64 = 10;
@@ -93,9 +93,10 @@ pub(crate) async fn verify(
     keys: &RemoteKeys,
     expected: &Expected<'_>,
 ) -> Result<IdClaims, IdTokenError> {
-    let signed = Signed::read(token)?;
+    let signed = Signed::read(token, &[Algorithm::Es256])?;
     let kid = signed.kid.as_deref().ok_or(IdTokenError::UnknownKey)?;
-    let key = keys.find(Some(kid)).await.map_err(|_| IdTokenError::KeysUnavailable)?;
+    let key =
+        keys.find(Some(kid), signed.algorithm).await.map_err(|_| IdTokenError::KeysUnavailable)?;
     let claims: IdClaims = signed.verify(&key.ok_or(IdTokenError::UnknownKey)?)?;
     if claims.iss != expected.issuer {
         return Err(IdTokenError::Issuer);

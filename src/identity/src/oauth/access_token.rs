@@ -1,15 +1,16 @@
 //! Access tokens (RFC 9068) and their verification.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use tsunagu_domain::{
     Assurance, ClientId, Level, Problem, ProblemCode, TenantId, Timestamp, TsunoId,
 };
 
-use super::{AuthorizationServer, ResidentData};
+use super::{AuthorizationServer, ProofError, ResidentData};
 use crate::clients::Known;
-use crate::jose::{JwsError, Signed, sha256};
+use crate::jose::{Algorithm, JwsError, Signed, sha256};
 use crate::records::REVOKED;
 use crate::services::seconds;
 
@@ -23,6 +24,12 @@ pub(super) struct Claims {
     pub(super) iat: i64,
     pub(super) exp: i64,
     pub(super) jti: String,
+    /// What is revoked together: all tokens of one authorization. Without it a token stands alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) family: Option<String>,
+    /// The key that its holder has to prove (RFC 7800); without it whoever bears it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cnf: Option<Binding>,
     pub(super) scope: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) grant_id: Option<String>,
@@ -42,6 +49,45 @@ pub(super) struct Claims {
     pub(super) idp: Option<String>,
 }
 
+impl Claims {
+    /// What a token says of whom and for what; when and by whom it is given is added as it is signed.
+    pub(super) fn new(sub: String, client: &ClientId, scope: &str) -> Self {
+        Self {
+            iss: String::new(),
+            sub,
+            aud: String::new(),
+            client_id: client.clone(),
+            iat: 0,
+            exp: 0,
+            jti: String::new(),
+            family: None,
+            cnf: None,
+            scope: scope.to_owned(),
+            grant_id: None,
+            authorization_details: Vec::new(),
+            auth_time: None,
+            acr: None,
+            amr: Vec::new(),
+            ial: None,
+            aal: None,
+            idp: None,
+        }
+    }
+
+    /// What a revocation of this token names.
+    pub(super) fn revocable(&self) -> &str {
+        self.family.as_deref().unwrap_or(&self.jti)
+    }
+}
+
+/// The key that an access token is bound to, as its `cnf` says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Binding {
+    /// The thumbprint of a key that signs DPoP proofs (RFC 9449 section 6.1).
+    #[serde(rename = "jkt")]
+    Key(String),
+}
+
 /// What a valid access token says. `subject` is the Tsuno ID, not what the client sees.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessToken {
@@ -59,6 +105,8 @@ pub struct AccessToken {
     pub scope: String,
     /// How surely the resident was who they are. The lowest for a client on its own behalf.
     pub assurance: Assurance,
+    /// The key that its holder has to prove; without one it serves whoever has it.
+    pub binding: Option<Binding>,
     /// Its id.
     pub jti: String,
     /// First moment at which it is not valid any more.
@@ -72,6 +120,14 @@ impl std::fmt::Debug for AccessToken {
 }
 
 impl AccessToken {
+    /// The scheme under which it is sent.
+    pub fn token_type(&self) -> &'static str {
+        match self.binding {
+            Some(Binding::Key(_)) => "DPoP",
+            None => "Bearer",
+        }
+    }
+
     /// Whether a scope is among its scopes.
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scope.split(' ').any(|word| word == scope)
@@ -82,7 +138,14 @@ impl AccessToken {
 pub(super) struct Verified {
     token: Arc<AccessToken>,
     issued: Timestamp,
+    /// What a revocation of it names.
+    revocable: String,
+    /// When the store was last asked whether it is revoked.
+    asked: AtomicI64,
 }
+
+/// A revocation in another process is noticed within this, microseconds. The process that was told refuses at once.
+const ASK_AGAIN: Timestamp = 500_000;
 
 /// Why an access token does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,6 +159,12 @@ pub enum TokenError {
     /// It was revoked, or its client is suspended.
     #[error("the access token was revoked")]
     Revoked,
+    /// Whoever sent it did not prove that it is theirs.
+    #[error(transparent)]
+    Proof(ProofError),
+    /// It came under a scheme that is not its own.
+    #[error("a token that is bound to a key is sent as 'DPoP' with a proof, another as 'Bearer'")]
+    Scheme,
     /// It could not be checked, so it does not count.
     #[error("the access token could not be checked: {0}")]
     Unavailable(Problem),
@@ -104,6 +173,15 @@ pub enum TokenError {
 impl From<JwsError> for TokenError {
     fn from(_: JwsError) -> Self {
         Self::Invalid
+    }
+}
+
+impl From<ProofError> for TokenError {
+    fn from(error: ProofError) -> Self {
+        match error {
+            ProofError::Unavailable(problem) => Self::Unavailable(problem),
+            other => Self::Proof(other),
+        }
     }
 }
 
@@ -120,8 +198,9 @@ impl From<TokenError> for Problem {
 const SKEW: i64 = 5;
 
 impl AuthorizationServer {
-    /// Verifies an access token. The signature of a token seen before is not computed again; its time, its
-    /// revocation and its client are looked at every time. Whether its grant is alive is for the caller to ask.
+    /// Verifies an access token, whoever sends it: [`Self::verify_presented`] is for requests. The signature of a token seen before is
+    /// not computed again; its time, its revocation and its client are looked at every time, where another process may have changed
+    /// them at most half a second ago. Whether its grant is alive is for the caller to ask.
     pub async fn verify_access_token(&self, text: &str) -> Result<Arc<AccessToken>, TokenError> {
         let now = self.services.clock.micros();
         let key = sha256(text.as_bytes());
@@ -137,10 +216,32 @@ impl AuthorizationServer {
             return Err(TokenError::Expired);
         }
         let active = self.known(&token.client).await?.is_some_and(|known| known.active());
-        if !active || self.knows_revoked(&token.jti) {
+        if !active || self.is_revoked(&verified, now).await? {
             return Err(TokenError::Revoked);
         }
         Ok(Arc::clone(token))
+    }
+
+    async fn is_revoked(&self, verified: &Verified, now: Timestamp) -> Result<bool, TokenError> {
+        if self.knows_revoked(&verified.revocable) {
+            return Ok(true);
+        }
+        let asked = verified.asked.load(Ordering::Relaxed);
+        if (asked..asked.saturating_add(ASK_AGAIN)).contains(&now) {
+            return Ok(false);
+        }
+        let revoked = self.revoked_in_store(&verified.revocable).await?;
+        if revoked {
+            self.note_revoked(&verified.revocable, verified.token.exp);
+        } else {
+            verified.asked.store(now, Ordering::Relaxed);
+        }
+        Ok(revoked)
+    }
+
+    async fn revoked_in_store(&self, revocable: &str) -> Result<bool, TokenError> {
+        let read = self.services.store.record(&self.tenant, REVOKED, revocable.as_bytes()).await;
+        read.map(|found| found.is_some()).map_err(|e| TokenError::Unavailable(e.into()))
     }
 
     async fn known(&self, client: &ClientId) -> Result<Option<Arc<Known>>, TokenError> {
@@ -153,11 +254,10 @@ impl AuthorizationServer {
             return Err(TokenError::Expired);
         }
         let known = self.known(&claims.client_id).await?.ok_or(TokenError::Revoked)?;
-        let revoked =
-            self.services.store.record(&self.tenant, REVOKED, claims.jti.as_bytes()).await;
-        if revoked.map_err(|e| TokenError::Unavailable(e.into()))?.is_some() {
+        if self.revoked_in_store(claims.revocable()).await? {
             return Err(TokenError::Revoked);
         }
+        let revocable = claims.revocable().to_owned();
         let subject = if claims.sub == claims.client_id.as_str() {
             None
         } else {
@@ -179,15 +279,21 @@ impl AuthorizationServer {
                 auth_time: seconds(claims.auth_time.unwrap_or_default()),
                 idp: claims.idp.unwrap_or_default(),
             },
+            binding: claims.cnf,
             jti: claims.jti,
             exp: seconds(claims.exp),
         };
-        Ok(Verified { token: Arc::new(token), issued: seconds(claims.iat) })
+        Ok(Verified {
+            token: Arc::new(token),
+            issued: seconds(claims.iat),
+            revocable,
+            asked: AtomicI64::new(now),
+        })
     }
 
     /// The claims of a token of ours, whatever its time and fate.
     pub(super) fn claims(&self, text: &str) -> Result<Claims, TokenError> {
-        let signed = Signed::read(text)?;
+        let signed = Signed::read(text, &[Algorithm::Es256])?;
         if signed.typ.as_deref() != Some("at+jwt") {
             return Err(TokenError::Invalid);
         }

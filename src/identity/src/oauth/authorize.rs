@@ -58,7 +58,10 @@ pub(super) struct Code {
     pub(super) assurance: Assurance,
     /// First moment at which it cannot be redeemed any more.
     pub(super) expires: i64,
-    /// Id of the access token that it was redeemed for.
+    /// The key that must redeem it (RFC 9449 section 10).
+    #[serde(default)]
+    pub(super) dpop_jkt: Option<String>,
+    /// The family of tokens that it was redeemed for.
     pub(super) redeemed: Option<String>,
 }
 
@@ -150,6 +153,7 @@ impl AuthorizationServer {
             subject: session.tsuno_id,
             assurance: session.assurance.clone(),
             expires,
+            dpop_jkt: asked.dpop_jkt.clone(),
             redeemed: None,
         };
         // Used and late codes are kept for as long as their tokens could live, to notice a second use.

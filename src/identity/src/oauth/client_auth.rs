@@ -8,7 +8,7 @@ use tsunagu_store::{Expect, WriteSet};
 
 use super::{AuthorizationServer, ErrorCode, Form, OAuthError};
 use crate::clients::Known;
-use crate::jose::{Signed, sha256};
+use crate::jose::{FAPI, Signed, sha256};
 use crate::records::{self, ASSERTIONS};
 use crate::services::seconds;
 
@@ -48,7 +48,7 @@ impl AuthorizationServer {
         if kind != ASSERTION_TYPE {
             return refuse("the client_assertion_type is not that of a jwt");
         }
-        let signed = Signed::read(text)
+        let signed = Signed::read(text, &FAPI)
             .or_else(|e| refuse(&format!("the client assertion is refused: {e}")))?;
         let Ok(claimed) = signed.peek::<Assertion>() else {
             return refuse(
@@ -65,7 +65,7 @@ impl AuthorizationServer {
         let Some(known) = known else {
             return refuse(unproven);
         };
-        let Some(key) = known.key(signed.kid.as_deref()).await? else {
+        let Some(key) = known.key(signed.kid.as_deref(), signed.algorithm).await? else {
             return refuse(unproven);
         };
         let Ok(assertion) = signed.verify::<Assertion>(&key) else {

@@ -4,6 +4,8 @@ use serde::Serialize;
 use tsunagu_domain::Problem;
 use tsunagu_store::StoreError;
 
+use super::ProofError;
+
 /// The `error` codes in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -32,6 +34,10 @@ pub enum ErrorCode {
     InvalidRequestUri,
     /// The access token is not valid.
     InvalidToken,
+    /// RFC 9449 section 5: the proof is missing or does not count.
+    InvalidDpopProof,
+    /// RFC 9449 section 8: the proof needs the nonce that comes with the answer.
+    UseDpopNonce,
     /// The token lacks a scope.
     InsufficientScope,
     /// A fault of this server.
@@ -65,6 +71,17 @@ impl OAuthError {
             ErrorCode::TemporarilyUnavailable => 503,
             _ => 400,
         }
+    }
+}
+
+impl From<ProofError> for OAuthError {
+    fn from(error: ProofError) -> Self {
+        let code = match error {
+            ProofError::Unavailable(problem) => return problem.into(),
+            ProofError::Nonce => ErrorCode::UseDpopNonce,
+            ProofError::Invalid(_) | ProofError::Replayed => ErrorCode::InvalidDpopProof,
+        };
+        Self::new(code, error.to_string())
     }
 }
 

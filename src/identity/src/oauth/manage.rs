@@ -3,27 +3,21 @@
 use serde_json::{Value, json};
 use tsunagu_store::access::Action;
 
-use super::{AuthorizationServer, ErrorCode, Form, OAuthError, TokenError};
+use super::{AccessToken, AuthorizationServer, ErrorCode, Form, OAuthError, TokenError};
 use crate::person::iri;
 use crate::services::{auth_seconds, seconds};
 
 impl AuthorizationServer {
     /// The `UserInfo` endpoint: who logged in, as this client sees them, and nothing that was not consented to. `token` is the access
-    /// token from the `Authorization` header.
-    pub async fn userinfo(&self, token: &str) -> Result<Value, OAuthError> {
-        let token = self.verify_access_token(token).await.map_err(|error| match error {
-            TokenError::Unavailable(problem) => problem.into(),
-            other => OAuthError::new(ErrorCode::InvalidToken, other.to_string()),
-        })?;
+    /// token as it was presented.
+    pub async fn userinfo(&self, token: &AccessToken) -> Result<Value, OAuthError> {
         let Some(subject) = token.subject.filter(|_| token.has_scope("openid")) else {
             return Err(OAuthError::new(
                 ErrorCode::InsufficientScope,
                 "the token is not from a login",
             ));
         };
-        if let Some(grant) = &token.grant_id
-            && !self.grants.is_live(&self.tenant, grant).await?
-        {
+        if !self.is_live(token.grant_id.as_deref()).await? {
             return Err(OAuthError::new(
                 ErrorCode::InvalidToken,
                 "the consent behind this token is not live",
@@ -49,53 +43,82 @@ impl AuthorizationServer {
     /// Introspection (RFC 7662). A client learns about its own tokens; of any other it hears that it is not active.
     pub async fn introspect(&self, form: &Form) -> Result<Value, OAuthError> {
         let known = self.authenticate(form).await?;
-        let inactive = json!({ "active": false });
         let text = form.required("token")?;
-        let token = match self.verify_access_token(text).await {
-            Ok(token) if token.client == known.client.id => token,
-            Err(TokenError::Unavailable(problem)) => return Err(problem.into()),
-            _ => return Ok(inactive),
-        };
-        if let Some(grant) = &token.grant_id
-            && !self.grants.is_live(&self.tenant, grant).await?
-        {
-            return Ok(inactive);
+        let client = &known.client.id;
+        if let Some((kept, _, true)) = self.refreshable(text, client).await? {
+            let authorization = &kept.authorization;
+            if !self.is_live(authorization.grant.as_deref()).await? {
+                return Ok(inactive());
+            }
+            return Ok(without_nulls(json!({
+                "active": true,
+                "iss": self.issuer,
+                "sub": known.outward(authorization.subject).to_string(),
+                "client_id": client,
+                "scope": authorization.scope,
+                "grant_id": authorization.grant,
+            })));
         }
-        let sub =
-            token.subject.map_or(token.client.to_string(), |id| known.outward(id).to_string());
-        let mut answer = json!({
+        let token = match self.verify_access_token(text).await {
+            Ok(token) if token.client == *client => token,
+            Err(TokenError::Unavailable(problem)) => return Err(problem.into()),
+            _ => return Ok(inactive()),
+        };
+        if !self.is_live(token.grant_id.as_deref()).await? {
+            return Ok(inactive());
+        }
+        let own = token.client.to_string();
+        let resident = token.subject.is_some();
+        let details: Vec<_> = token.details.iter().collect();
+        Ok(without_nulls(json!({
             "active": true,
             "iss": self.issuer,
-            "sub": sub,
+            "sub": token.subject.map_or(own, |id| known.outward(id).to_string()),
             "aud": self.resource,
             "client_id": token.client,
             "exp": token.exp.div_euclid(seconds(1)),
             "jti": token.jti,
             "scope": token.scope,
-            "token_type": "Bearer",
-        });
-        if token.subject.is_some()
-            && let Some(members) = answer.as_object_mut()
-        {
-            members.insert("grant_id".to_owned(), json!(token.grant_id));
-            members.insert("acr".to_owned(), json!(token.assurance.acr));
-            members.insert("auth_time".to_owned(), json!(auth_seconds(&token.assurance)));
-            let details: Vec<_> = token.details.iter().collect();
-            members.insert("authorization_details".to_owned(), json!(details));
-            members.retain(|_, value| !value.is_null());
-        }
-        Ok(answer)
+            "token_type": token.token_type(),
+            "cnf": token.binding,
+            "grant_id": token.grant_id,
+            "acr": token.assurance.acr,
+            "auth_time": resident.then(|| auth_seconds(&token.assurance)),
+            "authorization_details": resident.then_some(details),
+        })))
     }
 
-    /// Revocation (RFC 7009) of an access token, by the client that it was given to. What is no token of the client's is answered the same.
+    /// Revocation (RFC 7009) of a token by the client that it was given to, and with it of every token of the same authorization. What is
+    /// no token of the client's is answered the same.
     pub async fn revoke(&self, form: &Form) -> Result<(), OAuthError> {
         let known = self.authenticate(form).await?;
         let text = form.required("token")?;
-        if let Ok(claims) = self.claims(text)
-            && claims.client_id == known.client.id
-        {
-            self.revoke_jti(&claims.jti, seconds(claims.exp.saturating_add(1))).await?;
+        let client = &known.client.id;
+        if let Ok(claims) = self.claims(text) {
+            if claims.client_id == *client {
+                self.end_family(claims.revocable()).await?;
+            }
+        } else if let Some((kept, ..)) = self.refreshable(text, client).await? {
+            self.end_family(&kept.authorization.family).await?;
         }
         Ok(())
     }
+
+    async fn is_live(&self, grant: Option<&str>) -> Result<bool, OAuthError> {
+        match grant {
+            Some(grant) => Ok(self.grants.is_live(&self.tenant, grant).await?),
+            None => Ok(true),
+        }
+    }
+}
+
+fn inactive() -> Value {
+    json!({ "active": false })
+}
+
+fn without_nulls(mut answer: Value) -> Value {
+    if let Some(members) = answer.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
+    answer
 }

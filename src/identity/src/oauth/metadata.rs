@@ -4,11 +4,13 @@ use serde_json::{Value, json};
 
 use super::AuthorizationServer;
 use crate::JwkSet;
+use crate::jose::{Algorithm, FAPI};
 
 impl AuthorizationServer {
     /// OpenID discovery, which is also the metadata of RFC 8414.
     pub fn metadata(&self) -> Value {
         let at = |path: &str| format!("{}{path}", self.issuer);
+        let algorithms = FAPI.map(Algorithm::name);
         json!({
             "issuer": self.issuer,
             "authorization_endpoint": at("/oauth/authorize"),
@@ -21,17 +23,17 @@ impl AuthorizationServer {
             "require_pushed_authorization_requests": true,
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
-            "grant_types_supported": ["authorization_code", "client_credentials"],
+            "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-            "token_endpoint_auth_signing_alg_values_supported": ["ES256"],
+            "token_endpoint_auth_signing_alg_values_supported": algorithms,
             "introspection_endpoint_auth_methods_supported": ["private_key_jwt"],
-            "introspection_endpoint_auth_signing_alg_values_supported": ["ES256"],
+            "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
             "revocation_endpoint_auth_methods_supported": ["private_key_jwt"],
-            "revocation_endpoint_auth_signing_alg_values_supported": ["ES256"],
+            "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
             "authorization_response_iss_parameter_supported": true,
             "authorization_details_types_supported": ["resident_data"],
-            "scopes_supported": ["openid", "ngsi-ld"],
+            "scopes_supported": ["openid", "ngsi-ld", "offline_access"],
             "subject_types_supported": ["pairwise"],
             "id_token_signing_alg_values_supported": ["ES256"],
             "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "ial", "aal"],
@@ -39,7 +41,7 @@ impl AuthorizationServer {
             "request_parameter_supported": false,
             "request_uri_parameter_supported": true,
             "require_request_uri_registration": false,
-            // Access tokens are not bound to a key yet: neither mTLS nor DPoP.
+            "dpop_signing_alg_values_supported": algorithms,
             "tls_client_certificate_bound_access_tokens": false,
             "ui_locales_supported": ["ja", "en"],
         })
@@ -52,6 +54,10 @@ impl AuthorizationServer {
             "authorization_servers": [self.issuer],
             "scopes_supported": ["openid", "ngsi-ld"],
             "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": FAPI.map(Algorithm::name),
+            // Clients registered for it may bear tokens, so a proof is not always needed.
+            "dpop_bound_access_tokens_required": false,
+            "tls_client_certificate_bound_access_tokens": false,
             "authorization_details_types_supported": ["resident_data"],
         })
     }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use tsunagu_domain::{ClientId, Timestamp};
 use tsunagu_store::{Expect, WriteSet};
 
-use super::{AuthorizationServer, ErrorCode, Form, OAuthError, ResidentData, details};
+use super::token::OFFLINE_SCOPE;
+use super::{AuthorizationServer, ErrorCode, Form, OAuthError, Possession, ResidentData, details};
 use crate::jose::{sha256, unb64};
 use crate::records::{self, AUTHORIZATION_REQUESTS};
 use crate::services::seconds;
@@ -35,6 +36,9 @@ pub(super) struct Request {
     pub(super) nonce: Option<String>,
     pub(super) max_age: Option<i64>,
     pub(super) details: Option<ResidentData>,
+    /// The key that must redeem the code (RFC 9449 section 10).
+    #[serde(default)]
+    pub(super) dpop_jkt: Option<String>,
     /// When the browser first arrived with it.
     pub(super) opened: Option<Timestamp>,
 }
@@ -50,7 +54,11 @@ fn refuse<T>(why: &str) -> Result<T, OAuthError> {
 
 impl AuthorizationServer {
     /// Takes a pushed authorization request.
-    pub async fn par(&self, form: &Form) -> Result<Pushed, OAuthError> {
+    pub async fn par(
+        &self,
+        form: &Form,
+        possession: &Possession<'_>,
+    ) -> Result<Pushed, OAuthError> {
         let known = self.authenticate(form).await?;
         let client = &known.client;
         if form.get("request_uri").is_some() || form.get("request").is_some() {
@@ -58,10 +66,10 @@ impl AuthorizationServer {
                 "request_uri and request are not taken here: push the parameters themselves",
             );
         }
-        if !client.kind.consumes() || !client.bearer {
+        if !client.kind.consumes() {
             return Err(OAuthError::new(
                 ErrorCode::UnauthorizedClient,
-                "this client is not registered for logging residents in with bearer tokens",
+                "this client is not registered for logging residents in",
             ));
         }
         let redirect_uri = form.required("redirect_uri")?;
@@ -89,6 +97,7 @@ impl AuthorizationServer {
                 Some(text) => details::read(text, client, &self.services.catalogue)?,
                 None => None,
             },
+            dpop_jkt: self.code_key(form, possession).await?,
             opened: None,
         };
         let secret = self.services.ids.secret();
@@ -99,17 +108,38 @@ impl AuthorizationServer {
         Ok(Pushed { request_uri: format!("{URN}{secret}"), expires_in: TO_ARRIVE })
     }
 
-    /// The scope of a login: `openid` must be in it, `ngsi-ld` may.
+    /// The key that the code is to be bound to: of the parameter, of a proof sent along, or of both when they agree (RFC 9449 section 10.1).
+    async fn code_key(
+        &self,
+        form: &Form,
+        possession: &Possession<'_>,
+    ) -> Result<Option<String>, OAuthError> {
+        let named = form.get("dpop_jkt");
+        if named.is_some_and(|jkt| unb64(jkt).is_none_or(|bytes| bytes.len() != 32)) {
+            return refuse("dpop_jkt must be the sha-256 thumbprint of a key in base64url");
+        }
+        if possession.proof.is_none() {
+            return Ok(named.map(str::to_owned));
+        }
+        let proven = self.prove(possession, None).await?;
+        if named.is_some_and(|jkt| jkt != proven) {
+            return refuse("dpop_jkt is not the key of the DPoP proof");
+        }
+        Ok(Some(proven))
+    }
+
+    /// The scope of a login: `openid` must be in it, `ngsi-ld` and `offline_access` may.
     fn scope(&self, form: &Form) -> Result<String, OAuthError> {
         self.target(form)?;
         let scope = form.required("scope")?;
-        let known = scope.split(' ').all(|word| matches!(word, "openid" | "ngsi-ld"));
+        let known =
+            scope.split(' ').all(|word| matches!(word, "openid" | "ngsi-ld" | OFFLINE_SCOPE));
         if known && scope.split(' ').any(|word| word == "openid") {
             Ok(scope.to_owned())
         } else {
             Err(OAuthError::new(
                 ErrorCode::InvalidScope,
-                "the scope must be openid, with or without ngsi-ld",
+                "the scope must be openid, with or without ngsi-ld and offline_access",
             ))
         }
     }

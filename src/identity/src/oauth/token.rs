@@ -1,30 +1,40 @@
 //! The token endpoint.
 
+mod machine;
+mod mint;
+mod refresh;
+
 use serde::Serialize;
-use tsunagu_domain::{ClientId, Level};
+use tsunagu_domain::Sensitivity;
 use tsunagu_store::access::Action;
-use tsunagu_store::{Expect, WriteSet};
+use tsunagu_store::{Expect, Op, WriteSet};
 
-use super::access_token::Claims;
 use super::authorize::Code;
-use super::{AuthorizationServer, ErrorCode, Form, OAuthError};
+use super::{AuthorizationServer, Binding, ErrorCode, Form, OAuthError, Possession, ResidentData};
 use crate::clients::Known;
-use crate::jose::{b64, half_hash, same, sha256};
+use crate::jose::{b64, same, sha256};
 use crate::person::iri;
-use crate::records::{self, CODES, REVOKED};
-use crate::services::{auth_seconds, seconds};
+use crate::records::{self, CODES, REFRESH, REVOKED};
+use crate::services::seconds;
 
-/// An access token lives for so many seconds.
+use mint::Minted;
+
+use refresh::Authorization;
+
+/// An access token that is bound to a key lives for so many seconds.
 pub(super) const ACCESS_TOKEN_SECONDS: i64 = 300;
-const ID_TOKEN_SECONDS: i64 = 300;
+/// One that serves whoever has it lives shorter.
+const BEARER_TOKEN_SECONDS: i64 = 120;
 pub(super) const MACHINE_SCOPE: &str = "ngsi-ld";
+/// Asks for a refresh token (OpenID Connect Core section 11).
+pub(super) const OFFLINE_SCOPE: &str = "offline_access";
 
 /// The answer of the token endpoint.
 #[derive(Serialize)]
 pub struct Tokens {
     /// RFC 9068.
     pub access_token: String,
-    /// `Bearer`.
+    /// `DPoP`, or `Bearer`.
     pub token_type: &'static str,
     /// Seconds.
     pub expires_in: i64,
@@ -33,12 +43,15 @@ pub struct Tokens {
     /// For logins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
+    /// For a consent, with the scope `offline_access`. Good for one use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
     /// The consent behind the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant_id: Option<String>,
     /// What was granted (RFC 9396 section 7).
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub authorization_details: Vec<super::ResidentData>,
+    pub authorization_details: Vec<ResidentData>,
 }
 
 impl std::fmt::Debug for Tokens {
@@ -47,51 +60,56 @@ impl std::fmt::Debug for Tokens {
     }
 }
 
-#[derive(Serialize)]
-struct IdToken<'a> {
-    iss: &'a str,
-    sub: String,
-    aud: &'a ClientId,
-    exp: i64,
-    iat: i64,
-    auth_time: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nonce: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    acr: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    amr: &'a [String],
-    ial: Level,
-    aal: Level,
-    at_hash: String,
-}
-
 fn invalid_grant<T>(why: &str) -> Result<T, OAuthError> {
     Err(OAuthError::new(ErrorCode::InvalidGrant, why))
 }
 
 impl AuthorizationServer {
-    /// Answers a token request: `authorization_code` or `client_credentials`.
-    pub async fn token(&self, form: &Form) -> Result<Tokens, OAuthError> {
+    /// Answers a token request: `authorization_code`, `refresh_token` or `client_credentials`.
+    pub async fn token(
+        &self,
+        form: &Form,
+        possession: &Possession<'_>,
+    ) -> Result<Tokens, OAuthError> {
         let known = self.authenticate(form).await?;
-        if !known.client.bearer {
-            return Err(OAuthError::new(
-                ErrorCode::UnauthorizedClient,
-                "this client is not registered for bearer tokens, and there are no others yet",
-            ));
-        }
+        let binding = self.binding(&known, possession).await?;
         self.target(form)?;
         match form.required("grant_type")? {
-            "authorization_code" => self.redeem(form, &known).await,
-            "client_credentials" => self.machine(form, &known),
+            "authorization_code" => self.redeem(form, &known, binding).await,
+            "refresh_token" => self.refresh(form, &known, binding).await,
+            "client_credentials" => self.machine(form, &known, binding),
             _ => Err(OAuthError::new(
                 ErrorCode::UnsupportedGrantType,
-                "the grant_type must be authorization_code or client_credentials",
+                "the grant_type must be authorization_code, refresh_token or client_credentials",
             )),
         }
     }
 
-    async fn redeem(&self, form: &Form, known: &Known) -> Result<Tokens, OAuthError> {
+    /// What the tokens of a request are bound to: the key of its proof. Without a proof there are tokens only for clients registered to
+    /// bear them.
+    async fn binding(
+        &self,
+        known: &Known,
+        possession: &Possession<'_>,
+    ) -> Result<Option<Binding>, OAuthError> {
+        if possession.proof.is_some() {
+            return Ok(Some(Binding::Key(self.prove(possession, None).await?)));
+        }
+        if known.client.bearer {
+            return Ok(None);
+        }
+        Err(OAuthError::new(
+            ErrorCode::InvalidDpopProof,
+            "tokens of this client are bound to a key: send a DPoP proof (RFC 9449)",
+        ))
+    }
+
+    async fn redeem(
+        &self,
+        form: &Form,
+        known: &Known,
+        binding: Option<Binding>,
+    ) -> Result<Tokens, OAuthError> {
         let store = &*self.services.store;
         let key = sha256(form.required("code")?.as_bytes());
         let unknown = "the code is unknown, expired, used, or not this client's";
@@ -102,13 +120,54 @@ impl AuthorizationServer {
         if code.client != known.client.id {
             return invalid_grant(unknown);
         }
-        if let Some(jti) = &code.redeemed {
-            return self.used_twice(jti).await;
+        if let Some(family) = &code.redeemed {
+            return self.used_twice(family).await;
         }
-        let now = self.services.clock.micros();
-        if now >= code.expires {
+        if self.services.clock.micros() >= code.expires {
             return invalid_grant(unknown);
         }
+        self.may_redeem(form, &code, binding.as_ref()).await?;
+        let family = self.services.ids.uuid();
+        code.redeemed = Some(family.clone());
+        let op = records::put(CODES, &key, until, &code, Expect::Version(version))?;
+        let authorization = Authorization::of(code, family);
+        let mut set = WriteSet::new(self.tenant.clone()).with(op);
+        set.ops.extend(self.services.log.ops(&self.login_of(&authorization))?);
+        let refresh_token = self.first_refresh_token(&authorization, binding.as_ref())?;
+        let refresh_token = refresh_token.map(|(text, op)| {
+            set.ops.push(op);
+            text
+        });
+        if !records::try_commit(store, set).await? {
+            // Two at once: the other one got tokens, which must not live either.
+            let read = records::read::<Code>(store, &self.tenant, CODES, &key);
+            return match read.await?.and_then(|kept| kept.data.redeemed) {
+                Some(family) => self.used_twice(&family).await,
+                None => invalid_grant(unknown),
+            };
+        }
+        let Minted { access_token, token_type, expires_in } =
+            self.access_token(known, &authorization, &authorization.scope, binding)?;
+        let id_token = self.id_token(known, &authorization, &access_token)?;
+        Ok(Tokens {
+            access_token,
+            token_type,
+            expires_in,
+            scope: authorization.scope,
+            id_token: Some(id_token),
+            refresh_token,
+            grant_id: authorization.grant,
+            authorization_details: authorization.details.into_iter().collect(),
+        })
+    }
+
+    /// Whether a token request fits the authorization request that its code is from.
+    async fn may_redeem(
+        &self,
+        form: &Form,
+        code: &Code,
+        binding: Option<&Binding>,
+    ) -> Result<(), OAuthError> {
         if form.required("redirect_uri")? != code.redirect_uri {
             return invalid_grant("the redirect_uri is not that of the authorization request");
         }
@@ -118,162 +177,91 @@ impl AuthorizationServer {
                 "the code_verifier is missing or does not belong to the code_challenge",
             );
         }
-        if let Some(grant) = &code.grant
+        if let Some(jkt) = &code.dpop_jkt
+            && binding != Some(&Binding::Key(jkt.clone()))
+        {
+            return invalid_grant("the code is bound to a key, and the DPoP proof is of another");
+        }
+        no_more_details(form, code.details.as_ref())?;
+        if binding.is_none() {
+            self.opens_nothing_sensitive(code.details.as_ref())?;
+        }
+        self.grant_lives(code.grant.as_deref()).await
+    }
+
+    async fn grant_lives(&self, grant: Option<&str>) -> Result<(), OAuthError> {
+        if let Some(grant) = grant
             && !self.grants.is_live(&self.tenant, grant).await?
         {
-            return invalid_grant("the consent behind this code is not live any more");
+            return invalid_grant("the consent behind this is not live any more");
         }
-        let jti = self.services.ids.uuid();
-        code.redeemed = Some(jti.clone());
-        let mut access = self.services.access(
-            format!("client:{}", known.client.id),
-            Some(code.subject),
-            Action::Identify,
-        );
-        access.types = vec![iri("Person")];
-        access.purpose = code.details.as_ref().map(|details| details.purpose.clone());
-        access.grant.clone_from(&code.grant);
-        "login-to-service".clone_into(&mut access.reason);
-        access.count = 1;
-        let op = records::put(CODES, &key, until, &code, Expect::Version(version))?;
-        let mut set = WriteSet::new(self.tenant.clone()).with(op);
-        set.ops.extend(self.services.log.ops(&access)?);
-        if !records::try_commit(store, set).await? {
-            // Two at once: the other one got a token, which must not live either.
-            let read = records::read::<Code>(store, &self.tenant, CODES, &key);
-            return match read.await?.and_then(|kept| kept.data.redeemed) {
-                Some(jti) => self.used_twice(&jti).await,
-                None => invalid_grant(unknown),
-            };
-        }
-        self.tokens(known, &code, jti)
-    }
-
-    fn tokens(&self, known: &Known, code: &Code, jti: String) -> Result<Tokens, OAuthError> {
-        let now = self.services.clock.seconds();
-        let sub = known.outward(code.subject).to_string();
-        let auth_time = auth_seconds(&code.assurance);
-        let access_token = self.keys.sign(
-            "at+jwt",
-            &Claims {
-                iss: self.issuer.clone(),
-                sub: sub.clone(),
-                aud: self.resource.clone(),
-                client_id: code.client.clone(),
-                iat: now,
-                exp: now + ACCESS_TOKEN_SECONDS,
-                jti,
-                scope: code.scope.clone(),
-                grant_id: code.grant.clone(),
-                authorization_details: code.details.iter().cloned().collect(),
-                auth_time: Some(auth_time),
-                acr: code.assurance.acr.clone(),
-                amr: code.assurance.amr.clone(),
-                ial: Some(code.assurance.ial),
-                aal: Some(code.assurance.aal),
-                idp: Some(code.assurance.idp.clone()),
-            },
-        )?;
-        let id_token = self.keys.sign(
-            "JWT",
-            &IdToken {
-                iss: &self.issuer,
-                sub,
-                aud: &code.client,
-                exp: now + ID_TOKEN_SECONDS,
-                iat: now,
-                auth_time,
-                nonce: code.nonce.as_deref(),
-                acr: code.assurance.acr.as_deref(),
-                amr: &code.assurance.amr,
-                ial: code.assurance.ial,
-                aal: code.assurance.aal,
-                at_hash: half_hash(&access_token),
-            },
-        )?;
-        Ok(Tokens {
-            access_token,
-            token_type: "Bearer",
-            expires_in: ACCESS_TOKEN_SECONDS,
-            scope: code.scope.clone(),
-            id_token: Some(id_token),
-            grant_id: code.grant.clone(),
-            authorization_details: code.details.iter().cloned().collect(),
-        })
-    }
-
-    /// A code came a second time: somebody has it who should not, so what the first use gave dies (RFC 6749 section 4.1.2).
-    async fn used_twice(&self, jti: &str) -> Result<Tokens, OAuthError> {
-        tracing::warn!("an authorization code was used twice; its access token is revoked");
-        let until = self.services.clock.micros() + seconds(ACCESS_TOKEN_SECONDS + 1);
-        self.revoke_jti(jti, until).await?;
-        invalid_grant("the code was used before; what it gave is revoked")
-    }
-
-    pub(super) async fn revoke_jti(&self, jti: &str, until: i64) -> Result<(), OAuthError> {
-        let op = records::put(REVOKED, jti.as_bytes(), Some(until), &(), Expect::Any)?;
-        self.services.store.commit(WriteSet::new(self.tenant.clone()).with(op)).await?;
-        self.note_revoked(jti, until);
         Ok(())
     }
 
-    fn machine(&self, form: &Form, known: &Known) -> Result<Tokens, OAuthError> {
-        let client = &known.client;
-        let on_its_own = client.kind.publishes()
-            || client.reads_open_data
-            || client.writes_open_data
-            || !client.scopes.is_empty();
-        if !on_its_own {
+    /// A token that serves whoever has it must not open sensitive data.
+    fn opens_nothing_sensitive(&self, details: Option<&ResidentData>) -> Result<(), OAuthError> {
+        let catalogue = &self.services.catalogue;
+        let sensitive = |code: &String| {
+            let class = catalogue.data_class(code);
+            class.is_none_or(|class| class.sensitivity == Sensitivity::Sensitive)
+        };
+        if details.is_some_and(|details| details.data_classes.iter().any(sensitive)) {
             return Err(OAuthError::new(
-                ErrorCode::UnauthorizedClient,
-                "this client may not act on its own behalf; residents' data need a resident's consent",
+                ErrorCode::InvalidDpopProof,
+                "tokens for sensitive data are bound to a key: send a DPoP proof (RFC 9449)",
             ));
         }
-        if form.get("authorization_details").is_some() {
-            return Err(OAuthError::new(
-                ErrorCode::InvalidAuthorizationDetails,
-                "residents' data are asked of residents, with a pushed request",
-            ));
-        }
-        let scope = form.get("scope").unwrap_or(MACHINE_SCOPE);
-        let allowed =
-            |word: &str| word == MACHINE_SCOPE || client.scopes.iter().any(|own| own == word);
-        if !scope.split(' ').all(allowed) {
-            return Err(OAuthError::new(
-                ErrorCode::InvalidScope,
-                "the scope must be ngsi-ld or a scope that the client is registered for",
-            ));
-        }
-        let now = self.services.clock.seconds();
-        let access_token = self.keys.sign(
-            "at+jwt",
-            &Claims {
-                iss: self.issuer.clone(),
-                sub: client.id.to_string(),
-                aud: self.resource.clone(),
-                client_id: client.id.clone(),
-                iat: now,
-                exp: now + ACCESS_TOKEN_SECONDS,
-                jti: self.services.ids.uuid(),
-                scope: scope.to_owned(),
-                grant_id: None,
-                authorization_details: Vec::new(),
-                auth_time: None,
-                acr: None,
-                amr: Vec::new(),
-                ial: None,
-                aal: None,
-                idp: None,
-            },
-        )?;
-        Ok(Tokens {
-            access_token,
-            token_type: "Bearer",
-            expires_in: ACCESS_TOKEN_SECONDS,
-            scope: scope.to_owned(),
-            id_token: None,
-            grant_id: None,
-            authorization_details: Vec::new(),
-        })
+        Ok(())
     }
+
+    /// A code came a second time: somebody has it who should not, so what the first use gave dies (RFC 6749 section 4.1.2).
+    async fn used_twice(&self, family: &str) -> Result<Tokens, OAuthError> {
+        tracing::warn!("an authorization code was used twice; what it gave is revoked");
+        self.end_family(family).await?;
+        invalid_grant("the code was used before; what it gave is revoked")
+    }
+
+    /// Revokes every token of an authorization, on every replica.
+    pub(super) async fn end_family(&self, family: &str) -> Result<(), OAuthError> {
+        let until = self.services.clock.micros() + seconds(ACCESS_TOKEN_SECONDS + 10);
+        let revoked: Op = records::put(REVOKED, family.as_bytes(), Some(until), &(), Expect::Any)?;
+        let set = WriteSet::new(self.tenant.clone()).with(revoked).with(records::delete(
+            REFRESH,
+            family.as_bytes(),
+            Expect::Any,
+        ));
+        self.services.store.commit(set).await?;
+        self.note_revoked(family, until);
+        Ok(())
+    }
+
+    /// The record of a client being told who logged in to it.
+    fn login_of(&self, authorization: &Authorization) -> tsunagu_store::access::Access {
+        let mut access = self.services.access(
+            format!("client:{}", authorization.client),
+            Some(authorization.subject),
+            Action::Identify,
+        );
+        access.types = vec![iri("Person")];
+        access.purpose = authorization.details.as_ref().map(|details| details.purpose.clone());
+        access.grant.clone_from(&authorization.grant);
+        "login-to-service".clone_into(&mut access.reason);
+        access.count = 1;
+        access
+    }
+}
+
+/// What was granted may be named again, and not be changed (RFC 9396 section 6).
+fn no_more_details(form: &Form, granted: Option<&ResidentData>) -> Result<(), OAuthError> {
+    let Some(text) = form.get("authorization_details") else {
+        return Ok(());
+    };
+    let named = serde_json::from_str::<Vec<ResidentData>>(text).ok();
+    if named.is_some_and(|named| named.iter().eq(granted)) {
+        return Ok(());
+    }
+    Err(OAuthError::new(
+        ErrorCode::InvalidAuthorizationDetails,
+        "authorization_details are asked for in a pushed request; here they can only be repeated",
+    ))
 }

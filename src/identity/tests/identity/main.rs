@@ -4,9 +4,12 @@
 
 mod authorization;
 mod clients;
+mod dpop;
+mod holder;
 mod linking;
 mod login;
 mod provider;
+mod refresh;
 mod sessions;
 mod tokens;
 mod world;

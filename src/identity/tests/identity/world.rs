@@ -14,7 +14,8 @@ use tsunagu_domain::{
 };
 use tsunagu_identity::{
     AuthorizationServer, Client, Clients, DigestKey, Form, JwkSet, LiveGrants, Municipality,
-    NewSession, OAuthError, Parts, Residents, Services, Sessions, SigningKey, SigningKeys, Tokens,
+    NewSession, OAuthError, Parts, Possession, Proofs, Residents, Services, Sessions, SigningKey,
+    SigningKeys, Tokens,
 };
 use tsunagu_ngsi_ld::{Context, Entity};
 use tsunagu_outbound::{Outbound, Policy};
@@ -142,12 +143,16 @@ pub(crate) fn publisher(id: &str, keys: &SigningKey) -> Client {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with_catalogue(include_str!("../../../../schemas/catalogue.json")).await
+    }
+
+    pub(crate) async fn with_catalogue(text: &str) -> Self {
         let tenant: TenantId = "tsuno".parse().unwrap();
         let clock = Arc::new(ManualClock::at(DateTime::from_timestamp(1_790_000_000, 0).unwrap()));
         let store = Arc::new(MemoryStore::new());
         let core = Context::core();
-        let text = include_bytes!("../../../../schemas/catalogue.json");
-        let catalogue = Catalogue::read(text, |term| core.expand(term).into_owned()).unwrap();
+        let catalogue =
+            Catalogue::read(text.as_bytes(), |term| core.expand(term).into_owned()).unwrap();
         let services = Services {
             store: Arc::<MemoryStore>::clone(&store),
             clock: Arc::<ManualClock>::clone(&clock),
@@ -172,6 +177,7 @@ impl World {
             issuer: ISSUER.to_owned(),
             clients: Arc::clone(&clients),
             keys: SigningKeys::load(&services, &tenant).await.unwrap(),
+            proofs: Proofs::of_one_process(&*services.ids),
             grants: Arc::<Grants>::clone(&grants),
         })
         .unwrap();
@@ -221,12 +227,16 @@ impl World {
         Some(found.doc.decode().unwrap())
     }
 
-    /// Fresh claims of a client assertion.
-    pub(crate) fn assertion_claims(&self, client: &str) -> Value {
+    fn unique(&self) -> String {
         let mut next = self.next.lock().unwrap();
         *next += 1;
+        format!("jti-{next}")
+    }
+
+    /// Fresh claims of a client assertion.
+    pub(crate) fn assertion_claims(&self, client: &str) -> Value {
         json!({
-            "iss": client, "sub": client, "aud": ISSUER, "jti": format!("jti-{next}"),
+            "iss": client, "sub": client, "aud": ISSUER, "jti": self.unique(),
             "iat": self.now(), "exp": self.now() + 60,
         })
     }
@@ -249,6 +259,11 @@ impl World {
         form_with(&self.assertion(client), fields)
     }
 
+    /// A token request without a proof of possession.
+    pub(crate) async fn ask(&self, form: &Form) -> Result<Tokens, OAuthError> {
+        self.server.token(form, &Possession::default()).await
+    }
+
     pub(crate) async fn session(&self) -> NewSession {
         let assurance = Assurance {
             ial: Level::High,
@@ -261,8 +276,8 @@ impl World {
         self.sessions.begin(&self.tenant, TsunoId::from_bytes([5; 16]), assurance).await.unwrap()
     }
 
-    /// Pushes a request of `app` that asks for data, with some fields changed, and gives its `request_uri`.
-    pub(crate) async fn push(&self, changes: &[(&str, &str)]) -> Result<String, OAuthError> {
+    /// A request of `app` that asks for data, with some fields changed.
+    pub(crate) fn push_form(&self, changes: &[(&str, &str)]) -> Form {
         let challenge = challenge(VERIFIER);
         let details = details().to_string();
         let mut fields = vec![
@@ -280,17 +295,40 @@ impl World {
             fields.retain(|(name, _)| name != &change.0);
             fields.push(*change);
         }
-        Ok(self.server.par(&self.form("app", &fields)).await?.request_uri)
+        self.form("app", &fields)
+    }
+
+    /// Pushes it and gives its `request_uri`.
+    pub(crate) async fn push(&self, changes: &[(&str, &str)]) -> Result<String, OAuthError> {
+        let form = self.push_form(changes);
+        Ok(self.server.par(&form, &Possession::default()).await?.request_uri)
     }
 
     /// A code for `app` under the consent `grant-1`.
     pub(crate) async fn code(&self) -> String {
-        let request_uri = self.push(&[]).await.unwrap();
+        self.code_of(&[]).await
+    }
+
+    /// A code for a request with some fields changed.
+    pub(crate) async fn code_of(&self, changes: &[(&str, &str)]) -> String {
+        let request_uri = self.push(changes).await.unwrap();
         let request = self.server.authorization_request("app", &request_uri).await.unwrap();
         self.grants.0.lock().unwrap().insert("grant-1".to_owned());
         let session = self.session().await.session;
         let url = self.server.approve(&request, &session, Some("grant-1")).await.unwrap();
         url.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned()
+    }
+
+    /// The claims of a proof of possession for a request, with a nonce of the server.
+    pub(crate) fn proof_claims(&self, method: &str, target: &str, token: Option<&str>) -> Value {
+        let mut claims = json!({
+            "jti": self.unique(), "htm": method, "htu": target, "iat": self.now(),
+            "nonce": self.server.dpop_nonce(),
+        });
+        if let Some(token) = token {
+            claims["ath"] = json!(challenge(token));
+        }
+        claims
     }
 
     pub(crate) async fn redeem(
@@ -308,7 +346,7 @@ impl World {
             fields.retain(|(name, _)| name != &change.0);
             fields.push(*change);
         }
-        self.server.token(&self.form("app", &fields)).await
+        self.server.token(&self.form("app", &fields), &Possession::default()).await
     }
 
     /// The tokens of a whole login.

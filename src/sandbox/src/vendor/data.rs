@@ -188,25 +188,32 @@ impl Ask {
         Self { method, path, body: None, content_type: None, headers: Map::new(), token: true }
     }
 
+    fn request(
+        &self,
+        state: &State,
+        method: &reqwest::Method,
+    ) -> Result<reqwest::RequestBuilder, Refusal> {
+        let mut request = state.gateway.request(method.clone(), &self.path)?;
+        for (name, value) in &self.headers {
+            let refuse = || Refusal::bad_request("invalid_request", "headers must be texts");
+            request = request.header(name, value.as_str().ok_or_else(refuse)?);
+        }
+        if let Some(body) = &self.body {
+            let content_type = self.content_type.as_deref().unwrap_or("application/json");
+            request = request.header("Content-Type", content_type).body(body.to_string());
+        }
+        Ok(request)
+    }
+
     /// What the gateway says: `{"status", "headers", "body"}`; the body is JSON when it parses as
     /// such, else text, and null when empty.
     async fn answered(&self, state: &State, login: Option<&Login>) -> Result<Value, Refusal> {
         let refuse = |text: &str| Refusal::bad_request("invalid_request", text);
         let method = reqwest::Method::from_bytes(self.method.as_bytes())
             .map_err(|_| refuse("method is not an HTTP method"))?;
-        let mut request = state.gateway.request(method, &self.path)?;
-        if let Some(login) = login {
-            request = request.bearer_auth(&login.access_token);
-        }
-        for (name, value) in &self.headers {
-            let value = value.as_str().ok_or_else(|| refuse("headers must be texts"))?;
-            request = request.header(name, value);
-        }
-        if let Some(body) = &self.body {
-            let content_type = self.content_type.as_deref().unwrap_or("application/json");
-            request = request.header("Content-Type", content_type).body(body.to_string());
-        }
-        let response = request.send().await.map_err(|error| gateway::unreachable(&error))?;
+        let make = || self.request(state, &method);
+        let token = login.map(|login| login.access_token.as_str());
+        let response = state.gateway.send(make, token).await?;
         let status = response.status().as_u16();
         let headers: Map<String, Value> = response
             .headers()

@@ -1,5 +1,5 @@
 //! The app's side of OAuth and OpenID Connect: discovery, PAR with RAR, `private_key_jwt`, PKCE,
-//! the code exchange, the checks of the ID token.
+//! the code exchange with DPoP, the checks of the ID token.
 
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use url::Url;
 
+use super::dpop::Prover;
 use super::session::{Login, Pending};
 use crate::http::Refusal;
 use crate::jose::{self, Jwk, SigningKey};
@@ -56,6 +57,7 @@ pub(super) struct Gateway {
     base: Url,
     client_id: String,
     key: SigningKey,
+    prover: Prover,
     http: reqwest::Client,
     /// The `Link` header of NGSI-LD requests.
     link: Option<String>,
@@ -93,6 +95,7 @@ impl Gateway {
             base,
             client_id,
             key,
+            prover: Prover::new(Clock::clone(&clock))?,
             http,
             link,
             clock,
@@ -102,6 +105,18 @@ impl Gateway {
 
     pub(super) fn public_key(&self) -> &Jwk {
         self.key.public()
+    }
+
+    /// Sends a request with the resident's token and the proof that it is ours; without a token as it is.
+    pub(super) async fn send(
+        &self,
+        make: impl Fn() -> Result<reqwest::RequestBuilder, Refusal>,
+        token: Option<&str>,
+    ) -> Result<reqwest::Response, Refusal> {
+        if token.is_some() {
+            return self.prover.send(&self.http, make, token).await;
+        }
+        make()?.send().await.map_err(|error| unreachable(&error))
     }
 
     /// A request to a path of the gateway, and to nowhere else: the resident's token goes along.
@@ -132,7 +147,8 @@ impl Gateway {
         let ask = || async {
             let what = "the metadata";
             let url = format!("{}/.well-known/openid-configuration", self.issuer);
-            let metadata: Metadata = answer(what, self.http.get(url)).await?;
+            let sent = self.send(|| Ok(self.http.get(&url)), None).await?;
+            let metadata: Metadata = answer(what, sent).await?;
             if metadata.issuer == self.issuer {
                 Ok(metadata)
             } else {
@@ -156,20 +172,15 @@ impl Gateway {
         jose::sign(&self.key, &jose::header(&self.key), &claims)
     }
 
-    async fn post<T: DeserializeOwned>(
-        &self,
-        what: &str,
-        url: &Url,
-        form: &[(&str, &str)],
-    ) -> Result<T, Refusal> {
+    /// A form that proves who we are. An assertion is used up by one request, so each gets its own.
+    fn form(&self, url: &Url, form: &[(&str, &str)]) -> Result<reqwest::RequestBuilder, Refusal> {
         let assertion = self.assertion()?;
-        let mut form = form.to_vec();
-        form.extend([
+        let ours = [
             ("client_id", self.client_id.as_str()),
             ("client_assertion_type", ASSERTION_TYPE),
             ("client_assertion", &assertion),
-        ]);
-        answer(what, self.http.post(url.clone()).form(&form)).await
+        ];
+        Ok(self.http.post(url.clone()).form(&[form, &ours].concat()))
     }
 
     /// Pushes the request (RFC 9126); returns where the browser goes.
@@ -182,22 +193,22 @@ impl Gateway {
         let metadata = self.metadata().await?;
         let (challenge, details) =
             (jose::challenge(&pending.verifier), authorization_details.to_string());
-        let pushed: Pushed = self
-            .post(
-                "the pushed authorization request",
-                &metadata.pushed_authorization_request_endpoint,
-                &[
-                    ("response_type", "code"),
-                    ("redirect_uri", redirect_uri),
-                    ("scope", "openid"),
-                    ("state", &pending.state),
-                    ("nonce", &pending.nonce),
-                    ("code_challenge", &challenge),
-                    ("code_challenge_method", "S256"),
-                    ("authorization_details", &details),
-                ],
-            )
-            .await?;
+        // The code is worth nothing to whoever has not this key (RFC 9449 section 10).
+        let jkt = self.prover.thumbprint();
+        let url = &metadata.pushed_authorization_request_endpoint;
+        let form = [
+            ("response_type", "code"),
+            ("redirect_uri", redirect_uri),
+            ("scope", "openid"),
+            ("state", &pending.state),
+            ("nonce", &pending.nonce),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+            ("authorization_details", &details),
+            ("dpop_jkt", &jkt),
+        ];
+        let sent = self.send(|| self.form(url, &form), None).await?;
+        let pushed: Pushed = answer("the pushed authorization request", sent).await?;
         let mut url = metadata.authorization_endpoint.clone();
         url.query_pairs_mut()
             .append_pair("client_id", &self.client_id)
@@ -218,28 +229,25 @@ impl Gateway {
         redirect_uri: &str,
     ) -> Result<Login, Refusal> {
         let metadata = self.metadata().await?;
-        let tokens: Tokens = self
-            .post(
-                "the token request",
-                &metadata.token_endpoint,
-                &[
-                    ("grant_type", "authorization_code"),
-                    ("code", code),
-                    ("redirect_uri", redirect_uri),
-                    ("code_verifier", &pending.verifier),
-                ],
-            )
-            .await?;
-        if !tokens.token_type.eq_ignore_ascii_case("bearer") {
-            return Err(untrusted("the access token is not a bearer token"));
+        let url = &metadata.token_endpoint;
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", redirect_uri),
+            ("code_verifier", &pending.verifier),
+        ];
+        let sent = self.prover.send(&self.http, || self.form(url, &form), None).await?;
+        let tokens: Tokens = answer("the token request", sent).await?;
+        if !tokens.token_type.eq_ignore_ascii_case("dpop") {
+            return Err(untrusted("the access token is not bound to our key"));
         }
         let keys = self.keys(metadata).await?;
         let claims = jose::verify(&tokens.id_token, &keys).map_err(untrusted)?;
         self.check(&claims, &pending.nonce, &tokens.access_token).map_err(untrusted)?;
         let sub = claims.get("sub").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let ask =
-            self.http.get(metadata.userinfo_endpoint.clone()).bearer_auth(&tokens.access_token);
-        let userinfo: Value = answer("the userinfo request", ask).await?;
+        let ask = || Ok(self.http.get(metadata.userinfo_endpoint.clone()));
+        let sent = self.send(ask, Some(&tokens.access_token)).await?;
+        let userinfo: Value = answer("the userinfo request", sent).await?;
         if userinfo.get("sub").and_then(Value::as_str) != Some(&sub) {
             return Err(untrusted("the userinfo is about somebody else"));
         }
@@ -260,7 +268,8 @@ impl Gateway {
         struct Set {
             keys: Vec<Value>,
         }
-        let set: Set = answer("the key set", self.http.get(metadata.jwks_uri.clone())).await?;
+        let answered = self.send(|| Ok(self.http.get(metadata.jwks_uri.clone())), None).await?;
+        let set: Set = answer("the key set", answered).await?;
         Ok(set.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).collect())
     }
 
@@ -298,12 +307,11 @@ impl Gateway {
     }
 }
 
-/// Sends a request that must be answered with 2xx and JSON of this shape.
+/// What an answer says, which must be 2xx and JSON of this shape.
 async fn answer<T: DeserializeOwned>(
     what: &str,
-    request: reqwest::RequestBuilder,
+    response: reqwest::Response,
 ) -> Result<T, Refusal> {
-    let response = request.send().await.map_err(|error| unreachable(&error))?;
     let status = response.status();
     let body = response.bytes().await.map_err(|error| unreachable(&error))?;
     if !status.is_success() {

@@ -28,6 +28,7 @@ pub(crate) struct Memory {
     pub(crate) pushed: Map,
     pub(crate) asked: Vec<Asked>,
     assertions: HashSet<String>,
+    proofs: usize,
 }
 
 pub(crate) struct Gateway {
@@ -148,14 +149,52 @@ async fn authorize(state: Data<State>, query: Query<Map>) -> HttpResponse {
     HttpResponse::SeeOther().insert_header(("Location", uri.as_str())).finish()
 }
 
-async fn token(state: Data<State>, form: Form<Map>) -> HttpResponse {
+/// The proof of possession as RFC 9449 wants it: of the key that the code is bound to, about this request and token, with our nonce
+/// of the moment (each is good for three answers), never seen before.
+fn proven(state: &State, request: &HttpRequest, token: Option<&str>) -> Result<(), HttpResponse> {
+    let mut memory = state.memory.lock().unwrap();
+    memory.proofs += 1;
+    let wanted = format!("nonce-{}", memory.proofs / 3);
+    let proof = request.headers().get("dpop").unwrap().to_str().unwrap();
+    let header = jsonwebtoken::decode_header(proof).unwrap();
+    assert_eq!(header.typ.as_deref(), Some("dpop+jwt"));
+    let jwk = header.jwk.unwrap();
+    assert_eq!(
+        jwk.thumbprint(jsonwebtoken::jwk::ThumbprintHash::SHA256).unwrap(),
+        memory.pushed["dpop_jkt"]
+    );
+    let mut validation = Validation::new(Algorithm::ES256);
+    validation.validate_exp = false;
+    validation.required_spec_claims.clear();
+    let key = DecodingKey::from_jwk(&jwk).unwrap();
+    let claims = decode::<Value>(proof, &key, &validation).unwrap().claims;
+    assert_eq!(claims["htm"], request.method().as_str());
+    assert_eq!(claims["htu"], format!("{}{}", state.url, request.path()));
+    assert_eq!(claims["iat"], NOON);
+    let ath = token.map(|token| json!(URL_SAFE_NO_PAD.encode(sha256(token))));
+    assert_eq!(claims.get("ath"), ath.as_ref());
+    assert!(memory.assertions.insert(claims["jti"].as_str().unwrap().to_owned()));
+    if claims["nonce"] == wanted && memory.fault != "nonce_never_good" {
+        return Ok(());
+    }
+    let mut refused =
+        if token.is_some() { HttpResponse::Unauthorized() } else { HttpResponse::BadRequest() };
+    refused.insert_header(("DPoP-Nonce", wanted));
+    Err(refused.json(json!({"error": "use_dpop_nonce"})))
+}
+
+fn sha256(text: &str) -> Vec<u8> {
+    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()).as_ref().to_vec()
+}
+
+async fn token(state: Data<State>, request: HttpRequest, form: Form<Map>) -> HttpResponse {
     if let Err(refused) = authenticated(&state, &form) {
         return *refused;
     }
+    if let Err(refused) = proven(&state, &request, None) {
+        return refused;
+    }
     let memory = state.memory.lock().unwrap();
-    let sha256 = |text: &str| {
-        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()).as_ref().to_vec()
-    };
     let challenge = URL_SAFE_NO_PAD.encode(sha256(&form["code_verifier"]));
     if challenge != memory.pushed["code_challenge"]
         || form["redirect_uri"] != memory.pushed["redirect_uri"]
@@ -193,7 +232,7 @@ async fn token(state: Data<State>, form: Form<Map>) -> HttpResponse {
         id_token = format!("{}.{payload}.", URL_SAFE_NO_PAD.encode(header));
     }
     HttpResponse::Ok().json(json!({
-        "access_token": TOKEN, "token_type": "Bearer", "expires_in": 300, "scope": "openid",
+        "access_token": TOKEN, "token_type": if memory.fault == "bearer_token" { "Bearer" } else { "DPoP" }, "expires_in": 300, "scope": "openid",
         "id_token": id_token,
         "authorization_details":
             serde_json::from_str::<Value>(&memory.pushed["authorization_details"]).unwrap(),
@@ -208,12 +247,20 @@ async fn keys() -> Json<Value> {
 
 async fn userinfo(state: Data<State>, request: HttpRequest) -> HttpResponse {
     let token = request.headers().get("authorization").unwrap();
-    assert_eq!(token, format!("Bearer {TOKEN}").as_str());
+    assert_eq!(token, format!("DPoP {TOKEN}").as_str());
+    if let Err(refused) = proven(&state, &request, Some(TOKEN)) {
+        return refused;
+    }
     let other = state.memory.lock().unwrap().fault == "userinfo_sub";
     HttpResponse::Ok().json(json!({"sub": if other { "pairwise-2" } else { "pairwise-1" }}))
 }
 
 async fn ngsi_ld(state: Data<State>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    if request.headers().contains_key("authorization")
+        && let Err(refused) = proven(&state, &request, Some(TOKEN))
+    {
+        return refused;
+    }
     let headers = request
         .headers()
         .iter()

@@ -118,6 +118,8 @@ async fn nothing_wrong_that_the_gateway_says_is_believed() {
         ("expired", 502, "expired"),
         ("exp_as_text", 502, "expired"),
         ("wrong_at_hash", 502, "another access token"),
+        ("bearer_token", 502, "not bound to our key"),
+        ("nonce_never_good", 502, "use_dpop_nonce"),
         ("unknown_kid", 502, "not in the key set"),
         ("bad_signature", 502, "signature is wrong"),
         ("alg_none", 502, "not signed with ES256"),
@@ -185,7 +187,7 @@ async fn the_residents_data_is_read_and_activities_are_written_and_listed() {
     assert_eq!(me["body"]["id"], "urn:ngsi-ld:Person:pairwise-1");
     let (_, uri, headers, _) = app.last_asked();
     assert_eq!(uri, "/ngsi-ld/v1/entities/urn:ngsi-ld:Person:pairwise-1");
-    assert_eq!(headers["authorization"], format!("Bearer {TOKEN}"));
+    assert_eq!(headers["authorization"], format!("DPoP {TOKEN}"));
 
     let uuid = "3f0c2f6e-8f1d-4a57-9c1f-0d6a3f1b2c4d";
     let activity = json!({"date": "2026-05-31", "steps": 8123, "id": uuid});

@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use tsunagu_consent::{Ledger, Party, Platform, ReceiptSigner};
 use tsunagu_domain::SectorKeys;
 use tsunagu_identity::{
-    AuthorizationServer, Clients, DigestKey, LoginProvider, Logins, Residents, Services, Sessions,
-    SigningKeys, Xid, XidConfig,
+    AuthorizationServer, Clients, DigestKey, LoginProvider, Logins, Proofs, Residents, Services,
+    Sessions, SigningKeys, Xid, XidConfig,
 };
 use tsunagu_outbound::Outbound;
 
@@ -67,10 +67,21 @@ impl People {
             tenant: base.tenant.clone(),
             issuer: config.issuer(),
             clients: Arc::clone(&clients),
+            proofs: proofs(config, base)?,
             grants: Arc::new(grants),
         })?;
         let authorization = Arc::new(authorization);
         Ok(Self { services, sectors, digests, clients, sessions, logins, ledger, authorization })
+    }
+}
+
+/// The embedded store belongs to one process, PostgreSQL to as many as there are replicas (ADR 0010).
+fn proofs(config: &Config, base: &Foundation) -> anyhow::Result<Proofs> {
+    if config.is_shared() {
+        let secret = base.keys.secret("dpop-nonces")?;
+        Ok(Proofs::of_replicas(&secret, Arc::clone(&base.store)))
+    } else {
+        Ok(Proofs::of_one_process(&*base.ids))
     }
 }
 

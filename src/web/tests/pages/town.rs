@@ -23,8 +23,8 @@ use tsunagu_domain::{
 };
 use tsunagu_identity::{
     Attempt, AuthorizationServer, Client, Clients, DigestKey, Form, Gender, Identified, JwkSet,
-    LiveGrants, LoginProvider, Logins, Municipality, RefusalReason, Residents, Services, Sessions,
-    SigningKey, SigningKeys, VerifiedPerson,
+    LiveGrants, LoginProvider, Logins, Municipality, Possession, Proofs, RefusalReason, Residents,
+    Services, Sessions, SigningKey, SigningKeys, VerifiedPerson,
 };
 use tsunagu_ngsi_ld::{Context, Format, RenderOptions};
 use tsunagu_outbound::{Outbound, Policy};
@@ -200,6 +200,7 @@ impl Town {
         let authorization = Arc::new(
             AuthorizationServer::new(tsunagu_identity::Parts {
                 keys: SigningKeys::load(&services, &tenant).await.unwrap(),
+                proofs: Proofs::of_one_process(&*services.ids),
                 services,
                 tenant: tenant.clone(),
                 issuer: BASE.to_owned(),
@@ -298,7 +299,7 @@ impl Town {
             ("client_assertion", self.vendor.sign("JWT", &claims).unwrap()),
         ];
         let form = Form::from_pairs(fields.map(|(n, v)| (n.to_owned(), v))).unwrap();
-        let pushed = self.authorization.par(&form).await.unwrap();
+        let pushed = self.authorization.par(&form, &Possession::default()).await.unwrap();
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("client_id", "health")
             .append_pair("request_uri", &pushed.request_uri)

@@ -1,7 +1,7 @@
-//! NGSI-LD clients that others wrote, in Python environments below the build folder.
+//! Clients that others wrote, in environments below the build folder: for NGSI-LD in Python, for FAPI 2.0 on Node.js.
 //!
-//! The versions are pinned in `tests/clients/*.txt`. An environment is made once and used again as long as its pins are the same, so that
-//! later runs call no package index.
+//! The versions are pinned in `tests/clients/*.txt` and `tests/clients/fapi/package-lock.json`. An environment is made once and used again as
+//! long as its pins are the same, so that later runs call no package index.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,20 +13,31 @@ use super::packages::Need;
 use crate::cargo::Workspace;
 
 /// What is installed when it is not found.
-pub(super) const NEED: Need = Need {
-    what: "Python 3 with venv and pip",
-    packages: &["python3", "python3-venv"],
-    present: || succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])),
-};
+pub(super) const NEEDS: [Need; 2] = [
+    Need {
+        what: "Python 3 with venv and pip",
+        packages: &["python3", "python3-venv"],
+        present: || succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])),
+    },
+    Need {
+        what: "Node.js 20 or later with npm",
+        packages: &["nodejs", "npm"],
+        present: || {
+            // Web Crypto without a flag is what the clients stand on.
+            succeeds(Command::new("node").args(["-e", "if (!globalThis.crypto) process.exit(1)"]))
+                && succeeds(Command::new("npm").arg("--version"))
+        },
+    },
+];
 
 /// The variable of each client, and the name of its pins.
-const CLIENTS: [(&str, &str); 2] = [("TEST_NGSILDCLIENT", "ngsildclient"), ("TEST_FILIP", "filip")];
+const PYTHON: [(&str, &str); 2] = [("TEST_NGSILDCLIENT", "ngsildclient"), ("TEST_FILIP", "filip")];
 
-/// Finds or makes the environments; tests find the Pythons in `TEST_NGSILDCLIENT` and `TEST_FILIP`. One that cannot be made, because the
+/// Finds or makes the environments; tests find the Pythons in `TEST_NGSILDCLIENT` and `TEST_FILIP`, the packages in `TEST_FAPI_CLIENTS`. One that cannot be made, because the
 /// package index is out of reach, is left out and said so: then the tests of that client fail, and the others run.
 pub(super) fn find_or_make(workspace: &Workspace) -> Service {
     let mut variables = Vec::new();
-    for (variable, name) in CLIENTS {
+    for (variable, name) in PYTHON {
         let pins = workspace.root.join("tests/clients").join(name).with_extension("txt");
         let home = workspace.target_directory.join("clients").join(name);
         match environment(&pins, &home) {
@@ -34,7 +45,31 @@ pub(super) fn find_or_make(workspace: &Workspace) -> Service {
             Err(error) => eprintln!("{name} is not there, its tests will fail: {error:#}"),
         }
     }
+    let pins = workspace.root.join("tests/clients/fapi/package-lock.json");
+    let home = workspace.target_directory.join("clients/fapi");
+    match packages(&pins, &home) {
+        Ok(()) => variables.push(("TEST_FAPI_CLIENTS", home.into())),
+        Err(error) => eprintln!("the FAPI clients are not there, their tests will fail: {error:#}"),
+    }
     Service { variables, _instance: None }
+}
+
+/// Makes a folder hold exactly the packages of a lock file. None of them runs anything while being installed.
+fn packages(pins: &Path, home: &Path) -> anyhow::Result<()> {
+    keep(
+        pins,
+        home,
+        || home.join("node_modules").is_dir(),
+        || {
+            println!("installing what {} pins", pins.display());
+            std::fs::create_dir_all(home)?;
+            for file in ["package.json", "package-lock.json"] {
+                std::fs::copy(pins.with_file_name(file), home.join(file))?;
+            }
+            let quiet = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"];
+            run(Command::new("npm").args(quiet).current_dir(home))
+        },
+    )
 }
 
 /// The Python of an environment that has exactly what the pins say.

@@ -27,7 +27,9 @@ pub(crate) const APP: &str = "app";
 pub(crate) const STAFF: &str = "staff";
 /// An auditor.
 pub(crate) const AUDITOR: &str = "auditor";
-const CLIENTS: [&str; 5] = [SENSORS, REGISTER, APP, STAFF, AUDITOR];
+/// Another healthcare app, whose tokens are bound to its key.
+pub(crate) const VENDOR: &str = "vendor";
+const CLIENTS: [&str; 6] = [SENSORS, REGISTER, APP, STAFF, AUDITOR, VENDOR];
 
 /// What the app asks of residents.
 const ASKED: &str = r#"[{"type":"resident_data","purpose":"health-coaching","data_classes":["contact","health-activity"],"actions":["read","write"]}]"#;
@@ -60,7 +62,7 @@ pub(crate) struct Town {
     pub(crate) xid: Option<Process>,
     pub(crate) coins: Option<Process>,
     keys: Vec<(&'static str, KeyPair)>,
-    callback: String,
+    pub(crate) callback: String,
     pub(crate) folder: TempDir,
     _reserved: TcpSocket,
     // Dropped last: the gateway is connected to it.
@@ -207,8 +209,9 @@ municipality = { prefecture = "宮崎県", county = "児湯郡", name = "都農�
         for (id, pair) in &self.keys {
             write!(text,
                 "\n[[clients]]\nid = \"{id}\"\nname = {{ ja = \"{id}\", en = \"{id}\" }}\nsector = \"{id}.example\"\n\
-                 jwks = {{ keys = [{}] }}\nbearer = true\ncontact = \"0983-00-0000\"\n{}",
+                 jwks = {{ keys = [{}] }}\nbearer = {}\ncontact = \"0983-00-0000\"\n{}",
                 inline(&pair.public),
+                *id != VENDOR,
                 self.of_its_kind(id)
             ).unwrap();
         }
@@ -244,7 +247,7 @@ key = "{COIN_KEY}"
         match id {
             SENSORS => "kind = \"publisher\"\nreads_open_data = true\nwrites_open_data = true\n".to_owned(),
             REGISTER => "kind = \"publisher\"\npublishes = [\"Person\", \"ResidentRecord\", \"HealthActivity\"]\ncanonical_ids = true\n".to_owned(),
-            APP => format!(
+            APP | VENDOR => format!(
                 "kind = \"consumer\"\nredirect_uris = [{:?}]\npurposes = [\"health-coaching\"]\n\
                  data_classes = [\"contact\", \"health-activity\"]\n",
                 self.callback
@@ -343,13 +346,8 @@ key = "{COIN_KEY}"
         url.query_pairs_mut()
             .append_pair("client_id", APP)
             .append_pair("request_uri", pushed["request_uri"].as_str().unwrap());
-        let page = browser.open(url).await.unwrap();
-        // A resident who consented to the same before is not asked again.
-        let back = match page.form("/oauth/authorize/decision") {
-            Ok(form) => browser.send(&page, &form, &[("decision", "give")]).await.unwrap(),
-            Err(_) => page,
-        };
-        let (_, code) = back.url.query_pairs().find(|(name, _)| name == "code").unwrap();
+        let back = self.consented(browser, url).await;
+        let (_, code) = back.query_pairs().find(|(name, _)| name == "code").unwrap();
         let tokens = post(
             "/oauth/token",
             &[
@@ -366,6 +364,16 @@ key = "{COIN_KEY}"
         let person =
             if sub.starts_with("urn:") { sub } else { format!("urn:ngsi-ld:Person:{sub}") };
         Login { token, person }
+    }
+
+    /// The resident of this browser, sent here by an app, consents; gives the address that the browser is sent back to.
+    pub(crate) async fn consented(&self, browser: &mut Browser, url: Url) -> Url {
+        let page = browser.open(url).await.unwrap();
+        // A resident who consented to the same before is not asked again.
+        match page.form("/oauth/authorize/decision") {
+            Ok(form) => browser.send(&page, &form, &[("decision", "give")]).await.unwrap().url,
+            Err(_) => page.url,
+        }
     }
 
     /// The resident withdraws the only consent.

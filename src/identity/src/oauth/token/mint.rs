@@ -1,0 +1,123 @@
+//! Making tokens.
+
+use serde::Serialize;
+use tsunagu_domain::{ClientId, Level};
+
+use super::super::access_token::Claims;
+use super::super::{AuthorizationServer, Binding};
+use super::{ACCESS_TOKEN_SECONDS, Authorization, BEARER_TOKEN_SECONDS};
+use crate::KeyFailure;
+use crate::clients::Known;
+use crate::jose::half_hash;
+use crate::services::auth_seconds;
+
+const ID_TOKEN_SECONDS: i64 = 300;
+
+/// An access token and what its receiver is told about it.
+pub(super) struct Minted {
+    pub(super) access_token: String,
+    pub(super) token_type: &'static str,
+    pub(super) expires_in: i64,
+}
+
+#[derive(Serialize)]
+struct IdToken<'a> {
+    iss: &'a str,
+    sub: String,
+    aud: &'a ClientId,
+    exp: i64,
+    iat: i64,
+    auth_time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    amr: &'a [String],
+    ial: Level,
+    aal: Level,
+    at_hash: String,
+}
+
+impl AuthorizationServer {
+    /// An access token under an authorization of a resident.
+    pub(super) fn access_token(
+        &self,
+        known: &Known,
+        authorization: &Authorization,
+        scope: &str,
+        binding: Option<Binding>,
+    ) -> Result<Minted, KeyFailure> {
+        let assurance = &authorization.assurance;
+        let sub = known.outward(authorization.subject).to_string();
+        self.minted(Claims {
+            family: Some(authorization.family.clone()),
+            cnf: binding,
+            grant_id: authorization.grant.clone(),
+            authorization_details: authorization.details.iter().cloned().collect(),
+            auth_time: Some(auth_seconds(assurance)),
+            acr: assurance.acr.clone(),
+            amr: assurance.amr.clone(),
+            ial: Some(assurance.ial),
+            aal: Some(assurance.aal),
+            idp: Some(assurance.idp.clone()),
+            ..Claims::new(sub, &authorization.client, scope)
+        })
+    }
+
+    /// An access token of a client on its own behalf.
+    pub(super) fn machine_token(
+        &self,
+        client: &ClientId,
+        scope: &str,
+        binding: Option<Binding>,
+    ) -> Result<Minted, KeyFailure> {
+        let claims = Claims::new(client.to_string(), client, scope);
+        self.minted(Claims { cnf: binding, ..claims })
+    }
+
+    /// Signs claims, after adding what every access token says.
+    fn minted(&self, claims: Claims) -> Result<Minted, KeyFailure> {
+        let now = self.services.clock.seconds();
+        let (token_type, expires_in) = match claims.cnf {
+            Some(Binding::Key(_)) => ("DPoP", ACCESS_TOKEN_SECONDS),
+            None => ("Bearer", BEARER_TOKEN_SECONDS),
+        };
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: self.resource.clone(),
+            iat: now,
+            exp: now + expires_in,
+            jti: self.services.ids.uuid(),
+            ..claims
+        };
+        Ok(Minted { access_token: self.keys.sign("at+jwt", &claims)?, token_type, expires_in })
+    }
+
+    pub(super) fn id_token(
+        &self,
+        known: &Known,
+        authorization: &Authorization,
+        access_token: &str,
+    ) -> Result<String, KeyFailure> {
+        let now = self.services.clock.seconds();
+        let assurance = &authorization.assurance;
+        self.keys.sign(
+            "JWT",
+            &IdToken {
+                iss: &self.issuer,
+                sub: known.outward(authorization.subject).to_string(),
+                aud: &authorization.client,
+                exp: now + ID_TOKEN_SECONDS,
+                iat: now,
+                auth_time: auth_seconds(assurance),
+                nonce: authorization.nonce.as_deref(),
+                acr: assurance.acr.as_deref(),
+                amr: &assurance.amr,
+                ial: assurance.ial,
+                aal: assurance.aal,
+                at_hash: half_hash(access_token),
+            },
+        )
+    }
+}
