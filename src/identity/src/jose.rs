@@ -1,12 +1,14 @@
 //! The little of JOSE that the platform speaks: it signs with ES256, verifies PS256, ES256 and Ed25519, decrypts ECDH-ES with A256GCM.
 //!
 //! Deliberately not a general library. Whoever reads a signature names the algorithms it accepts, and a key serves the one that it is
-//! made for: no `none`, no HMAC, and a key inside a header is looked at by proofs of possession only.
+//! made for: no `none`, no HMAC, and a key inside a header is looked at by proofs of possession only. Only where we prove to others who we
+//! are do they choose the algorithm.
 
 mod algorithm;
 mod jwe;
 mod jwk;
 mod jws;
+mod private_key;
 mod remote;
 
 use aws_lc_rs::{constant_time, digest};
@@ -16,9 +18,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub use jwe::{UserDataKey, UserDataKeyError};
 pub use jwk::{Jwk, JwkSet};
 pub use jws::{KeyFailure, SigningKey};
+pub use private_key::AssertionAlgorithm;
 
 pub(crate) use algorithm::{Algorithm, FAPI};
 pub(crate) use jws::{JwsError, Signed};
+pub(crate) use private_key::PrivateKey;
 pub(crate) use remote::RemoteKeys;
 
 /// Base64url without padding.

@@ -1,7 +1,7 @@
 //! Who is who: clients, residents and their Tsuno IDs, logins, sessions, and the authorization server.
 //!
 //! * [`Clients`]: who is registered, and what the policy needs to know of them ([`to_policy`]).
-//! * [`Logins`] over [`LoginProvider`]s such as [`Xid`]: from a press on "log in" to a [`Session`], every check included.
+//! * [`Logins`] over [`LoginProvider`]s, each with its [`ProviderPolicy`]: from a press on "log in" to a [`Session`], every check included.
 //! * [`Residents`]: residency from the verified address, the Tsuno ID issued exactly once per person of a provider, the link to the
 //!   municipal record. [`MatchKeys`] prepares the latter whenever a municipal record changes.
 //! * [`AuthorizationServer`]: `OpenID` provider for vendors true to the FAPI 2.0 Security Profile, and the verification of its
@@ -24,11 +24,15 @@ mod sessions;
 mod text;
 
 pub use clients::{Client, ClientKind, ClientStatus, Clients, to_policy};
-pub use jose::{Jwk, JwkSet, KeyFailure, SigningKey, UserDataKey, UserDataKeyError};
+pub use jose::{
+    AssertionAlgorithm, Jwk, JwkSet, KeyFailure, SigningKey, UserDataKey, UserDataKeyError,
+};
 pub use linking::{LinkReview, MatchKeys, ReviewReason};
 pub use login::{
-    AcrLevels, Attempt, Begun, CallbackQuery, Gender, IdTokenError, Identified, LOGIN_SECONDS,
-    LoginOutcome, LoginProvider, Logins, RefusalReason, VerifiedPerson, Xid, XidConfig,
+    AcrLevels, AddressForm, AssertionAudience, Attempt, Begun, BirthDateForm, CallbackQuery,
+    ClientAuth, Endpoints, Gender, GenderForm, IdTokenError, Identified, LOGIN_SECONDS,
+    LoginOutcome, LoginProvider, Logins, OpenIdProvider, ProviderError, ProviderPolicy,
+    RefusalReason, VerifiedData, VerifiedPerson,
 };
 pub use oauth::{
     AccessToken, AuthorizationRequest, AuthorizationServer, Binding, DataAction, DetailType,

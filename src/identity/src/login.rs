@@ -1,15 +1,18 @@
 //! Logging in through an OpenID provider: the adapters and what is the same for all of them.
 
 mod attempt;
+mod client_auth;
 mod id_token;
-mod xid;
+mod openid;
+mod policy;
+mod verified;
 
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use tsunagu_domain::{Assurance, Problem, TenantId};
+use tsunagu_domain::{Assurance, Problem, TenantId, Text};
 use tsunagu_store::{Expect, WriteSet};
 use url::Url;
 
@@ -22,7 +25,11 @@ use crate::{Residency, Services};
 
 pub use attempt::{Attempt, CallbackQuery};
 pub use id_token::IdTokenError;
-pub use xid::{AcrLevels, Xid, XidConfig};
+pub use openid::{OpenIdProvider, ProviderError};
+pub use policy::{
+    AcrLevels, AddressForm, AssertionAudience, BirthDateForm, ClientAuth, Endpoints, GenderForm,
+    ProviderPolicy, VerifiedData,
+};
 
 /// A login that was begun must be finished within this: 10 minutes.
 pub const LOGIN_SECONDS: i64 = 600;
@@ -111,10 +118,10 @@ pub enum RefusalReason {
     /// The answer belongs to no login of this browser, or came too late or twice.
     #[error("state")]
     State,
-    /// The answer names another issuer (RFC 9207).
+    /// The answer names another issuer, or none where the provider always names itself (RFC 9207).
     #[error("issuer")]
     Issuer,
-    /// The provider reported an error.
+    /// The provider could not vouch: it reported an error.
     #[error("provider-error")]
     ProviderError,
     /// The provider could not be reached or answered nonsense.
@@ -123,25 +130,34 @@ pub enum RefusalReason {
     /// The code was not accepted.
     #[error("code")]
     Code,
+    /// A scope that is needed was not granted.
+    #[error("scope")]
+    Scope,
     /// The ID token is not valid.
     #[error("id-token: {0}")]
     IdToken(IdTokenError),
     /// The user information is about somebody else.
     #[error("userinfo-subject")]
     UserinfoSubject,
-    /// The verified data could not be decrypted or read.
+    /// The verified data could not be decrypted or are not in the form agreed on.
     #[error("user-data")]
     UserData,
 }
 
-/// An OpenID provider, with its own policy: issuer, algorithms, client authentication, JWKS, `acr` map.
+/// An identity provider: one answer to who somebody is.
 #[async_trait]
 pub trait LoginProvider: Send + Sync + 'static {
     /// Its name in paths: `/login/{name}`.
     fn name(&self) -> &str;
 
+    /// What residents call it.
+    fn label(&self) -> &Text;
+
     /// Its issuer identifier.
     fn issuer(&self) -> &str;
+
+    /// Whether it names itself in every answer (RFC 9207 section 2.3).
+    async fn names_itself(&self) -> Result<bool, RefusalReason>;
 
     /// Where to send the browser.
     async fn authorization_url(&self, attempt: &Attempt) -> Result<Url, RefusalReason>;
@@ -238,9 +254,9 @@ impl Logins {
         Self { services, residents, sessions, providers, base }
     }
 
-    /// The providers' names.
-    pub fn providers(&self) -> impl Iterator<Item = &str> {
-        self.providers.iter().map(|provider| provider.name())
+    /// The providers: name in paths, and what residents call it.
+    pub fn providers(&self) -> impl ExactSizeIterator<Item = (&str, &Text)> {
+        self.providers.iter().map(|provider| (provider.name(), provider.label()))
     }
 
     fn provider(&self, name: &str) -> Result<&Arc<dyn LoginProvider>, Problem> {
@@ -296,12 +312,18 @@ impl Logins {
         let Some(pending) = self.take(tenant, provider, query, cookie).await? else {
             return refused(RefusalReason::State);
         };
-        if query.iss.as_deref().is_some_and(|iss| iss != adapter.issuer()) {
-            return refused(RefusalReason::Issuer);
+        match (query.iss.as_deref(), adapter.names_itself().await) {
+            (Some(iss), _) if iss != adapter.issuer() => return refused(RefusalReason::Issuer),
+            (None, Ok(true)) => return refused(RefusalReason::Issuer),
+            (None, Err(reason)) => return refused(reason),
+            _ => {}
         }
         let code = match (&query.code, query.error.as_deref()) {
             (_, Some("access_denied")) => {
                 return Ok(LoginOutcome::Cancelled { return_to: pending.return_to });
+            }
+            (_, Some("server_error" | "temporarily_unavailable")) => {
+                return refused(RefusalReason::ProviderUnavailable);
             }
             (_, Some(_)) => return refused(RefusalReason::ProviderError),
             (None, None) => return refused(RefusalReason::Code),
@@ -311,9 +333,10 @@ impl Logins {
             Ok(identified) => identified,
             Err(reason) => return refused(reason),
         };
-        match self.residents.sign_in(tenant, provider, &identified).await? {
+        let assurance = identified.assurance.clone();
+        match self.residents.sign_in(tenant, provider, identified).await? {
             Signed::In { resident, first_time } => {
-                let begin = self.sessions.begin(tenant, resident.tsuno_id, identified.assurance);
+                let begin = self.sessions.begin(tenant, resident.tsuno_id, assurance);
                 let session = begin.await?;
                 Ok(LoginOutcome::SignedIn { session, return_to: pending.return_to, first_time })
             }

@@ -129,6 +129,26 @@ impl Municipality {
         if names_another { Verdict::NonResident } else { Verdict::NeedsCounter }
     }
 
+    /// Divides an address of one text where it is sure where the city ends: in this municipality.
+    pub(crate) fn divide(&self, mut person: VerifiedPerson) -> VerifiedPerson {
+        if !person.prefecture.is_empty() || !person.city.is_empty() {
+            return person;
+        }
+        let Some(after) = person.street_address.strip_prefix(self.prefecture.as_str()) else {
+            return person;
+        };
+        let after = after.trim_start();
+        let in_county = after.strip_prefix(self.county.as_str()).map_or(after, str::trim_start);
+        let Some(street) = in_county.strip_prefix(self.name.as_str()) else {
+            return person;
+        };
+        let city = after.strip_suffix(street).unwrap_or_default().to_owned();
+        person.street_address = street.trim_start().to_owned();
+        person.prefecture.clone_from(&self.prefecture);
+        person.city = city;
+        person
+    }
+
     pub(crate) fn decide(
         &self,
         person: &VerifiedPerson,
@@ -150,14 +170,43 @@ impl Municipality {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::login::Gender;
 
-    #[test]
-    fn an_address_is_judged_in_every_known_form_and_never_guessed() {
-        let tsuno = Municipality {
+    fn tsuno() -> Municipality {
+        Municipality {
             prefecture: "宮崎県".to_owned(),
             county: "児湯郡".to_owned(),
             name: "都農町".to_owned(),
-        };
+        }
+    }
+
+    #[test]
+    fn an_address_in_one_text_is_divided_only_where_that_is_sure() {
+        for (text, divided) in [
+            ("宮崎県児湯郡都農町大字川北1", ["宮崎県", "児湯郡都農町", "大字川北1"]),
+            ("宮崎県都農町大字川北1", ["宮崎県", "都農町", "大字川北1"]),
+            ("宮崎県　児湯郡都農町　大字川北1", ["宮崎県", "児湯郡都農町", "大字川北1"]),
+            ("宮崎県日向市大字富高1", ["", "", "宮崎県日向市大字富高1"]),
+            ("", ["", "", ""]),
+        ] {
+            let person = tsuno().divide(VerifiedPerson {
+                family_name: "都農".to_owned(),
+                given_name: "花子".to_owned(),
+                birth_date: "1985-03-15".to_owned(),
+                gender: Gender::Female,
+                prefecture: String::new(),
+                city: String::new(),
+                street_address: text.to_owned(),
+                verified_at: None,
+            });
+            let parts = [person.prefecture.as_str(), &person.city, &person.street_address];
+            assert_eq!(parts, divided, "{text}");
+        }
+    }
+
+    #[test]
+    fn t31_an_address_is_judged_in_every_known_form_and_never_guessed() {
+        let tsuno = tsuno();
         for (prefecture, city, rest, verdict) in [
             ("宮崎県", "児湯郡都農町", "大字川北4874番地2", Verdict::Resident),
             ("宮崎県", "都農町", "大字川北4874番地2", Verdict::Resident),

@@ -102,9 +102,10 @@ impl Residents {
         &self,
         tenant: &TenantId,
         provider: &str,
-        who: &Identified,
+        who: Identified,
     ) -> Result<Signed, Problem> {
         let now = self.services.clock.micros();
+        let who = &Identified { person: self.municipality.divide(who.person), ..who };
         let residency = self.municipality.decide(&who.person, &self.digests, now, provider);
         for _ in 0..ATTEMPTS {
             let store = &*self.services.store;

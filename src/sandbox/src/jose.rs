@@ -1,15 +1,18 @@
 //! The few parts of JOSE that the counterparties need: P-256 keys (RFC 7517), ES256 signatures
-//! (RFC 7515) and ECDH-ES encryption (RFC 7516, RFC 7518).
+//! (RFC 7515), RSA keys of clients that sign with RS256, and ECDH-ES encryption (RFC 7516, RFC 7518).
 
 mod jwe;
 mod jwk;
 mod jws;
 mod pair;
+mod rsa;
 
 pub(crate) use jwe::encrypt;
 pub(crate) use jwk::{Jwk, SigningKey};
-pub(crate) use jws::{header, sign, unsigned, verify};
+pub(crate) use jws::{header, hmac_signed, sign, unsigned, verify};
 pub use pair::KeyPair;
+pub use rsa::RsaPair;
+pub(crate) use rsa::RsaPublic;
 
 use aws_lc_rs::digest;
 use base64::Engine as _;

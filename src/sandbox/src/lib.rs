@@ -14,6 +14,7 @@
 //! | role | module | what it is |
 //! | --- | --- | --- |
 //! | `xid` | [`xid`] | an OpenID provider shaped like xID, with its encrypted user data |
+//! | `daa` | [`daa`] | an OpenID provider shaped like デジタル認証アプリ |
 //! | `municipal` | [`municipal`] | a municipal system that publishes the resident register as CSV |
 //! | `vendor` | [`vendor`] | a healthcare app's server, an OpenID client of the gateway |
 //! | `coin-issuer` | [`coin_issuer`] | the issuer of the town's coin, with faults to order |
@@ -27,8 +28,10 @@
 
 mod clock;
 pub mod coin_issuer;
+pub mod daa;
 mod error;
 mod http;
+mod idp;
 mod jose;
 pub mod municipal;
 mod serve;
@@ -39,5 +42,6 @@ pub mod xid;
 
 pub use clock::{Clock, system_clock};
 pub use error::Error;
-pub use jose::KeyPair;
+pub use idp::Fault;
+pub use jose::{KeyPair, RsaPair};
 pub use serve::{Role, Running, run, start};

@@ -9,7 +9,7 @@ use actix_web::{App, HttpServer};
 use clap::Subcommand;
 use tokio::task::JoinHandle;
 
-use crate::{Clock, Error, coin_issuer, municipal, system_clock, vendor, xid};
+use crate::{Clock, Error, coin_issuer, daa, municipal, system_clock, vendor, xid};
 
 /// Largest request body a server of the sandbox reads, in bytes.
 const MAX_BODY: usize = 256 * 1024;
@@ -19,6 +19,8 @@ const MAX_BODY: usize = 256 * 1024;
 pub enum Role {
     /// The OpenID provider shaped like xID
     Xid(xid::Options),
+    /// The OpenID provider shaped like デジタル認証アプリ (the Digital Authentication App)
+    Daa(daa::Options),
     /// The healthcare vendor's server
     Vendor(vendor::Options),
     /// The municipal system that publishes the resident register
@@ -37,7 +39,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// The role as the command line spells it: `xid`, `vendor`, `municipal` or `coin-issuer`.
+    /// The role as the command line spells it: `xid`, `daa`, `vendor`, `municipal` or `coin-issuer`.
     pub fn role(&self) -> &'static str {
         self.role
     }
@@ -66,6 +68,7 @@ impl Running {
 pub async fn start(role: Role, clock: Clock) -> Result<Running, Error> {
     match role {
         Role::Xid(options) => xid::start(options, clock),
+        Role::Daa(options) => daa::start(options, clock),
         Role::Vendor(options) => vendor::start(options, clock),
         Role::Municipal(options) => municipal::start(options).await,
         Role::CoinIssuer(options) => coin_issuer::start(options, clock),

@@ -26,6 +26,8 @@ pub struct World {
     pub gateway: Url,
     /// xID.
     pub xid: Url,
+    /// デジタル認証アプリ.
+    pub daa: Url,
     /// The healthcare app's server.
     pub vendor: Url,
     /// The coin issuer.
@@ -124,6 +126,12 @@ pub async fn play(world: &World, player: &mut Player<'_>) {
             tsuno_id = first_login(world, &mut hanako).await?;
             Ok(format!("Tsuno ID {tsuno_id}"))
         })
+        .await;
+    player
+        .step(
+            "another resident logs in with the Digital Authentication App",
+            resident::other_login(world, &tsuno_id),
+        )
         .await;
     player
         .step("logging in again gives the same Tsuno ID", resident::same_again(world, &tsuno_id))

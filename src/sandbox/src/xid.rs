@@ -8,7 +8,7 @@
 //! | `POST /oauth2/token` | code for tokens; client secret by Basic or in the form |
 //! | `GET /userinfo` | claims of the access token's person |
 //! | `GET /v4/verification/userdata` | the verified data from the card, encrypted to the client |
-//! | `GET /.well-known/jwks.json` | the signing key |
+//! | `GET /.well-known/jwks.json` | the signing keys |
 //! | `PUT /sandbox/clients/{client_id}` | registers a client; needs the admin key |
 //!
 //! What xID does not publish is this simulator's own choice: the envelope of the user data (a
@@ -17,13 +17,12 @@
 //! `nonce` are required, though xID is not known to require them.
 
 mod authorize;
-mod fault;
 mod page;
 mod state;
 mod token;
 mod userdata;
 
-pub use fault::Fault;
+pub use crate::idp::Fault;
 
 use actix_web::web::{self, Data, Json};
 use actix_web::{HttpRequest, HttpResponse};
@@ -166,5 +165,5 @@ async fn metadata(state: Data<State>) -> Json<Value> {
 }
 
 async fn keys(state: Data<State>) -> Json<Value> {
-    Json(json!({"keys": [state.key.public()]}))
+    Json(state.keys.published().await)
 }

@@ -1,14 +1,14 @@
 //! The configuration of a gateway: one TOML file, overridden by `TSUNAGU_…` variables, checked whole before anything starts.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
-use secrecy::SecretString;
 use serde::Deserialize;
 use tsunagu_domain::{TenantId, Text};
-use tsunagu_identity::{AcrLevels, Client, Municipality};
+use tsunagu_identity::{Client, Municipality, ProviderPolicy};
 use tsunagu_shared_state::Quotas;
 use url::Url;
 
@@ -38,9 +38,9 @@ pub(crate) struct Config {
     pub(crate) rewards: Option<PathBuf>,
     /// The town.
     pub(crate) town: Town,
-    /// Login with xID.
+    /// Identity providers to log in through, by their name in paths.
     #[serde(default)]
-    pub(crate) xid: Option<Xid>,
+    pub(crate) login: BTreeMap<String, ProviderPolicy>,
     /// Registered clients; they are written to the store at start.
     #[serde(default)]
     pub(crate) clients: Vec<Client>,
@@ -115,23 +115,6 @@ pub(crate) struct HelpDesk {
     pub(crate) phone: String,
     /// When someone answers.
     pub(crate) hours: Text,
-}
-
-/// How xID is reached.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Xid {
-    /// Issuer identifier.
-    pub(crate) issuer: String,
-    /// Our client id there.
-    pub(crate) client_id: String,
-    /// Our secret there.
-    pub(crate) client_secret: SecretString,
-    /// File with the private P-256 JWK to which xID encrypts user data.
-    pub(crate) user_data_key: PathBuf,
-    /// What each `acr` is worth.
-    #[serde(default)]
-    pub(crate) acr_map: std::collections::BTreeMap<String, AcrLevels>,
 }
 
 /// Which @contexts are known.

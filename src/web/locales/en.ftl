@@ -25,11 +25,11 @@ home-id-note = Show this number when the town office asks for it. It is not your
 home-what = The page that connects you and the services of the town
 home-what-lead = You decide which service may use your information. You can check it, or stop it, at any time.
 home-login = Log in with { $provider }
-home-login-note = You will use the xID app on your phone.
+home-login-note = You will use an identity app on your phone.
 home-first = The first time
 home-first-1 = Have your My Number Card ready
 home-first-1-note = You need it only this once.
-home-first-2 = Prove who you are with the xID app
+home-first-2 = Prove who you are with the app on your phone
 home-first-2-note = After that, a fingerprint, your face or a PIN is enough.
 home-first-3 = You get your Tsuno ID
 home-first-3-note = A number of your own, for residents of the town.
@@ -37,6 +37,11 @@ home-promise = Our promise
 home-promise-1 = We never ask for your My Number (the 12-digit number).
 home-promise-2 = What you have not agreed to is given to no service.
 home-promise-3 = Everyone who sees your information is on record, and you can read that record.
+
+## Choosing how to log in
+login-title = Log in
+login-lead = Whichever you use, your Tsuno ID is the same. Choose the one you have.
+login-note = If you are not sure which one to use, call { $phone }.
 
 ## Asking for consent
 authorize-title = May “{ $client }” use your information?
@@ -194,7 +199,7 @@ coins-state-reversed = taken back
 dev-title = For developers
 dev-lead = Login with the Tsuno ID, consent, and reading and writing data, through open standards (OpenID Connect, NGSI-LD).
 dev-flow = The flow: an app asks for consent, the resident logs in and agrees, and the app reads and writes exactly what was agreed.
-dev-flow-alt = Five steps: 1 the app pushes its request to /oauth/par, 2 the resident logs in with xID, 3 the resident agrees, 4 the app gets a token from /oauth/token, 5 the app reads and writes the agreed data at /ngsi-ld/v1.
+dev-flow-alt = Five steps: 1 the app pushes its request to /oauth/par, 2 the resident logs in, 3 the resident agrees, 4 the app gets a token from /oauth/token, 5 the app reads and writes the agreed data at /ngsi-ld/v1.
 dev-calls = First calls
 dev-call-discovery = Read the configuration
 dev-call-par = Ask for consent (PAR)
@@ -219,7 +224,7 @@ login-again-title = Please log in once more
 login-again-what = Before something important is decided, we make sure again that it is you. Nothing has been decided yet.
 login-again-next = Log in with the button below and go on where you were.
 login-cancelled-title = The login was cancelled
-login-cancelled-what = It was cancelled in the xID app, so you are not logged in.
+login-cancelled-what = It was cancelled in the app, so you are not logged in.
 login-cancelled-next = To go on, please log in again.
 login-not-resident-title = Only for residents of the town
 login-not-resident-what = The address that was verified is outside { $town }, so we could not give you a Tsuno ID.

@@ -25,11 +25,11 @@ home-id-note = 窓口で聞かれたときに、この番号をお見せくだ�
 home-what = 町のサービスと、あなたをつなぐページです
 home-what-lead = どのサービスに自分の情報を使わせるかを自分で決めて、いつでも確かめたり、やめたりできます。
 home-login = { $provider }でログイン
-home-login-note = スマートフォンのxIDアプリを使います。
+home-login-note = スマートフォンの本人確認のアプリを使います。
 home-first = はじめての方へ
 home-first-1 = マイナンバーカードを用意します
 home-first-1-note = 使うのは最初の1回だけです。
-home-first-2 = xIDアプリで本人確認をします
+home-first-2 = スマートフォンのアプリで本人確認をします
 home-first-2-note = 次からは、指紋や顔、または暗証番号だけで入れます。
 home-first-3 = 都農IDができます
 home-first-3-note = 町の方にお渡しする、あなただけの番号です。
@@ -37,6 +37,11 @@ home-promise = お約束
 home-promise-1 = マイナンバー（12けたの番号）をお聞きすることはありません。
 home-promise-2 = あなたが同意していない情報は、どのサービスにも渡しません。
 home-promise-3 = だれがあなたの情報を見たかは、すべて記録し、ご覧いただけます。
+
+## ログインのしかたを選ぶ
+login-title = ログイン
+login-lead = どちらの方法でも、同じ都農IDで入れます。お使いのものを選んでください。
+login-note = どちらを使うか迷うときは、{ $phone } へお電話ください。
 
 ## 同意をたずねるページ
 authorize-title = 「{ $client }」に、あなたの情報を渡してよいですか？
@@ -191,7 +196,7 @@ coins-state-reversed = 取り消されました
 dev-title = 開発者の方へ
 dev-lead = 都農IDでのログイン、同意、データの読み書きを、標準の仕様（OpenID Connect、NGSI-LD）で使えます。
 dev-flow = 流れ：アプリが同意を願い出て、住民がログインして同意し、アプリは同意された範囲だけを読み書きします。
-dev-flow-alt = 5つの段階：1 アプリが /oauth/par に申し込む、2 住民がxIDでログインする、3 住民が同意する、4 アプリが /oauth/token でトークンを受け取る、5 アプリが /ngsi-ld/v1 で同意された情報を読み書きする。
+dev-flow-alt = 5つの段階：1 アプリが /oauth/par に申し込む、2 住民がログインする、3 住民が同意する、4 アプリが /oauth/token でトークンを受け取る、5 アプリが /ngsi-ld/v1 で同意された情報を読み書きする。
 dev-calls = 最初の呼び出し
 dev-call-discovery = 設定を読む
 dev-call-par = 同意を願い出る（PAR）
@@ -216,7 +221,7 @@ login-again-title = もう一度ログインしてください
 login-again-what = 大切なことを決める前に、ご本人であることをもう一度確かめます。まだ何も決まっていません。
 login-again-next = 下のボタンからログインすると、続きから始められます。
 login-cancelled-title = ログインを中止しました
-login-cancelled-what = xIDアプリで中止されたため、ログインしていません。
+login-cancelled-what = アプリで中止されたため、ログインしていません。
 login-cancelled-next = 続けるときは、もう一度ログインしてください。
 login-not-resident-title = 町民の方だけがご利用いただけます
 login-not-resident-what = 確認できたご住所が{ $town }の外だったため、都農IDをお渡しできませんでした。

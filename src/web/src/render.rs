@@ -63,6 +63,7 @@ macro_rules! templates {
 templates![
     "layout.html",
     "home.html",
+    "login.html",
     "message.html",
     "notice.html",
     "authorize.html",

@@ -8,6 +8,7 @@ use crate::pages::{access_log, authorize, coins, consents, developers, home, log
 /// Adds every page. The application holds a `web::Data<Site>`.
 pub fn configure(cfg: &mut ServiceConfig) {
     cfg.route("/", web::get().to(home::show))
+        .route("/login", web::get().to(login::choose))
         .route("/login/{provider}", web::get().to(login::begin))
         .route("/login/{provider}/callback", web::get().to(login::callback))
         .route("/logout", web::post().to(login::logout))

@@ -14,6 +14,7 @@ use tsunagu_identity::{OAuthError, Session, login_cookie_name, session_cookie_na
 
 use crate::locale::Lang;
 use crate::pages::error::{Action, Kind, MessagePage};
+use crate::pages::login::ProviderView;
 use crate::render::{Frame, Page};
 use crate::security::{self, LANG_COOKIE, is_local};
 use crate::site::Site;
@@ -62,6 +63,14 @@ impl From<OAuthError> for Stop {
         } else {
             Self::Message(StatusCode::BAD_REQUEST, Kind::AuthorizeError)
         }
+    }
+}
+
+/// A page of logging in, with where to go afterwards.
+fn to_login(page: &str, return_to: &str) -> String {
+    match return_to {
+        "/" => page.to_owned(),
+        _ => format!("{page}?{}", security::query(&[("return_to", return_to)])),
     }
 }
 
@@ -173,13 +182,22 @@ impl Visit {
         if is_local(&here) { here } else { "/".to_owned() }
     }
 
-    /// Where logging in begins, when it shall end at `return_to`.
+    /// Where logging in begins, when it shall end at `return_to`: at the only provider, or with a choice.
     pub(crate) fn login(&self, return_to: &str) -> String {
-        let provider = self.site.parts.logins.providers().next().unwrap_or("none").to_owned();
-        match return_to {
-            "/" => format!("/login/{provider}"),
-            _ => format!("/login/{provider}?{}", security::query(&[("return_to", return_to)])),
+        match self.ways_in(return_to).as_slice() {
+            [only] => only.href.clone(),
+            _ => to_login("/login", return_to),
         }
+    }
+
+    /// The providers to log in through, when it shall end at `return_to`.
+    pub(crate) fn ways_in(&self, return_to: &str) -> Vec<ProviderView> {
+        let providers = self.site.parts.logins.providers();
+        let way = |(name, label)| ProviderView {
+            name: self.lang.pick(label).to_owned(),
+            href: to_login(&format!("/login/{name}"), return_to),
+        };
+        providers.map(way).collect()
     }
 
     fn frame(&self) -> Frame {

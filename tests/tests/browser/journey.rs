@@ -65,6 +65,9 @@ async fn log_in(driver: &WebDriver, addresses: &Addresses) -> anyhow::Result<()>
     // Someone who changes their mind is told so, and can try again.
     driver.follow("button[value=cancelled]").await?;
     page::check(driver).await?;
+    driver.follow("main a.button[href='/login']").await?;
+    page::check(driver).await?;
+    says(driver, &["xIDでログイン", "デジタル認証アプリでログイン"]).await?;
     driver.follow("main a.button[href='/login/xid']").await?;
     driver.click("#persona option[value=hanako]").await?;
     driver.follow("button[name=outcome][value=ok]").await?;

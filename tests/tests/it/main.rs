@@ -14,6 +14,7 @@ mod bad_input;
 mod clients;
 mod durability;
 mod fapi;
+mod login;
 mod non_interference;
 mod openapi;
 mod owed;

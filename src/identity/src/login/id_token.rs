@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::jose::{Algorithm, JwsError, RemoteKeys, Signed, half_hash, same};
 
 /// Clocks may differ by so many seconds.
-const SKEW: i64 = 10;
+pub(super) const SKEW: i64 = 10;
 /// An ID token made longer ago than this is not the answer to a login of now.
 const MAX_AGE: i64 = 600;
 
@@ -40,6 +40,9 @@ pub enum IdTokenError {
     /// Expired, or made in the future or long ago.
     #[error("time")]
     Time,
+    /// The person authenticated too long ago, or nobody says when.
+    #[error("auth-time")]
+    AuthTime,
     /// The answer to another request.
     #[error("nonce")]
     Nonce,

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tsunagu_domain::Level;
 use tsunagu_identity::{
-    Begun, CallbackQuery, IdTokenError, LoginOutcome, Logins, RefusalReason, Verdict, Xid,
-    XidConfig,
+    Begun, CallbackQuery, IdTokenError, LoginOutcome, Logins, OpenIdProvider, ProviderPolicy,
+    RefusalReason, Services, Verdict,
 };
 use tsunagu_store::access::{Action, Decision};
 use url::Url;
@@ -37,19 +38,34 @@ fn with(mut person: Value, changes: &[(&str, &str)]) -> Value {
     person
 }
 
+/// A provider with this policy, reached over loopback.
+pub(crate) fn adapter(world: &World, name: &str, policy: Value) -> OpenIdProvider {
+    let policy: ProviderPolicy = serde_json::from_value(policy).unwrap();
+    let Services { clock, ids, .. } = world.services.clone();
+    OpenIdProvider::new(name.to_owned(), policy, loopback(), clock, ids).unwrap()
+}
+
 impl Town {
     pub(crate) async fn new() -> Self {
         let world = World::new().await;
         let provider = Provider::start(world.now()).await;
-        let config: XidConfig = serde_json::from_value(json!({
-            "issuer": provider.issuer,
-            "client_id": CLIENT_ID,
-            "client_secret": CLIENT_SECRET,
-            "user_data_key": provider.user_data_key(),
-            "acr_map": {"urn:x-id:aal2": {"ial": "high", "aal": "substantial"}},
-        }))
-        .unwrap();
-        let xid = Xid::new(config, loopback(), Arc::clone(&world.services.clock)).unwrap();
+        let folder = TempDir::new().unwrap();
+        let user_data_key = folder.path().join("user-data.jwk");
+        std::fs::write(&user_data_key, provider.user_data_key()).unwrap();
+        let xid = adapter(
+            &world,
+            "xid",
+            json!({
+                "label": {"ja": "xID", "en": "xID"},
+                "issuer": provider.issuer,
+                "client_id": CLIENT_ID,
+                "client_auth": {"method": "client_secret_basic", "secret": CLIENT_SECRET},
+                "scopes": ["openid", "verification"],
+                "parameters": {"response_mode": "query"},
+                "verified_data": {"from": "user-data", "key_file": user_data_key},
+                "acr_map": {"urn:x-id:aal2": {"ial": "high", "aal": "substantial"}},
+            }),
+        );
         let logins = Logins::new(
             world.services.clone(),
             Arc::clone(&world.residents),
@@ -154,7 +170,7 @@ async fn the_same_person_logging_in_many_times_at_once_gets_one_tsuno_id() {
 }
 
 #[tokio::test]
-async fn who_lives_elsewhere_or_nobody_knows_where_gets_no_tsuno_id() {
+async fn t31_who_lives_elsewhere_or_nobody_knows_where_gets_no_tsuno_id() {
     let town = Town::new().await;
     for (changes, verdict, reason) in [
         ([("prefecture", "宮崎県"), ("city", "日向市")], Verdict::NonResident, "not-a-resident"),
@@ -200,7 +216,7 @@ async fn moving_and_renaming_refresh_the_person_and_keep_the_id() {
 }
 
 #[tokio::test]
-async fn an_answer_that_this_browser_did_not_ask_for_is_refused() {
+async fn t22_an_answer_that_this_browser_did_not_ask_for_is_refused() {
     let town = Town::new().await;
     let (mine, theirs) = (town.begin().await, town.begin().await);
     let code = town.provider.confirm(&theirs.redirect, "sub-hanako", hanako());
@@ -246,6 +262,9 @@ async fn cancelling_errors_and_foreign_issuers_end_the_login() {
     assert_eq!(outcome, LoginOutcome::Cancelled { return_to: "/me".to_owned() });
     let begun = town.begin().await;
     let outcome = town.finish(&error("server_error", &begun), Some(&begun.cookie)).await;
+    assert_eq!(outcome, refused(RefusalReason::ProviderUnavailable));
+    let begun = town.begin().await;
+    let outcome = town.finish(&error("login_required", &begun), Some(&begun.cookie)).await;
     assert_eq!(outcome, refused(RefusalReason::ProviderError));
     let begun = town.begin().await;
     let code = town.provider.confirm(&begun.redirect, "sub-hanako", hanako());
@@ -258,7 +277,7 @@ async fn cancelling_errors_and_foreign_issuers_end_the_login() {
 }
 
 #[tokio::test]
-async fn id_tokens_with_any_flaw_are_refused() {
+async fn t26_t29_id_tokens_with_any_flaw_are_refused() {
     type Flaw = fn(&mut Value);
     let town = Town::new().await;
     let flaws: [(&str, Flaw, IdTokenError); 16] = [
@@ -307,11 +326,19 @@ async fn id_tokens_with_any_flaw_are_refused() {
         let outcome = town.log_in("sub-hanako", hanako()).await;
         assert_eq!(outcome, refused(RefusalReason::IdToken(error)), "{name}");
     }
+    town.provider.twist(|key, claims| {
+        let text =
+            claims.to_string().replace(&format!("\"exp\":{}", claims["exp"]), "\"exp\":1e400");
+        assert!(text.contains("1e400"));
+        key.sign("JWT", &serde_json::value::RawValue::from_string(text).unwrap()).unwrap()
+    });
+    let outcome = town.log_in("sub-hanako", hanako()).await;
+    assert_eq!(outcome, refused(RefusalReason::IdToken(IdTokenError::Claims)));
     assert!(town.world.accesses().await.is_empty());
 }
 
 #[tokio::test]
-async fn id_tokens_signed_otherwise_are_refused() {
+async fn t25_id_tokens_signed_otherwise_are_refused() {
     let town = Town::new().await;
     let header = |alg: &str, kid: &str| b64(json!({"alg": alg, "kid": kid}).to_string());
     town.provider.twist(move |key, claims| {
@@ -398,7 +425,7 @@ async fn unreadable_user_data_are_refused() {
 }
 
 #[tokio::test]
-async fn an_acr_that_is_not_mapped_is_the_lowest_level() {
+async fn t28_an_acr_that_is_missing_lower_or_not_mapped_is_the_lowest_level() {
     let town = Town::new().await;
     for acr in [None, Some("urn:x-id:aal3"), Some("")] {
         town.provider.acr(acr);

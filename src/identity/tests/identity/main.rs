@@ -11,5 +11,6 @@ mod login;
 mod provider;
 mod refresh;
 mod sessions;
+mod simulators;
 mod tokens;
 mod world;

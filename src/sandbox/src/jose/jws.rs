@@ -1,5 +1,6 @@
 //! Compact JWS with ES256.
 
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use serde_json::{Value, json};
@@ -25,6 +26,15 @@ pub(crate) fn sign(key: &SigningKey, header: &Value, claims: &Value) -> Result<S
 /// A token with `alg` `none` and no signature: what no verifier may take.
 pub(crate) fn unsigned(claims: &Value) -> String {
     format!("{}.", signing_input(&json!({"alg": "none", "typ": "JWT"}), claims))
+}
+
+/// A token signed by HMAC with a public key as its secret, as libraries once fell for.
+pub(crate) fn hmac_signed(public: &Jwk, claims: &Value) -> String {
+    let header = json!({"alg": "HS256", "typ": "JWT", "kid": public.kid});
+    let input = signing_input(&header, claims);
+    let secret = json!(public).to_string();
+    let secret = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    format!("{input}.{}", encode(hmac::sign(&secret, input.as_bytes())))
 }
 
 fn signing_input(header: &Value, claims: &Value) -> String {

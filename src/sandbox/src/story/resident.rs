@@ -14,6 +14,17 @@ fn at(base: &Url, path: &str) -> Result<Url, String> {
     base.join(path).map_err(|_| format!("no address for {path}"))
 }
 
+/// From "log in" to where デジタル認証アプリ sends the browser back, as one person.
+async fn daa_login(world: &World, browser: &mut Browser, persona: &str) -> Result<Page, String> {
+    let choice = browser.open(at(&world.gateway, "/login")?).await?;
+    let page = browser.open(choice.link("/login/daa")?).await?;
+    ensure(page.url.as_str().starts_with(world.daa.as_str()), || {
+        format!("the login did not lead to the app but to {}", page.url.path())
+    })?;
+    let form = page.form("/openid-connect/auth")?;
+    browser.send(&page, &form, &[("persona", persona), ("outcome", "ok")]).await
+}
+
 /// From "log in" to where xID sends the browser back, as one persona.
 async fn login(
     world: &World,
@@ -53,6 +64,14 @@ pub async fn first_login(world: &World, browser: &mut Browser) -> Told {
     tsuno_id(&home)
 }
 
+pub(super) async fn other_login(world: &World, first: &str) -> Told {
+    let mut browser = Browser::new();
+    let page = daa_login(world, &mut browser, "taro").await?;
+    let id = tsuno_id(&page)?;
+    ensure(id != first, || "two residents share a Tsuno ID".to_owned())?;
+    Ok("by card, with the basic four claims; a Tsuno ID of their own".to_owned())
+}
+
 pub(super) async fn same_again(world: &World, before: &str) -> Told {
     let mut phone = Browser::new();
     let again = first_login(world, &mut phone).await?;
@@ -75,7 +94,7 @@ pub(super) async fn cancelled(world: &World) -> Told {
     let mut browser = Browser::new();
     let page = login(world, &mut browser, "taro", "cancelled").await?;
     ensure(!page.body.contains("access_denied"), || "a raw protocol error is shown".to_owned())?;
-    page.link("/login/xid")?;
+    page.link("/login")?;
     Ok("told so, with a way to try again".to_owned())
 }
 

@@ -5,9 +5,10 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use url::Url;
 
-use super::state::{Login, State};
-use super::{Fault, page};
+use super::page;
+use super::state::State;
 use crate::http::{self, Params, Refusal};
+use crate::idp::{Fault, Login};
 
 /// A request whose client and redirect URI are good, and where else it can be answered to.
 pub(super) struct Request {
@@ -73,6 +74,7 @@ impl Request {
             nonce: nonce.to_owned(),
             scope: scope.to_owned(),
             persona: String::new(),
+            with_address: true,
             at: state.now(),
             fault: None,
         })
@@ -140,8 +142,13 @@ fn decide(request: &HttpRequest, state: &State, body: &[u8]) -> Result<Url, Fail
         Some(name) => Some(Fault::named(name).ok_or_else(|| bad("the fault is unknown"))?),
     };
     let login = Login { persona: person.key.clone(), fault, ..login };
-    let code = state.issue_code(login).map_err(|error| Fail::Here(error.into()))?;
-    Ok(asked.back(&state.issuer, &[("code", &code)]))
+    let failed = |error: crate::Error| Fail::Here(error.into());
+    state.keys.suffer(fault).map_err(failed)?;
+    let code = state.grants.issue_code(login, state.now()).map_err(failed)?;
+    let twice = ("iss", state.issuer.as_str());
+    let twice = (fault == Some(Fault::DuplicateIss)).then_some(twice);
+    let answer: Vec<_> = [("code", code.as_str())].into_iter().chain(twice).collect();
+    Ok(asked.back(&state.issuer, &answer))
 }
 
 fn redirect(uri: &Url) -> HttpResponse {

@@ -5,10 +5,9 @@ use std::fmt::Write as _;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 
-use super::Fault;
 use super::authorize::Request;
-use super::state::Login;
 use crate::http::{escape, page};
+use crate::idp::{Login, faults};
 use crate::town::Town;
 
 /// The choice of person, outcome and fault; posts back to the same query.
@@ -25,10 +24,7 @@ pub(super) fn choice(town: &Town, asked: &Request, login: &Login, query: &str) -
             person.birth_date
         );
     }
-    let mut faults = String::new();
-    for name in Fault::names() {
-        _ = write!(faults, "<option value=\"{name}\">{name}</option>");
-    }
+    let faults = faults();
     let (query, client, scope) = (escape(query), escape(&asked.client_id), escape(&login.scope));
     page(
         StatusCode::OK,

@@ -1,18 +1,17 @@
 //! `/oauth2/token`: a code for an access token and an ID token.
 
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::Fault;
-use super::state::{Login, State, TOKEN_LIFETIME};
-use super::userdata::{profile, subject};
+use super::state::State;
+use super::userdata::profile;
 use crate::http::{Params, Refusal, credentials};
-use crate::jose::{self, SigningKey};
+use crate::idp::{self, Fault, Login};
+use crate::jose;
 use crate::{Error, town::Person};
 
 /// The `acr` of every login. xID publishes none: this one is the simulator's own.
@@ -33,13 +32,23 @@ pub(super) async fn exchange(
         ));
     }
     let (login, access_token) = state
+        .grants
         .redeem(
             form.required("code")?,
             &client_id,
             form.required("redirect_uri")?,
             form.required("code_verifier")?,
+            state.now(),
         )?
         .map_err(|reason| Refusal::bad_request("invalid_grant", reason))?;
+    match login.fault {
+        Some(Fault::TokenError) => {
+            let text = "a fault was ordered";
+            return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", text));
+        }
+        Some(Fault::TokenTimeout) => std::future::pending::<()>().await,
+        _ => {}
+    }
     let person = state
         .town
         .person(&login.persona)
@@ -51,7 +60,7 @@ pub(super) async fn exchange(
         .json(json!({
             "access_token": access_token,
             "token_type": "bearer",
-            "expires_in": TOKEN_LIFETIME.num_seconds(),
+            "expires_in": state.grants.lifetimes.access_token.num_seconds(),
             "scope": login.scope,
             "id_token": id_token,
         })))
@@ -115,7 +124,7 @@ fn id_token(
     set("iss", json!(state.issuer));
     set("aud", json!(login.client_id));
     set("iat", json!(now.timestamp()));
-    set("exp", json!((now + TOKEN_LIFETIME).timestamp()));
+    set("exp", json!((now + state.grants.lifetimes.id_token).timestamp()));
     set("auth_time", json!(login.at.timestamp()));
     set("nonce", json!(login.nonce));
     set("sid", json!(jose::random_uuid()?));
@@ -123,26 +132,5 @@ fn id_token(
     set("acr", json!(ACR));
     set("amr", json!(["hwk", "pin", "mfa"]));
     set("at_hash", json!(jose::half_hash(access_token)));
-    let mut header = jose::header(&state.key);
-    match login.fault {
-        None | Some(Fault::UserinfoSub) => {}
-        Some(Fault::WrongNonce) => set("nonce", json!("another-nonce")),
-        Some(Fault::WrongAud) => set("aud", json!("another-client")),
-        Some(Fault::WrongIss) => set("iss", json!("https://another-issuer.example")),
-        Some(Fault::WrongAtHash) => set("at_hash", json!(jose::half_hash("another-token"))),
-        Some(Fault::Expired) => {
-            set("iat", json!((now - TimeDelta::minutes(15)).timestamp()));
-            set("exp", json!((now - TimeDelta::minutes(10)).timestamp()));
-        }
-        Some(Fault::AlgNone) => return Ok(jose::unsigned(&claims)),
-        Some(Fault::UnknownKid) => {
-            if let Some(header) = header.as_object_mut() {
-                header.insert("kid".to_owned(), json!(subject("unknown-key")));
-            }
-        }
-        Some(Fault::BadSignature) => {
-            return jose::sign(&SigningKey::generate()?, &header, &claims);
-        }
-    }
-    jose::sign(&state.key, &header, &claims)
+    idp::id_token(&state.keys.current(), login.fault, claims, now)
 }

@@ -11,9 +11,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use chrono::{Datelike as _, SecondsFormat};
 use serde_json::{Value, json};
 
-use super::Fault;
-use super::state::{Login, State};
+use super::state::State;
 use crate::http::{Refusal, credentials};
+use crate::idp::{Fault, Login};
 use crate::jose;
 use crate::town::{Person, Sex};
 
@@ -59,7 +59,7 @@ pub(super) async fn userdata(
     state: Data<State>,
 ) -> Result<HttpResponse, Refusal> {
     let (login, person) = authorized(&request, &state)?;
-    if !login.scope.split(' ').any(|scope| scope == "verification") {
+    if !login.has_scope("verification") {
         return Err(Refusal::new(
             actix_web::http::StatusCode::FORBIDDEN,
             "insufficient_scope",

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod coin_issuer;
 #[cfg(test)]
+mod daa;
+#[cfg(test)]
 mod gateway;
 #[cfg(test)]
 mod municipal;

@@ -8,8 +8,8 @@ use anyhow::{Context as _, bail};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpSocket;
 use tokio::process::{Child, Command};
-use tsunagu_sandbox::KeyPair;
 use tsunagu_sandbox::story;
+use tsunagu_sandbox::{KeyPair, RsaPair};
 use url::Url;
 
 use super::settings;
@@ -52,7 +52,7 @@ impl Secrets {
 }
 
 impl World {
-    /// Starts xID, the coin issuer, the vendor and the gateway, then the municipal system, each as its own process.
+    /// Starts the identity providers, the coin issuer, the vendor and the gateway, then the municipal system, each as its own process.
     pub(crate) async fn start(folder: &Path, store: Option<&str>) -> anyhow::Result<Self> {
         let secrets = Secrets::fresh()?;
         let keys = PartyKeys::fresh()?;
@@ -62,6 +62,8 @@ impl World {
         std::fs::write(&user_data_key, keys.user_data.private.to_string())?;
         let vendor_key = folder.join("vendor.jwk");
         std::fs::write(&vendor_key, keys.vendor.private.to_string())?;
+        let daa_key = folder.join("daa.pem");
+        std::fs::write(&daa_key, &keys.daa.private)?;
         // Held until the gateway listens there: its address must be known to the others before it starts.
         let (_reserved, port) = reserved_port()?;
         let gateway = format!("http://127.0.0.1:{port}");
@@ -88,6 +90,10 @@ impl World {
                 ],
             )
             .await?;
+        let callback = format!("{gateway}/login/daa/callback");
+        let key = keys.daa.public.as_str();
+        let daa = ["sandbox", "daa", "--client-key", key, "--redirect-uri", &callback];
+        let daa = starter.start(&daa, &[]).await?;
         let coin_issuer = starter
             .start(
                 &["sandbox", "coin-issuer"],
@@ -114,6 +120,8 @@ impl World {
             gateway: &gateway,
             store,
             xid: &xid,
+            daa: &daa,
+            daa_key: &daa_key,
             coin_issuer: &coin_issuer,
             vendor: &vendor,
             drop: &drop,
@@ -130,6 +138,7 @@ impl World {
         let parties = story::World {
             gateway,
             xid,
+            daa,
             vendor,
             coin_issuer,
             coin_key: secrets.coin,
@@ -145,12 +154,13 @@ impl World {
     pub(crate) fn addresses(&self) -> String {
         let World { parties, .. } = self;
         format!(
-            "\n  都農ページ / resident's page     {}\n  つのヘルスケア / healthcare app  {}\n  API reference                    {}docs\n  OpenAPI 3.1                      {}openapi.json\n  xID (simulated)                  {}\n  coin issuer (simulated)          {}\n\n  Log in as 都農 花子 (hanako). Ctrl-C ends everything.",
+            "\n  都農ページ / resident's page     {}\n  つのヘルスケア / healthcare app  {}\n  API reference                    {}docs\n  OpenAPI 3.1                      {}openapi.json\n  xID (simulated)                  {}\n  デジタル認証アプリ (simulated)   {}\n  coin issuer (simulated)          {}\n\n  Log in as 都農 花子 (hanako). Ctrl-C ends everything.",
             parties.gateway,
             parties.vendor,
             parties.gateway,
             parties.gateway,
             parties.xid,
+            parties.daa,
             parties.coin_issuer
         )
     }
@@ -180,6 +190,7 @@ fn machine(id: &str, pair: &KeyPair) -> story::Machine {
 /// Key pairs of the parties.
 struct PartyKeys {
     user_data: KeyPair,
+    daa: RsaPair,
     vendor: KeyPair,
     municipal: KeyPair,
     auditor: KeyPair,
@@ -191,6 +202,7 @@ impl PartyKeys {
         let pair = KeyPair::generate;
         Ok(Self {
             user_data: pair()?,
+            daa: RsaPair::generate()?,
             vendor: pair()?,
             municipal: pair()?,
             auditor: pair()?,

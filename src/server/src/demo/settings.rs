@@ -23,6 +23,8 @@ pub(super) struct Demo<'a> {
     pub(super) gateway: &'a str,
     pub(super) store: Option<&'a str>,
     pub(super) xid: &'a Url,
+    pub(super) daa: &'a Url,
+    pub(super) daa_key: &'a Path,
     pub(super) coin_issuer: &'a Url,
     pub(super) vendor: &'a Url,
     pub(super) drop: &'a Path,
@@ -52,6 +54,8 @@ pub(super) fn write(demo: &Demo<'_>) -> anyhow::Result<PathBuf> {
         ("xid", demo.xid.as_str().trim_end_matches('/').to_owned()),
         ("xid_secret", demo.secrets.xid_client.clone()),
         ("user_data_key", path(demo.user_data_key)),
+        ("daa", demo.daa.as_str().trim_end_matches('/').to_owned()),
+        ("daa_key", path(demo.daa_key)),
         ("vendor", demo.vendor.to_string()),
         ("vendor_jwk", inline(demo.vendor_jwk)),
         ("municipal_jwk", inline(demo.municipal_jwk)),
@@ -62,6 +66,7 @@ pub(super) fn write(demo: &Demo<'_>) -> anyhow::Result<PathBuf> {
         ("coin_issuer", demo.coin_issuer.to_string()),
         ("coin", demo.secrets.coin.clone()),
         ("xid_host", near(demo.xid)),
+        ("daa_host", near(demo.daa)),
         ("coin_host", near(demo.coin_issuer)),
     ];
     let text = words

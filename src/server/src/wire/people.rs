@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use tsunagu_consent::{Ledger, Party, Platform, ReceiptSigner};
 use tsunagu_domain::SectorKeys;
 use tsunagu_identity::{
-    AuthorizationServer, Clients, DigestKey, LoginProvider, Logins, Proofs, Residents, Services,
-    Sessions, SigningKeys, Xid, XidConfig,
+    AuthorizationServer, Clients, DigestKey, LoginProvider, Logins, OpenIdProvider, Proofs,
+    ProviderPolicy, Residents, Services, Sessions, SigningKeys,
 };
 use tsunagu_outbound::Outbound;
 
@@ -90,24 +90,18 @@ fn providers(
     base: &Foundation,
     outbound: &Arc<Outbound>,
 ) -> anyhow::Result<Vec<Arc<dyn LoginProvider>>> {
-    let Some(xid) = &config.xid else {
-        return Ok(Vec::new());
+    let provider = |(name, policy): (&String, &ProviderPolicy)| {
+        let provider = OpenIdProvider::new(
+            name.clone(),
+            policy.clone(),
+            Arc::clone(outbound),
+            Arc::clone(&base.clock),
+            Arc::clone(&base.ids),
+        );
+        let provider = provider.with_context(|| format!("the login {name} is not right"))?;
+        Ok(Arc::new(provider) as Arc<dyn LoginProvider>)
     };
-    let key = std::fs::read_to_string(&xid.user_data_key)
-        .with_context(|| format!("the key {} cannot be read", xid.user_data_key.display()))?;
-    let xid = XidConfig {
-        issuer: xid.issuer.clone(),
-        client_id: xid.client_id.clone(),
-        client_secret: xid.client_secret.clone(),
-        user_data_key: key.into(),
-        authorization_endpoint: None,
-        token_endpoint: None,
-        userinfo_endpoint: None,
-        jwks_uri: None,
-        user_data_endpoint: None,
-        acr_map: xid.acr_map.clone(),
-    };
-    Ok(vec![Arc::new(Xid::new(xid, Arc::clone(outbound), Arc::clone(&base.clock))?)])
+    config.login.iter().map(provider).collect()
 }
 
 fn ledger(config: &Config, base: &Foundation) -> anyhow::Result<Ledger> {

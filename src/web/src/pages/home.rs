@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use serde::Serialize;
 use tsunagu_ngsi_ld::Context;
 
+use crate::pages::login::ProviderView;
 use crate::pages::own;
 use crate::render::Page;
 use crate::visit::{Shown, Visit};
@@ -26,15 +27,6 @@ pub(crate) struct ResidentView {
     pub(crate) tsuno_id: String,
 }
 
-/// A way to log in.
-#[derive(Debug, Serialize)]
-pub(crate) struct ProviderView {
-    /// What people call it.
-    pub(crate) name: String,
-    /// Where it begins.
-    pub(crate) href: String,
-}
-
 impl Page for HomePage {
     const TEMPLATE: &'static str = "home.html";
 }
@@ -47,11 +39,8 @@ pub(crate) async fn show(visit: Visit) -> HttpResponse {
 
 async fn home(visit: &Visit) -> Shown {
     if visit.session()?.is_none() {
-        let providers = visit.site.parts.logins.providers().map(|provider| ProviderView {
-            name: spoken(provider).to_owned(),
-            href: format!("/login/{provider}"),
-        });
-        return visit.page(&HomePage { resident: None, providers: providers.collect() });
+        let providers = visit.ways_in("/");
+        return visit.page(&HomePage { resident: None, providers });
     }
     let session = visit.resident()?;
     let name = Context::core().expand("name").into_owned();
@@ -63,18 +52,10 @@ async fn home(visit: &Visit) -> Shown {
     visit.page(&HomePage { resident: Some(resident), providers: Vec::new() })
 }
 
-/// What people call a provider.
-fn spoken(provider: &str) -> &str {
-    match provider {
-        "xid" => "xID",
-        other => other,
-    }
-}
-
 #[cfg(test)]
 impl HomePage {
     pub(crate) fn samples() -> Vec<(&'static str, Self)> {
-        let provider = ProviderView { name: "xID".to_owned(), href: "/login/xid".to_owned() };
+        let provider = ProviderView::sample();
         let resident = |name: Option<&str>| ResidentView {
             name: name.map(str::to_owned),
             tsuno_id: "7K3M-9PQX-0A1B-2C3D-4E5F-6G7H-8J9".to_owned(),

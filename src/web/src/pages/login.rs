@@ -1,15 +1,44 @@
-//! `/login/{provider}`, its callback, and `/logout`.
+//! `/login` with its choice of providers, `/login/{provider}`, its callback, and `/logout`.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tsunagu_identity::{
     CallbackQuery, LOGIN_SECONDS, LoginOutcome, RefusalReason, Verdict, login_cookie_name,
     session_cookie_name,
 };
 
 use crate::pages::error::Kind;
+use crate::render::Page;
 use crate::visit::{Posted, Shown, Stop, Visit};
+
+/// A way to log in.
+#[derive(Debug, Serialize)]
+pub(crate) struct ProviderView {
+    /// What people call it.
+    pub(crate) name: String,
+    /// Where it begins.
+    pub(crate) href: String,
+}
+
+/// The model of the choice.
+#[derive(Debug, Serialize)]
+pub(crate) struct LoginPage {
+    /// Ways to log in.
+    pub(crate) providers: Vec<ProviderView>,
+}
+
+impl Page for LoginPage {
+    const TEMPLATE: &'static str = "login.html";
+}
+
+/// `GET /login`.
+pub(crate) async fn choose(visit: Visit) -> HttpResponse {
+    let return_to = visit.parameter("return_to");
+    let providers = visit.ways_in(return_to.as_deref().unwrap_or("/"));
+    let shown = visit.page(&LoginPage { providers });
+    visit.answer(shown)
+}
 
 /// `GET /login/{provider}`.
 pub(crate) async fn begin(visit: Visit, provider: web::Path<String>) -> HttpResponse {
@@ -68,11 +97,13 @@ async fn finish(visit: &Visit, provider: &str, query: &CallbackQuery) -> Shown {
         LoginOutcome::Cancelled { .. } => message(StatusCode::OK, Kind::LoginCancelled),
         LoginOutcome::Refused(reason) => match reason {
             RefusalReason::State => message(StatusCode::BAD_REQUEST, Kind::LoginExpired),
-            RefusalReason::ProviderError | RefusalReason::ProviderUnavailable => {
+            RefusalReason::ProviderUnavailable => {
                 message(StatusCode::BAD_GATEWAY, Kind::LoginUnavailable)
             }
-            RefusalReason::Issuer
+            RefusalReason::ProviderError
+            | RefusalReason::Issuer
             | RefusalReason::Code
+            | RefusalReason::Scope
             | RefusalReason::IdToken(_)
             | RefusalReason::UserinfoSubject
             | RefusalReason::UserData => message(StatusCode::BAD_REQUEST, Kind::LoginRefused),
@@ -105,4 +136,20 @@ async fn leave(visit: &Visit, csrf: &str) -> Shown {
         visit.end_session().await?;
     }
     Ok(Visit::see_other("/").cookie(visit.cookie(name, "", Some(0))).finish())
+}
+
+#[cfg(test)]
+impl ProviderView {
+    pub(crate) fn sample() -> Self {
+        Self { name: "xID".to_owned(), href: "/login/xid".to_owned() }
+    }
+}
+
+#[cfg(test)]
+impl LoginPage {
+    pub(crate) fn samples() -> Vec<(&'static str, Self)> {
+        let name = "デジタル認証アプリ".to_owned();
+        let other = ProviderView { name, href: "/login/daa".to_owned() };
+        vec![("login", Self { providers: vec![ProviderView::sample(), other] })]
+    }
 }

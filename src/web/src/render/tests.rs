@@ -10,6 +10,7 @@ use crate::pages::consents::{ConsentPage, ConsentsPage, WithdrawPage};
 use crate::pages::developers::{DevelopersPage, DocsPage};
 use crate::pages::error::MessagePage;
 use crate::pages::home::HomePage;
+use crate::pages::login::LoginPage;
 
 const LANGUAGES: [Lang; 2] = [Lang::Ja, Lang::En];
 
@@ -46,6 +47,7 @@ fn rendered(lang: Lang) -> (Vec<(String, String)>, BTreeSet<String>) {
     let mut homes = HomePage::samples();
     show!("/", true, homes.split_off(1));
     show!("/", false, homes);
+    show!("/login", false, LoginPage::samples());
     show!("/elsewhere", false, MessagePage::samples());
     let notice = renderer.fragment(lang, &Notice::sample(lang)).unwrap();
     show!("/oauth/authorize", true, AuthorizePage::samples(&notice));

@@ -42,7 +42,7 @@ fn text(ja: &str, en: &str) -> Text {
 }
 
 /// An identity provider whose codes name the person: `hanako`, `jiro` who lives elsewhere, `counter` whose address is unclear.
-struct Scripted(Arc<ManualClock>);
+struct Scripted(Arc<ManualClock>, Text);
 
 #[async_trait]
 impl LoginProvider for Scripted {
@@ -50,8 +50,16 @@ impl LoginProvider for Scripted {
         "xid"
     }
 
+    fn label(&self) -> &Text {
+        &self.1
+    }
+
     fn issuer(&self) -> &'static str {
         "https://xid.example"
+    }
+
+    async fn names_itself(&self) -> Result<bool, RefusalReason> {
+        Ok(false)
     }
 
     async fn authorization_url(&self, attempt: &Attempt) -> Result<Url, RefusalReason> {
@@ -173,7 +181,7 @@ impl Town {
             services.clone(),
             residents,
             sessions.clone(),
-            vec![Arc::new(Scripted(Arc::clone(&clock)))],
+            vec![Arc::new(Scripted(Arc::clone(&clock), text("xID", "xID")))],
             Url::parse(BASE).unwrap(),
         );
         let ledger = Arc::new(Ledger::new(

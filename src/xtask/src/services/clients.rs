@@ -1,6 +1,7 @@
-//! Clients that others wrote, in environments below the build folder: for NGSI-LD in Python, for FAPI 2.0 on Node.js.
+//! What others wrote, in environments below the build folder: clients for NGSI-LD in Python; clients for FAPI 2.0 and an identity provider
+//! on Node.js.
 //!
-//! The versions are pinned in `tests/clients/*.txt` and `tests/clients/fapi/package-lock.json`. An environment is made once and used again as
+//! The versions are pinned in `tests/clients/*.txt` and `tests/clients/*/package-lock.json`. An environment is made once and used again as
 //! long as its pins are the same, so that later runs call no package index.
 
 use std::path::{Path, PathBuf};
@@ -33,8 +34,12 @@ pub(super) const NEEDS: [Need; 2] = [
 /// The variable of each client, and the name of its pins.
 const PYTHON: [(&str, &str); 2] = [("TEST_NGSILDCLIENT", "ngsildclient"), ("TEST_FILIP", "filip")];
 
-/// Finds or makes the environments; tests find the Pythons in `TEST_NGSILDCLIENT` and `TEST_FILIP`, the packages in `TEST_FAPI_CLIENTS`. One that cannot be made, because the
-/// package index is out of reach, is left out and said so: then the tests of that client fail, and the others run.
+/// The variable of each folder of packages for Node.js, and its name.
+const NODE: [(&str, &str); 2] =
+    [("TEST_FAPI_CLIENTS", "fapi"), ("TEST_OIDC_PROVIDER", "oidc-provider")];
+
+/// Finds or makes the environments; tests find the Pythons and the folders of packages in variables of their own. One that cannot be made,
+/// because the package index is out of reach, is left out and said so: then the tests that want it fail, and the others run.
 pub(super) fn find_or_make(workspace: &Workspace) -> Service {
     let mut variables = Vec::new();
     for (variable, name) in PYTHON {
@@ -45,11 +50,13 @@ pub(super) fn find_or_make(workspace: &Workspace) -> Service {
             Err(error) => eprintln!("{name} is not there, its tests will fail: {error:#}"),
         }
     }
-    let pins = workspace.root.join("tests/clients/fapi/package-lock.json");
-    let home = workspace.target_directory.join("clients/fapi");
-    match packages(&pins, &home) {
-        Ok(()) => variables.push(("TEST_FAPI_CLIENTS", home.into())),
-        Err(error) => eprintln!("the FAPI clients are not there, their tests will fail: {error:#}"),
+    for (variable, name) in NODE {
+        let pins = workspace.root.join("tests/clients").join(name).join("package-lock.json");
+        let home = workspace.target_directory.join("clients").join(name);
+        match packages(&pins, &home) {
+            Ok(()) => variables.push((variable, home.into())),
+            Err(error) => eprintln!("{name} is not there, its tests will fail: {error:#}"),
+        }
     }
     Service { variables, _instance: None }
 }

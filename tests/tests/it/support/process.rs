@@ -49,8 +49,18 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it and waits until it says where it listens. What it logs is appended to `log`.
     pub(crate) async fn start(args: &[&str], variables: &[(&str, &str)], log: &Path) -> Self {
+        Self::of(&program(), args, variables, log).await
+    }
+
+    /// The same for a program of others that says so as ours does.
+    pub(crate) async fn of(
+        program: &Path,
+        args: &[&str],
+        variables: &[(&str, &str)],
+        log: &Path,
+    ) -> Self {
         let errors: File = OpenOptions::new().create(true).append(true).open(log).unwrap();
-        let mut child = Command::new(program())
+        let mut child = Command::new(program)
             .args(args)
             .envs(variables.iter().copied())
             .stdin(Stdio::null())

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket};
-use tsunagu_sandbox::KeyPair;
 use tsunagu_sandbox::story::{self, Browser, Machine};
+use tsunagu_sandbox::{KeyPair, RsaPair};
 use url::Url;
 
 use super::Backend;
@@ -44,6 +44,10 @@ const COIN_KEY: &str = "coin-key-of-tests-0123456789";
 pub(crate) struct Plan {
     /// xID and the coin issuer.
     pub(crate) people: bool,
+    /// デジタル認証アプリ beside xID.
+    pub(crate) daa: bool,
+    /// An identity provider that others wrote, beside xID.
+    pub(crate) foreign: bool,
     /// Reward rules.
     pub(crate) rewards: Option<Value>,
     /// Pinned @contexts: URL and file.
@@ -60,6 +64,8 @@ pub(crate) struct Town {
     pub(crate) base: Url,
     pub(crate) http: Client,
     pub(crate) xid: Option<Process>,
+    pub(crate) daa: Option<Process>,
+    pub(crate) foreign: Option<Process>,
     pub(crate) coins: Option<Process>,
     keys: Vec<(&'static str, KeyPair)>,
     pub(crate) callback: String,
@@ -98,7 +104,20 @@ impl Town {
             CLIENTS.into_iter().map(|id| (id, KeyPair::generate().unwrap())).collect();
         let user_data = KeyPair::generate().unwrap();
         std::fs::write(folder.path().join("user-data.jwk"), user_data.private.to_string()).unwrap();
-        let (mut xid, mut coins) = (None, None);
+        let (mut xid, mut daa, mut foreign, mut coins) = (None, None, None, None);
+        let rsa = (plan.daa || plan.foreign).then(|| RsaPair::generate().unwrap());
+        if let Some(rsa) = &rsa {
+            std::fs::write(folder.path().join("client.pem"), &rsa.private).unwrap();
+        }
+        if let Some(rsa) = rsa.as_ref().filter(|_| plan.foreign) {
+            foreign = Some(foreign_provider(&base, &rsa.public, folder.path()).await);
+        }
+        if let Some(rsa) = rsa.as_ref().filter(|_| plan.daa) {
+            let there = format!("{base}login/daa/callback");
+            let args = ["sandbox", "daa", "--residents", "20", "--client-key", &rsa.public];
+            let args = [&args[..], &["--redirect-uri", &there]].concat();
+            daa = Some(Process::start(&args, &[], &folder.path().join("daa.log")).await);
+        }
         if plan.people {
             let (there, public) =
                 (format!("{base}login/xid/callback"), user_data.public.to_string());
@@ -117,6 +136,8 @@ impl Town {
             base,
             http: client(),
             xid,
+            daa,
+            foreign,
             coins,
             keys,
             callback: landing().await,
@@ -219,11 +240,14 @@ municipality = { prefecture = "宮崎県", county = "児湯郡", name = "都農�
             write!(
                 text,
                 r#"
-[xid]
+[login.xid]
+label = {{ ja = "xID", en = "xID" }}
 issuer = "{xid}"
 client_id = "tsuno"
-client_secret = "secret-of-tests-0123456789"
-user_data_key = {user_data:?}
+client_auth = {{ method = "client_secret_basic", secret = "secret-of-tests-0123456789" }}
+scopes = ["openid", "verification"]
+parameters = {{ response_mode = "query" }}
+verified_data = {{ from = "user-data", key_file = {user_data:?} }}
 acr_map = {{ "urn:x-id:aal2" = {{ ial = "substantial", aal = "substantial" }} }}
 
 [coin_issuer]
@@ -236,7 +260,47 @@ key = "{COIN_KEY}"
             )
             .unwrap();
         }
-        let here = [&self.xid, &self.coins].into_iter().flatten();
+        if let Some(daa) = &self.daa {
+            write!(
+                text,
+                r#"
+[login.daa]
+label = {{ ja = "デジタル認証アプリ", en = "Digital Authentication App" }}
+issuer = "{daa}api/realms/main"
+client_id = "RP00000001"
+client_auth = {{ method = "private_key_jwt", key_file = {key:?}, algorithm = "RS256", audience = "token-endpoint" }}
+scopes = ["openid", "name", "address", "birthdate", "gender"]
+parameters = {{ acr_values = "aal3 crl" }}
+verified_data = {{ from = "userinfo", birth_date = "compact", gender = "digit", address = "text" }}
+acr_map = {{ aal3 = {{ ial = "high", aal = "high" }} }}
+always_authenticates = true
+"#,
+                daa = daa.url,
+                key = at("client.pem"),
+            )
+            .unwrap();
+        }
+        if let Some(foreign) = &self.foreign {
+            write!(
+                text,
+                r#"
+[login.foreign]
+label = {{ ja = "よその本人確認", en = "Foreign provider" }}
+issuer = "{issuer}"
+client_id = "tsuno"
+client_auth = {{ method = "private_key_jwt", key_file = {key:?}, algorithm = "PS256", kid = "tsuno-1", audience = "issuer" }}
+scopes = ["openid", "profile", "address"]
+parameters = {{ prompt = "login" }}
+verified_data = {{ from = "userinfo", birth_date = "iso", gender = "word", address = "object" }}
+acr_map = {{ card = {{ ial = "high", aal = "substantial" }}, password = {{ ial = "low", aal = "low" }} }}
+max_auth_age = 300
+"#,
+                issuer = foreign.url.as_str().trim_end_matches('/'),
+                key = at("client.pem"),
+            )
+            .unwrap();
+        }
+        let here = [&self.xid, &self.daa, &self.foreign, &self.coins].into_iter().flatten();
         let here = here.map(|process| process.url.authority().to_owned());
         let here: Vec<_> = here.chain(plan.receivers.iter().cloned()).collect();
         write!(text, "\n[outbound]\nallow_private = {here:?}\n").unwrap();
@@ -299,6 +363,7 @@ key = "{COIN_KEY}"
         story::World {
             gateway: self.base.clone(),
             xid: url(&self.xid),
+            daa: url(&self.daa),
             vendor: nowhere.clone(),
             coin_issuer: url(&self.coins),
             coin_key: COIN_KEY.to_owned(),
@@ -386,6 +451,19 @@ key = "{COIN_KEY}"
         let url = self.coins.as_ref().unwrap().url.join(&format!("/statement?date={day}")).unwrap();
         seen(self.http.get(url).bearer_auth(COIN_KEY)).await.json()
     }
+}
+
+/// `oidc-provider` from npm. `cargo xtask test` installs it; by hand, `TEST_OIDC_PROVIDER` names its folder (docs/clients.md).
+async fn foreign_provider(base: &Url, key: &str, folder: &Path) -> Process {
+    let installed = std::env::var("TEST_OIDC_PROVIDER").unwrap_or_else(|_| {
+        panic!(
+            "TEST_OIDC_PROVIDER does not say where the provider is: run `cargo xtask test`, or see docs/clients.md"
+        )
+    });
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/oidc-provider/provider.mjs");
+    let callback = format!("{base}login/foreign/callback");
+    let args = [script.to_str().unwrap(), &installed, &callback, key];
+    Process::of(Path::new("node"), &args, &[], &folder.join("foreign.log")).await
 }
 
 /// A public JWK as an inline table of TOML.
