@@ -22,6 +22,9 @@ pub(crate) const STAFF_SCOPE: &str = "staff";
 /// The header that repeats the secret of a session's forms.
 const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
 
+/// How old a login may be for what cannot be taken back.
+const FRESH_SECONDS: i64 = 300;
+
 /// The tenant that a request without a token means: the header's, or the first.
 pub(crate) fn named_tenant(gateway: &Gateway, request: &HttpRequest) -> Result<TenantId, Failure> {
     let named = header_text(request, &TENANT_HEADER)?;
@@ -73,6 +76,15 @@ impl SessionCaller {
         }
         let detail = "a change in a session needs this site's Origin header, or the session's secret in X-CSRF-Token";
         Err(Failure::new(ProblemCode::Forbidden, detail))
+    }
+
+    /// Refuses what needs a login of the last five minutes (RFC 9470) in a session that is older.
+    pub(crate) fn lately(&self, gateway: &Gateway) -> Result<(), Failure> {
+        if self.session.assurance.fresh(gateway.clock.micros(), FRESH_SECONDS) {
+            return Ok(());
+        }
+        let detail = "this needs a login of the last 5 minutes; log in again";
+        Err(Failure::new(ProblemCode::StepUpRequired, detail))
     }
 
     pub(crate) fn subject(&self) -> TsunoId {

@@ -9,7 +9,7 @@ use tsunagu_broker::{Broker, Sources, Subscriptions};
 use tsunagu_connect::Connectors;
 use tsunagu_consent::Ledger;
 use tsunagu_domain::{Catalogue, Clock, IdGen, TenantId, Timestamp};
-use tsunagu_identity::{AuthorizationServer, Clients, Sessions};
+use tsunagu_identity::{AuthorizationServer, Clients, Residents, Sessions};
 use tsunagu_rewards::Rewards;
 use tsunagu_store::Store;
 
@@ -56,6 +56,8 @@ pub struct Gateway {
     pub clients: Arc<Clients>,
     /// Sessions of residents.
     pub sessions: Arc<Sessions>,
+    /// Residents, and who waits for a person at the counter.
+    pub residents: Arc<Residents>,
     /// The transparency log of accesses.
     pub audit: Arc<AuditLog>,
     /// Consents.

@@ -31,6 +31,7 @@ mod params;
 mod presented;
 mod rates;
 pub mod request_id;
+mod residents;
 mod resource;
 mod rewards;
 
@@ -55,6 +56,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
     audit::configure(cfg);
     operations::configure(cfg);
     rewards::configure(cfg);
+    residents::configure(cfg);
     connectors::configure(cfg);
     cfg.service(resource::resource(
         "/openapi.json",

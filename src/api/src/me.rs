@@ -2,7 +2,9 @@
 //! tracker (`findUsage`, `usagePeriod`, `heartbeat`), so that other portals can show it.
 
 mod access_log;
+mod close;
 mod consents;
+mod export;
 mod find_usage;
 mod heartbeat;
 mod usage_period;
@@ -14,7 +16,9 @@ use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
 use tsunagu_domain::Timestamp;
 
 pub(crate) use access_log::{__path_access_log, access_log};
+pub(crate) use close::{__path_close, close};
 pub(crate) use consents::{__path_consents, consents};
+pub(crate) use export::{__path_export, export};
 pub(crate) use find_usage::{__path_find_usage, find_usage};
 pub(crate) use heartbeat::{__path_heartbeat, heartbeat};
 pub(crate) use usage_period::{__path_usage_period, usage_period};
@@ -31,6 +35,8 @@ const JAPAN_SECONDS: i32 = 9 * 3600;
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
     cfg.service(resource("/me/access-log", [(Method::GET, web::get().to(access_log))]))
         .service(resource("/me/consents", [(Method::GET, web::get().to(consents))]))
+        .service(resource("/me/export", [(Method::GET, web::get().to(export))]))
+        .service(resource("/me/close", [(Method::POST, web::post().to(close))]))
         .service(resource("/v2/findUsage", [(Method::GET, web::get().to(find_usage))]))
         .service(resource("/v2/usagePeriod", [(Method::GET, web::get().to(usage_period))]))
         .service(resource("/v2/heartbeat", [(Method::GET, web::get().to(heartbeat))]));

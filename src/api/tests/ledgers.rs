@@ -29,8 +29,8 @@ use tsunagu_domain::{
     TenantId, Text, TsunoId,
 };
 use tsunagu_identity::{
-    AuthorizationServer, Client, Clients, LiveGrants, Parts, Proofs, Services, Sessions,
-    SigningKey, SigningKeys,
+    AuthorizationServer, Client, Clients, DigestKey, LiveGrants, Municipality, Parts, Proofs,
+    Residents, Services, Sessions, SigningKey, SigningKeys,
 };
 use tsunagu_outbound::{Outbound, Policy};
 use tsunagu_policy::View;
@@ -105,9 +105,26 @@ fn platform() -> Platform {
     }
 }
 
+fn residents(services: Services) -> Arc<Residents> {
+    let municipality = Municipality {
+        prefecture: "宮崎県".to_owned(),
+        county: "児湯郡".to_owned(),
+        name: "都農町".to_owned(),
+    };
+    Residents::new(services, municipality, DigestKey::new(&[3; 32]))
+}
+
 fn catalogue() -> Arc<Catalogue> {
     let expand = |term: &str| format!("https://uri.etsi.org/ngsi-ld/default-context/{term}");
     Arc::new(Catalogue::read(CATALOGUE.as_bytes(), expand).unwrap())
+}
+
+fn receipts() -> ReceiptSigner {
+    ReceiptSigner::from_pkcs8("receipts", &SigningKey::generate_pkcs8().unwrap()).unwrap()
+}
+
+fn outbound() -> Arc<Outbound> {
+    Arc::new(Outbound::new(Policy::default()))
 }
 
 async fn world() -> World {
@@ -128,10 +145,9 @@ async fn world() -> World {
         log: Arc::clone(&log),
         catalogue: Arc::clone(&catalogue),
     };
-    let outbound = Arc::new(Outbound::new(Policy::default()));
     let master = [9; 32];
     let clients =
-        Arc::new(Clients::new(services.clone(), Arc::new(SectorKeys::new(&master)), outbound));
+        Arc::new(Clients::new(services.clone(), Arc::new(SectorKeys::new(&master)), outbound()));
     clients.put(&tenant, &client("health", "健康アプリ")).await.unwrap();
     clients.put(&tenant, &client("other", "別のアプリ")).await.unwrap();
     let keys = SigningKeys::load(&services, &tenant).await.unwrap();
@@ -152,7 +168,7 @@ async fn world() -> World {
         Arc::clone(&log),
         Arc::clone(&catalogue),
         platform(),
-        ReceiptSigner::from_pkcs8("receipts", &SigningKey::generate_pkcs8().unwrap()).unwrap(),
+        receipts(),
     );
     let broker = Broker::new(tsunagu_broker::Parts {
         store: Arc::clone(&store),
@@ -181,7 +197,8 @@ async fn world() -> World {
         subscriptions,
         authorization: Arc::new(authorization),
         clients,
-        sessions: Arc::new(Sessions::new(services)),
+        sessions: Arc::new(Sessions::new(services.clone())),
+        residents: residents(services),
         audit,
         ledger: Arc::new(ledger),
         rewards: Arc::new(Rewards::new(

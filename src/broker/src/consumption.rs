@@ -6,6 +6,7 @@ mod query;
 mod retrieve;
 mod shown;
 mod subquery;
+mod take_out;
 
 use tsunagu_domain::{Problem, TsunoId};
 use tsunagu_ngsi_ld::{RenderOptions, Shown as ShownAs};

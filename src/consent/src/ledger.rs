@@ -2,6 +2,7 @@
 
 mod grants;
 mod keys;
+mod leave;
 mod read;
 mod write;
 

@@ -2,8 +2,8 @@
 //!
 //! * [`Clients`]: who is registered, and what the policy needs to know of them ([`to_policy`]).
 //! * [`Logins`] over [`LoginProvider`]s, each with its [`ProviderPolicy`]: from a press on "log in" to a [`Session`], every check included.
-//! * [`Residents`]: residency from the verified address, the Tsuno ID issued exactly once per person of a provider, the link to the
-//!   municipal record. [`MatchKeys`] prepares the latter whenever a municipal record changes.
+//! * [`Residents`]: residency from the verified address, the Tsuno ID issued exactly once per person whatever provider they come through, the
+//!   link to the municipal record, what a person at the counter decides about both. [`MatchKeys`] and [`Moves`] follow the municipal records.
 //! * [`AuthorizationServer`]: `OpenID` provider for vendors true to the FAPI 2.0 Security Profile, and the verification of its
 //!   own access tokens.
 //!
@@ -30,9 +30,9 @@ pub use jose::{
 pub use linking::{LinkReview, MatchKeys, ReviewReason};
 pub use login::{
     AcrLevels, AddressForm, AssertionAudience, Attempt, Begun, BirthDateForm, CallbackQuery,
-    ClientAuth, Endpoints, Gender, GenderForm, IdTokenError, Identified, LOGIN_SECONDS,
-    LoginOutcome, LoginProvider, Logins, OpenIdProvider, ProviderError, ProviderPolicy,
-    RefusalReason, VerifiedData, VerifiedPerson,
+    ClientAuth, Endpoints, Gender, GenderForm, IdTokenAlgorithm, IdTokenError, Identified,
+    LOGIN_SECONDS, LoginOutcome, LoginProvider, Logins, OpenIdProvider, ProviderError,
+    ProviderPolicy, RefusalReason, VerifiedData, VerifiedPerson,
 };
 pub use oauth::{
     AccessToken, AuthorizationRequest, AuthorizationServer, Binding, DataAction, DetailType,
@@ -41,7 +41,9 @@ pub use oauth::{
 };
 pub use records::sweep;
 pub use residency::{Municipality, Residency, Verdict};
-pub use residents::{Resident, Residents};
+pub use residents::{
+    Decided, Doubt, IdentityReview, Moves, Resident, Residents, Staff, Suspension, in_good_standing,
+};
 pub use services::{DigestKey, Services};
 pub use sessions::{
     IDLE_SECONDS, NewSession, SESSION_SECONDS, Session, Sessions, login_cookie_name,
@@ -52,4 +54,14 @@ pub use sessions::{
 fn hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// The bytes of hexadecimal that this room wrote.
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> =
+        text.chars().filter_map(|c| c.to_digit(16)).filter_map(|d| u8::try_from(d).ok()).collect();
+    digits
+        .chunks_exact(2)
+        .map(|pair| pair.iter().fold(0, |byte, digit| (byte << 4) | digit))
+        .collect()
 }

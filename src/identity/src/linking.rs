@@ -10,7 +10,7 @@ use std::fmt;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tsunagu_domain::{Problem, TenantId, Timestamp, TsunoId};
+use tsunagu_domain::{Problem, ProblemCode, TenantId, Timestamp, TsunoId};
 use tsunagu_ngsi_ld::{Entity, EntityDoc, Instance};
 use tsunagu_store::access::Action;
 use tsunagu_store::{Change, Consequence, Expect, Op, Scan, WriteSet};
@@ -19,9 +19,9 @@ use crate::login::{Gender, VerifiedPerson};
 use crate::person::{self, PUBLISHER, iri};
 use crate::records::{self, LINK_REVIEWS, MATCH_KEYS, RESIDENTS};
 use crate::residency::Municipality;
-use crate::residents::{Resident, Residents, busy};
+use crate::residents::{Resident, Residents, Staff, Suspension, busy};
 use crate::services::DigestKey;
-use crate::text;
+use crate::{text, unhex};
 
 /// Two keys must agree.
 const ENOUGH: usize = 2;
@@ -38,6 +38,8 @@ pub enum ReviewReason {
     None,
     /// Several do.
     Several,
+    /// One does, but its person left or died, the register says. Until it is decided, nothing is given that is for residents.
+    Ended,
 }
 
 /// A resident whose municipal record a person at the counter must find.
@@ -136,7 +138,7 @@ fn text_of(entity: &Entity, term: &str) -> Option<String> {
 }
 
 /// Whether the register says that the person died or left: such a record is never linked without a person looking.
-fn has_ended(record: &Entity) -> bool {
+pub(crate) fn has_ended(record: &Entity) -> bool {
     let status = text_of(record, "status").map(|status| text::width(&status)).unwrap_or_default();
     ENDED.iter().any(|ended| status.contains(ended))
 }
@@ -195,7 +197,8 @@ impl Residents {
         for _ in 0..3 {
             match self.search(tenant, &resident).await? {
                 Match::One(record) => {
-                    if let Some(linked) = self.join(tenant, resident.tsuno_id, &record).await? {
+                    let id = resident.tsuno_id;
+                    if let Some(linked) = self.join(tenant, id, &record, None).await? {
                         return Ok(linked);
                     }
                 }
@@ -221,6 +224,30 @@ impl Residents {
         Ok(found.into_iter().map(|(_, kept)| kept.data).collect())
     }
 
+    /// Why this resident waits for a person at the counter.
+    pub async fn link_review(&self, tenant: &TenantId, id: TsunoId) -> Result<LinkReview, Problem> {
+        let store = &*self.services.store;
+        let review =
+            records::read::<LinkReview>(store, tenant, LINK_REVIEWS, id.as_bytes()).await?;
+        Ok(review.ok_or_else(Problem::not_found)?.data)
+    }
+
+    /// Links the record that a person at the counter found for a resident in the queue.
+    pub async fn decide_link(
+        &self,
+        tenant: &TenantId,
+        staff: Staff<'_>,
+        id: TsunoId,
+        record: &str,
+    ) -> Result<(), Problem> {
+        let review = self.link_review(tenant, id).await?;
+        if !review.candidates.iter().any(|candidate| candidate == record) {
+            let detail = "it can only be one of the candidates";
+            return Err(Problem::new(ProblemCode::BadRequestData, detail).at("record"));
+        }
+        self.join(tenant, id, record, Some(staff)).await?.map(|_| ()).ok_or_else(busy)
+    }
+
     async fn search(&self, tenant: &TenantId, resident: &Resident) -> Result<Match, Problem> {
         let store = &*self.services.store;
         let mut agreeing: BTreeMap<String, usize> = BTreeMap::new();
@@ -237,7 +264,7 @@ impl Residents {
             }
         }
         let view = self.services.view(tenant, "link")?;
-        let (mut enough, mut some) = (Vec::new(), Vec::new());
+        let (mut enough, mut some, mut ended) = (Vec::new(), Vec::new(), false);
         for (id, keys) in agreeing {
             let Some(found) = store.entity(&view, &id).await? else {
                 continue;
@@ -247,7 +274,9 @@ impl Residents {
             if record.attribute(&iri("person")).is_some() {
                 continue;
             }
-            if keys >= ENOUGH && !has_ended(&record) {
+            if keys >= ENOUGH && has_ended(&record) {
+                ended = true;
+            } else if keys >= ENOUGH {
                 enough.push(id.clone());
             }
             some.push(id);
@@ -255,6 +284,7 @@ impl Residents {
         Ok(match (enough.pop(), enough.is_empty() && !crowded) {
             (Some(one), true) => Match::One(one),
             (Some(_), false) => Match::Unclear(ReviewReason::Several, some),
+            (None, _) if ended => Match::Unclear(ReviewReason::Ended, some),
             (None, _) => Match::Unclear(ReviewReason::None, some),
         })
     }
@@ -265,6 +295,7 @@ impl Residents {
         tenant: &TenantId,
         id: TsunoId,
         record: &str,
+        staff: Option<Staff<'_>>,
     ) -> Result<Option<Resident>, Problem> {
         let store = &*self.services.store;
         let now = self.services.clock.micros();
@@ -295,6 +326,11 @@ impl Residents {
         access.types = vec![iri("ResidentRecord")];
         access.attributes = vec![person];
         "two-keys-agree".clone_into(&mut access.reason);
+        if let Some(staff) = staff {
+            staff.actor.clone_into(&mut access.actor);
+            staff.request.clone_into(&mut access.request);
+            "counter-linked".clone_into(&mut access.reason);
+        }
         access.count = 1;
         let mut set = WriteSet::new(tenant.clone())
             .with(Op::PutEntity {
@@ -309,6 +345,11 @@ impl Residents {
                 Expect::Version(kept.version),
             )?)
             .with(records::delete(LINK_REVIEWS, id.as_bytes(), Expect::Any));
+        set.ops.push(if has_ended(&entity) {
+            Suspension::MovedOut.begin(id, now)?
+        } else {
+            Suspension::MovedOut.end(id)
+        });
         set.ops.extend(self.services.log.ops(&access)?);
         Ok(records::try_commit(store, set).await?.then_some(resident))
     }
@@ -329,16 +370,11 @@ impl Residents {
             return Ok(());
         }
         let op = records::put(LINK_REVIEWS, id.as_bytes(), None, &review, Expect::Any)?;
-        store.commit(WriteSet::new(tenant.clone()).with(op)).await?;
+        let mut set = WriteSet::new(tenant.clone()).with(op);
+        if reason == ReviewReason::Ended {
+            set.ops.push(Suspension::MovedOut.begin(id, self.services.clock.micros())?);
+        }
+        store.commit(set).await?;
         Ok(())
     }
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> =
-        text.chars().filter_map(|c| c.to_digit(16)).filter_map(|d| u8::try_from(d).ok()).collect();
-    digits
-        .chunks_exact(2)
-        .map(|pair| pair.iter().fold(0, |byte, digit| (byte << 4) | digit))
-        .collect()
 }

@@ -28,7 +28,7 @@ pub use id_token::IdTokenError;
 pub use openid::{OpenIdProvider, ProviderError};
 pub use policy::{
     AcrLevels, AddressForm, AssertionAudience, BirthDateForm, ClientAuth, Endpoints, GenderForm,
-    ProviderPolicy, VerifiedData,
+    IdTokenAlgorithm, ProviderPolicy, VerifiedData,
 };
 
 /// A login that was begun must be finished within this: 10 minutes.
@@ -193,11 +193,18 @@ pub enum LoginOutcome {
         /// Whether the Tsuno ID was issued just now.
         first_time: bool,
     },
-    /// Not a resident, or nobody can tell from the address: no Tsuno ID was issued. Tell the person what to do.
+    /// Not a resident: no Tsuno ID was issued. Tell the person what to do.
     NotResident {
         /// The verdict and its evidence.
         residency: Residency,
     },
+    /// Nobody can tell from the address, or it may be a resident who has an id: a person at the counter decides.
+    Counter {
+        /// What to say there.
+        reference: String,
+    },
+    /// The provider did not make sure enough who it is for an id to be issued or found. Tell the person how to log in better.
+    TooWeak,
     /// The person pressed cancel at the provider.
     Cancelled {
         /// A local path.
@@ -341,6 +348,8 @@ impl Logins {
                 Ok(LoginOutcome::SignedIn { session, return_to: pending.return_to, first_time })
             }
             Signed::NotResident { residency } => Ok(LoginOutcome::NotResident { residency }),
+            Signed::Counter { reference } => Ok(LoginOutcome::Counter { reference }),
+            Signed::TooWeak => Ok(LoginOutcome::TooWeak),
         }
     }
 

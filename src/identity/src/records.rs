@@ -13,6 +13,10 @@ pub(crate) const LOGINS: Collection = Collection("login");
 pub(crate) const IDENTITIES: Collection = Collection("identity");
 pub(crate) const RESIDENTS: Collection = Collection("resident");
 pub(crate) const MATCH_KEYS: Collection = Collection("match-key");
+pub(crate) const PERSON_KEYS: Collection = Collection("person-key");
+pub(crate) const IDENTITY_REVIEWS: Collection = Collection("identity-review");
+pub(crate) const CLOSED: Collection = Collection("closed-resident");
+pub(crate) const SUSPENSIONS: Collection = Collection("resident-suspension");
 pub(crate) const LINK_REVIEWS: Collection = Collection("link-review");
 pub(crate) const SESSIONS: Collection = Collection("session");
 pub(crate) const AUTHORIZATION_REQUESTS: Collection = Collection("authorization-request");
@@ -23,8 +27,17 @@ pub(crate) const PROOFS: Collection = Collection("dpop-proof");
 pub(crate) const REFRESH: Collection = Collection("refresh-token");
 
 /// Collections whose records may be deleted once their time is over.
-const PERISHABLE: [Collection; 8] =
-    [LOGINS, SESSIONS, AUTHORIZATION_REQUESTS, CODES, ASSERTIONS, REVOKED, PROOFS, REFRESH];
+const PERISHABLE: [Collection; 9] = [
+    LOGINS,
+    SESSIONS,
+    AUTHORIZATION_REQUESTS,
+    CODES,
+    ASSERTIONS,
+    REVOKED,
+    PROOFS,
+    REFRESH,
+    IDENTITY_REVIEWS,
+];
 
 const VERSION: u8 = 1;
 

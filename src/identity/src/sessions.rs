@@ -3,12 +3,12 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tsunagu_domain::{Assurance, Problem, TenantId, Timestamp, TsunoId};
-use tsunagu_store::{Expect, WriteSet};
+use tsunagu_domain::{Assurance, Problem, ProblemCode, TenantId, Timestamp, TsunoId};
+use tsunagu_store::{Expect, Scan, WriteSet};
 
 use crate::Services;
 use crate::jose::sha256;
-use crate::records::{self, SESSIONS};
+use crate::records::{self, CLOSED, SESSIONS};
 use crate::services::seconds;
 
 /// A session ends after this, whatever happens: 8 hours.
@@ -106,8 +106,30 @@ impl Sessions {
         let cookie = self.services.ids.secret();
         let op =
             records::put(SESSIONS, &key(&cookie), Some(session.expires), &session, Expect::Absent)?;
-        self.services.store.commit(WriteSet::new(tenant.clone()).with(op)).await?;
+        // Whose id was closed begins no session, at the very moment either.
+        let open = records::delete(CLOSED, tsuno_id.as_bytes(), Expect::Absent);
+        let set = WriteSet::new(tenant.clone()).with(open).with(op);
+        if !records::try_commit(&*self.services.store, set).await? {
+            return Err(Problem::new(ProblemCode::Conflict, "this Tsuno ID was closed"));
+        }
         Ok(NewSession { cookie, session })
+    }
+
+    /// Ends every session of a resident.
+    pub(crate) async fn end_all(&self, tenant: &TenantId, id: TsunoId) -> Result<(), Problem> {
+        let store = &*self.services.store;
+        let mut page = Scan { limit: 500, ..Scan::default() };
+        loop {
+            let found = records::scan::<Session>(store, tenant, SESSIONS, &page).await?;
+            let Some((last, _)) = found.last() else { return Ok(()) };
+            page.after = Some(last.clone());
+            let theirs = found.iter().filter(|(_, kept)| kept.data.tsuno_id == id);
+            let ops: Vec<_> =
+                theirs.map(|(key, _)| records::delete(SESSIONS, key, Expect::Any)).collect();
+            if !ops.is_empty() {
+                store.commit(WriteSet { tenant: tenant.clone(), ops }).await?;
+            }
+        }
     }
 
     /// The session of a cookie, if it is alive.

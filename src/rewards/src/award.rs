@@ -161,6 +161,8 @@ pub enum Reason {
     TooLate,
     /// It was not written under a consent of the resident.
     NoConsent,
+    /// The person is no resident at present, or has to prove it again.
+    NotEligible,
     /// The person has earned what one day can earn.
     DayCap,
     /// The town's budget for the rule is used up.
@@ -178,6 +180,10 @@ impl Reason {
             Self::NotMet => {
                 ("ポイントの条件に届いていません", "The activity does not reach what the rule asks")
             }
+            Self::NotEligible => (
+                "町民であることを確認できていません",
+                "It is not proven at present that you live in the town",
+            ),
             Self::SelfReported => {
                 ("手入力の記録は対象外です", "Records typed in by hand do not count")
             }

@@ -80,13 +80,27 @@ impl Rewards {
         tenant: &TenantId,
         subject: TsunoId,
     ) -> Result<CoinsView, StoreError> {
+        self.coins(tenant, subject, 100).await
+    }
+
+    /// The same with every decision there ever was.
+    pub async fn all_coins_of(
+        &self,
+        tenant: &TenantId,
+        subject: TsunoId,
+    ) -> Result<CoinsView, StoreError> {
+        self.coins(tenant, subject, usize::MAX).await
+    }
+
+    async fn coins(
+        &self,
+        tenant: &TenantId,
+        subject: TsunoId,
+        limit: usize,
+    ) -> Result<CoinsView, StoreError> {
         let (balance, pending) = ledger::person(&*self.store, tenant, subject).await?;
-        let scan = Scan {
-            prefix: subject.as_bytes().to_vec(),
-            limit: 100,
-            reverse: true,
-            ..Scan::default()
-        };
+        let scan =
+            Scan { prefix: subject.as_bytes().to_vec(), limit, reverse: true, ..Scan::default() };
         let mut grants = Vec::new();
         for (_, record) in self.store.records(tenant, BY_PERSON, &scan).await? {
             let award: Award = decode(&record.value)?;

@@ -25,6 +25,8 @@ pub struct Rewards {
     clock: Arc<dyn Clock>,
     rules: Rules,
     cipher: SectorCipher,
+    /// What must hold for a person to earn.
+    eligible: fn(TsunoId) -> Vec<Guard>,
 }
 
 impl fmt::Debug for Rewards {
@@ -41,7 +43,13 @@ impl Rewards {
         rules: Rules,
         cipher: SectorCipher,
     ) -> Self {
-        Self { store, clock, rules, cipher }
+        Self { store, clock, rules, cipher, eligible: |_| Vec::new() }
+    }
+
+    /// Only who these guards let earns; they are decided in the transaction that would award.
+    #[must_use]
+    pub fn only_for(self, eligible: fn(TsunoId) -> Vec<Guard>) -> Self {
+        Self { eligible, ..self }
     }
 
     /// The account under which the issuer knows this person: a pairwise id, useless anywhere else.
@@ -120,7 +128,10 @@ impl Rewards {
             Verdict::Eligible(day) => {
                 let award = self.award(compiled, change, after, subject, day);
                 ops.push(if award.grant.is_some() {
-                    once(&award, vec![grant_within(&award, compiled)?])
+                    let granted = vec![grant_within(&award, compiled)?];
+                    let guards = (self.eligible)(subject);
+                    let refused = reject(&award, Reason::NotEligible)?;
+                    once(&award, vec![Op::When { guards, then: granted, otherwise: refused }])
                 } else {
                     once(&award, reject(&award, Reason::NoConsent)?)
                 });

@@ -129,7 +129,7 @@ pub async fn play(world: &World, player: &mut Player<'_>) {
         .await;
     player
         .step(
-            "another resident logs in with the Digital Authentication App",
+            "logging in with the Digital Authentication App leads to the same Tsuno ID",
             resident::other_login(world, &tsuno_id),
         )
         .await;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
+use secrecy::SecretString;
 use serde::Deserialize;
 use tsunagu_domain::{TenantId, Text};
 use tsunagu_identity::{Client, Municipality, ProviderPolicy};

@@ -16,7 +16,7 @@ use ipnet::IpNet;
 use secrecy::ExposeSecret as _;
 use tsunagu_api::{Gateway, Limits, Rates, RequestIds};
 use tsunagu_broker::{Broker, Contexts, DocumentLoader, Hosting, NoLoader, Sources};
-use tsunagu_identity::MatchKeys;
+use tsunagu_identity::{MatchKeys, Moves, in_good_standing};
 use tsunagu_outbound::Outbound;
 use tsunagu_rewards::{Rewards, Rules};
 use tsunagu_shared_state::{LocalLimits, Quotas, RateLimits, RedisLimits};
@@ -47,15 +47,17 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
     let outbound = foundation::outbound(config)?;
     let people = People::wire(config, &base, &outbound).await?;
 
-    let rewards = Arc::new(Rewards::new(
+    let rewards = Rewards::new(
         Arc::clone(&base.store),
         Arc::clone(&base.clock),
         rules(config)?,
         people.sectors.sector("coin-issuer")?,
-    ));
+    );
+    let rewards = Arc::new(rewards.only_for(in_good_standing));
     let subscriptions = subscriptions::wire(&base, &people);
     let consequences: Vec<Arc<dyn Consequence>> = vec![
         Arc::new(MatchKeys::new(people.digests.clone(), config.town.municipality.clone())),
+        Arc::new(Moves),
         Arc::clone(&rewards) as _,
         Arc::clone(&subscriptions) as _,
     ];
@@ -93,6 +95,7 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         authorization: Arc::clone(&people.authorization),
         clients: Arc::clone(&people.clients),
         sessions: Arc::clone(&people.sessions),
+        residents: Arc::clone(&people.residents),
         ledger: Arc::clone(&people.ledger),
         audit: Arc::clone(&base.audit),
         rewards: Arc::clone(&rewards),
@@ -138,6 +141,7 @@ fn site(
         clock: Arc::clone(&base.clock),
         catalogue: Arc::clone(&base.catalogue),
         logins: people.logins,
+        residents: people.residents,
         sessions: (*people.sessions).clone(),
         clients: people.clients,
         authorization: people.authorization,

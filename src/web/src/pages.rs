@@ -1,6 +1,7 @@
 //! One module for each page: its model, and the handler that fills it.
 
 pub(crate) mod access_log;
+pub(crate) mod account;
 pub(crate) mod authorize;
 pub(crate) mod coins;
 pub(crate) mod consents;

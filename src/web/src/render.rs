@@ -64,6 +64,8 @@ templates![
     "layout.html",
     "home.html",
     "login.html",
+    "account.html",
+    "close.html",
     "message.html",
     "notice.html",
     "authorize.html",

@@ -3,7 +3,7 @@
 use actix_web::web::{self, ServiceConfig};
 
 use crate::assets;
-use crate::pages::{access_log, authorize, coins, consents, developers, home, login};
+use crate::pages::{access_log, account, authorize, coins, consents, developers, home, login};
 
 /// Adds every page. The application holds a `web::Data<Site>`.
 pub fn configure(cfg: &mut ServiceConfig) {
@@ -20,6 +20,9 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .route("/consents/{id}/withdraw", web::get().to(consents::ask_to_withdraw))
         .route("/consents/{id}/withdraw", web::post().to(consents::withdraw))
         .route("/access-log", web::get().to(access_log::show))
+        .route("/account", web::get().to(account::show))
+        .route("/account/close", web::get().to(account::ask_to_close))
+        .route("/account/close", web::post().to(account::close))
         .route("/coins", web::get().to(coins::show))
         .route("/developers", web::get().to(developers::show))
         .route("/docs", web::get().to(developers::docs))

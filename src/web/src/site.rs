@@ -7,7 +7,7 @@ use tsunagu_audit::AuditLog;
 use tsunagu_broker::Broker;
 use tsunagu_consent::Ledger;
 use tsunagu_domain::{Catalogue, Clock, Problem, TenantId, Text, TsunoId};
-use tsunagu_identity::{AuthorizationServer, Clients, Logins, Session, Sessions};
+use tsunagu_identity::{AuthorizationServer, Clients, Logins, Residents, Session, Sessions};
 use tsunagu_policy::{Asked, Principal, View, decide};
 use tsunagu_rewards::Rewards;
 
@@ -47,6 +47,8 @@ pub struct SiteParts {
     pub catalogue: Arc<Catalogue>,
     /// Logging in.
     pub logins: Logins,
+    /// Residents, and why what is for them may have stopped.
+    pub residents: Arc<Residents>,
     /// Who is logged in.
     pub sessions: Sessions,
     /// Registered services, for their names.

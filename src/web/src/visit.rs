@@ -45,6 +45,8 @@ pub(crate) enum Stop {
     Login,
     /// The visitor must log in again before deciding, and then goes there.
     LoginAgain(String),
+    /// A person at the counter decides, who is to be told this.
+    Counter(String),
     /// Something else is to be said.
     Message(StatusCode, Kind),
 }
@@ -232,7 +234,17 @@ impl Visit {
         page: &P,
         form_targets: &[String],
     ) -> Shown {
-        let html = self.site.renderer.page(&self.frame(), page).map_err(|error| {
+        self.framed(&self.frame(), status, page, form_targets)
+    }
+
+    fn framed<P: Page>(
+        &self,
+        frame: &Frame,
+        status: StatusCode,
+        page: &P,
+        form_targets: &[String],
+    ) -> Shown {
+        let html = self.site.renderer.page(frame, page).map_err(|error| {
             tracing::error!(request = self.id, template = P::TEMPLATE, %error, "a page cannot be shown");
             Problem::new(ProblemCode::InternalError, "the page cannot be shown")
         })?;
@@ -241,6 +253,12 @@ impl Visit {
             answer.cookie(security::lang_cookie(self.lang.code(), self.site.https()));
         }
         Ok(answer.content_type("text/html; charset=utf-8").body(html))
+    }
+
+    /// A page for somebody whose session has just ended.
+    pub(crate) fn signed_out_page<P: Page>(&self, status: StatusCode, page: &P) -> Shown {
+        let frame = Frame { csrf: None, ..self.frame() };
+        self.framed(&frame, status, page, &[])
     }
 
     /// Another page to go to: an address of this site, or one that a room vouches for.
@@ -284,19 +302,20 @@ impl Visit {
     fn message(&self, stop: Stop) -> (StatusCode, MessagePage) {
         let request = || Some(self.id.clone()).filter(|id| !id.is_empty());
         let again = |to: &str| Some(Action { href: self.login(to), text: "action-login" });
-        let login_needed = (
-            StatusCode::FORBIDDEN,
-            MessagePage { kind: Kind::LoginNeeded, action: again(&self.here()), request: None },
-        );
+        let login_needed =
+            (StatusCode::FORBIDDEN, MessagePage::new(Kind::LoginNeeded, again(&self.here()), None));
         match stop {
             Stop::Login => login_needed,
-            Stop::LoginAgain(to) => (
-                StatusCode::FORBIDDEN,
-                MessagePage { kind: Kind::LoginAgain, action: again(&to), request: None },
-            ),
+            Stop::LoginAgain(to) => {
+                (StatusCode::FORBIDDEN, MessagePage::new(Kind::LoginAgain, again(&to), None))
+            }
+            Stop::Counter(reference) => {
+                let page = MessagePage::new(Kind::LoginCounter, None, request());
+                (StatusCode::FORBIDDEN, MessagePage { reference: Some(reference), ..page })
+            }
             Stop::Message(status, kind) => {
                 let action = if kind.asks_for_login() { again("/") } else { None };
-                (status, MessagePage { kind, action, request: request() })
+                (status, MessagePage::new(kind, action, request()))
             }
             Stop::Problem(problem) => {
                 let status = StatusCode::from_u16(problem.code.status())
@@ -308,7 +327,7 @@ impl Visit {
                     ProblemCode::Unauthorized => return login_needed,
                     ProblemCode::StepUpRequired => {
                         let action = again(&self.here());
-                        let page = MessagePage { kind: Kind::LoginAgain, action, request: None };
+                        let page = MessagePage::new(Kind::LoginAgain, action, None);
                         return (StatusCode::FORBIDDEN, page);
                     }
                     ProblemCode::ResourceNotFound => Kind::NotFound,
@@ -320,7 +339,7 @@ impl Visit {
                     _ if status.is_client_error() => Kind::BadRequest,
                     _ => Kind::Failed,
                 };
-                (status, MessagePage { kind, action: None, request: request() })
+                (status, MessagePage::new(kind, None, request()))
             }
         }
     }

@@ -10,6 +10,7 @@
     reason = "tests may unwrap; outsiders have clients and a clock of their own"
 )]
 
+mod account;
 mod bad_input;
 mod clients;
 mod durability;

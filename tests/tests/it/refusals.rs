@@ -108,6 +108,8 @@ const TABLE: &[(&str, &str, For)] = &[
     ("GET", "/me/access-log", For::Resident),
     ("GET", "/me/consents", For::Resident),
     ("GET", "/me/coins", For::Resident),
+    ("GET", "/me/export", For::Resident),
+    ("POST", "/me/close", For::Resident),
     ("GET", "/v2/findUsage", For::Resident),
     ("GET", "/v2/usagePeriod", For::Resident),
     ("GET", "/v2/heartbeat", For::All("whether the service lives")),
@@ -121,6 +123,10 @@ const TABLE: &[(&str, &str, For)] = &[
     ("GET", "/audit/v1/entries", For::Auditor),
     ("GET", "/rewards/v1/rules", For::All("what earns coins is public")),
     ("GET", "/rewards/v1/grants", For::Staff),
+    ("GET", "/admin/v1/identity-reviews", For::Staff),
+    ("POST", "/admin/v1/identity-reviews/{reference}/decision", For::Staff),
+    ("GET", "/admin/v1/link-reviews", For::Staff),
+    ("POST", "/admin/v1/link-reviews/{tsunoId}/decision", For::Staff),
     ("GET", "/connectors/v1", For::Staff),
     ("GET", "/connectors/v1/{name}/runs", For::Staff),
     ("GET", "/livez", For::All("whether the process lives")),
@@ -155,6 +161,8 @@ impl Gate {
             .replace("{id}", "0190a5a0-0000-7000-8000-000000000000")
             // Bundles of entries; the hashes beside them are for everybody.
             .replace("{path}", "entries/000.p/1")
+            .replace("{reference}", "0123456789ab")
+            .replace("{tsunoId}", "none")
             .replace("{name}", "juki");
         let query = match path {
             "/ngsi-ld/v1/entities" if method == "GET" => "?type=Person&count=true",
@@ -180,6 +188,8 @@ impl Gate {
             request = request.form(&[("client_id", APP), ("grant_type", "client_credentials")]);
         } else if path.starts_with("/ngsi-ld/") && method != Method::GET {
             request = request.json(&body(path, &method, &id));
+        } else if path.starts_with("/admin/") && method != Method::GET {
+            request = request.json(&json!({}));
         }
         seen(request).await
     }

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use tsunagu_domain::to_iso;
+use tsunagu_domain::{TenantId, to_iso};
 use tsunagu_store::access::{Access, AccessLog, Action, Decision};
 use utoipa::ToSchema;
 
@@ -47,6 +47,34 @@ pub(crate) struct AccessBody {
     request_id: String,
 }
 
+impl AccessBody {
+    /// An access in codes and in words.
+    pub(super) async fn new(
+        gateway: &Gateway,
+        tenant: &TenantId,
+        access: Access,
+    ) -> Result<Self, Failure> {
+        let who = words::who(gateway, tenant, &access).await?;
+        let what = words::what(&gateway.catalogue, &access);
+        Ok(Self {
+            at: to_iso(access.at),
+            actor: access.actor,
+            actor_ja: who.ja,
+            actor_en: who.en,
+            action_ja: what.ja,
+            action_en: what.en,
+            action: access.action,
+            decision: access.decision,
+            reason: access.reason,
+            purpose: access.purpose,
+            consent: access.grant,
+            types: access.types,
+            attributes: access.attributes,
+            request_id: access.request,
+        })
+    }
+}
+
 /// Accesses to the resident's data, newest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AccessLogBody {
@@ -76,24 +104,7 @@ pub(crate) async fn access_log(
     let (total, accesses) = read(&gateway, &caller, &params).await?;
     let mut bodies = Vec::with_capacity(accesses.len());
     for access in accesses {
-        let who = words::who(&gateway, &caller.tenant, &access).await?;
-        let what = words::what(&gateway.catalogue, &access);
-        bodies.push(AccessBody {
-            at: to_iso(access.at),
-            actor: access.actor,
-            actor_ja: who.ja,
-            actor_en: who.en,
-            action_ja: what.ja,
-            action_en: what.en,
-            action: access.action,
-            decision: access.decision,
-            reason: access.reason,
-            purpose: access.purpose,
-            consent: access.grant,
-            types: access.types,
-            attributes: access.attributes,
-            request_id: access.request,
-        });
+        bodies.push(AccessBody::new(&gateway, &caller.tenant, access).await?);
     }
     Ok(personal(&AccessLogBody { total, accesses: bodies }))
 }

@@ -58,6 +58,11 @@ fn verb(access: &Access) -> (&'static str, &'static str) {
         Action::Notify => ("通知で受信", "Was told of changes of"),
         Action::Write => ("書き込み", "Wrote"),
         Action::Identify => ("本人確認に使用", "Used for logging in"),
+        Action::Link
+            if matches!(access.reason.as_str(), "identity-linked" | "counter-same-person") =>
+        {
+            ("別のログイン方法と結び付け", "Linked another way to log in to")
+        }
         Action::Link => ("住民記録と結び付け", "Linked to the municipal record"),
         Action::Consent if consent(State::Refused) => ("提供しないと回答", "Declined to share"),
         Action::Consent if consent(State::Withdrawn) => {
@@ -110,6 +115,9 @@ fn ours(access: &Access) -> Text {
     match access.types.first().map(String::as_str) {
         Some("urn:tsunagu:type:Consent") => text("同意の記録", "records of consent"),
         Some("urn:tsunagu:type:AccessLog") => text("利用の記録", "the record of use"),
+        Some("urn:tsunagu:type:IdentityReview" | "urn:tsunagu:type:LinkReview") => {
+            text("窓口での確認の記録", "what waits for the counter")
+        }
         Some("urn:tsunagu:type:AuditEntry") => text("監査の記録", "entries of the audit log"),
         _ => text("データ", "data"),
     }

@@ -16,7 +16,7 @@ pub enum IdTokenError {
     /// Not a JWS that can be read.
     #[error("malformed")]
     Malformed,
-    /// Not ES256, or asks for extensions.
+    /// Not an algorithm agreed on, or asks for extensions.
     #[error("algorithm")]
     Algorithm,
     /// The provider publishes no such key.
@@ -82,6 +82,7 @@ pub(crate) struct IdClaims {
 
 /// What an ID token must agree with.
 pub(crate) struct Expected<'a> {
+    pub(crate) algorithms: &'a [Algorithm],
     pub(crate) issuer: &'a str,
     pub(crate) client_id: &'a str,
     pub(crate) nonce: &'a str,
@@ -96,7 +97,7 @@ pub(crate) async fn verify(
     keys: &RemoteKeys,
     expected: &Expected<'_>,
 ) -> Result<IdClaims, IdTokenError> {
-    let signed = Signed::read(token, &[Algorithm::Es256])?;
+    let signed = Signed::read(token, expected.algorithms)?;
     let kid = signed.kid.as_deref().ok_or(IdTokenError::UnknownKey)?;
     let key =
         keys.find(Some(kid), signed.algorithm).await.map_err(|_| IdTokenError::KeysUnavailable)?;

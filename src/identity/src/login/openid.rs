@@ -290,7 +290,9 @@ impl LoginProvider for OpenIdProvider {
     async fn identify(&self, code: &str, attempt: &Attempt) -> Result<Identified, RefusalReason> {
         let provider = self.provider().await?;
         let tokens = self.redeem(&provider.token, code, attempt).await?;
+        let algorithms: Vec<_> = self.policy.algorithms.iter().map(|one| (*one).into()).collect();
         let expected = Expected {
+            algorithms: &algorithms,
             issuer: &self.policy.issuer,
             client_id: &self.policy.client_id,
             nonce: &attempt.nonce,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tsunagu_domain::{Level, Text};
 use url::Url;
 
-use crate::jose::AssertionAlgorithm;
+use crate::jose::{Algorithm, AssertionAlgorithm};
 
 /// What an `acr` of the provider is worth here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -35,6 +35,9 @@ pub struct ProviderPolicy {
     /// Endpoints that are not discovered.
     #[serde(default)]
     pub endpoints: Endpoints,
+    /// Algorithms of its ID tokens. What is signed otherwise is refused.
+    #[serde(default = "es256")]
+    pub algorithms: Vec<IdTokenAlgorithm>,
     /// Scopes that are asked for; each must be granted.
     pub scopes: Vec<String>,
     /// More parameters of the authorization request, such as `acr_values` or `prompt`.
@@ -73,6 +76,28 @@ pub struct Endpoints {
     /// JWK set.
     #[serde(default)]
     pub jwks: Option<Url>,
+}
+
+fn es256() -> Vec<IdTokenAlgorithm> {
+    vec![IdTokenAlgorithm::ES256]
+}
+
+/// An algorithm of ID tokens (RFC 7518 section 3.1). Both hash with SHA-256, as `at_hash` does then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum IdTokenAlgorithm {
+    /// ECDSA on P-256 with SHA-256.
+    ES256,
+    /// RSA PSS with SHA-256.
+    PS256,
+}
+
+impl From<IdTokenAlgorithm> for Algorithm {
+    fn from(algorithm: IdTokenAlgorithm) -> Self {
+        match algorithm {
+            IdTokenAlgorithm::ES256 => Self::Es256,
+            IdTokenAlgorithm::PS256 => Self::Ps256,
+        }
+    }
 }
 
 /// Whom a client assertion addresses; providers disagree.

@@ -10,6 +10,7 @@ mod linking;
 mod login;
 mod provider;
 mod refresh;
+mod residents;
 mod sessions;
 mod simulators;
 mod tokens;

@@ -99,6 +99,11 @@ impl Provider {
         self.state.lock().unwrap().acr = acr;
     }
 
+    /// Its clock, seconds since the epoch.
+    pub(crate) fn at(&self, now: i64) {
+        self.state.lock().unwrap().now = now;
+    }
+
     pub(crate) fn new_key(&self) {
         self.state.lock().unwrap().key = key();
     }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde_json::json;
-use tsunagu_domain::Clock;
+use tsunagu_domain::{Clock, TsunoId};
 use tsunagu_rewards::{Budget, Reason, State};
+use tsunagu_store::{Collection, Expect, Guard, Op, Store as _, WriteSet};
 
 use crate::world::{Activity, World, person, rule, tenant};
 
@@ -38,6 +39,28 @@ async fn an_activity_that_is_enough_earns_once_and_is_explained() {
         Budget { total: 1000, reserved: 10, issued: 0, remaining: 990 }
     );
     assert!(outcomes(&world, 2).await.is_empty());
+}
+
+#[tokio::test]
+async fn who_is_no_resident_at_present_earns_nothing_and_is_told_why() {
+    fn unless_marked(id: TsunoId) -> Vec<Guard> {
+        vec![Guard::Absent { collection: Collection("mark"), key: id.as_bytes().to_vec() }]
+    }
+    let mut world = World::new(&[rule(&json!({}))]);
+    let rewards = Arc::into_inner(world.rewards).unwrap();
+    world.rewards = Arc::new(rewards.only_for(unless_marked));
+    let mark = Op::PutRecord {
+        collection: Collection("mark"),
+        key: person(1).as_bytes().to_vec(),
+        value: Vec::new(),
+        expect: Expect::Any,
+    };
+    world.store.commit(WriteSet::new(tenant()).with(mark)).await.unwrap();
+    world.write(&Activity::new("a", 1)).await;
+    world.write(&Activity::new("b", 2)).await;
+    assert_eq!(outcomes(&world, 1).await, [(0, State::Rejected, Some(Reason::NotEligible))]);
+    assert_eq!(outcomes(&world, 2).await, [(10, State::Reserved, None)]);
+    assert_eq!(budget(&world).await.reserved, 10);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -11,7 +11,7 @@ use tsunagu_connect::{Connectors, Platform, Runner};
 use tsunagu_connector_coin_issuer::CoinIssuer;
 use tsunagu_connector_csv_drop::CsvDrop;
 use tsunagu_domain::TenantId;
-use tsunagu_identity::Services;
+use tsunagu_identity::{Residents, Services};
 use tsunagu_outbound::Outbound;
 use tsunagu_rewards::Deliverer;
 
@@ -39,6 +39,7 @@ pub(crate) struct Flows {
     deliverer: Option<Deliverer>,
     notifications: Notifications,
     services: Services,
+    residents: Arc<Residents>,
     tenant: TenantId,
     ending: Ending,
     tenants: Vec<TenantId>,
@@ -102,6 +103,7 @@ impl Flows {
         }
         let connectors = Arc::new(Connectors::new(Arc::clone(&base.store), manifests)?);
         let (services, tenant) = (people.services.clone(), base.tenant.clone());
+        let residents = Arc::clone(&people.residents);
         let tenants = base.tenants.clone();
         Ok(Self {
             connectors,
@@ -109,6 +111,7 @@ impl Flows {
             deliverer,
             notifications,
             services,
+            residents,
             tenant,
             ending,
             tenants,
@@ -122,12 +125,18 @@ impl Flows {
             tracker.spawn(deliverer.run(shutdown.clone()));
         }
         tracker.spawn(self.notifications.run(shutdown.clone()));
-        tracker.spawn(sweep(self.services, self.tenant, shutdown.clone()));
+        let (services, residents) = (self.services, self.residents);
+        tracker.spawn(sweep(services, residents, self.tenant, shutdown.clone()));
         tracker.spawn(expire(self.ending, self.tenants, shutdown.clone()));
     }
 }
 
-async fn sweep(services: Services, tenant: TenantId, shutdown: CancellationToken) {
+async fn sweep(
+    services: Services,
+    residents: Arc<Residents>,
+    tenant: TenantId,
+    shutdown: CancellationToken,
+) {
     let mut tick = tokio::time::interval(SWEEP);
     loop {
         tokio::select! {
@@ -137,6 +146,10 @@ async fn sweep(services: Services, tenant: TenantId, shutdown: CancellationToken
         match tsunagu_identity::sweep(&services, &tenant).await {
             Ok(swept) => tracing::debug!(swept, "expired records were deleted"),
             Err(problem) => tracing::warn!(%problem, "expired records could not be deleted"),
+        }
+        match residents.lapse(&tenant).await {
+            Ok(lapsed) => tracing::debug!(lapsed, "residents have to prove again where they live"),
+            Err(problem) => tracing::warn!(%problem, "proofs of residency could not be looked at"),
         }
     }
 }

@@ -23,6 +23,7 @@ pub(crate) struct People {
     pub(crate) clients: Arc<Clients>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) logins: Logins,
+    pub(crate) residents: Arc<Residents>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) authorization: Arc<AuthorizationServer>,
 }
@@ -54,7 +55,7 @@ impl People {
             Residents::new(services.clone(), config.town.municipality.clone(), digests.clone());
         let logins = Logins::new(
             services.clone(),
-            residents,
+            Arc::clone(&residents),
             (*sessions).clone(),
             providers(config, base, outbound)?,
             config.base_url.clone(),
@@ -71,7 +72,17 @@ impl People {
             grants: Arc::new(grants),
         })?;
         let authorization = Arc::new(authorization);
-        Ok(Self { services, sectors, digests, clients, sessions, logins, ledger, authorization })
+        Ok(Self {
+            services,
+            sectors,
+            digests,
+            clients,
+            sessions,
+            logins,
+            residents,
+            ledger,
+            authorization,
+        })
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) enum Kind {
     LoginUnavailable,
     LoginRefused,
     LoginWeak,
+    Closed,
     AuthorizeError,
     FormExpired,
     NotFound,
@@ -53,6 +54,14 @@ pub(crate) struct MessagePage {
     pub(crate) action: Option<Action>,
     /// Id of the request, when the help desk may need it.
     pub(crate) request: Option<String>,
+    /// What to say at the counter.
+    pub(crate) reference: Option<String>,
+}
+
+impl MessagePage {
+    pub(crate) fn new(kind: Kind, action: Option<Action>, request: Option<String>) -> Self {
+        Self { kind, action, request, reference: None }
+    }
 }
 
 /// A button.
@@ -86,17 +95,19 @@ impl MessagePage {
         use Kind::*;
         let login = || Some(Action { href: "/login/xid".to_owned(), text: "action-login" });
         let request = || Some("01k9-8f2c".to_owned());
-        let of = |kind, action, request| Self { kind, action, request };
+        let of = Self::new;
+        let reference = Some("3f9a11c2b07d".to_owned());
         vec![
             ("login-needed", of(LoginNeeded, login(), None)),
             ("login-again", of(LoginAgain, login(), None)),
             ("login-cancelled", of(LoginCancelled, login(), None)),
             ("login-not-resident", of(LoginNotResident, None, request())),
-            ("login-counter", of(LoginCounter, None, request())),
+            ("login-counter", Self { reference, ..of(LoginCounter, None, request()) }),
             ("login-expired", of(LoginExpired, login(), request())),
             ("login-unavailable", of(LoginUnavailable, login(), request())),
             ("login-refused", of(LoginRefused, login(), request())),
             ("login-weak", of(LoginWeak, login(), request())),
+            ("closed", of(Closed, None, None)),
             ("authorize-error", of(AuthorizeError, None, request())),
             ("form-expired", of(FormExpired, None, request())),
             ("not-found", of(NotFound, None, None)),

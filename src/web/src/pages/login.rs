@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use tsunagu_identity::{
-    CallbackQuery, LOGIN_SECONDS, LoginOutcome, RefusalReason, Verdict, login_cookie_name,
+    CallbackQuery, LOGIN_SECONDS, LoginOutcome, RefusalReason, login_cookie_name,
     session_cookie_name,
 };
 
@@ -88,12 +88,9 @@ async fn finish(visit: &Visit, provider: &str, query: &CallbackQuery) -> Shown {
                 .cookie(visit.cookie(name, &session.cookie, None))
                 .finish())
         }
-        LoginOutcome::NotResident { residency } => match residency.verdict {
-            Verdict::NeedsCounter => message(StatusCode::FORBIDDEN, Kind::LoginCounter),
-            Verdict::NonResident | Verdict::Resident => {
-                message(StatusCode::FORBIDDEN, Kind::LoginNotResident)
-            }
-        },
+        LoginOutcome::NotResident { .. } => message(StatusCode::FORBIDDEN, Kind::LoginNotResident),
+        LoginOutcome::Counter { reference } => Err(Stop::Counter(reference)),
+        LoginOutcome::TooWeak => message(StatusCode::FORBIDDEN, Kind::LoginWeak),
         LoginOutcome::Cancelled { .. } => message(StatusCode::OK, Kind::LoginCancelled),
         LoginOutcome::Refused(reason) => match reason {
             RefusalReason::State => message(StatusCode::BAD_REQUEST, Kind::LoginExpired),

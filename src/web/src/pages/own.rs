@@ -32,7 +32,8 @@ pub(crate) async fn person(
 }
 
 /// What is kept about a resident and is no entity: how it is called in the record of access, and by people.
-pub(crate) const RECORDS: [(&str, InWords); 3] = [COINS, CONSENTS, ACCESS_LOG];
+pub(crate) const RECORDS: [(&str, InWords); 5] =
+    [COINS, CONSENTS, ACCESS_LOG, IDENTITY_REVIEWS, LINK_REVIEWS];
 /// The Japanese and the English words.
 type InWords = (&'static str, &'static str);
 /// Decisions about coins.
@@ -44,6 +45,17 @@ pub(crate) const CONSENTS: (&str, InWords) =
 /// The record of access itself.
 pub(crate) const ACCESS_LOG: (&str, InWords) =
     ("urn:tsunagu:type:AccessLog", ("だれが見たかの記録", "the record of access"));
+
+/// Who somebody is, for a person at the counter to decide.
+const IDENTITY_REVIEWS: (&str, InWords) = (
+    "urn:tsunagu:type:IdentityReview",
+    ("窓口での本人確認の記録", "what the counter decides about who you are"),
+);
+/// Whose municipal record it is, for a person at the counter to decide.
+const LINK_REVIEWS: (&str, InWords) = (
+    "urn:tsunagu:type:LinkReview",
+    ("窓口での住民記録の確認の記録", "what the counter decides about your municipal record"),
+);
 
 /// Writes down that the resident looks at one of these records; before the page is answered.
 pub(crate) async fn looks_at(

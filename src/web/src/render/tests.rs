@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::pages::access_log::AccessLogPage;
+use crate::pages::account::{AccountPage, ClosePage};
 use crate::pages::authorize::{AuthorizePage, Notice};
 use crate::pages::coins::CoinsPage;
 use crate::pages::consents::{ConsentPage, ConsentsPage, WithdrawPage};
@@ -55,6 +56,8 @@ fn rendered(lang: Lang) -> (Vec<(String, String)>, BTreeSet<String>) {
     show!("/consents/0e1b", true, ConsentPage::samples(lang));
     show!("/consents/0e1b/withdraw", true, WithdrawPage::samples());
     show!("/access-log", true, AccessLogPage::samples(lang));
+    show!("/account", true, AccountPage::samples());
+    show!("/account/close", true, ClosePage::samples());
     show!("/coins", true, CoinsPage::samples(lang));
     show!("/developers", false, DevelopersPage::samples());
     show!("/docs", false, DocsPage::samples());

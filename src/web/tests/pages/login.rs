@@ -86,3 +86,29 @@ async fn the_language_is_chosen_once_and_kept() {
     assert_eq!(missing.status, 404);
     assert!(missing.says("Page not found") && missing.policy.contains("frame-ancestors 'none'"));
 }
+
+#[actix_web::test]
+async fn what_cannot_be_taken_back_needs_a_login_of_the_last_five_minutes() {
+    let town = Town::new().await;
+    let mut browser = town.browser().await;
+    browser.log_in("hanako", "/").await;
+    let id = browser.tsuno_id().await;
+    let page = browser.get("/account/close").await;
+    let csrf = page.field("csrf");
+    town.pass(301);
+    for path in ["/account", "/account/close"] {
+        let stale = browser.get(path).await;
+        assert_eq!(stale.status, 403, "{path}");
+        assert!(stale.says("もう一度ログインしてください"), "{path}: {}", stale.body);
+    }
+    let stale = browser.post("/account/close", &[("csrf", &csrf)]).await;
+    assert!(stale.says("もう一度ログインしてください"), "{}", stale.body);
+    assert_eq!(browser.tsuno_id().await, id);
+
+    browser.log_in("hanako", "/").await;
+    let csrf = browser.get("/account/close").await.field("csrf");
+    let closed = browser.post("/account/close", &[("csrf", &csrf)]).await;
+    assert!(closed.says("都農IDをやめました"), "{}", closed.body);
+    assert!(!closed.says("logout"), "nobody is logged in any more");
+    assert_eq!(browser.get("/account").await.status, 403);
+}

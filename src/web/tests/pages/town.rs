@@ -68,11 +68,12 @@ impl LoginProvider for Scripted {
     }
 
     async fn identify(&self, code: &str, _: &Attempt) -> Result<Identified, RefusalReason> {
-        let (given_name, city) = match code {
-            "hanako" => ("花子", "児湯郡都農町"),
-            "taro" | "weak" => ("太郎", "児湯郡都農町"),
-            "jiro" => ("次郎", "日向市"),
-            "counter" => ("さくら", "児湯郡"),
+        let (given_name, city, born) = match code {
+            "hanako" => ("花子", "児湯郡都農町", "1950-04-01"),
+            "taro" => ("太郎", "児湯郡都農町", "1951-04-01"),
+            "weak" => ("太郎", "児湯郡都農町", "1952-04-01"),
+            "jiro" => ("次郎", "日向市", "1953-04-01"),
+            "counter" => ("さくら", "児湯郡", "1954-04-01"),
             _ => return Err(RefusalReason::Code),
         };
         Ok(Identified {
@@ -89,7 +90,7 @@ impl LoginProvider for Scripted {
             person: VerifiedPerson {
                 family_name: "都農".to_owned(),
                 given_name: given_name.to_owned(),
-                birth_date: "1950-04-01".to_owned(),
+                birth_date: born.to_owned(),
                 gender: Gender::Female,
                 prefecture: "宮崎県".to_owned(),
                 city: city.to_owned(),
@@ -179,7 +180,7 @@ impl Town {
         let residents = Residents::new(services.clone(), municipality, DigestKey::new(&[3; 32]));
         let logins = Logins::new(
             services.clone(),
-            residents,
+            Arc::clone(&residents),
             sessions.clone(),
             vec![Arc::new(Scripted(Arc::clone(&clock), text("xID", "xID")))],
             Url::parse(BASE).unwrap(),
@@ -245,6 +246,7 @@ impl Town {
             clock: Arc::<ManualClock>::clone(&clock),
             catalogue: Arc::clone(&catalogue),
             logins,
+            residents,
             sessions,
             clients: Arc::clone(&clients),
             authorization: Arc::clone(&authorization),

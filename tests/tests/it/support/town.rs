@@ -260,6 +260,18 @@ key = "{COIN_KEY}"
             )
             .unwrap();
         }
+        text += &self.further_providers();
+        let here = [&self.xid, &self.daa, &self.foreign, &self.coins].into_iter().flatten();
+        let here = here.map(|process| process.url.authority().to_owned());
+        let here: Vec<_> = here.chain(plan.receivers.iter().cloned()).collect();
+        write!(text, "\n[outbound]\nallow_private = {here:?}\n").unwrap();
+        text + plan.more
+    }
+
+    /// Identity providers beside xID.
+    fn further_providers(&self) -> String {
+        let key = self.folder.path().join("client.pem").to_string_lossy().into_owned();
+        let mut text = String::new();
         if let Some(daa) = &self.daa {
             write!(
                 text,
@@ -276,7 +288,6 @@ acr_map = {{ aal3 = {{ ial = "high", aal = "high" }} }}
 always_authenticates = true
 "#,
                 daa = daa.url,
-                key = at("client.pem"),
             )
             .unwrap();
         }
@@ -290,21 +301,16 @@ issuer = "{issuer}"
 client_id = "tsuno"
 client_auth = {{ method = "private_key_jwt", key_file = {key:?}, algorithm = "PS256", kid = "tsuno-1", audience = "issuer" }}
 scopes = ["openid", "profile", "address"]
-parameters = {{ prompt = "login" }}
+parameters = {{ prompt = "login", max_age = "300", acr_values = "card password" }}
 verified_data = {{ from = "userinfo", birth_date = "iso", gender = "word", address = "object" }}
 acr_map = {{ card = {{ ial = "high", aal = "substantial" }}, password = {{ ial = "low", aal = "low" }} }}
 max_auth_age = 300
 "#,
                 issuer = foreign.url.as_str().trim_end_matches('/'),
-                key = at("client.pem"),
             )
             .unwrap();
         }
-        let here = [&self.xid, &self.daa, &self.foreign, &self.coins].into_iter().flatten();
-        let here = here.map(|process| process.url.authority().to_owned());
-        let here: Vec<_> = here.chain(plan.receivers.iter().cloned()).collect();
-        write!(text, "\n[outbound]\nallow_private = {here:?}\n").unwrap();
-        text + plan.more
+        text
     }
 
     fn of_its_kind(&self, id: &str) -> String {
