@@ -5,7 +5,8 @@ use actix_web::{HttpMessage as _, HttpRequest};
 use tsunagu_broker::{Asking, Owner, Request};
 use tsunagu_domain::{Problem, ProblemCode, TenantId};
 use tsunagu_identity::AccessToken;
-use tsunagu_policy::{Asked, Principal, View, decide};
+use tsunagu_policy::{Asked, Denied, Grant, Principal, View};
+use tsunagu_store::access::{Access, AccessLog as _, Action, Decision};
 
 use crate::presented::{self, unauthorized};
 use crate::{Failure, Gateway, request_id};
@@ -52,7 +53,7 @@ impl Caller {
         let (view, owner) = match presented::token(gateway, request).await? {
             None => (anonymous(gateway, request, named)?, None),
             Some(token) => {
-                let view = view_of(gateway, &token, named, purpose.as_deref()).await?;
+                let view = view_of(gateway, request, &token, named, purpose.as_deref()).await?;
                 (view, Some(owner_of(&token)))
             }
         };
@@ -125,11 +126,12 @@ fn anonymous(
         return Err(Failure::new(ProblemCode::NonexistentTenant, "no tenant is configured"));
     };
     let principal = Principal::Anonymous { reads_open_data: true };
-    Ok(decided(gateway, &tenant, principal)?)
+    Ok(decided(gateway, &tenant, principal).map_err(Problem::from)?)
 }
 
 async fn view_of(
     gateway: &Gateway,
+    request: &HttpRequest,
     token: &AccessToken,
     named: Option<TenantId>,
     purpose: Option<&str>,
@@ -150,7 +152,8 @@ async fn view_of(
             let detail = format!("this needs a token with the scope '{DATA_SCOPE}'");
             return Err(Failure::new(ProblemCode::Forbidden, detail));
         }
-        return Ok(decided(gateway, &tenant, Principal::Machine { client: &client })?);
+        let principal = Principal::Machine { client: &client };
+        return Ok(decided(gateway, &tenant, principal).map_err(Problem::from)?);
     };
     // Loaded anew for every request: a withdrawal counts from the next one on.
     let grant = match &token.grant_id {
@@ -164,13 +167,44 @@ async fn view_of(
         purpose,
         assurance: &token.assurance,
     };
-    decided(gateway, &token.tenant, principal).map_err(|mut problem| {
-        if problem.code == ProblemCode::ConsentRequired {
-            // The token is this client's own, so saying where to ask again reveals nothing.
-            problem.consent_request_url = Some(format!("{}/oauth/par", gateway.base_url));
-        }
-        problem.into()
-    })
+    let denied = match decided(gateway, &token.tenant, principal) {
+        Ok(view) => return Ok(view),
+        Err(denied) => denied,
+    };
+    // The resident sees who was refused, and why.
+    let access = refused(gateway, request, token, grant.as_deref(), &denied);
+    gateway.audit.record(&token.tenant, &access).await?;
+    let mut problem = Problem::from(denied);
+    if problem.code == ProblemCode::ConsentRequired {
+        // The token is this client's own, so saying where to ask again reveals nothing.
+        problem.consent_request_url = Some(format!("{}/oauth/par", gateway.base_url));
+    }
+    Err(problem.into())
+}
+
+/// The record of an attempt that the policies refused as a whole.
+fn refused(
+    gateway: &Gateway,
+    request: &HttpRequest,
+    token: &AccessToken,
+    grant: Option<&Grant>,
+    denied: &Denied,
+) -> Access {
+    Access {
+        at: gateway.clock.micros(),
+        request: request_id::of(request),
+        actor: format!("client:{}", token.client),
+        subjects: token.subject.into_iter().collect(),
+        purpose: grant.map(|grant| grant.purpose.clone()),
+        grant: token.grant_id.clone(),
+        grant_version: grant.map(|grant| grant.version),
+        action: if request.method().is_safe() { Action::Read } else { Action::Write },
+        types: Vec::new(),
+        attributes: Vec::new(),
+        decision: Decision::Denied,
+        reason: denied.policy().to_owned(),
+        count: 0,
+    }
 }
 
 /// Refuses a tenant that is not the token's, unless the client is registered for it and acts on its own behalf.
@@ -188,12 +222,8 @@ async fn other_tenant(
     Err(Problem::new(ProblemCode::Forbidden, detail).at(TENANT_HEADER.as_str()).into())
 }
 
-fn decided(
-    gateway: &Gateway,
-    tenant: &TenantId,
-    principal: Principal<'_>,
-) -> Result<View, Problem> {
+fn decided(gateway: &Gateway, tenant: &TenantId, principal: Principal<'_>) -> Result<View, Denied> {
     let asked =
         Asked { tenant, catalogue: &gateway.catalogue, now: gateway.clock.micros(), principal };
-    decide(&asked).map_err(Problem::from)
+    gateway.policies.decide(&asked)
 }

@@ -10,6 +10,7 @@ use tsunagu_connect::Connectors;
 use tsunagu_consent::Ledger;
 use tsunagu_domain::{Catalogue, Clock, IdGen, TenantId, Timestamp};
 use tsunagu_identity::{AuthorizationServer, Clients, Residents, Sessions};
+use tsunagu_policy::Policies;
 use tsunagu_rewards::Rewards;
 use tsunagu_store::Store;
 
@@ -70,6 +71,8 @@ pub struct Gateway {
     pub store: Arc<dyn Store>,
     /// What is personal.
     pub catalogue: Arc<Catalogue>,
+    /// What decides who may do what.
+    pub policies: Policies,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The municipalities served here; the first is the one meant when no tenant is named.

@@ -127,6 +127,11 @@ fn outbound() -> Arc<Outbound> {
     Arc::new(Outbound::new(Policy::default()))
 }
 
+fn rewards(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>, sectors: &SectorKeys) -> Rewards {
+    let (rules, sector) = (Rules::new(Vec::new()).unwrap(), sectors.sector("coin-issuer").unwrap());
+    Rewards::new(Arc::clone(store), Arc::clone(clock), rules, sector)
+}
+
 async fn world() -> World {
     let tenant: TenantId = "tsuno".parse().unwrap();
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
@@ -201,18 +206,14 @@ async fn world() -> World {
         residents: residents(services),
         audit,
         ledger: Arc::new(ledger),
-        rewards: Arc::new(Rewards::new(
-            Arc::clone(&store),
-            Arc::clone(&clock),
-            Rules::new(Vec::new()).unwrap(),
-            SectorKeys::new(&master).sector("coin-issuer").unwrap(),
-        )),
+        rewards: Arc::new(rewards(&store, &clock, &SectorKeys::new(&master))),
         connectors: Arc::new(Connectors::new(Arc::clone(&store), Vec::new()).unwrap()),
         store,
         catalogue,
+        policies: tsunagu_policy::Policies::built_in().unwrap().clone(),
         started: clock.micros(),
         clock,
-        tenants: vec![tenant.clone()],
+        tenants: vec![tenant.clone(), "elsewhere".parse().unwrap()],
         base_url: BASE.to_owned(),
         open_data_for_all: false,
         limits: Limits::default(),
@@ -262,13 +263,25 @@ impl World {
     }
 
     fn token(&self, client: &str, subject: Option<TsunoId>, scope: &str) -> String {
+        self.token_with(client, subject, scope, &json!({}))
+    }
+
+    /// A token with other claims than usual.
+    fn token_with(
+        &self,
+        client: &str,
+        subject: Option<TsunoId>,
+        scope: &str,
+        other: &Value,
+    ) -> String {
         let sector = self.sectors.sector(&format!("{client}.example")).unwrap();
         let sub = subject.map_or_else(|| client.to_owned(), |id| sector.outward(id).to_string());
         let now = self.clock.seconds();
-        let claims = json!({
+        let mut claims = json!({
             "iss": BASE, "sub": sub, "aud": format!("{BASE}/ngsi-ld"), "client_id": client,
             "iat": now, "exp": now + 300, "jti": format!("{client}-{scope}-{sub}"), "scope": scope,
         });
+        claims.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
         let token = self.keys.current().unwrap().sign("at+jwt", &claims).unwrap();
         format!("Bearer {token}")
     }

@@ -52,14 +52,10 @@ pub(crate) fn actor_name(actor: &Actor) -> String {
     }
 }
 
-/// Why the view allows what it allows.
-fn reason(view: &View) -> &'static str {
-    match (view.grant(), view.actor()) {
-        (Some(_), _) => "consent",
-        (None, Actor::Resident(_)) => "own-data",
-        (None, Actor::Platform(_)) => "platform",
-        (None, _) => "publisher",
-    }
+/// The policies that let the view do this, or that there is none.
+fn reason(view: &View, action: Action) -> String {
+    let policies: Vec<&str> = view.allowed_by(action == Action::Write).collect();
+    if policies.is_empty() { "no-policy".to_owned() } else { policies.join(" ") }
 }
 
 fn blank(request: &Request<'_>, at: Timestamp, action: Action) -> Access {
@@ -76,7 +72,7 @@ fn blank(request: &Request<'_>, at: Timestamp, action: Action) -> Access {
         types: Vec::new(),
         attributes: Vec::new(),
         decision: Decision::Allowed,
-        reason: reason(request.view).to_owned(),
+        reason: reason(request.view, action),
         count: 0,
     }
 }

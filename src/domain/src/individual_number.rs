@@ -24,6 +24,11 @@ pub fn is_field_name(name: &str) -> bool {
     })
 }
 
+/// Whether the last part of an IRI, which people call the term, is meant for the individual number.
+pub fn is_name_of_term(iri: &str) -> bool {
+    is_field_name(iri.rsplit(['/', '#']).next().unwrap_or(iri))
+}
+
 /// Whether the letters and digits of the text begin with those of the word, which is in lower case.
 fn spells(text: &str, word: &str) -> bool {
     let mut plain = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);

@@ -1,211 +1,192 @@
-//! From what is proven about a request to what it may see and do.
+//! From what is proven about a request to what it may see and do: each question is put to the policies, once, when the view is
+//! compiled. No policy is asked for an entity.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tsunagu_domain::{
-    Assurance, Catalogue, ClientId, Level, Problem, ProblemCode, SectorCipher, TenantId, Timestamp,
-    TsunoId,
-};
+use cedar_policy::EntityUid;
+use tsunagu_domain::{Assurance, TsunoId};
 
-use crate::View;
-use crate::view::{Actor, Open, Personal};
+use crate::policies::{Action, Policies, uid};
+use crate::question::{self, Acting, Known, Registration};
+use crate::view::{Actor, Because, Compiled, Open, Personal, View};
+use crate::{Asked, Client, Denied, Grant, GrantedType, Principal};
 
-/// What the policy needs to know of a registered client.
-#[derive(Debug, Clone)]
-pub struct Client {
-    /// Its id.
-    pub id: ClientId,
-    /// Turns ids for its sector; `None` for clients with the canonical-id permission.
-    pub sector: Option<Arc<SectorCipher>>,
-    /// Personal types (expanded) that it publishes. It writes those, and reads back only what it wrote itself.
-    pub publishes: Vec<String>,
-    /// May read entities that are about nobody.
-    pub reads_open_data: bool,
-    /// May write entities that are about nobody.
-    pub writes_open_data: bool,
-    /// May register context sources and subscribe to their registrations.
-    pub manages_sources: bool,
+/// Compiles what `asked` may see and do under the policies of the program alone.
+pub fn decide(asked: &Asked<'_>) -> Result<View, Denied> {
+    Policies::built_in().map_err(|_| Denied::Undecided)?.decide(asked)
 }
 
-/// Attributes of one type that a resident consented to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GrantedType {
-    /// Expanded type name.
-    pub entity_type: String,
-    /// Expanded attribute names, as they were in the catalogue when consent was given.
-    pub attributes: Vec<String>,
-}
-
-/// A consent as the policy sees it. The caller loads it fresh for every request.
-#[derive(Debug, Clone)]
-pub struct Grant {
-    /// Consent id.
-    pub id: String,
-    /// Grows with every event of the consent.
-    pub version: u64,
-    /// Whom it is from.
-    pub subject: TsunoId,
-    /// Whom it is for.
-    pub client: ClientId,
-    /// Purpose code.
-    pub purpose: String,
-    /// What may be read.
-    pub read: Vec<GrantedType>,
-    /// What may be written.
-    pub write: Vec<GrantedType>,
-    /// First moment of its period.
-    pub valid_from: Timestamp,
-    /// First moment after its period.
-    pub valid_until: Timestamp,
-    /// Given and neither withdrawn, paused nor superseded.
-    pub live: bool,
-}
-
-/// Who asks, as proven by the token, session or wiring.
-#[derive(Debug, Clone)]
-pub enum Principal<'a> {
-    /// Nobody in particular: sees open data where the town publishes it to all.
-    Anonymous {
-        /// Whether this town's open data may be read without a token.
-        reads_open_data: bool,
-    },
-    /// A consumer acting for one resident under that resident's grant.
-    Consumer {
-        /// The client.
-        client: &'a Client,
-        /// The resident of the token.
-        subject: TsunoId,
-        /// The grant that the token names, as it is now.
-        grant: Option<&'a Arc<Grant>>,
-        /// The purpose that the request states, when it states one: it must be the grant's.
-        purpose: Option<&'a str>,
-        /// Assurance of the resident's login.
-        assurance: &'a Assurance,
-    },
-    /// A client on its own behalf: a publisher, or a reader of open data.
-    Machine {
-        /// The client.
-        client: &'a Client,
-    },
-    /// A resident looking at their own data.
-    Resident {
-        /// Who.
-        subject: TsunoId,
-        /// Assurance of the session.
-        assurance: &'a Assurance,
-    },
-    /// A task of the platform itself (issuing an id, linking a record), wired by hand.
-    Platform {
-        /// Its name, for the record of access.
-        task: &'static str,
-    },
-}
-
-/// One request to be decided.
-#[derive(Debug)]
-pub struct Asked<'a> {
-    /// The municipality.
-    pub tenant: &'a TenantId,
-    /// What is personal.
-    pub catalogue: &'a Arc<Catalogue>,
-    /// Now.
-    pub now: Timestamp,
-    /// Who.
-    pub principal: Principal<'a>,
-}
-
-/// Why there is no view at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Denied {
-    /// The token's grant is not there, not live, out of its period, or another's.
-    #[error("no live consent of this resident for this client")]
-    NoConsent,
-    /// The request states another purpose than the consent.
-    #[error("the stated purpose is not the consented one")]
-    OtherPurpose,
-    /// The login was too weak.
-    #[error("the login does not reach assurance level 2")]
-    LowAssurance,
-}
-
-impl From<Denied> for Problem {
-    fn from(denied: Denied) -> Self {
-        match denied {
-            Denied::NoConsent => Self::new(
-                ProblemCode::ConsentRequired,
-                "the consent behind this token is not live (withdrawn, paused, expired or never given); ask the resident again",
-            ),
-            Denied::OtherPurpose => Self::new(
-                ProblemCode::ConsentRequired,
-                "the request states a purpose that the resident did not consent to; ask for a consent for that purpose",
-            )
-            .at("Purpose"),
-            Denied::LowAssurance => Self::new(
-                ProblemCode::StepUpRequired,
-                "reading personal data needs a login at assurance level 2 or higher; send the resident to log in again",
-            ),
+impl Policies {
+    /// Compiles what `asked` may see and do. A pure function of its arguments; what no policy permits is not in the view.
+    pub fn decide(&self, asked: &Asked<'_>) -> Result<View, Denied> {
+        let case = Case { policies: self, asked };
+        match &asked.principal {
+            Principal::Anonymous { reads_open_data } => case.anonymous(*reads_open_data),
+            Principal::Machine { client } => case.machine(client),
+            Principal::Consumer { client, subject, grant, purpose, assurance } => {
+                let (subject, grant, purpose) = (*subject, *grant, *purpose);
+                case.consumer(
+                    client,
+                    &Acting { now: asked.now, subject, grant, purpose, assurance },
+                )
+            }
+            Principal::Resident { subject, assurance } => case.resident(*subject, assurance),
+            Principal::Platform { task } => case.platform(task),
         }
     }
 }
 
-/// Compiles what `asked` may see and do. Default deny: whatever no branch grants is not in the view.
-pub fn decide(asked: &Asked<'_>) -> Result<View, Denied> {
-    let view = |actor, open, personal, publishes: &[String], mask| {
-        View::compile(
-            asked.tenant.clone(),
-            asked.now,
-            Arc::clone(asked.catalogue),
+/// One request before the policies.
+struct Case<'a> {
+    policies: &'a Policies,
+    asked: &'a Asked<'a>,
+}
+
+impl Case<'_> {
+    fn anonymous(&self, reads_open_data: bool) -> Result<View, Denied> {
+        let published = Registration { reads_open_data, ..Registration::default() };
+        let nobody = uid(&self.policies.types().anonymous, "");
+        let open = self.open(&nobody, &[Action::ReadOpenData], published)?;
+        Ok(View::compile(self.compiled(Actor::Anonymous, open)))
+    }
+
+    fn machine(&self, client: &Client) -> Result<View, Denied> {
+        let types = self.policies.types();
+        let me = uid(&types.machine, client.id.as_str());
+        let acts = [Action::ReadOpenData, Action::WriteOpenData, Action::ManageSources];
+        let open = self.open(&me, &acts, client.into())?;
+        let (mut publishes, mut because) = (Vec::new(), Because::default());
+        if !client.publishes.is_empty() {
+            let known = question::publishing(types, &client.publishes)?;
+            for name in &client.publishes {
+                let resource = uid(&types.personal_type, name);
+                let verdict = self.policies.ask(&me, Action::Publish, &resource, &known);
+                if verdict.allowed {
+                    publishes.push(name.clone());
+                    because.read.extend(verdict.by.iter().cloned());
+                    because.write.extend(verdict.by);
+                }
+            }
+        }
+        let mask = client.sector.clone();
+        let rest = self.compiled(Actor::Client(client.id.clone()), open);
+        Ok(View::compile(Compiled { publishes, mask, because, ..rest }))
+    }
+
+    fn consumer(&self, client: &Client, acting: &Acting<'_>) -> Result<View, Denied> {
+        let types = self.policies.types();
+        let me = uid(&types.consumer, client.id.as_str());
+        let known = acting.known(types)?;
+        let resident = question::resident(types, acting.subject);
+        let verdict = self.policies.ask(&me, Action::ActFor, &resident, &known);
+        let Some(grant) = acting.grant.filter(|_| verdict.allowed) else {
+            return Err(Denied::by(&verdict));
+        };
+        let mut because = Because::default();
+        let read = self.attributes(&me, Action::Read, &grant.read, &known, &mut because.read);
+        let write = self.attributes(&me, Action::Write, &grant.write, &known, &mut because.write);
+        let allowed = if read == grant.read && write == grant.write {
+            Arc::clone(grant)
+        } else {
+            Arc::new(Grant { read, write, ..Grant::clone(grant) })
+        };
+        let personal = Personal::Granted(allowed);
+        let open = self.open(&me, &[Action::ReadOpenData], client.into())?;
+        // A consumer has no publisher's eyes: after withdrawal not even its own writes may be read back.
+        let rest = self.compiled(Actor::Client(client.id.clone()), open);
+        Ok(View::compile(Compiled { personal, mask: client.sector.clone(), because, ..rest }))
+    }
+
+    /// The attributes that may be read or written, type by type; a type none of whose attributes may be is left out.
+    fn attributes(
+        &self,
+        me: &EntityUid,
+        act: Action,
+        granted: &[GrantedType],
+        known: &Known,
+        because: &mut BTreeSet<String>,
+    ) -> Vec<GrantedType> {
+        let types = self.policies.types();
+        let mut allowed = |entity_type: &str, name: &str| {
+            let resource = question::attribute(types, entity_type, name);
+            let verdict = self.policies.ask(me, act, &resource, known);
+            let allowed = verdict.allowed;
+            because.extend(verdict.by.into_iter().filter(|_| allowed));
+            allowed
+        };
+        let of_type = |granted: &GrantedType| {
+            let entity_type = granted.entity_type.clone();
+            let names = granted.attributes.iter().filter(|name| allowed(&entity_type, name));
+            let attributes: Vec<String> = names.cloned().collect();
+            (!attributes.is_empty()).then_some(GrantedType { entity_type, attributes })
+        };
+        granted.iter().filter_map(of_type).collect()
+    }
+
+    fn resident(&self, subject: TsunoId, assurance: &Assurance) -> Result<View, Denied> {
+        let me = question::resident(self.policies.types(), subject);
+        let own = self.policies.ask(&me, Action::ReadOwn, &me, &question::own(assurance)?);
+        if !own.allowed {
+            return Err(Denied::by(&own));
+        }
+        let open = self.open(&me, &[Action::ReadOpenData], Registration::default())?;
+        let because = Because { read: own.by, write: BTreeSet::new() };
+        let rest = self.compiled(Actor::Resident(subject), open);
+        Ok(View::compile(Compiled { personal: Personal::Own(subject), because, ..rest }))
+    }
+
+    fn platform(&self, task: &'static str) -> Result<View, Denied> {
+        let by = self.policies.maintenance();
+        if !by.allowed {
+            return Err(Denied::by(by));
+        }
+        let open = Open { read: true, write: true, sources: true };
+        let because = Because { read: by.by.clone(), write: by.by.clone() };
+        let rest = self.compiled(Actor::Platform(task), open);
+        Ok(View::compile(Compiled { personal: Personal::All, because, ..rest }))
+    }
+
+    /// What is allowed of these acts with data about nobody.
+    fn open(
+        &self,
+        me: &EntityUid,
+        acts: &[Action],
+        registered: Registration,
+    ) -> Result<Open, Denied> {
+        let resource = uid(&self.policies.types().open_data, self.asked.tenant.as_str());
+        let known = registered.known()?;
+        let may =
+            |act| acts.contains(&act) && self.policies.ask(me, act, &resource, &known).allowed;
+        Ok(Open {
+            read: may(Action::ReadOpenData),
+            write: may(Action::WriteOpenData),
+            sources: may(Action::ManageSources),
+        })
+    }
+
+    /// A view of open data, as far as it is allowed, and of nobody's own.
+    fn compiled(&self, actor: Actor, open: Open) -> Compiled {
+        Compiled {
+            tenant: self.asked.tenant.clone(),
+            now: self.asked.now,
+            catalogue: Arc::clone(self.asked.catalogue),
             actor,
             open,
-            personal,
-            publishes,
-            mask,
-        )
-    };
-    match &asked.principal {
-        Principal::Anonymous { reads_open_data } => {
-            let open = Open { read: *reads_open_data, write: false, sources: false };
-            Ok(view(Actor::Anonymous, open, Personal::None, &[], None))
+            personal: Personal::None,
+            publishes: Vec::new(),
+            mask: None,
+            because: Because::default(),
         }
-        Principal::Machine { client } => Ok(view(
-            Actor::Client(client.id.clone()),
-            Open {
-                read: client.reads_open_data,
-                write: client.writes_open_data,
-                sources: client.manages_sources,
-            },
-            Personal::None,
-            &client.publishes,
-            client.sector.clone(),
-        )),
-        Principal::Consumer { client, subject, grant, purpose, assurance } => {
-            let grant = grant.ok_or(Denied::NoConsent)?;
-            let ours = grant.client == client.id && grant.subject == *subject;
-            let in_period = (grant.valid_from..grant.valid_until).contains(&asked.now);
-            if !(grant.live && ours && in_period) {
-                return Err(Denied::NoConsent);
-            }
-            if purpose.is_some_and(|stated| stated != grant.purpose) {
-                return Err(Denied::OtherPurpose);
-            }
-            if !assurance.reaches(Level::Substantial) {
-                return Err(Denied::LowAssurance);
-            }
-            let open = Open { read: client.reads_open_data, write: false, sources: false };
-            let personal = Personal::Granted(Arc::clone(grant));
-            // A consumer has no publisher's eyes: after withdrawal not even its own writes may be read back.
-            Ok(view(Actor::Client(client.id.clone()), open, personal, &[], client.sector.clone()))
-        }
-        Principal::Resident { subject, assurance } => {
-            if !assurance.reaches(Level::Substantial) {
-                return Err(Denied::LowAssurance);
-            }
-            let open = Open { read: true, write: false, sources: false };
-            Ok(view(Actor::Resident(*subject), open, Personal::Own(*subject), &[], None))
-        }
-        Principal::Platform { task } => {
-            let open = Open { read: true, write: true, sources: true };
-            Ok(view(Actor::Platform(task), open, Personal::All, &[], None))
+    }
+}
+
+impl From<&Client> for Registration {
+    fn from(client: &Client) -> Self {
+        Self {
+            reads_open_data: client.reads_open_data,
+            writes_open_data: client.writes_open_data,
+            manages_sources: client.manages_sources,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The view: what one request may see of the store and do to it.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -48,17 +49,26 @@ pub(crate) enum Personal {
 
 /// What one request may see and do. Made by [`crate::decide`] alone, cheap to clone.
 #[derive(Clone)]
-pub struct View(Arc<Inner>);
+pub struct View(Arc<Compiled>);
 
-struct Inner {
-    tenant: TenantId,
-    now: Timestamp,
-    catalogue: Arc<Catalogue>,
-    actor: Actor,
-    open: Open,
-    personal: Personal,
-    publishes: Vec<String>,
-    mask: Option<Arc<SectorCipher>>,
+/// What the policies made of one request.
+pub(crate) struct Compiled {
+    pub(crate) tenant: TenantId,
+    pub(crate) now: Timestamp,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) actor: Actor,
+    pub(crate) open: Open,
+    pub(crate) personal: Personal,
+    pub(crate) publishes: Vec<String>,
+    pub(crate) mask: Option<Arc<SectorCipher>>,
+    pub(crate) because: Because,
+}
+
+/// Which policies let personal data be read and written, by their ids.
+#[derive(Default)]
+pub(crate) struct Because {
+    pub(crate) read: BTreeSet<String>,
+    pub(crate) write: BTreeSet<String>,
 }
 
 impl fmt::Debug for View {
@@ -71,19 +81,8 @@ impl fmt::Debug for View {
 }
 
 impl View {
-    #[expect(clippy::too_many_arguments, reason = "called in one place, with a name for each")]
-    pub(crate) fn compile(
-        tenant: TenantId,
-        now: Timestamp,
-        catalogue: Arc<Catalogue>,
-        actor: Actor,
-        open: Open,
-        personal: Personal,
-        publishes: &[String],
-        mask: Option<Arc<SectorCipher>>,
-    ) -> Self {
-        let publishes = publishes.to_vec();
-        Self(Arc::new(Inner { tenant, now, catalogue, actor, open, personal, publishes, mask }))
+    pub(crate) fn compile(compiled: Compiled) -> Self {
+        Self(Arc::new(compiled))
     }
 
     /// The municipality whose data this is.
@@ -101,12 +100,19 @@ impl View {
         &self.0.actor
     }
 
+    /// The ids of the policies that let personal data be read, or written, through this view.
+    pub fn allowed_by(&self, writing: bool) -> impl Iterator<Item = &str> {
+        let because = &self.0.because;
+        let policies = if writing { &because.write } else { &because.read };
+        policies.iter().map(String::as_str)
+    }
+
     /// The catalogue that the decisions rest on.
     pub fn catalogue(&self) -> &Arc<Catalogue> {
         &self.0.catalogue
     }
 
-    /// The grant under which personal data is seen, if that is how.
+    /// The grant under which personal data is seen, if that is how, with those of its attributes that the policies let through.
     pub fn grant(&self) -> Option<&Grant> {
         match &self.0.personal {
             Personal::Granted(grant) => Some(grant),

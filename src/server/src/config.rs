@@ -34,6 +34,9 @@ pub(crate) struct Config {
     /// Another catalogue than the built-in one.
     #[serde(default)]
     pub(crate) catalogue: Option<PathBuf>,
+    /// Policies by which the town forbids more than the built-in ones, in Cedar.
+    #[serde(default)]
+    pub(crate) forbids: Option<PathBuf>,
     /// Reward rules.
     #[serde(default)]
     pub(crate) rewards: Option<PathBuf>,

@@ -102,6 +102,7 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         connectors: Arc::clone(&flows.connectors),
         store: Arc::clone(&base.store),
         catalogue: Arc::clone(&base.catalogue),
+        policies: base.policies.clone(),
         clock: Arc::clone(&base.clock),
         tenants: base.tenants.clone(),
         base_url: config.issuer(),
@@ -140,6 +141,7 @@ fn site(
         tenant: base.tenant.clone(),
         clock: Arc::clone(&base.clock),
         catalogue: Arc::clone(&base.catalogue),
+        policies: base.policies.clone(),
         logins: people.logins,
         residents: people.residents,
         sessions: (*people.sessions).clone(),
@@ -155,6 +157,7 @@ fn site(
 /// Reads everything that the configuration names.
 pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     foundation::catalogue(config)?;
+    foundation::policies(config)?;
     let outbound = foundation::outbound(config)?;
     rules(config)?;
     contexts(config, &outbound)?;

@@ -62,7 +62,8 @@ pub struct Access {
     pub attributes: Vec<String>,
     /// The decision.
     pub decision: Decision,
-    /// Why, as a code of the policy or problem table, e.g. `consent`, `own-data`, `publisher`, `ResourceNotFound`.
+    /// Why: the ids of the policies that decided, separated by spaces, e.g. `consented-reading`, `own-data`, `publisher`; or a code of the problem
+    /// table, e.g. `ResourceNotFound`; or what another room calls it, e.g. `userinfo`.
     pub reason: String,
     /// How many entities.
     pub count: u64,

@@ -8,7 +8,7 @@ use tsunagu_broker::Broker;
 use tsunagu_consent::Ledger;
 use tsunagu_domain::{Catalogue, Clock, Problem, TenantId, Text, TsunoId};
 use tsunagu_identity::{AuthorizationServer, Clients, Logins, Residents, Session, Sessions};
-use tsunagu_policy::{Asked, Principal, View, decide};
+use tsunagu_policy::{Asked, Policies, Principal, View};
 use tsunagu_rewards::Rewards;
 
 use crate::render::{RenderError, Renderer};
@@ -45,6 +45,8 @@ pub struct SiteParts {
     pub clock: Arc<dyn Clock>,
     /// What is personal.
     pub catalogue: Arc<Catalogue>,
+    /// What decides who may do what, and says why.
+    pub policies: Policies,
     /// Logging in.
     pub logins: Logins,
     /// Residents, and why what is for them may have stopped.
@@ -98,7 +100,7 @@ impl Site {
                 assurance: &session.assurance,
             },
         };
-        Ok(decide(&asked)?)
+        Ok(self.parts.policies.decide(&asked)?)
     }
 
     /// The person as the ledger wants it.

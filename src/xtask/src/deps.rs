@@ -14,8 +14,9 @@ const MAP: &str = "src/README.md";
 const PREFIX: &str = "tsunagu-";
 
 /// Dependencies heavy or dangerous enough to have named owners.
-const HEAVY: [&str; 11] = [
+const HEAVY: [&str; 12] = [
     "actix-web",
+    "cedar-policy",
     "fjall",
     "icu_collator",
     "jsonschema",

@@ -5,6 +5,7 @@
 
 mod browser;
 mod clients;
+mod cvc5;
 mod mosquitto;
 mod packages;
 mod postgres;
@@ -40,7 +41,7 @@ impl Services {
     /// Finds or starts each service, installing first what is missing.
     pub(crate) fn start(workspace: &Workspace, running: &Running) -> anyhow::Result<Self> {
         let postgres_url = running.postgres_url.as_deref().filter(|url| !url.is_empty());
-        let mut needs = vec![browser::NEED, mosquitto::NEED];
+        let mut needs = vec![browser::NEED, mosquitto::NEED, cvc5::NEED];
         needs.extend(clients::NEEDS);
         if postgres_url.is_none() {
             needs.push(postgres::NEED);
@@ -54,6 +55,7 @@ impl Services {
             browser::find()?,
             mosquitto::find()?,
             clients::find_or_make(workspace),
+            cvc5::find()?,
             postgres::find_or_start(postgres_url)?,
             redis::find_or_start(redis_url)?,
         ]))

@@ -12,13 +12,14 @@ use tsunagu_domain::{Catalogue, Clock, IdGen, Problem, ProblemCode, TenantId};
 use tsunagu_identity::{Clients, LiveGrants};
 use tsunagu_ngsi_ld::Entity;
 use tsunagu_outbound::{Method, Outbound, OutboundError};
-use tsunagu_policy::{Asked, Principal, View, decide};
+use tsunagu_policy::{Asked, Policies, Principal, View};
 
 /// The broker, as connectors see it: each publishes under the client of its name.
 pub(super) struct ConnectorPlatform {
     pub(super) broker: Arc<Broker>,
     pub(super) clients: Arc<Clients>,
     pub(super) catalogue: Arc<Catalogue>,
+    pub(super) policies: Policies,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdGen>,
     pub(super) tenant: TenantId,
@@ -40,7 +41,7 @@ impl ConnectorPlatform {
             now: self.clock.micros(),
             principal: Principal::Machine { client: &client },
         };
-        decide(&asked).map_err(Problem::from)
+        self.policies.decide(&asked).map_err(Problem::from)
     }
 }
 

@@ -65,6 +65,7 @@ impl Flows {
             broker: Arc::clone(&ending.broker),
             clients: Arc::clone(&people.clients),
             catalogue: Arc::clone(&base.catalogue),
+            policies: base.policies.clone(),
             clock: Arc::clone(&base.clock),
             ids: Arc::clone(&base.ids),
             tenant: base.tenant.clone(),

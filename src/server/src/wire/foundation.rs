@@ -8,6 +8,7 @@ use tsunagu_audit::{AuditLog, Signer};
 use tsunagu_domain::{Catalogue, Clock, IdGen, SystemClock, SystemIds, TenantId};
 use tsunagu_ngsi_ld::Context;
 use tsunagu_outbound::{Outbound, Policy};
+use tsunagu_policy::Policies;
 use tsunagu_store::Store;
 use tsunagu_store::index::Declared;
 use tsunagu_store_embedded::EmbeddedStore;
@@ -26,6 +27,7 @@ pub(crate) struct Foundation {
     pub(crate) keys: Keys,
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) policies: Policies,
     /// The town's own.
     pub(crate) tenant: TenantId,
     /// All that are served here, the town's own first.
@@ -55,8 +57,9 @@ impl Foundation {
                 format!("the log of accesses of {tenant} does not continue what was signed before; do not serve, restore it from a backup")
             })?;
         }
-        let catalogue = Arc::new(catalogue(config)?);
-        Ok(Self { store, clock, ids, keys, audit: Arc::new(audit), catalogue, tenant, tenants })
+        let (catalogue, policies) = (Arc::new(catalogue(config)?), policies(config)?);
+        let audit = Arc::new(audit);
+        Ok(Self { store, clock, ids, keys, audit, catalogue, policies, tenant, tenants })
     }
 }
 
@@ -102,6 +105,17 @@ pub(super) fn catalogue(config: &Config) -> anyhow::Result<Catalogue> {
             Ok(Catalogue::read(&json, expand)?)
         }
     }
+}
+
+/// The policies, checked.
+pub(super) fn policies(config: &Config) -> anyhow::Result<Policies> {
+    let Some(file) = &config.forbids else {
+        return Ok(Policies::built_in()?.clone());
+    };
+    let cedar = std::fs::read_to_string(file)
+        .with_context(|| format!("the policies {} cannot be read", file.display()))?;
+    Policies::with_forbids(&cedar)
+        .with_context(|| format!("the policies {} are not right", file.display()))
 }
 
 /// The one way to the outside.

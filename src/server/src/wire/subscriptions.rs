@@ -9,7 +9,7 @@ use tsunagu_consent::Ledger;
 use tsunagu_domain::{Catalogue, Clock, Problem, TenantId};
 use tsunagu_identity::Clients;
 use tsunagu_outbound::Outbound;
-use tsunagu_policy::{Asked, Principal, View, decide};
+use tsunagu_policy::{Asked, Policies, Principal, View};
 
 use super::{Foundation, People};
 use crate::config::Config;
@@ -22,6 +22,7 @@ struct LiveOwners {
     clients: Arc<Clients>,
     ledger: Arc<Ledger>,
     catalogue: Arc<Catalogue>,
+    policies: Policies,
     clock: Arc<dyn Clock>,
 }
 
@@ -40,7 +41,7 @@ impl Owners for LiveOwners {
                     return Ok(None);
                 }
             }
-            return Ok(decide(&asked(Principal::Machine { client: &client })).ok());
+            return Ok(self.policies.decide(&asked(Principal::Machine { client: &client })).ok());
         };
         let grant = match &owner.grant {
             Some(id) => self.ledger.live_grant(&owner.tenant, id, now).await?,
@@ -53,7 +54,7 @@ impl Owners for LiveOwners {
             purpose: None,
             assurance: &owner.assurance,
         };
-        Ok(decide(&asked(principal)).ok())
+        Ok(self.policies.decide(&asked(principal)).ok())
     }
 }
 
@@ -63,6 +64,7 @@ pub(super) fn wire(base: &Foundation, people: &People) -> Arc<Subscriptions> {
         clients: Arc::clone(&people.clients),
         ledger: Arc::clone(&people.ledger),
         catalogue: Arc::clone(&base.catalogue),
+        policies: base.policies.clone(),
         clock: Arc::clone(&base.clock),
     };
     Arc::new(Subscriptions::new(SubscriptionParts {

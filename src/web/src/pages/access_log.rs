@@ -45,6 +45,8 @@ pub(crate) struct LogLine {
     pub(crate) what: Vec<String>,
     /// Why, in the words of the purpose.
     pub(crate) purpose: Option<String>,
+    /// Which rule decided, in words of the policies.
+    pub(crate) because: Option<String>,
     /// What was done: the end of a key `log-…`.
     pub(crate) action: &'static str,
     /// Whether it was prevented.
@@ -83,6 +85,7 @@ impl AccessLogPage {
             who,
             what: what.iter().map(|w| (*w).to_owned()).collect(),
             purpose: (times != 1).then(|| "健康づくりの助言のため".to_owned()),
+            because: (times == 2).then(|| "有効な同意がないため".to_owned()),
             action,
             denied,
             times,

@@ -245,6 +245,7 @@ impl Town {
             tenant: tenant.clone(),
             clock: Arc::<ManualClock>::clone(&clock),
             catalogue: Arc::clone(&catalogue),
+            policies: tsunagu_policy::Policies::built_in().unwrap().clone(),
             logins,
             residents,
             sessions,

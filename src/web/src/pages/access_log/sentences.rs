@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use tsunagu_domain::Catalogue;
+use tsunagu_policy::Policies;
 use tsunagu_store::access::{Access, Action, Decision};
 
 use super::{LogDay, LogLine, Who};
@@ -13,17 +14,24 @@ use crate::pages::own;
 /// The actor of one's own looks.
 pub(crate) const OWN: &str = "resident";
 
+/// What the codes in a record mean.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) policies: &'a Policies,
+}
+
 /// The accesses by day in Japan, in their order; equal ones in a row become one line.
 pub(crate) fn days(
     lang: Lang,
-    catalogue: &Catalogue,
+    rules: Rules<'_>,
     names: &HashMap<String, Who>,
     accesses: &[Access],
 ) -> Vec<LogDay> {
     let mut days: Vec<LogDay> = Vec::new();
     for access in accesses {
         let day = dates::day(lang, access.at);
-        let line = line(lang, catalogue, names, access);
+        let line = line(lang, rules, names, access);
         let same_day = days.last_mut().filter(|last| last.day == day);
         let Some(last) = same_day else {
             days.push(LogDay { day, entries: vec![line] });
@@ -44,16 +52,12 @@ impl LogLine {
             && self.who == other.who
             && self.what == other.what
             && self.purpose == other.purpose
+            && self.because == other.because
     }
 }
 
-fn line(
-    lang: Lang,
-    catalogue: &Catalogue,
-    names: &HashMap<String, Who>,
-    access: &Access,
-) -> LogLine {
-    let purpose = access.purpose.as_deref().map(|code| match catalogue.purpose(code) {
+fn line(lang: Lang, rules: Rules<'_>, names: &HashMap<String, Who>, access: &Access) -> LogLine {
+    let purpose = access.purpose.as_deref().map(|code| match rules.catalogue.purpose(code) {
         Some(purpose) => lang.pick(&purpose.text).to_owned(),
         // A purpose that the catalogue dropped is still told, by its code.
         None => code.to_owned(),
@@ -61,8 +65,9 @@ fn line(
     LogLine {
         time: dates::time(access.at),
         who: names.get(&access.actor).cloned().unwrap_or(Who::Town),
-        what: what(lang, catalogue, access),
+        what: what(lang, rules.catalogue, access),
         purpose,
+        because: because(lang, rules.policies, access),
         action: match access.action {
             Action::Read => "read",
             Action::Query => "query",
@@ -75,6 +80,17 @@ fn line(
         denied: access.decision == Decision::Denied,
         times: 1,
     }
+}
+
+/// The policies that decided, in their own words; `None` when something else did.
+fn because(lang: Lang, policies: &Policies, access: &Access) -> Option<String> {
+    let said = access.reason.split(' ').filter_map(|id| policies.reason(id));
+    let said: Vec<&str> = said.map(|text| lang.pick(text)).collect();
+    let separator = match lang {
+        Lang::Ja => "、",
+        Lang::En => ", ",
+    };
+    (!said.is_empty()).then(|| said.join(separator))
 }
 
 /// What the data is called: a whole class as on the consent page, other attributes by their names, or the kind of data when none is named.
@@ -136,7 +152,7 @@ mod tests {
             types: vec!["x:Person".to_owned()],
             attributes: attributes.iter().map(|a| format!("x:{a}")).collect(),
             decision: Decision::Allowed,
-            reason: "consent".to_owned(),
+            reason: "consented-reading".to_owned(),
             count: 1,
         }
     }
@@ -146,7 +162,8 @@ mod tests {
         let service = Who::Service { name: "つのヘルスケア".to_owned() };
         let names =
             HashMap::from([("client:health".to_owned(), service), (OWN.to_owned(), Who::You)]);
-        days(Lang::Ja, &catalogue, &names, accesses)
+        let policies = Policies::built_in().unwrap();
+        days(Lang::Ja, Rules { catalogue: &catalogue, policies }, &names, accesses)
     }
 
     #[test]
@@ -160,6 +177,8 @@ mod tests {
         let times: Vec<Vec<u32>> =
             told.iter().map(|day| day.entries.iter().map(|line| line.times).collect()).collect();
         assert_eq!(times, [vec![2, 1, 1], vec![1]]);
+        let because = told[0].entries[0].because.as_deref();
+        assert_eq!(because, Some("あなたが同意した項目のため"));
         assert!(told[0].entries[1].denied && !told[0].entries[0].denied);
         assert_eq!(told[0].entries[0].what, ["氏名", "住所"]);
     }

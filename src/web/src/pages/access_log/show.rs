@@ -7,7 +7,7 @@ use tsunagu_audit::Period;
 use tsunagu_domain::{Problem, Timestamp, TsunoId};
 use tsunagu_store::access::Access;
 
-use super::sentences::{self, OWN};
+use super::sentences::{self, OWN, Rules};
 use super::{AccessLogPage, Who};
 use crate::dates;
 use crate::pages::own;
@@ -48,7 +48,8 @@ async fn page(visit: &Visit) -> Shown {
     own::looks_at(visit, session, own::ACCESS_LOG, 1).await?;
     let found = find(visit, session.tsuno_id, own, until, skip).await?;
     let names = names(visit, &found.accesses).await?;
-    let days = sentences::days(visit.lang, &parts.catalogue, &names, &found.accesses);
+    let rules = Rules { catalogue: &parts.catalogue, policies: &parts.policies };
+    let days = sentences::days(visit.lang, rules, &names, &found.accesses);
     let since = parts.audit.since(&parts.tenant).await.map_err(Problem::from)?;
     let address = |parameters: &[(&str, &str)]| {
         let own = own.then_some(("own", "1"));
