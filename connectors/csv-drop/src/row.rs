@@ -48,6 +48,10 @@ impl Layout {
         if let Some(name) = headers.iter().find(|name| individual_number::is_field_name(name)) {
             return Err(refuse("individual-number-column", name));
         }
+        // A file without a header has a record in its first line, which is not repeated.
+        if headers.iter().any(|name| individual_number::is_in(name)) {
+            return Err(Box::new(refusal(input, 1, None, "individual-number")));
+        }
         let context = Context::core();
         let mut fields = Vec::new();
         let mut key_at = None;

@@ -336,6 +336,11 @@ async fn files_that_cannot_be_right_are_refused_whole() {
             format!("{HEADER}{}", good(1)).replace("備考", "マイナンバー"),
             (1, Some("マイナンバー"), "individual-number-column"),
         ),
+        // No header, but a record in its place.
+        (
+            format!("{HEADER}{}", good(1)).replace("備考", "123456789018"),
+            (1, None, "individual-number"),
+        ),
         (
             format!("{HEADER}{}", good(1)).replace("生年月日", "誕生日"),
             (1, Some("生年月日"), "column-missing"),

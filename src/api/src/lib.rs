@@ -4,7 +4,7 @@
 //!
 //! 1. `request_id::assign` – everything that follows can be found again;
 //! 2. `rates` – an address that asks too often is refused before anything is done for it;
-//! 3. `body` – size and shape are bounded before anything is read into the model;
+//! 3. `guard`, `body` – no individual number in a header; size and shape are bounded before anything is read into the model;
 //! 4. `presented` – authenticate: the token, its signature, its life, that its sender holds the key that it is bound to, the rate of its client and
 //!    resident;
 //! 5. `caller` – tenant: the token's, never only the header's;
@@ -22,6 +22,7 @@ mod connectors;
 mod consents;
 mod error;
 mod gateway;
+mod guard;
 mod me;
 mod ngsi_ld;
 mod oauth;
@@ -41,6 +42,7 @@ use actix_web::web::{self, ServiceConfig};
 pub use caller::{PURPOSE_HEADER, TENANT_HEADER};
 pub use error::Failure;
 pub use gateway::{Gateway, Limits, RequestIds};
+pub use guard::refuse_individual_numbers;
 pub use ngsi_ld::CONTEXTS;
 pub use openapi::document;
 pub use presented::supply_nonce;

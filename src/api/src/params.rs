@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use tsunagu_domain::{Problem, ProblemCode};
 
-use crate::Failure;
+use crate::{Failure, guard};
 
 /// The query parameters of a request.
 #[derive(Debug)]
@@ -27,12 +27,19 @@ impl Params {
             }
             params.push((name.into_owned(), value.into_owned()));
         }
-        Ok(Self(params))
+        Self::of(params)
     }
 
     /// These parameters, which came in another way than in a query string.
-    pub(crate) fn of(params: Vec<(String, String)>) -> Self {
-        Self(params)
+    pub(crate) fn of(params: Vec<(String, String)>) -> Result<Self, Failure> {
+        // An id is only compared with ids, of which none that is personal can hold one.
+        let kept = params.iter().filter(|(name, _)| !["id", "idPattern"].contains(&name.as_str()));
+        for (name, value) in kept {
+            if guard::is_in(value) {
+                return Err(guard::refused(name));
+            }
+        }
+        Ok(Self(params))
     }
 
     /// All of them, names and values.

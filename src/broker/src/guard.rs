@@ -37,6 +37,10 @@ fn check_attributes(
     personal: bool,
     path: &Path<'_>,
 ) -> Result<(), Problem> {
+    let values = attributes.iter().flat_map(|attribute| &attribute.instances);
+    if personal && individual_number::is_spread_over(values.map(|one| text_of(one.value.get()))) {
+        return Err(refused(&path.pointer("")));
+    }
     for (nth, attribute) in attributes.iter().enumerate() {
         let name = local_name(&attribute.name);
         if individual_number::is_field_name(name) || (personal && individual_number::is_in(name)) {
@@ -65,6 +69,11 @@ fn refused(pointer: &str) -> Problem {
     .at(pointer)
 }
 
+/// What stands between the quotes of a JSON text.
+fn text_of(json: &str) -> Option<&str> {
+    json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))
+}
+
 /// The last part of an IRI: what people call the term.
 fn local_name(iri: &str) -> &str {
     iri.rsplit(['/', '#']).next().unwrap_or(iri)
@@ -75,27 +84,32 @@ fn value_holds_one(json: &str) -> bool {
         return true;
     }
     // Escapes could hide digits, and lists spread them; such values are rare, so reading them may cost.
-    let spread = || json.contains('[') && json.chars().filter(|c| c.is_numeric()).count() >= 12;
+    let spread =
+        || json.contains(['[', '{']) && json.chars().filter(|c| c.is_numeric()).count() >= 12;
     if !json.contains('\\') && !spread() {
         return false;
     }
     match serde_json::from_str::<Value>(json) {
-        Ok(value) => individual_number::is_in(&value.to_string()) || any_list(&value),
+        Ok(value) => individual_number::is_in(&value.to_string()) || any_neighbours(&value),
         Err(_) => true,
     }
 }
 
-/// Whether the elements of a list inside the value are one.
-fn any_list(value: &Value) -> bool {
+/// Whether elements of a list or members of an object inside the value are one together.
+fn any_neighbours(value: &Value) -> bool {
     match value {
-        Value::Object(members) => members.values().any(any_list),
+        Value::Object(members) => {
+            individual_number::is_spread_over(members.values().map(Value::as_str))
+                || members.values().any(any_neighbours)
+        }
         Value::Array(items) => {
             let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
             let numbers = items.iter().filter_map(Value::as_number).map(ToString::to_string);
             let numbers: Vec<String> = numbers.collect();
             let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
             let all = texts.len() + numbers.len() == items.len();
-            all && individual_number::is_spread(&texts, &numbers) || items.iter().any(any_list)
+            all && individual_number::is_spread(&texts, &numbers)
+                || items.iter().any(any_neighbours)
         }
         _ => false,
     }

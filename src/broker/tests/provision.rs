@@ -460,3 +460,37 @@ async fn data_of_earlier_versions_is_counted_once() {
     world.broker.prepare(&world.tenant).await.unwrap();
     assert!(world.types(&view).await.is_empty());
 }
+
+#[tokio::test]
+async fn t76_individual_numbers_spread_over_neighbours_are_refused() {
+    let world = world();
+    let register = client("register", &["ResidentRecord"]);
+    let view = world.machine(&register);
+    let record =
+        |id: &str, rest: &str| format!(r#"{{"id":"urn:x:{id}","type":"ResidentRecord",{rest}}}"#);
+    let refused = [
+        record("a", r#""one":"1234","two":"5678","three":"9018""#),
+        record("b", r#""one":"x","two":" 1234","three":"５６７８","four":"9018","five":"y""#),
+        record("c", r#""parts":{"a":"1234","b":"5678","c":"9018"}"#),
+        record("d", r#""parts":[["12","34","56","78","90","18"]]"#),
+        record("e", r#""name":{"type":"Property","value":"x","a":"1234","b":"5678","c":"9018"}"#),
+    ];
+    let bodies: Vec<&str> = refused.iter().map(String::as_str).collect();
+    let done = world.batch(&view, Batch::Create, &bodies).await;
+    assert_eq!(done.success, Vec::<String>::new());
+    for (_, problem) in &done.errors {
+        assert_eq!(problem.code, ProblemCode::IndividualNumber);
+        assert!(!format!("{problem:?}").contains("9018"));
+    }
+    let passed = [
+        record("f", r#""one":"1234","two":"5678","three":"9012""#),
+        record("g", r#""one":"1234","two":5678,"three":"9018""#),
+        record("h", r#""one":"1234","between":"x","two":"5678","three":"9018""#),
+        record("i", r#""born":"850101","came":"261125""#),
+        record("j", r#""steps":[1234,5678,9018]"#),
+        r#"{"id":"urn:x:k","type":"Bench","one":"1234","two":"5678","three":"9018"}"#.to_owned(),
+    ];
+    let bodies: Vec<&str> = passed.iter().map(String::as_str).collect();
+    let done = world.batch(&view, Batch::Create, &bodies).await;
+    assert_eq!((done.success.len(), codes(&done)), (6, vec![]));
+}

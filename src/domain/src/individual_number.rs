@@ -2,8 +2,8 @@
 //!
 //! Two rules. A field *named* for it is refused whatever it holds. Elsewhere, in personal data, twelve digits with the right
 //! check digit are refused, together or in groups of four as the card prints them, full-width too, also as a number with an
-//! exponent ([`is_in_power`]) and spread over a list ([`is_spread`]). Digits that touch a Latin
-//! letter or a thirteenth digit are part of something else, and so are UUIDs. One number of twelve digits in eleven has a right
+//! exponent ([`is_in_power`]), spread over a list ([`is_spread`]) and over texts beside each other ([`is_spread_over`]). Digits that touch a
+//! Latin letter or a thirteenth digit are part of something else, and so are UUIDs. One number of twelve digits in eleven has a right
 //! check digit by chance: an id or time stamp of exactly twelve digits can be refused by mistake; give it a letter or a separator.
 
 /// Whether a field of this name is meant for the individual number.
@@ -109,21 +109,33 @@ fn written_out(word: &str) -> Option<Vec<u8>> {
     digits.iter().take(zeros).all(|digit| *digit == 0).then(|| digits.split_off(zeros))
 }
 
-/// Whether the elements of a list are an individual number: twelve single digits, or three texts of four. Three numbers of four digits are
+/// Whether texts that stand beside each other (values of a list, members of an object, attributes of an entity) are an individual number
+/// together: texts of as many digits each, at most four, with twelve digits in all and no such text more. `None` parts its neighbours.
+pub fn is_spread_over<'a>(texts: impl IntoIterator<Item = Option<&'a str>>) -> bool {
+    let mut run: Vec<u8> = Vec::new();
+    let mut each = 0;
+    texts.into_iter().chain([None]).any(|text| {
+        // Four digits have at most twelve bytes, and most texts do not even begin with one.
+        let text = text.map(str::trim).filter(|text| (1..=12).contains(&text.len()));
+        let next: Option<Vec<u8>> = text.and_then(|text| text.chars().map(digit).collect());
+        let next = next.filter(|digits| digits.len() <= 4).unwrap_or_default();
+        if next.len() == each {
+            run.extend(next);
+            return false;
+        }
+        let ended = is_individual_number(&run);
+        each = next.len();
+        run = next;
+        ended
+    })
+}
+
+/// Whether the elements of a list are an individual number: texts as in [`is_spread_over`], or twelve numbers of one digit. Longer numbers are
 /// left alone, for measurements look like that.
 pub fn is_spread(texts: &[&str], numbers: &[&str]) -> bool {
-    let digits = |parts: &[&str], each: usize| -> Option<Vec<u8>> {
-        let all: Vec<char> = parts.iter().flat_map(|part| part.trim().chars()).collect();
-        let even = parts.iter().all(|part| part.trim().chars().count() == each);
-        even.then(|| all.into_iter().map(digit).collect::<Option<Vec<u8>>>())?
-    };
-    let found = match (texts.len(), numbers.len()) {
-        (12, 0) => digits(texts, 1),
-        (0, 12) => digits(numbers, 1),
-        (3, 0) => digits(texts, 4),
-        _ => None,
-    };
-    found.is_some_and(|digits| is_individual_number(&digits))
+    let single = numbers.len() == 12 && numbers.iter().all(|number| number.len() == 1);
+    is_spread_over(texts.iter().map(|text| Some(*text)))
+        || (single && is_spread_over(numbers.iter().map(|number| Some(*number))))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -248,6 +260,13 @@ mod tests {
         assert!(!is_spread(&["1234", "5678", "9012"], &[]));
         assert!(!is_spread(&[], &["1234", "5678", "9018"]), "steps of three days");
         assert!(!is_spread(&["12", "3", "45678901", "8"], &[]));
+        assert!(is_spread(&["12", "34", "56", "78", "90", "18"], &[]));
+        assert!(is_spread(&["a", "1234", " 5678", "9018", "12345"], &[]));
+        assert!(!is_spread(&["1234", "and", "5678", "9018"], &[]));
+        assert!(!is_spread(&["1", "123456", "123456", "789018"], &[]), "dates");
+        assert!(!is_spread(&[&single[..], &["3"]].concat(), &[]), "thirteen answers");
+        assert!(is_spread_over([None, Some("1234"), Some("5678"), Some("9018"), None]));
+        assert!(!is_spread_over([Some("1234"), None, Some("5678"), Some("9018")]));
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<()> {
                 .default_service(web::to(fallback))
                 .wrap(from_fn(within_rates))
                 .wrap(from_fn(tsunagu_api::supply_nonce))
+                .wrap(from_fn(tsunagu_api::refuse_individual_numbers))
                 .wrap(from_fn(tsunagu_api::request_id::assign))
                 // Clients in the wild end paths with a slash.
                 .wrap_fn(|mut request, service| {

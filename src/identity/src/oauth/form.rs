@@ -2,9 +2,23 @@
 
 use std::fmt;
 
+use tsunagu_domain::individual_number;
+
 use super::{ErrorCode, OAuthError};
 
 const MAX_LENGTH: usize = 64 * 1024;
+/// Parameters that nobody but their maker can read anything in.
+const SECRET: [&str; 9] = [
+    "client_assertion",
+    "client_secret",
+    "code",
+    "code_challenge",
+    "code_verifier",
+    "refresh_token",
+    "request",
+    "request_uri",
+    "token",
+];
 /// No request has nearly as many parameters.
 const MOST: usize = 100;
 
@@ -45,6 +59,13 @@ impl Form {
                     "a parameter is given twice",
                 ));
             }
+            // What is random or signed may hold any digits; the rest is kept or shown.
+            if !SECRET.contains(&name.as_str()) && individual_number::is_in(&value) {
+                return Err(OAuthError::new(
+                    ErrorCode::InvalidRequest,
+                    "a parameter holds an individual number (個人番号), which may not be sent to this platform",
+                ));
+            }
             form.push((name, value));
         }
         Ok(Self(form))
@@ -73,5 +94,15 @@ mod tests {
         let body = |n: usize| (0..n).map(|n| format!("p{n}=1")).collect::<Vec<_>>().join("&");
         assert!(Form::read(body(MOST).as_bytes()).is_ok());
         assert!(Form::read(body(MOST + 1).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn t76_individual_numbers_are_refused() {
+        let read = |body: &str| Form::read(body.as_bytes());
+        for body in ["state=1234-5678-9018", "login_hint=%EF%BC%9123456789018", "x=123456789018"] {
+            let refused = read(body).unwrap_err();
+            assert!(!format!("{refused:?} {refused}").contains("9018"), "{body}");
+        }
+        assert!(read("state=123456789012&code=123456789018&nonce=x123456789018").is_ok());
     }
 }

@@ -57,7 +57,7 @@ pub(crate) async fn query_by_post(
         }
         params.push((name.clone(), value.clone()));
     }
-    let params = Params::of(params);
+    let params = Params::of(params)?;
     let page = ("/entityOperations/query", &links);
     let search = Search { params: &params, selectors, page, media, context: &context };
     search.answer(&gateway, &caller, &request).await

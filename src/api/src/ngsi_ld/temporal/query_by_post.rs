@@ -87,7 +87,7 @@ pub(crate) async fn query_by_post(
         params.push(("format".to_owned(), "aggregatedValues".to_owned()));
     }
     params.extend(interval.into_iter().map(|(name, value)| (name.to_owned(), value)));
-    let params = Params::of(params);
+    let params = Params::of(params)?;
     let asked = Asked { params: &params, selectors, links: &links };
     let path = "/temporal/entityOperations/query";
     answer(&gateway, &request, &caller, asked, &context, path).await
