@@ -9,7 +9,7 @@ use tsunagu_consent::Part;
 use tsunagu_domain::{Problem, ProblemCode, to_iso};
 use tsunagu_identity::{Suspension, Verdict};
 use tsunagu_ngsi_ld::Context;
-use tsunagu_policy::{Asked, Principal, decide};
+use tsunagu_policy::{Asked, Principal};
 use tsunagu_rewards::CoinsView;
 use tsunagu_store::access::Access;
 use utoipa::ToSchema;
@@ -107,13 +107,13 @@ pub(crate) async fn export(
         suspended,
     });
     // Last, because this writes the access down: what fails before it was not given.
-    let view = decide(&Asked {
+    let asked = Asked {
         tenant,
         catalogue: &gateway.catalogue,
         now,
         principal: Principal::Resident { subject, assurance: &caller.session.assurance },
-    })
-    .map_err(Problem::from)?;
+    };
+    let view = gateway.policies.decide(&asked).map_err(Problem::from)?;
     let asked = Request { view: &view, id: &caller.request_id };
     let beside = BESIDE.map(|kind| format!("urn:tsunagu:type:{kind}"));
     let answer = gateway.broker.take_out(&asked, &beside, &Context::core()).await?;
