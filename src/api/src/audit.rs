@@ -1,8 +1,9 @@
-//! `/audit/v1`: the transparency log. Checkpoint, tiles of hashes and proofs are for everybody: they hold no personal data. Entries
-//! name people by pseudonym and are for auditors; reading them is written down as well.
+//! `/audit/v1`: the transparency log. Checkpoint, tiles and proofs are for everybody: they hold no personal data. What the entries say names people
+//! by pseudonym and is for auditors; reading it is written down as well.
 
 mod checkpoint;
 mod entries;
+mod payload;
 mod proof;
 mod tile;
 
@@ -12,6 +13,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 pub(crate) use checkpoint::{__path_checkpoint, checkpoint};
 pub(crate) use entries::{__path_entries, entries};
+pub(crate) use payload::{__path_payload, payload};
 pub(crate) use proof::{__path_proof, proof};
 pub(crate) use tile::{__path_tile, tile};
 
@@ -22,6 +24,7 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
         web::scope("/audit/v1")
             .service(resource("/checkpoint", [(Method::GET, web::get().to(checkpoint))]))
             .service(resource("/entries", [(Method::GET, web::get().to(entries))]))
+            .service(resource("/payload/{path:.*}", [(Method::GET, web::get().to(payload))]))
             .service(resource("/proof", [(Method::GET, web::get().to(proof))]))
             .service(resource("/tile/{path:.*}", [(Method::GET, web::get().to(tile))])),
     );

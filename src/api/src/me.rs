@@ -7,6 +7,7 @@ mod consents;
 mod export;
 mod find_usage;
 mod heartbeat;
+mod proof;
 mod usage_period;
 mod words;
 
@@ -21,6 +22,7 @@ pub(crate) use consents::{__path_consents, consents};
 pub(crate) use export::{__path_export, export};
 pub(crate) use find_usage::{__path_find_usage, find_usage};
 pub(crate) use heartbeat::{__path_heartbeat, heartbeat};
+pub(crate) use proof::{__path_proof, proof};
 pub(crate) use usage_period::{__path_usage_period, usage_period};
 
 use crate::Failure;
@@ -34,6 +36,7 @@ const JAPAN_SECONDS: i32 = 9 * 3600;
 
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
     cfg.service(resource("/me/access-log", [(Method::GET, web::get().to(access_log))]))
+        .service(resource("/me/access-log/{index}/proof", [(Method::GET, web::get().to(proof))]))
         .service(resource("/me/consents", [(Method::GET, web::get().to(consents))]))
         .service(resource("/me/export", [(Method::GET, web::get().to(export))]))
         .service(resource("/me/close", [(Method::POST, web::post().to(close))]))

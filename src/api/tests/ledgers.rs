@@ -15,7 +15,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::DateTime;
 use serde_json::{Value, json};
 use tsunagu_api::{Gateway, Limits, RequestIds, configure, request_id, supply_nonce};
-use tsunagu_audit::{AuditLog, Checkpoint, Hash, Signer, verify_inclusion};
+use tsunagu_audit::{
+    AuditLog, Checkpoint, Content, Hash, Quorum, Signer, TlogProof, verify_inclusion,
+};
 use tsunagu_broker::{
     Broker, Contexts, NoLoader, Owner, Owners, Sources, SubscriptionParts, Subscriptions,
 };
@@ -407,6 +409,7 @@ async fn without_a_good_session_there_is_nothing() {
         "/consents/v1",
         "/me/consents",
         "/me/access-log",
+        "/me/access-log/0/proof",
         "/v2/usagePeriod",
         "/v2/findUsage?userCode=x",
     ];
@@ -509,6 +512,35 @@ async fn the_record_of_use_is_the_residents_own_and_in_words() {
 }
 
 #[actix_web::test]
+async fn a_resident_takes_the_proof_of_an_access_home() {
+    let world = world().await;
+    world.give(ALICE, "health").await;
+    world.give(BOB, "health").await;
+    let token = world.token("health", None, "ngsi-ld");
+    world.get("/consents/v1", Some((AUTHORIZATION.as_str(), token.as_str()))).await;
+    let (cookie, _) = world.session(ALICE, Level::Substantial).await;
+    let cookie = Some((COOKIE.as_str(), cookie.as_str()));
+    let log = world.get("/me/access-log", cookie).await.json();
+    let accesses = log["accesses"].as_array().unwrap();
+    let read = accesses.iter().find(|access| access["action"] == "read").unwrap();
+    let before = world.log_size().await;
+    let file = world.get(&format!("/me/access-log/{}/proof", read["index"]), cookie).await;
+    assert_eq!(file.status, 200, "{}", file.text());
+    assert_eq!(world.log_size().await, before + 1, "taking it is one entry");
+    // Offline, with nothing but the key: what it says, and about nobody else, though the access was about two.
+    let key = world.gateway.audit.verifying_key(&world.tenant);
+    let proof = TlogProof::read(file.text()).unwrap();
+    let proven = proof.verify(&key, &Quorum::default()).unwrap();
+    let Content::Access { access, erased } = proven.content else { panic!("erased") };
+    assert_eq!((access.actor.as_str(), access.subjects, erased), ("client:health", vec![ALICE], 1));
+    // Others' entries and none are the same answer.
+    for other in ["1", "9999", "x", "-1"] {
+        let path = format!("/me/access-log/{other}/proof");
+        assert_eq!(world.get(&path, cookie).await.status, 404, "{other}");
+    }
+}
+
+#[actix_web::test]
 async fn anyone_can_check_the_log_and_only_auditors_read_it() {
     let world = world().await;
     world.give(ALICE, "health").await;
@@ -534,7 +566,7 @@ async fn anyone_can_check_the_log_and_only_auditors_read_it() {
     }
     assert_eq!(world.get("/audit/v1/tile/0/001", None).await.status, 404);
 
-    let entries = ["/audit/v1/entries?from=0&limit=10", "/audit/v1/tile/entries/000.p/2"];
+    let entries = ["/audit/v1/entries?from=0&limit=10", "/audit/v1/payload/000.p/2"];
     let vendor = world.token("health", None, "ngsi-ld");
     let auditor = world.token("other", None, "audit");
     // An auditor's token is for the log, not for data.
@@ -554,6 +586,9 @@ async fn anyone_can_check_the_log_and_only_auditors_read_it() {
     assert_eq!(read["entries"].as_array().unwrap().len(), 2);
     assert_eq!(read["entries"][1]["leaf"], proof["leaf"]);
     assert_eq!(world.get(entries[1], bearer).await.status, 200);
+    let bundle = world.get("/audit/v1/tile/entries/000.p/2", None).await;
+    assert_eq!(bundle.bytes.len(), 2 * (2 + 33), "commitments, for everybody");
+    assert_eq!(world.get("/audit/v1/payload/000.p/99", bearer).await.status, 404);
     assert_eq!(world.log_size().await, 4, "the auditor's reading is on record");
     let about = world
         .gateway
@@ -561,5 +596,5 @@ async fn anyone_can_check_the_log_and_only_auditors_read_it() {
         .accesses_about(&world.tenant, ALICE, tsunagu_audit::Period::newest(10))
         .await
         .unwrap();
-    assert_eq!(about.accesses.iter().filter(|a| a.actor == "client:other").count(), 2);
+    assert_eq!(about.accesses.iter().filter(|seen| seen.access.actor == "client:other").count(), 2);
 }

@@ -36,6 +36,9 @@ pub enum AuditError {
     /// The path names no tile.
     #[error(transparent)]
     Path(#[from] InvalidTilePath),
+    /// No checkpoint has had its quorum of witnesses lately.
+    #[error("too few witnesses cosign the audit log")]
+    Unpublished,
     /// Reading the log is itself an access, and could not be written down.
     #[error(transparent)]
     Refused(#[from] Problem),
@@ -49,6 +52,7 @@ impl From<AuditError> for Problem {
         match error {
             AuditError::Store(error) => error.into(),
             AuditError::Refused(problem) => problem,
+            AuditError::Unpublished => Self::new(ProblemCode::Unavailable, error.to_string()),
             AuditError::OutOfRange(_) | AuditError::Path(_) => {
                 Self::new(ProblemCode::InvalidRequest, error.to_string())
             }

@@ -8,24 +8,35 @@
 
 mod about;
 mod checkpoint;
+mod cosignature;
 mod entry;
 mod error;
 mod log;
 mod note;
 mod proof;
+mod provisions;
 mod report;
 mod tiles;
+mod tlog_proof;
 mod tree;
 mod verify;
+mod witness;
 
-pub use about::{About, Period};
+pub use about::{About, Period, Seen};
 pub use checkpoint::{Checkpoint, origin};
-pub use entry::{LoggedEntry, MAX_ENTRY};
+pub use cosignature::{Cosigned, Cosigner, Quorum, WitnessKey};
+pub use entry::{Content, InvalidEntry, LoggedEntry, MAX_ENTRY, bundle_is_open, open};
 pub use error::AuditError;
-pub use log::{AuditLog, ConsistencyProof, InclusionProof, Reader};
+pub use log::{
+    AskedWitness, AuditLog, ConsistencyProof, Erased, InclusionProof, Reader, WitnessCalls,
+    Witnesses,
+};
 pub use note::{InvalidKey, InvalidNote, Signer, VerifyingKey};
 pub use proof::{verify_consistency, verify_inclusion};
+pub use provisions::{Breach, Concerned, Encoding, InvalidEncoding, Provision, Provisions, Which};
 pub use report::{Finding, Report};
 pub use tiles::{InvalidTilePath, TilePath};
+pub use tlog_proof::{InvalidProof, Proven, TlogProof};
 pub use tree::{Hash, leaf_hash, node_hash, root_of};
-pub use verify::verify;
+pub use verify::{Trust, verify};
+pub use witness::{Answer, FolderMemory, Memory, Witness};

@@ -1,23 +1,28 @@
 //! The log in the store.
 
+mod erase;
 mod export;
 mod kept;
 mod prove;
+mod witnessed;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use tsunagu_domain::{Clock, IdGen, Problem, ProblemCode, TenantId};
+use tsunagu_domain::{Clock, IdGen, Problem, ProblemCode, TenantId, Timestamp};
 use tsunagu_store::access::{Access, AccessLog, Action, Decision, Ticket};
-use tsunagu_store::{Collection, Expect, Log, Op, Store, WriteSet};
+use tsunagu_store::{Collection, Log, Op, Store, WriteSet};
 
 use crate::checkpoint::origin;
-use crate::tree::leaf_hash;
-use crate::{AuditError, LoggedEntry, Signer, VerifyingKey, about, entry};
+use crate::tree::TILE_WIDTH;
+use crate::{AuditError, LoggedEntry, Signer, TilePath, VerifyingKey, about, entry};
+pub use erase::Erased;
+pub(crate) use erase::REASON;
 use kept::Kept;
 pub use prove::{ConsistencyProof, InclusionProof};
+pub use witnessed::{AskedWitness, WitnessCalls, Witnesses};
 
 /// Where the entries are.
 pub(crate) const LOG: Log = Log("audit");
@@ -27,7 +32,7 @@ const TILES: Collection = Collection("audit-tile");
 const STATE: Collection = Collection("audit-state");
 
 /// What the entries themselves are called when someone reads them.
-const ENTRY_TYPE: &str = "urn:tsunagu:type:AuditEntry";
+pub(crate) const ENTRY_TYPE: &str = "urn:tsunagu:type:AuditEntry";
 
 /// At most so many entries are read at once.
 const PAGE: usize = 1000;
@@ -50,6 +55,7 @@ pub struct AuditLog {
     ids: Arc<dyn IdGen>,
     signer: Signer,
     kept: Mutex<HashMap<TenantId, Slot>>,
+    witnesses: Option<Witnesses>,
 }
 
 impl fmt::Debug for AuditLog {
@@ -66,7 +72,7 @@ impl AuditLog {
         ids: Arc<dyn IdGen>,
         signer: Signer,
     ) -> Self {
-        Self { store, clock, ids, signer, kept: Mutex::default() }
+        Self { store, clock, ids, signer, kept: Mutex::default(), witnesses: None }
     }
 
     /// The public key that checks this tenant's checkpoints.
@@ -76,6 +82,10 @@ impl AuditLog {
 
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.store
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.micros()
     }
 
     fn slot(&self, tenant: &TenantId) -> Slot {
@@ -112,8 +122,36 @@ impl AuditLog {
         limit: usize,
     ) -> Result<Vec<LoggedEntry>, AuditError> {
         let found = self.entries(tenant, from, limit.min(PAGE)).await?;
-        let subjects: BTreeSet<_> =
-            found.iter().flat_map(|entry| entry.access.subjects.iter().copied()).collect();
+        self.record_reading(tenant, reader, &found).await?;
+        Ok(found)
+    }
+
+    /// What is kept beside the entries of a bundle, in the form of a bundle, an erased one with length 0; `None` where the signed log has none.
+    /// Reading it is on record like [reading entries](Self::read_entries).
+    pub async fn read_payloads(
+        &self,
+        tenant: &TenantId,
+        reader: &Reader,
+        path: &TilePath,
+    ) -> Result<Option<Vec<u8>>, AuditError> {
+        let Some(bytes) = self.payloads(tenant, path).await? else {
+            return Ok(None);
+        };
+        let from = path.index.saturating_mul(TILE_WIDTH as u64);
+        let found = self.entries(tenant, from, usize::from(path.width)).await?;
+        self.record_reading(tenant, reader, &found).await?;
+        Ok(Some(bytes))
+    }
+
+    async fn record_reading(
+        &self,
+        tenant: &TenantId,
+        reader: &Reader,
+        found: &[LoggedEntry],
+    ) -> Result<(), AuditError> {
+        let subjects =
+            found.iter().filter_map(LoggedEntry::access).flat_map(|a| a.subjects.iter().copied());
+        let subjects: BTreeSet<_> = subjects.collect();
         let access = Access {
             at: self.clock.micros(),
             request: reader.request.clone(),
@@ -130,7 +168,7 @@ impl AuditLog {
             count: found.len() as u64,
         };
         self.record(tenant, &access).await?;
-        Ok(found)
+        Ok(())
     }
 
     async fn entries(
@@ -141,8 +179,7 @@ impl AuditLog {
     ) -> Result<Vec<LoggedEntry>, AuditError> {
         let stored = self.store.log_entries(tenant, LOG, from, limit).await?;
         let decoded = (from..).zip(stored).map(|(index, bytes)| {
-            let access = entry::decode(&bytes).ok_or(AuditError::Unreadable(index))?;
-            Ok(LoggedEntry { index, bytes, access })
+            LoggedEntry::read(index, &bytes).map_err(|_| AuditError::Unreadable(index))
         });
         decoded.collect()
     }
@@ -151,14 +188,13 @@ impl AuditLog {
 #[async_trait]
 impl AccessLog for AuditLog {
     fn ops(&self, access: &Access) -> Result<Vec<Op>, Problem> {
+        self.witnessed_enough(access)?;
         let entry = entry::encode(access, &*self.ids)?;
-        let leaf = leaf_hash(&entry);
-        let mut ops = vec![Op::Append { log: LOG, entry }];
         let subjects: BTreeSet<_> = access.subjects.iter().copied().collect();
-        for subject in subjects {
-            let (key, value) = about::index_record(access, subject, &leaf, &*self.ids)?;
-            ops.push(Op::PutRecord { collection: about::ABOUT, key, value, expect: Expect::Any });
-        }
+        let index =
+            subjects.into_iter().map(|subject| about::index_record(access, subject, &entry));
+        let mut ops: Vec<Op> = index.collect();
+        ops.insert(0, Op::Append { log: LOG, entry });
         Ok(ops)
     }
 

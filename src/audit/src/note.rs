@@ -8,6 +8,8 @@ use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tsunagu_domain::IdGen;
 
+use crate::tree::Hash;
+
 const ED25519_TYPE: u8 = 1;
 const SIGNATURE_BEGIN: &str = "\u{2014} ";
 
@@ -32,14 +34,92 @@ pub enum InvalidNote {
     WrongSignature,
 }
 
-fn key_id(name: &str, public: &[u8]) -> [u8; 4] {
+/// The id of a key of a type under a name.
+pub(crate) fn key_id(name: &str, kind: u8, public: &[u8]) -> [u8; 4] {
     let mut context = Context::new(&SHA256);
     context.update(name.as_bytes());
-    context.update(&[b'\n', ED25519_TYPE]);
+    context.update(&[b'\n', kind]);
     context.update(public);
     let mut id = [0; 4];
     id.copy_from_slice(&context.finish().as_ref()[..4]);
     id
+}
+
+/// Whether a key can have this name: it is not empty and has neither spaces nor a plus.
+pub(crate) fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
+}
+
+/// The `vkey` text of a key.
+pub(crate) fn key_text(name: &str, kind: u8, public: &[u8]) -> String {
+    let id = u32::from_be_bytes(key_id(name, kind, public));
+    let key = [&[kind], public].concat();
+    format!("{name}+{id:08x}+{}", STANDARD.encode(key))
+}
+
+/// Name and bytes of a `vkey` text of this type.
+pub(crate) fn read_key(text: &str, kind: u8) -> Result<(String, [u8; 32]), InvalidKey> {
+    let mut parts = text.trim().splitn(3, '+');
+    let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(InvalidKey);
+    };
+    let bytes = STANDARD.decode(key).map_err(|_| InvalidKey)?;
+    let (found, public) = bytes.split_first().ok_or(InvalidKey)?;
+    let public: [u8; 32] = public.try_into().map_err(|_| InvalidKey)?;
+    let expected = format!("{:08x}", u32::from_be_bytes(key_id(name, kind, &public)));
+    if !is_name(name) || *found != kind || id != expected {
+        return Err(InvalidKey);
+    }
+    Ok((name.to_owned(), public))
+}
+
+/// A signature line.
+pub(crate) struct Signature<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) id: [u8; 4],
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A signature line, with its line feed.
+pub(crate) fn signature_line(name: &str, id: [u8; 4], signature: &[u8]) -> String {
+    let bytes = [&id[..], signature].concat();
+    format!("{SIGNATURE_BEGIN}{name} {}\n", STANDARD.encode(bytes))
+}
+
+/// The text of a note, with its last line feed, and its signatures, unverified.
+pub(crate) fn parse(note: &str) -> Result<(&str, Vec<Signature<'_>>), InvalidNote> {
+    let (text, signatures) = note.rsplit_once("\n\n").ok_or(InvalidNote::Malformed)?;
+    let text = note.get(..=text.len()).ok_or(InvalidNote::Malformed)?;
+    Ok((text, lines(signatures)?))
+}
+
+/// Signature lines, each with its line feed.
+pub(crate) fn lines(signatures: &str) -> Result<Vec<Signature<'_>>, InvalidNote> {
+    let signatures = signatures.strip_suffix('\n').ok_or(InvalidNote::Malformed)?;
+    signatures.split('\n').map(|line| signature(line).ok_or(InvalidNote::Malformed)).collect()
+}
+
+fn signature(line: &str) -> Option<Signature<'_>> {
+    let (name, encoded) = line.strip_prefix(SIGNATURE_BEGIN)?.split_once(' ')?;
+    let bytes = STANDARD.decode(encoded).ok()?;
+    let (id, rest) = bytes.split_first_chunk()?;
+    Some(Signature { name, id: *id, bytes: rest.to_vec() })
+}
+
+/// A number as notes spell it: decimal, without leading zeroes.
+pub(crate) fn number(text: &str) -> Option<u64> {
+    let number: u64 = text.parse().ok()?;
+    (number.to_string() == text).then_some(number)
+}
+
+/// A hash in base64.
+pub(crate) fn hash(text: &str) -> Option<Hash> {
+    STANDARD.decode(text).ok()?.try_into().ok()
+}
+
+/// A hash in base64.
+pub(crate) fn hash_text(hash: &Hash) -> String {
+    STANDARD.encode(hash)
 }
 
 /// The private key that signs checkpoints. One key serves every tenant: the name in the key id tells them apart.
@@ -72,9 +152,9 @@ impl Signer {
 
     /// `text`, which ends with a line feed, with the signature of `name` under it.
     pub fn sign(&self, name: &str, text: &str) -> String {
-        let mut signature = key_id(name, self.0.public_key().as_ref()).to_vec();
-        signature.extend_from_slice(self.0.sign(text.as_bytes()).as_ref());
-        format!("{text}\n{SIGNATURE_BEGIN}{name} {}\n", STANDARD.encode(signature))
+        let id = key_id(name, ED25519_TYPE, self.0.public_key().as_ref());
+        let line = signature_line(name, id, self.0.sign(text.as_bytes()).as_ref());
+        format!("{text}\n{line}")
     }
 }
 
@@ -93,20 +173,14 @@ impl VerifyingKey {
 
     /// The signed text of `note`, with its last line feed, if this key signed it. Signatures of others are ignored.
     pub fn open<'a>(&self, note: &'a str) -> Result<&'a str, InvalidNote> {
-        let (text, signatures) = note.rsplit_once("\n\n").ok_or(InvalidNote::Malformed)?;
-        let text = note.get(..=text.len()).ok_or(InvalidNote::Malformed)?;
-        let signatures = signatures.strip_suffix('\n').ok_or(InvalidNote::Malformed)?;
+        let (text, signatures) = parse(note)?;
         let mut result = Err(InvalidNote::Unsigned);
-        for line in signatures.split('\n') {
-            let line = line.strip_prefix(SIGNATURE_BEGIN).ok_or(InvalidNote::Malformed)?;
-            let (name, encoded) = line.split_once(' ').ok_or(InvalidNote::Malformed)?;
-            let bytes = STANDARD.decode(encoded).map_err(|_| InvalidNote::Malformed)?;
-            let (id, signature) = bytes.split_first_chunk().ok_or(InvalidNote::Malformed)?;
-            if name != self.name || *id != key_id(name, &self.public) {
+        for Signature { name, id, bytes } in signatures {
+            if name != self.name || id != key_id(&self.name, ED25519_TYPE, &self.public) {
                 continue;
             }
             let key = UnparsedPublicKey::new(&ED25519, &self.public);
-            if key.verify(text.as_bytes(), signature).is_err() {
+            if key.verify(text.as_bytes(), &bytes).is_err() {
                 return Err(InvalidNote::WrongSignature);
             }
             result = Ok(text);
@@ -117,10 +191,7 @@ impl VerifyingKey {
 
 impl fmt::Display for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = u32::from_be_bytes(key_id(&self.name, &self.public));
-        let mut key = vec![ED25519_TYPE];
-        key.extend_from_slice(&self.public);
-        write!(f, "{}+{id:08x}+{}", self.name, STANDARD.encode(key))
+        f.write_str(&key_text(&self.name, ED25519_TYPE, &self.public))
     }
 }
 
@@ -128,18 +199,8 @@ impl FromStr for VerifyingKey {
     type Err = InvalidKey;
 
     fn from_str(text: &str) -> Result<Self, InvalidKey> {
-        let mut parts = text.trim().splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(InvalidKey);
-        };
-        let bytes = STANDARD.decode(key).map_err(|_| InvalidKey)?;
-        let (kind, public) = bytes.split_first().ok_or(InvalidKey)?;
-        let public: [u8; 32] = public.try_into().map_err(|_| InvalidKey)?;
-        let expected = format!("{:08x}", u32::from_be_bytes(key_id(name, &public)));
-        if name.is_empty() || *kind != ED25519_TYPE || id != expected {
-            return Err(InvalidKey);
-        }
-        Ok(Self { name: name.to_owned(), public })
+        let (name, public) = read_key(text, ED25519_TYPE)?;
+        Ok(Self { name, public })
     }
 }
 

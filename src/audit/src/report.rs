@@ -7,6 +7,23 @@ use std::fmt;
 pub enum Finding {
     /// The checkpoint is missing or not signed by the key.
     Checkpoint(String),
+    /// A line of a witness is not its cosignature.
+    Cosignature {
+        /// Whose.
+        witness: String,
+    },
+    /// Too few witnesses cosigned the checkpoint.
+    Quorum {
+        /// How many did.
+        found: usize,
+        /// How many must.
+        needed: usize,
+    },
+    /// The log is not the continuation of an earlier checkpoint.
+    Forked {
+        /// Its size.
+        size: u64,
+    },
     /// A file of the log is not there.
     Missing {
         /// Its path.
@@ -52,10 +69,17 @@ pub enum Finding {
         /// How many.
         count: u64,
     },
-    /// The entry has its hash, but is not an access of a known version.
+    /// The entry has its hash, but what is kept beside it is not what it commits to, or not of a known version.
     Unreadable {
         /// Which entry.
         index: u64,
+    },
+    /// More entries were erased than the log has on record.
+    Erased {
+        /// Erased, whole or one person out of them.
+        erased: u64,
+        /// On record.
+        recorded: u64,
     },
     /// A tile above the lowest level does not follow from the one below.
     Tile {
@@ -82,6 +106,13 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Checkpoint(why) => write!(f, "the checkpoint is not valid: {why}"),
+            Self::Cosignature { witness } => write!(f, "the cosignature of {witness} is wrong"),
+            Self::Quorum { found, needed } => {
+                write!(f, "{found} witnesses cosigned the checkpoint, {needed} are needed")
+            }
+            Self::Forked { size } => {
+                write!(f, "the log is not the continuation of the checkpoint of {size} entries")
+            }
             Self::Missing { path, index } => write!(f, "{path} is missing (from entry {index})"),
             Self::Unexpected { path } => write!(f, "{path} does not belong to the signed log"),
             Self::Malformed { path, index } => write!(f, "{path} is damaged (from entry {index})"),
@@ -95,7 +126,12 @@ impl fmt::Display for Finding {
             Self::Inserted { index, count } => {
                 write!(f, "{count} entries were inserted at entry {index}")
             }
-            Self::Unreadable { index } => write!(f, "entry {index} is not readable"),
+            Self::Unreadable { index } => {
+                write!(f, "entry {index} does not say what it commits to")
+            }
+            Self::Erased { erased, recorded } => {
+                write!(f, "{erased} entries are erased, but only {recorded} erasures are on record")
+            }
             Self::Tile { path, index } => {
                 write!(f, "{path} does not follow from the tiles below it (from entry {index})")
             }
@@ -121,8 +157,12 @@ pub struct Report {
     pub size: u64,
     /// Root as signed, base64.
     pub root: String,
+    /// Who cosigned the checkpoint.
+    pub witnesses: Vec<String>,
     /// How many entries were hashed.
     pub entries: u64,
+    /// How many of them are erased, whole or one person out of them.
+    pub erased: u64,
     /// What is wrong, in the order found; at most [`Report::MAX_FINDINGS`].
     pub findings: Vec<Finding>,
     /// How many more findings there were.
@@ -150,11 +190,15 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.holds() {
-            return writeln!(
+            write!(
                 f,
-                "the log {} is whole: {} entries, root {}, signature valid",
-                self.origin, self.size, self.root
-            );
+                "the log {} is whole: {} entries ({} erased, on record), root {}, signature valid",
+                self.origin, self.size, self.erased, self.root
+            )?;
+            if !self.witnesses.is_empty() {
+                write!(f, ", cosigned by {}", self.witnesses.join(", "))?;
+            }
+            return writeln!(f);
         }
         writeln!(f, "the log does not hold: {} entries were read", self.entries)?;
         for finding in &self.findings {

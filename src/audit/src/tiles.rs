@@ -7,6 +7,8 @@ use crate::tree::{Hash, TILE_HEIGHT, TILE_WIDTH};
 
 /// The width of a full tile.
 const FULL: u16 = 256;
+/// Where bundles of entries are.
+const BUNDLES: &str = "entries/";
 
 /// The path is none of `tlog-tiles`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,13 +42,20 @@ impl TilePath {
         let levels = (0u8..8).map(Some).chain([None]);
         levels.flat_map(move |level| Self::of_level(level, size))
     }
+
+    /// The path without its level, e.g. `x001/x234/067.p/8`.
+    pub(crate) fn place(&self) -> String {
+        let mut path = Self { level: None, ..*self }.to_string();
+        path.drain(..BUNDLES.len());
+        path
+    }
 }
 
 impl fmt::Display for TilePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.level {
             Some(level) => write!(f, "{level}/")?,
-            None => f.write_str("entries/")?,
+            None => f.write_str(BUNDLES)?,
         }
         let mut groups = vec![self.index % 1000];
         let mut rest = self.index / 1000;
@@ -111,7 +120,7 @@ pub(crate) fn tile_hashes(bytes: &[u8]) -> Option<Vec<Hash>> {
 }
 
 /// Entries as the bytes of a bundle: each after its length as two bytes, big-endian. `None` when one is too long.
-pub(crate) fn bundle_bytes(entries: &[Vec<u8>]) -> Option<Vec<u8>> {
+pub(crate) fn bundle_bytes<'a>(entries: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     for entry in entries {
         out.extend_from_slice(&u16::try_from(entry.len()).ok()?.to_be_bytes());
@@ -187,10 +196,10 @@ mod tests {
     #[test]
     fn bundles_hold_entries_of_any_length_up_to_two_bytes() {
         let entries = vec![vec![], vec![1; 65_535], b"x".to_vec()];
-        let bytes = bundle_bytes(&entries).unwrap();
+        let bytes = bundle_bytes(entries.iter().map(Vec::as_slice)).unwrap();
         assert_eq!(bundle_entries(&bytes).unwrap(), entries);
         assert_eq!(bundle_entries(&bytes[..bytes.len() - 1]), None);
-        assert_eq!(bundle_bytes(&[vec![0; 65_536]]), None);
+        assert_eq!(bundle_bytes([vec![0; 65_536].as_slice()]), None);
     }
 
     proptest! {
@@ -199,8 +208,7 @@ mod tests {
             bytes in collection::vec(prop_oneof![Just(0_u8), Just(1), Just(2), any::<u8>()], 0..64)
         ) {
             if let Some(entries) = bundle_entries(&bytes) {
-                let entries: Vec<_> = entries.into_iter().map(<[u8]>::to_vec).collect();
-                prop_assert_eq!(bundle_bytes(&entries), Some(bytes));
+                prop_assert_eq!(bundle_bytes(entries), Some(bytes.clone()));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Verification of an exported log, with nothing but the folder and the public key.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,46 +8,100 @@ use std::path::{Path, PathBuf};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::checkpoint::Checkpoint;
-use crate::entry;
-use crate::note::{InvalidKey, VerifyingKey};
+use crate::cosignature::Quorum;
+use crate::entry::{self, Content};
+use crate::log::{ENTRY_TYPE, REASON};
+use crate::note::{InvalidNote, VerifyingKey};
 use crate::report::{Finding, Report};
 use crate::tiles::{TilePath, bundle_entries, tile_hashes};
 use crate::tree::{FullTile, Hash, TILE_HEIGHT, TILE_WIDTH, Tree, leaf_hash};
 
-/// Recomputes the whole tree from the entries in `dir` and compares it with every tile, with the signed root and size, and the
-/// signature with `key` (the text of a [`VerifyingKey`]). Needs memory for one file at a time.
-pub fn verify(dir: &Path, key: &str) -> Result<Report, InvalidKey> {
-    let key: VerifyingKey = key.parse()?;
+/// What an exported folder is checked against.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    /// The key of the log.
+    pub key: VerifyingKey,
+    /// Who must have cosigned its checkpoint.
+    pub quorum: Quorum,
+    /// Checkpoints kept before, as notes; the log must be the continuation of each.
+    pub earlier: Vec<String>,
+}
+
+impl Trust {
+    /// In the log's own signature alone.
+    pub fn in_key(key: VerifyingKey) -> Self {
+        Self { key, quorum: Quorum::default(), earlier: Vec::new() }
+    }
+}
+
+/// Recomputes the whole tree from the entries in `dir` and compares it with every tile, with the signed root and size, with the roots of earlier
+/// checkpoints, and the signatures with the keys; and what is kept beside the entries with what they commit to. Needs memory for one file at a time.
+pub fn verify(dir: &Path, trust: &Trust) -> Report {
     let mut report = Report::default();
     let opened = fs::read_to_string(dir.join("checkpoint"))
         .map_err(|error| format!("not readable ({})", error.kind()))
-        .and_then(|note| Checkpoint::open(&note, &key).map_err(|error| error.to_string()));
-    let checkpoint = match opened {
-        Ok(checkpoint) => checkpoint,
+        .and_then(|note| open(&note, trust, &mut report).map_err(|error| error.to_string()));
+    let (checkpoint, marks) = match opened {
+        Ok(opened) => opened,
         Err(why) => {
             report.found(Finding::Checkpoint(why));
-            return Ok(report);
+            return report;
         }
     };
     report.origin.clone_from(&checkpoint.origin);
     report.size = checkpoint.size;
     report.root = STANDARD.encode(checkpoint.root);
-    let tiles = dir.join("tile");
-    unexpected(&tiles, checkpoint.size, &mut report);
-    let mut walk =
-        Walk { tiles, report, from_entries: Tree::default(), from_tiles: Tree::default() };
+    let (tiles, payloads) = (dir.join("tile"), dir.join("payload"));
+    let known = TilePath::all(checkpoint.size).map(|path| tiles.join(path.to_string()));
+    unexpected(dir, "tile", &known.collect(), &mut report);
+    let known = TilePath::of_level(None, checkpoint.size).map(|path| payloads.join(path.place()));
+    unexpected(dir, "payload", &known.collect(), &mut report);
+    let mut walk = Walk {
+        tiles,
+        payloads,
+        report,
+        from_entries: Tree::default(),
+        from_tiles: Tree::default(),
+        erasures: 0,
+        marks,
+    };
+    walk.compare_mark();
     for path in TilePath::of_level(None, checkpoint.size) {
         walk.bundle(path);
     }
     walk.partial_tiles(checkpoint.size);
-    Ok(walk.finish(&checkpoint))
+    walk.finish(&checkpoint)
 }
 
-/// Every file below `tile/` that a log of this size does not have, such as entries after its end.
-fn unexpected(tiles: &Path, size: u64, report: &mut Report) {
-    let known: BTreeSet<PathBuf> =
-        TilePath::all(size).map(|path| tiles.join(path.to_string())).collect();
-    let mut folders = vec![tiles.to_path_buf()];
+/// The checkpoint of the folder, and the roots of earlier ones by size.
+fn open(
+    note: &str,
+    trust: &Trust,
+    report: &mut Report,
+) -> Result<(Checkpoint, BTreeMap<u64, Hash>), InvalidNote> {
+    let checkpoint = Checkpoint::open(note, &trust.key)?;
+    let cosigned = trust.quorum.look(note)?;
+    for witness in &cosigned.wrong {
+        report.found(Finding::Cosignature { witness: witness.clone() });
+    }
+    if !trust.quorum.is_met(&cosigned) {
+        report.found(Finding::Quorum { found: cosigned.by.len(), needed: trust.quorum.needed });
+    }
+    report.witnesses = cosigned.by.into_iter().map(|(name, _)| name).collect();
+    let mut marks = BTreeMap::new();
+    for note in &trust.earlier {
+        let earlier = Checkpoint::open(note, &trust.key)?;
+        let size = earlier.size;
+        if size > checkpoint.size || *marks.entry(size).or_insert(earlier.root) != earlier.root {
+            report.found(Finding::Forked { size });
+        }
+    }
+    Ok((checkpoint, marks))
+}
+
+/// Every file below a folder that a log of the signed size does not have, such as entries after its end.
+fn unexpected(dir: &Path, folder: &str, known: &BTreeSet<PathBuf>, report: &mut Report) {
+    let mut folders = vec![dir.join(folder)];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         // A folder that is not there is told by the files missing from it.
@@ -63,18 +117,23 @@ fn unexpected(tiles: &Path, size: u64, report: &mut Report) {
     }
     files.sort();
     for file in files.iter().filter(|file| !known.contains(*file)) {
-        let path = file.strip_prefix(tiles).unwrap_or(file);
-        report.found(Finding::Unexpected { path: format!("tile/{}", path.display()) });
+        let path = file.strip_prefix(dir).unwrap_or(file);
+        report.found(Finding::Unexpected { path: path.display().to_string() });
     }
 }
 
 struct Walk {
     tiles: PathBuf,
+    payloads: PathBuf,
     report: Report,
     /// The tree that the entries give.
     from_entries: Tree,
     /// The tree that the lowest tiles give.
     from_tiles: Tree,
+    /// How many entries were erased, whole or in part, by what the entries say.
+    erasures: u64,
+    /// Roots of earlier checkpoints.
+    marks: BTreeMap<u64, Hash>,
 }
 
 impl Walk {
@@ -128,18 +187,60 @@ impl Walk {
                 self.report.found(finding);
             }
         }
-        let unchanged = expected.iter().flatten().zip(&found).map(|(a, b)| a == b);
-        for ((index, bytes), unchanged) in (first..).zip(&entries).zip(unchanged) {
-            if unchanged && entry::decode(bytes).is_none() {
-                self.report.found(Finding::Unreadable { index });
-            }
-        }
+        let unchanged: Vec<bool> =
+            expected.iter().flatten().zip(&found).map(|(a, b)| a == b).collect();
+        self.statements(path, first, &entries, &unchanged);
         full.clear();
         for hash in found {
             self.from_entries.push(hash, &mut full);
+            self.compare_mark();
         }
         for tile in full.iter().filter(|tile| tile.level > 0) {
             self.upper(tile);
+        }
+    }
+
+    /// What the entries of a bundle say, with what is kept beside them.
+    fn statements(&mut self, path: TilePath, first: u64, entries: &[&[u8]], unchanged: &[bool]) {
+        let name = format!("payload/{}", path.place());
+        let bytes = match fs::read(self.payloads.join(path.place())) {
+            Ok(bytes) => bytes,
+            // A log of the first version has no such files.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if entries.iter().any(|entry| entry::open(entry, &[]) == Ok(Content::Erased)) {
+                    self.report.found(Finding::Missing { path: name, index: first });
+                    return;
+                }
+                vec![0; 2 * entries.len()]
+            }
+            Err(_) => Vec::new(),
+        };
+        let payloads = bundle_entries(&bytes).filter(|payloads| payloads.len() == entries.len());
+        let Some(payloads) = payloads else {
+            self.report.found(Finding::Malformed { path: name, index: first });
+            return;
+        };
+        let all = (first..).zip(entries).zip(payloads).zip(unchanged);
+        for (((index, leaf), payload), _) in all.filter(|(_, unchanged)| **unchanged) {
+            match entry::open(leaf, payload) {
+                Ok(Content::Erased) => self.report.erased += 1,
+                Ok(Content::Access { access, erased }) => {
+                    self.report.erased += u64::from(erased > 0);
+                    if access.reason == REASON && access.types == [ENTRY_TYPE] {
+                        self.erasures = self.erasures.saturating_add(access.count);
+                    }
+                }
+                Err(_) => self.report.found(Finding::Unreadable { index }),
+            }
+        }
+    }
+
+    /// Compares the tree so far with an earlier checkpoint of its size.
+    fn compare_mark(&mut self) {
+        let size = self.from_entries.size();
+        let mark = self.marks.get(&size).filter(|root| **root != self.from_entries.root());
+        if mark.is_some() {
+            self.report.found(Finding::Forked { size });
         }
     }
 
@@ -176,6 +277,10 @@ impl Walk {
     }
 
     fn finish(mut self, checkpoint: &Checkpoint) -> Report {
+        if self.report.erased > self.erasures {
+            let (erased, recorded) = (self.report.erased, self.erasures);
+            self.report.found(Finding::Erased { erased, recorded });
+        }
         let found = self.from_entries.size();
         if found != checkpoint.size {
             self.report.found(Finding::Size { signed: checkpoint.size, found });

@@ -63,6 +63,9 @@ pub(crate) struct Config {
     /// NGSI-LD.
     #[serde(default)]
     pub(crate) broker: Broker,
+    /// Who watches over the log of accesses.
+    #[serde(default)]
+    pub(crate) witnesses: Option<WitnessSettings>,
     /// How often one caller may ask.
     #[serde(default)]
     pub(crate) rates: Quotas,
@@ -150,6 +153,40 @@ pub(crate) struct Outbound {
     /// Targets allowed although private: `host:port` or an address block.
     #[serde(default)]
     pub(crate) allow_private: Vec<String>,
+}
+
+/// Witnesses of the log of accesses (C2SP `tlog-witness`).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WitnessSettings {
+    /// Who is asked.
+    pub(crate) asked: Vec<AskedWitness>,
+    /// How many of them must cosign a checkpoint.
+    pub(crate) needed: usize,
+    /// How often they are asked, seconds.
+    #[serde(default = "ten_seconds")]
+    pub(crate) every_seconds: u32,
+    /// How long personal data is given without enough of them, seconds.
+    #[serde(default = "four_hours")]
+    pub(crate) limit_seconds: u32,
+}
+
+/// One witness.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AskedWitness {
+    /// Its submission prefix, e.g. `https://witness.example/`.
+    pub(crate) url: Url,
+    /// Its public key, as `tsunagu witness key` prints it.
+    pub(crate) key: String,
+}
+
+fn ten_seconds() -> u32 {
+    10
+}
+
+fn four_hours() -> u32 {
+    4 * 3600
 }
 
 /// Settings of the broker.

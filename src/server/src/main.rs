@@ -7,6 +7,7 @@ mod demo;
 mod keys;
 mod serve;
 mod wire;
+mod witness;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,6 +51,11 @@ enum Command {
     Audit {
         #[command(subcommand)]
         command: audit::AuditCommand,
+    },
+    /// Watch over logs of accesses: cosign their checkpoints as long as they only grow (C2SP tlog-witness)
+    Witness {
+        #[command(subcommand)]
+        command: witness::WitnessCommand,
     },
     /// Check a configuration without starting
     Config {
@@ -108,6 +114,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         #[cfg(feature = "sandbox")]
         Command::Demo(args) => demo::demo(&args),
         Command::Audit { command } => audit::run(command),
+        Command::Witness { command } => witness::run(command),
         Command::Config { command: ConfigCommand::Check(args) } => {
             let config = config::read(&args.config, args.store)?;
             serve::check(&config)?;

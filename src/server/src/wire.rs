@@ -161,6 +161,9 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
     let outbound = foundation::outbound(config)?;
     rules(config)?;
     contexts(config, &outbound)?;
+    if let Some(settings) = &config.witnesses {
+        foundation::witnesses(config, settings)?;
+    }
     proxies(config)?;
     for client in &config.clients {
         client.check().with_context(|| format!("the client {} is not right", client.id))?;

@@ -145,6 +145,9 @@ impl Committer {
             batch.insert(&engine.logs, keys::log_entry(&tenant, log, index), entry);
             self.log_sizes.insert((tenant, log), index + 1);
         }
+        for (((tenant, log), index), entry) in resolution.redactions {
+            batch.insert(&engine.logs, keys::log_entry(&tenant, log, index), entry);
+        }
         batch.insert(&engine.meta, VERSION, resolution.version.to_be_bytes().as_slice());
 
         engine.cache.begin(&touched);

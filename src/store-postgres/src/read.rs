@@ -124,3 +124,15 @@ pub(crate) async fn log_entries(
     let rows = rows(client, sql, &params).await?;
     rows.iter().map(|row| bytes(row, 0)).collect()
 }
+
+pub(crate) async fn log_entries_at(
+    client: &Client,
+    tenant: &TenantId,
+    log: Log,
+    indexes: &[u64],
+) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+    let sql = "SELECT l.entry FROM unnest($3::bigint[]) WITH ORDINALITY AS k (index, place) LEFT JOIN log_entry l ON l.tenant = $1 AND l.log = $2 AND l.index = k.index ORDER BY k.place";
+    let indexes: Vec<i64> = indexes.iter().map(|index| big(*index)).collect();
+    let rows = rows(client, sql, &[&tenant.as_str(), &log.0, &indexes]).await?;
+    rows.iter().map(|row| row.try_get::<_, Option<Vec<u8>>>(0).map_err(|e| failed(&e))).collect()
+}

@@ -149,6 +149,15 @@ impl Store for PostgresStore {
         read::log_entries(&self.client().await?, tenant, log, from, limit).await
     }
 
+    async fn log_entries_at(
+        &self,
+        tenant: &TenantId,
+        log: Log,
+        indexes: &[u64],
+    ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        read::log_entries_at(&self.client().await?, tenant, log, indexes).await
+    }
+
     async fn verify(&self) -> Result<Vec<String>, StoreError> {
         verify::verify(&mut self.client().await?, &self.declared).await
     }

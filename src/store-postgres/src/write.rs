@@ -19,6 +19,7 @@ const DELETE_ENTRIES: &str = "DELETE FROM index_entry i USING unnest($1::text[],
 const PUT_RECORDS: &str = "INSERT INTO record (tenant, collection, key, version, value) SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::bytea[]) ON CONFLICT (tenant, collection, key) DO UPDATE SET version = excluded.version, value = excluded.value";
 const DELETE_RECORDS: &str = "DELETE FROM record r USING unnest($1::text[], $2::text[], $3::bytea[]) AS k (tenant, collection, key) WHERE r.tenant = k.tenant AND r.collection = k.collection AND r.key = k.key";
 const APPEND: &str = "INSERT INTO log_entry (tenant, log, index, entry) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[])";
+const REDACT: &str = "UPDATE log_entry l SET entry = k.entry FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[]) AS k (tenant, log, index, entry) WHERE l.tenant = k.tenant AND l.log = k.log AND l.index = k.index";
 
 pub(crate) struct Statements {
     version: Statement,
@@ -29,6 +30,7 @@ pub(crate) struct Statements {
     put_records: Statement,
     delete_records: Statement,
     append: Statement,
+    redact: Statement,
     past: past::Statements,
 }
 
@@ -53,6 +55,7 @@ impl Statements {
             put_records: prepare(PUT_RECORDS).await?,
             delete_records: prepare(DELETE_RECORDS).await?,
             append: prepare(APPEND).await?,
+            redact: prepare(REDACT).await?,
             past: past::Statements::prepare(client).await?,
         })
     }
@@ -97,8 +100,12 @@ impl Statements {
         for ((tenant, log), index, entry) in &resolution.appends {
             appended.push(tenant.as_str(), log.0, &[], *index, entry);
         }
+        let mut redacted = Rows::default();
+        for (((tenant, log), index), entry) in &resolution.redactions {
+            redacted.push(tenant.as_str(), log.0, &[], *index, entry);
+        }
         let version = big(resolution.version);
-        let all: [(usize, &Statement, Vec<Param<'_>>); 8] = [
+        let all: [(usize, &Statement, Vec<Param<'_>>); 9] = [
             (1, &self.version, vec![&version]),
             put.needed(&self.put_entities, |r| vec![&r.tenants, &r.names, &r.numbers, &r.values]),
             gone.needed(&self.delete_entities, |r| vec![&r.tenants, &r.names]),
@@ -109,6 +116,7 @@ impl Statements {
             }),
             dropped.needed(&self.delete_records, |r| vec![&r.tenants, &r.names, &r.keys]),
             appended.needed(&self.append, |r| vec![&r.tenants, &r.names, &r.numbers, &r.values]),
+            redacted.needed(&self.redact, |r| vec![&r.tenants, &r.names, &r.numbers, &r.values]),
         ];
         let needed = all.iter().filter(|(rows, _, _)| *rows > 0);
         let sent = needed.map(|(_, statement, params)| client.execute(*statement, params));

@@ -57,6 +57,7 @@ macro_rules! store_suite {
             records_are_scanned_in_order
             keys_are_any_bytes
             logs_are_read_in_ranges
+            entries_are_named_and_redacted
             reopening_keeps_everything
             large_values_are_kept
             the_past_is_read_by_time

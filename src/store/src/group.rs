@@ -34,7 +34,7 @@ pub struct Footprint {
     pub entities: HashSet<EntityKey>,
     /// Records written, deleted, counted or guarded.
     pub records: HashSet<RecordKey>,
-    /// Logs appended to.
+    /// Logs appended to or redacted.
     pub logs: HashSet<LogKey>,
 }
 
@@ -75,6 +75,8 @@ pub struct Resolution {
     pub instances: Vec<((TenantId, InstanceKey), Option<PastDoc>)>,
     /// Log entries to append, with their indexes.
     pub appends: Vec<(LogKey, u64, Vec<u8>)>,
+    /// What to put in the place of entries, each once; some may be appended by the same group, so these come after.
+    pub redactions: Vec<((LogKey, u64), Vec<u8>)>,
     /// The version of the last transaction after the group.
     pub version: u64,
 }
@@ -95,8 +97,10 @@ fn check_op(op: &Op) -> Result<(), StoreError> {
         }
         Op::DeleteInstance { key } => check_id(&key.entity),
         Op::PutRecord { key, value, .. } => check_key(key).and_then(|()| check_value(value)),
-        Op::DeleteRecord { key, .. } | Op::Add { key, .. } => check_key(key),
-        Op::Append { entry, .. } => check_value(entry),
+        Op::DeleteRecord { key, .. } | Op::Add { key, .. } | Op::PutIndex { key, .. } => {
+            check_key(key)
+        }
+        Op::Append { entry, .. } | Op::Redact { entry, .. } => check_value(entry),
         Op::When { guards, then, otherwise } => {
             for guard in guards {
                 let (Guard::Absent { key, .. } | Guard::Room { key, .. }) = guard;
@@ -140,7 +144,8 @@ fn weight_op(op: &Op) -> usize {
         Op::PutEntity { doc, .. } | Op::PutPast { doc, .. } => 2 * doc.bytes().len(),
         Op::PutInstance { doc, .. } => doc.bytes().len(),
         Op::PutRecord { key, value, .. } => key.len() + value.len(),
-        Op::Append { entry, .. } => entry.len(),
+        Op::Append { entry, .. } | Op::Redact { entry, .. } => entry.len(),
+        Op::PutIndex { key, .. } => key.len(),
         Op::When { then, otherwise, .. } => then.iter().chain(otherwise).map(weight_op).sum(),
         Op::DeleteEntity { .. }
         | Op::DeleteInstance { .. }
@@ -175,13 +180,13 @@ fn visit(tenant: &TenantId, ops: &[Op], footprint: &mut Footprint) {
                 footprint.entities.insert((tenant.past(), id.clone()));
             }
             // Their present state decides nothing.
-            Op::PutInstance { .. } | Op::DeleteInstance { .. } => {}
+            Op::PutInstance { .. } | Op::DeleteInstance { .. } | Op::PutIndex { .. } => {}
             Op::PutRecord { collection, key, .. }
             | Op::DeleteRecord { collection, key, .. }
             | Op::Add { collection, key, .. } => {
                 footprint.records.insert((tenant.clone(), *collection, key.clone()));
             }
-            Op::Append { log, .. } => {
+            Op::Append { log, .. } | Op::Redact { log, .. } => {
                 footprint.logs.insert((tenant.clone(), *log));
             }
             Op::When { guards, then, otherwise } => {
@@ -221,6 +226,7 @@ pub fn resolve(sets: &[WriteSet], state: State) -> Resolution {
                 done.records.extend(mine.records);
                 done.logs.extend(mine.logs);
                 done.instances.extend(mine.instances);
+                done.redactions.extend(mine.redactions);
                 appends.extend(new);
                 outcomes.push(Ok(receipt));
             }
@@ -238,7 +244,8 @@ pub fn resolve(sets: &[WriteSet], state: State) -> Resolution {
         .collect();
     let records = done.records.into_iter().collect();
     let instances = done.instances.into_iter().collect();
-    Resolution { outcomes, entities, records, instances, appends, version }
+    let redactions = done.redactions.into_iter().collect();
+    Resolution { outcomes, entities, records, instances, appends, redactions, version }
 }
 
 #[derive(Default)]
@@ -247,6 +254,7 @@ struct Overlay {
     records: HashMap<RecordKey, Option<(u64, Vec<u8>)>>,
     logs: HashMap<LogKey, u64>,
     instances: HashMap<(TenantId, InstanceKey), Option<PastDoc>>,
+    redactions: HashMap<(LogKey, u64), Vec<u8>>,
 }
 
 struct Trial<'a> {
@@ -318,6 +326,19 @@ impl Trial<'_> {
                 self.mine.logs.insert(key.clone(), index + 1);
                 self.appends.push((key, index, entry.clone()));
                 self.receipt.appended.push(index);
+            }
+            Op::PutIndex { collection, key } => {
+                let index = self.receipt.appended.last().ok_or(Conflict::Missing)?;
+                let value = index.to_be_bytes().to_vec();
+                let key = (self.tenant.clone(), *collection, key.clone());
+                self.mine.records.insert(key, Some((version, value)));
+            }
+            Op::Redact { log, index, entry } => {
+                let key = (self.tenant.clone(), *log);
+                if *index >= self.log_size(&key) {
+                    return Err(Conflict::Missing);
+                }
+                self.mine.redactions.insert((key, *index), entry.clone());
             }
             Op::Add { collection, key, delta, min, max } => {
                 let key = (self.tenant.clone(), *collection, key.clone());

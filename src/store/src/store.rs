@@ -169,6 +169,20 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Vec<u8>>, StoreError>;
 
+    /// The entries with these indexes, each `None` where the log has none.
+    async fn log_entries_at(
+        &self,
+        tenant: &TenantId,
+        log: Log,
+        indexes: &[u64],
+    ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let mut entries = Vec::with_capacity(indexes.len());
+        for index in indexes {
+            entries.push(self.log_entries(tenant, log, *index, 1).await?.pop());
+        }
+        Ok(entries)
+    }
+
     /// A number that is another one as soon as a record of this collection may have changed, of whatever tenant: what was read before the number
     /// was asked for, and is asked for again with the same number, is still the same. `None` where that is not known without reading, because
     /// others write to the store too.

@@ -219,6 +219,12 @@ impl Store for MemoryStore {
         for (key, _, entry) in resolution.appends {
             memory.logs.entry(key).or_default().push(entry);
         }
+        for ((key, index), entry) in resolution.redactions {
+            let log = memory.logs.entry(key).or_default();
+            if let Some(old) = usize::try_from(index).ok().and_then(|index| log.get_mut(index)) {
+                *old = entry;
+            }
+        }
         let lost = || StoreError::Unavailable("the group had no outcome".to_owned());
         resolution.outcomes.pop().ok_or_else(lost)?
     }

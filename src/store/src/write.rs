@@ -121,6 +121,23 @@ pub enum Op {
         /// The entry.
         entry: Vec<u8>,
     },
+    /// Stores a record whose value is the index that the last [`Op::Append`] of the set got: eight bytes, big-endian. Without one before it the
+    /// set is a conflict.
+    PutIndex {
+        /// Its collection.
+        collection: Collection,
+        /// Its key.
+        key: Vec<u8>,
+    },
+    /// Puts other bytes in the place of an entry, so that what was in it is gone. Its index and the size of the log stay.
+    Redact {
+        /// The log.
+        log: Log,
+        /// Which entry.
+        index: u64,
+        /// What is left of it.
+        entry: Vec<u8>,
+    },
     /// Adds to a counter (a record of eight bytes, big-endian `i64`; absent is 0); out of bounds is a conflict. Adding commutes,
     /// so busy counters do not make writers conflict.
     Add {

@@ -106,6 +106,7 @@ const TABLE: &[(&str, &str, For)] = &[
     ("POST", "/consents/v1/{id}/withdraw", For::Resident),
     ("GET", "/consents/v1/{id}/receipt", For::ResidentOrClient),
     ("GET", "/me/access-log", For::Resident),
+    ("GET", "/me/access-log/{index}/proof", For::Resident),
     ("GET", "/me/consents", For::Resident),
     ("GET", "/me/coins", For::Resident),
     ("GET", "/me/export", For::Resident),
@@ -119,7 +120,8 @@ const TABLE: &[(&str, &str, For)] = &[
         For::All("a signed hash without personal data, which anyone may witness"),
     ),
     ("GET", "/audit/v1/proof", For::All("hashes without personal data")),
-    ("GET", "/audit/v1/tile/{path}", For::Auditor),
+    ("GET", "/audit/v1/tile/{path}", For::All("hashes and commitments tell nothing")),
+    ("GET", "/audit/v1/payload/{path}", For::Auditor),
     ("GET", "/audit/v1/entries", For::Auditor),
     ("GET", "/rewards/v1/rules", For::All("what earns coins is public")),
     ("GET", "/rewards/v1/grants", For::Staff),
@@ -159,8 +161,9 @@ impl Gate {
             .replace("{instanceId}", "urn:ngsi-ld:Instance:0190a5a0-0000-7000-8000-000000000000")
             .replace("{subscriptionId}", "urn:ngsi-ld:Subscription:none")
             .replace("{id}", "0190a5a0-0000-7000-8000-000000000000")
-            // Bundles of entries; the hashes beside them are for everybody.
-            .replace("{path}", "entries/000.p/1")
+            .replace("{index}", "0")
+            .replace("tile/{path}", "tile/entries/000.p/1")
+            .replace("{path}", "000.p/1")
             .replace("{reference}", "0123456789ab")
             .replace("{tsunoId}", "none")
             .replace("{name}", "juki");

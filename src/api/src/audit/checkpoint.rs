@@ -9,8 +9,10 @@ use crate::params::Params;
 use crate::{Failure, Gateway};
 
 /// Signed size and root of the log (C2SP `tlog-checkpoint`)
+///
+/// With witnesses configured it is the newest checkpoint that enough of them cosigned (C2SP `tlog-cosignature`).
 #[utoipa::path(get, path = "/audit/v1/checkpoint", tag = "Audit", responses(
-    (status = 200, description = "A signed note: origin, size, root", body = String, content_type = "text/plain"),
+    (status = 200, description = "A signed note: origin, size, root, with the signatures of log and witnesses", body = String, content_type = "text/plain"),
 ))]
 pub(crate) async fn checkpoint(
     gateway: web::Data<Gateway>,
@@ -18,7 +20,7 @@ pub(crate) async fn checkpoint(
 ) -> Result<HttpResponse, Failure> {
     Params::read(&request, &[])?;
     let tenant = named_tenant(&gateway, &request)?;
-    let note = gateway.audit.checkpoint(&tenant).await.map_err(failed)?;
+    let note = gateway.audit.shown(&tenant).await.map_err(failed)?;
     Ok(HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
         .insert_header((header::CACHE_CONTROL, "no-cache"))

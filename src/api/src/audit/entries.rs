@@ -19,11 +19,14 @@ pub(crate) struct EntryBody {
     index: u64,
     /// Its leaf hash, base64.
     leaf: String,
-    /// Salt and JSON as hashed, base64.
+    /// The entry of the tree, base64: a commitment to what it says.
     entry: String,
-    /// What it says: who, whom, when, why, which names, how decided.
+    /// What opens the commitment, base64: persons and statement with their salts. Empty when erased.
+    payload: String,
+    /// What it says: who, whom, when, why, which names, how decided. Absent when erased.
     #[schema(value_type = Object)]
-    access: Access,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<Access>,
 }
 
 /// Entries from an index on.
@@ -58,9 +61,10 @@ pub(crate) async fn entries(
     let read = gateway.audit.read_entries(&tenant, &reader, from, limit).await.map_err(failed)?;
     let entries = read.into_iter().map(|entry| EntryBody {
         index: entry.index,
-        leaf: hash_text(&entry.leaf()),
-        entry: STANDARD.encode(&entry.bytes),
-        access: entry.access,
+        leaf: hash_text(&entry.leaf_hash()),
+        entry: STANDARD.encode(&entry.leaf),
+        payload: STANDARD.encode(&entry.payload),
+        access: entry.access().cloned(),
     });
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))

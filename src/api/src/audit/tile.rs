@@ -2,7 +2,7 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use tsunagu_audit::TilePath;
+use tsunagu_audit::{TilePath, bundle_is_open};
 use tsunagu_domain::Problem;
 
 use super::failed;
@@ -12,12 +12,13 @@ use crate::{Failure, Gateway};
 
 /// A tile of hashes, or a bundle of entries (C2SP `tlog-tiles`)
 ///
-/// Paths are `<level>/<index>[.p/<width>]` for hashes and `entries/<index>[.p/<width>]` for entries. Entries need an auditor's token.
+/// Paths are `<level>/<index>[.p/<width>]` for hashes and `entries/<index>[.p/<width>]` for entries. The entries of the tree are commitments and tell
+/// nothing; bundles from before there were commitments need an auditor's token.
 #[utoipa::path(get, path = "/audit/v1/tile/{path}", tag = "Audit",
     params(("path" = String, Path, description = "E.g. `0/x001/x234/067` or `entries/000.p/8`")),
     responses(
         (status = 200, description = "The bytes", body = [u8], content_type = "application/octet-stream"),
-        (status = 401, description = "Entries need a token", body = crate::openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "Entries of the first version need a token", body = crate::openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "The signed log has no such tile", body = crate::openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn tile(
@@ -27,19 +28,19 @@ pub(crate) async fn tile(
     Params::read(&request, &[])?;
     let text = request.match_info().get("path").unwrap_or_default();
     let path: TilePath = text.parse().map_err(|_| Problem::not_found())?;
-    let Some(_level) = path.level else {
-        return bundle(&gateway, &request, &path).await;
-    };
     let tenant = named_tenant(&gateway, &request)?;
     let bytes = gateway.audit.tile(&tenant, &path).await.map_err(failed)?;
     let bytes = bytes.ok_or_else(Problem::not_found)?;
+    if path.level.is_none() && !bundle_is_open(&bytes) {
+        return bundle(&gateway, &request, &path).await;
+    }
     Ok(HttpResponse::Ok()
         .content_type("application/octet-stream")
         .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
         .body(bytes))
 }
 
-/// A bundle names people: for auditors, and on record before it is sent.
+/// A bundle of the first version names people: for auditors, and on record before it is sent.
 async fn bundle(
     gateway: &Gateway,
     request: &HttpRequest,

@@ -2,8 +2,9 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use tsunagu_audit::Seen;
 use tsunagu_domain::{TenantId, to_iso};
-use tsunagu_store::access::{Access, AccessLog, Action, Decision};
+use tsunagu_store::access::{AccessLog, Action, Decision};
 use utoipa::ToSchema;
 
 use super::{ACCESS_LOG_TYPE, period, words};
@@ -16,6 +17,9 @@ use crate::{Failure, Gateway};
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AccessBody {
+    /// The place of its entry in the log, for its proof; unknown for entries of the first form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<u64>,
     /// When, ISO 8601.
     at: String,
     /// Who, as a code.
@@ -52,11 +56,12 @@ impl AccessBody {
     pub(super) async fn new(
         gateway: &Gateway,
         tenant: &TenantId,
-        access: Access,
+        Seen { index, access }: Seen,
     ) -> Result<Self, Failure> {
         let who = words::who(gateway, tenant, &access).await?;
         let what = words::what(&gateway.catalogue, &access);
         Ok(Self {
+            index,
             at: to_iso(access.at),
             actor: access.actor,
             actor_ja: who.ja,
@@ -103,8 +108,8 @@ pub(crate) async fn access_log(
     let params = Params::read(&request, &["periodStart", "periodEnd", "offset", "limit"])?;
     let (total, accesses) = read(&gateway, &caller, &params).await?;
     let mut bodies = Vec::with_capacity(accesses.len());
-    for access in accesses {
-        bodies.push(AccessBody::new(&gateway, &caller.tenant, access).await?);
+    for seen in accesses {
+        bodies.push(AccessBody::new(&gateway, &caller.tenant, seen).await?);
     }
     Ok(personal(&AccessLogBody { total, accesses: bodies }))
 }
@@ -114,7 +119,7 @@ pub(super) async fn read(
     gateway: &Gateway,
     caller: &SessionCaller,
     params: &Params,
-) -> Result<(u64, Vec<Access>), Failure> {
+) -> Result<(u64, Vec<Seen>), Failure> {
     let period = period(params)?;
     let about = gateway.audit.accesses_about(&caller.tenant, caller.subject(), period).await;
     let about = about.map_err(tsunagu_domain::Problem::from)?;

@@ -83,11 +83,11 @@ pub(crate) async fn export(
     let about = about.map_err(Problem::from)?;
     let mut access_log = Vec::with_capacity(about.accesses.len());
     let mut provisions = Vec::new();
-    for access in about.accesses {
-        if is_provision(&access) {
-            provisions.push(AccessBody::new(&gateway, tenant, access.clone()).await?);
+    for seen in about.accesses {
+        if is_provision(&seen.access) {
+            provisions.push(AccessBody::new(&gateway, tenant, seen.clone()).await?);
         }
-        access_log.push(AccessBody::new(&gateway, tenant, access).await?);
+        access_log.push(AccessBody::new(&gateway, tenant, seen).await?);
     }
     let part = Part { offset: 0, limit: usize::MAX };
     let listed = gateway.ledger.of_subject(tenant, subject, part).await?;

@@ -65,7 +65,7 @@ pub(crate) async fn find_usage(
     }
     let (total_usages, accesses) = access_log::read(&gateway, &caller, &params).await?;
     let mut usages = Vec::with_capacity(accesses.len());
-    for access in accesses {
+    for access in accesses.into_iter().map(|seen| seen.access) {
         usages.push(Usage {
             logtime: to_iso(access.at),
             action: words::what(&gateway.catalogue, &access).ja,

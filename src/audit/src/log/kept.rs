@@ -10,8 +10,9 @@ use tsunagu_store::{Conflict, Expect, Op, StoreError, WriteSet};
 use super::{AuditLog, LOG, STATE, TILES};
 use crate::AuditError;
 use crate::checkpoint::{Checkpoint, origin};
+use crate::entry::leaf_of;
 use crate::tiles::{tile_bytes, tile_hashes};
-use crate::tree::{FullTile, Hash, TILE_WIDTH, Tree, leaf_hash};
+use crate::tree::{FullTile, Hash, TILE_WIDTH, Tree};
 
 /// So many entries are read at once.
 const BATCH: u64 = 1024;
@@ -142,7 +143,7 @@ impl AuditLog {
                 return Err(AuditError::Shrunk { signed: size, found: tree.size() });
             }
             for entry in &entries {
-                tree.push(leaf_hash(entry), &mut full);
+                tree.push(leaf_of(entry), &mut full);
             }
             if full.len() >= TILES_AT_ONCE {
                 self.store.commit(tiles(tenant, &mut full)).await?;
@@ -213,7 +214,7 @@ impl AuditLog {
         };
         let from = tree.size() - tree.size() % TILE_WIDTH as u64;
         let entries = self.store.log_entries(tenant, LOG, from, hashes.len()).await?;
-        let mut found = entries.iter().map(|entry| leaf_hash(entry));
+        let mut found = entries.iter().map(|entry| leaf_of(entry));
         for (index, hash) in (from..).zip(hashes) {
             if found.next() != Some(*hash) {
                 let what = format!("entry {index} is another");

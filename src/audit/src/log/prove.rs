@@ -2,15 +2,16 @@
 
 use std::ops::Range;
 
-use tsunagu_domain::TenantId;
+use tsunagu_domain::{TenantId, TsunoId};
 use tsunagu_store::StoreError;
 
 use super::kept::{Kept, tile_key};
 use super::{AuditLog, LOG, TILES};
+use crate::entry::{only, split};
 use crate::proof::{Node, consistency_path, inclusion_path, perfect};
 use crate::tiles::{bundle_bytes, tile_bytes, tile_hashes};
 use crate::tree::{CompactRange, Hash, TILE_HEIGHT, TILE_WIDTH, root_of};
-use crate::{AuditError, TilePath};
+use crate::{AuditError, TilePath, TlogProof};
 
 /// That an entry is in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,34 +44,54 @@ pub struct ConsistencyProof {
 }
 
 impl AuditLog {
-    /// The bytes of a tile of hashes, or of a bundle of entries, as far as the log is signed; `None` where there is none. Bundles name
-    /// people by pseudonym and are for auditors; hashes are for everybody.
+    /// The bytes of a tile of hashes, or of a bundle of entries, as far as the log is signed; `None` where there is none. They are for
+    /// everybody, except bundles that hold [entries of the first version](crate::bundle_is_open).
     pub async fn tile(
         &self,
         tenant: &TenantId,
         path: &TilePath,
     ) -> Result<Option<Vec<u8>>, AuditError> {
         let kept = self.latest(tenant).await?;
-        let shift = u32::from(path.level.unwrap_or(0)) * TILE_HEIGHT;
-        let there = kept.tree.size().checked_shr(shift).unwrap_or(0);
-        let width = usize::from(path.width);
-        let needed = path.index.checked_mul(TILE_WIDTH as u64);
-        let needed = needed.and_then(|n| n.checked_add(u64::from(path.width)));
-        if width == 0 || width > TILE_WIDTH || needed.is_none_or(|needed| needed > there) {
+        if !there(&kept, path) {
             return Ok(None);
         }
         if let Some(level) = path.level {
             let hashes = self.hashes(tenant, &kept, level, path.index).await?;
-            return Ok(hashes.get(..width).map(tile_bytes));
+            return Ok(hashes.get(..usize::from(path.width)).map(tile_bytes));
         }
+        self.bundle(tenant, &kept, path, |stored| split(stored).0).await.map(Some)
+    }
+
+    /// What is kept beside the entries of a bundle, in the form of a bundle, an erased one with length 0; `None` where there is none. It names
+    /// people by pseudonym.
+    pub(super) async fn payloads(
+        &self,
+        tenant: &TenantId,
+        path: &TilePath,
+    ) -> Result<Option<Vec<u8>>, AuditError> {
+        let kept = self.latest(tenant).await?;
+        if path.level.is_some() || !there(&kept, path) {
+            return Ok(None);
+        }
+        self.bundle(tenant, &kept, path, |stored| split(stored).1).await.map(Some)
+    }
+
+    async fn bundle(
+        &self,
+        tenant: &TenantId,
+        kept: &Kept,
+        path: &TilePath,
+        part: fn(&[u8]) -> &[u8],
+    ) -> Result<Vec<u8>, AuditError> {
         let from = path.index * TILE_WIDTH as u64;
+        let width = usize::from(path.width);
         let entries = self.store.log_entries(tenant, LOG, from, width).await?;
         if entries.len() < width {
             let found = from + entries.len() as u64;
             return Err(AuditError::Shrunk { signed: kept.tree.size(), found });
         }
-        let bytes = bundle_bytes(&entries).ok_or(AuditError::Unreadable(from))?;
-        Ok(Some(bytes))
+        let parts = entries.iter().map(|stored| part(stored));
+        bundle_bytes(parts).ok_or(AuditError::Unreadable(from))
     }
 
     /// Proves that entry `index` is in the tree of the first `size` entries (of the signed ones, when `None`).
@@ -115,6 +136,32 @@ impl AuditLog {
             first_root: self.range_root(tenant, &kept, &(0..first)).await?,
             second_root: self.range_root(tenant, &kept, &(0..second)).await?,
         })
+    }
+
+    /// The proof of an entry as a file (C2SP `tlog-proof`), with what the entry says. For a person it names nobody else; `None` where the signed log
+    /// has no such entry, it is erased, or it is not about this person.
+    pub async fn proof_file(
+        &self,
+        tenant: &TenantId,
+        index: u64,
+        subject: Option<TsunoId>,
+    ) -> Result<Option<TlogProof>, AuditError> {
+        let (checkpoint, size) = self.shown_size(tenant).await?;
+        let Some(ranges) = inclusion_path(index, size) else {
+            return Ok(None);
+        };
+        let kept = self.latest(tenant).await?;
+        let stored = self.store.log_entries(tenant, LOG, index, 1).await?.pop();
+        let stored = stored.ok_or(AuditError::Shrunk { signed: size, found: index })?;
+        let extra = match subject {
+            Some(subject) => only(&stored, subject),
+            None => Some(stored),
+        };
+        if extra.is_none() {
+            return Ok(None);
+        }
+        let path = self.roots(tenant, &kept, &ranges).await?;
+        Ok(Some(TlogProof { extra, index, path, checkpoint }))
     }
 
     async fn roots(
@@ -170,6 +217,16 @@ impl AuditLog {
         let hashes = record.and_then(|record| tile_hashes(&record.value));
         Ok(hashes.ok_or_else(|| missing(level))?)
     }
+}
+
+/// Whether the signed log has such a tile or bundle.
+fn there(kept: &Kept, path: &TilePath) -> bool {
+    let shift = u32::from(path.level.unwrap_or(0)) * TILE_HEIGHT;
+    let hashes = kept.tree.size().checked_shr(shift).unwrap_or(0);
+    let needed = path.index.checked_mul(TILE_WIDTH as u64);
+    let needed = needed.and_then(|n| n.checked_add(u64::from(path.width)));
+    let width = usize::from(path.width);
+    width > 0 && width <= TILE_WIDTH && needed.is_some_and(|needed| needed <= hashes)
 }
 
 fn missing(level: u8) -> StoreError {

@@ -1,4 +1,4 @@
-//! The auditor takes the log of accesses home: checkpoint and tiles as files (C2SP `tlog-tiles`).
+//! The auditor takes the log of accesses home: checkpoint and tiles as files (C2SP `tlog-tiles`), and what opens the entries.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use super::{Machine, World, machine};
 /// Entries and hashes of a full tile.
 const TILE: u64 = 256;
 
-/// Downloads the log into a fresh folder, as its checkpoint describes it, and answers its size. Bundles of entries need the auditor's
-/// token, everything else is for everybody.
+/// Downloads the log into a fresh folder, as its checkpoint describes it, and answers its size. What opens the entries needs the
+/// auditor's token, everything else is for everybody.
 pub async fn fetch_log(world: &World, auditor: &Machine, folder: &Path) -> Result<u64, String> {
     let http = super::resident::plain_client();
     let token = machine::token(&http, &world.gateway, auditor, "audit").await?;
@@ -48,15 +48,16 @@ fn write(file: &Path, bytes: &[u8]) -> Result<(), String> {
     std::fs::write(file, bytes).map_err(told)
 }
 
-/// The tiles of a log of this size: bundles of entries, and hashes level by level.
+/// The files of a log of this size: bundles of entries, what opens them, and hashes level by level.
 fn paths(size: u64) -> Vec<String> {
-    let mut paths = level("entries", size);
+    let mut paths = level("tile/entries", size);
+    paths.extend(level("payload", size));
     let mut hashes = size;
     for number in 0.. {
         if hashes == 0 {
             break;
         }
-        paths.extend(level(&number.to_string(), hashes));
+        paths.extend(level(&format!("tile/{number}"), hashes));
         hashes /= TILE;
     }
     paths
@@ -65,9 +66,9 @@ fn paths(size: u64) -> Vec<String> {
 fn level(name: &str, hashes: u64) -> Vec<String> {
     let full = hashes / TILE;
     let mut paths: Vec<String> =
-        (0..full).map(|index| format!("tile/{name}/{}", number(index))).collect();
+        (0..full).map(|index| format!("{name}/{}", number(index))).collect();
     if !hashes.is_multiple_of(TILE) {
-        paths.push(format!("tile/{name}/{}.p/{}", number(full), hashes % TILE));
+        paths.push(format!("{name}/{}.p/{}", number(full), hashes % TILE));
     }
     paths
 }
@@ -90,12 +91,14 @@ mod tests {
     fn paths_are_those_of_tlog_tiles() {
         assert_eq!(number(1_234_067), "x001/x234/067");
         assert_eq!(paths(0), Vec::<String>::new());
-        assert_eq!(paths(3), ["tile/entries/000.p/3", "tile/0/000.p/3"]);
+        assert_eq!(paths(3), ["tile/entries/000.p/3", "payload/000.p/3", "tile/0/000.p/3"]);
         assert_eq!(
             paths(257),
             [
                 "tile/entries/000",
                 "tile/entries/001.p/1",
+                "payload/000",
+                "payload/001.p/1",
                 "tile/0/000",
                 "tile/0/001.p/1",
                 "tile/1/000.p/1"

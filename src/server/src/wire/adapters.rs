@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use secrecy::ExposeSecret;
+use tsunagu_audit::{Answer, WitnessCalls};
 use tsunagu_broker::{Broker, DocumentLoader, Published, Request};
 use tsunagu_connect::{Platform, UpsertOutcome};
 use tsunagu_connector_coin_issuer::{Call, Http, HttpError, Reply};
@@ -13,6 +14,7 @@ use tsunagu_identity::{Clients, LiveGrants};
 use tsunagu_ngsi_ld::Entity;
 use tsunagu_outbound::{Method, Outbound, OutboundError};
 use tsunagu_policy::{Asked, Policies, Principal, View};
+use url::Url;
 
 /// The broker, as connectors see it: each publishes under the client of its name.
 pub(super) struct ConnectorPlatform {
@@ -110,6 +112,24 @@ impl Http for IssuerHttp {
             // A connection that failed may have failed after the order arrived: only asking tells.
             Err(error) => Err(HttpError::Lost(error.to_string())),
         }
+    }
+}
+
+/// A witness, as the log of accesses asks it.
+pub(super) struct WitnessHttp {
+    pub(super) outbound: Arc<Outbound>,
+    /// Of its `add-checkpoint`.
+    pub(super) url: Url,
+}
+
+#[async_trait]
+impl WitnessCalls for WitnessHttp {
+    async fn add_checkpoint(&self, body: String) -> Result<Answer, String> {
+        let request = tsunagu_outbound::Request::new(Method::POST, self.url.clone())
+            .body("text/plain; charset=utf-8", body);
+        let response = self.outbound.send(request).await.map_err(|error| error.to_string())?;
+        let body = String::from_utf8(response.body.to_vec()).map_err(|error| error.to_string())?;
+        Ok(Answer { status: response.status, media_type: "", body })
     }
 }
 

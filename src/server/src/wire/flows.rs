@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tsunagu_audit::AuditLog;
 use tsunagu_broker::{Broker, Deliverer as Notifications, Sources};
 use tsunagu_connect::{Connectors, Platform, Runner};
 use tsunagu_connector_coin_issuer::CoinIssuer;
@@ -43,6 +44,8 @@ pub(crate) struct Flows {
     tenant: TenantId,
     ending: Ending,
     tenants: Vec<TenantId>,
+    audit: Arc<AuditLog>,
+    witness_every: Option<Duration>,
 }
 
 /// What has things that end by themselves.
@@ -116,6 +119,11 @@ impl Flows {
             tenant,
             ending,
             tenants,
+            audit: Arc::clone(&base.audit),
+            witness_every: config
+                .witnesses
+                .as_ref()
+                .map(|settings| Duration::from_secs(settings.every_seconds.max(1).into())),
         })
     }
 
@@ -128,6 +136,10 @@ impl Flows {
         tracker.spawn(self.notifications.run(shutdown.clone()));
         let (services, residents) = (self.services, self.residents);
         tracker.spawn(sweep(services, residents, self.tenant, shutdown.clone()));
+        if let Some(every) = self.witness_every {
+            let (audit, tenants) = (self.audit, self.tenants.clone());
+            tracker.spawn(publish(audit, tenants, every, shutdown.clone()));
+        }
         tracker.spawn(expire(self.ending, self.tenants, shutdown.clone()));
     }
 }
@@ -151,6 +163,25 @@ async fn sweep(
         match residents.lapse(&tenant).await {
             Ok(lapsed) => tracing::debug!(lapsed, "residents have to prove again where they live"),
             Err(problem) => tracing::warn!(%problem, "proofs of residency could not be looked at"),
+        }
+    }
+}
+
+async fn publish(
+    audit: Arc<AuditLog>,
+    tenants: Vec<TenantId>,
+    every: Duration,
+    shutdown: CancellationToken,
+) {
+    let mut tick = tokio::time::interval(every);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        if let Err(error) = audit.publish(&tenants).await {
+            tracing::warn!(%error, "the log of accesses could not be published");
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use anyhow::Context as _;
-use tsunagu_audit::{AuditLog, Signer};
+use anyhow::{Context as _, bail};
+use tsunagu_audit::{AskedWitness, AuditLog, Signer, Witnesses};
 use tsunagu_domain::{Catalogue, Clock, IdGen, SystemClock, SystemIds, TenantId};
 use tsunagu_ngsi_ld::Context;
 use tsunagu_outbound::{Outbound, Policy};
@@ -14,7 +14,8 @@ use tsunagu_store::index::Declared;
 use tsunagu_store_embedded::EmbeddedStore;
 use tsunagu_store_postgres::PostgresStore;
 
-use crate::config::{Config, Durability};
+use super::adapters::WitnessHttp;
+use crate::config::{Config, Durability, WitnessSettings};
 use crate::keys::Keys;
 
 const CATALOGUE: &[u8] = include_bytes!("../../../../schemas/catalogue.json");
@@ -48,7 +49,11 @@ impl Foundation {
         let keys = Keys::open(&config.keys, Arc::clone(&ids))?;
         let store = store(config).await?;
         let signer = Signer::from_seed(&keys.secret("audit")?)?;
-        let audit = AuditLog::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), signer);
+        let mut audit =
+            AuditLog::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), signer);
+        if let Some(settings) = &config.witnesses {
+            audit = audit.witnessed(witnesses(config, settings)?);
+        }
         let tenant = config.town.tenant.clone();
         let tenants: Vec<TenantId> =
             std::iter::once(&tenant).chain(&config.broker.tenants).cloned().collect();
@@ -57,6 +62,7 @@ impl Foundation {
                 format!("the log of accesses of {tenant} does not continue what was signed before; do not serve, restore it from a backup")
             })?;
         }
+        audit.resume(&tenants).await?;
         let (catalogue, policies) = (Arc::new(catalogue(config)?), policies(config)?);
         let audit = Arc::new(audit);
         Ok(Self { store, clock, ids, keys, audit, catalogue, policies, tenant, tenants })
@@ -91,6 +97,31 @@ async fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
         ..tsunagu_store_embedded::Options::default()
     };
     Ok(EmbeddedStore::open(&config.store, &options)?)
+}
+
+/// Who is asked to cosign the log.
+pub(super) fn witnesses(config: &Config, settings: &WitnessSettings) -> anyhow::Result<Witnesses> {
+    if settings.needed > settings.asked.len() {
+        bail!(
+            "{} witnesses are needed, but only {} are named",
+            settings.needed,
+            settings.asked.len()
+        );
+    }
+    let outbound = outbound(config)?;
+    let mut asked = Vec::new();
+    for witness in &settings.asked {
+        let key = witness
+            .key
+            .parse()
+            .with_context(|| format!("the key of the witness {} is not right", witness.url))?;
+        let mut url = witness.url.clone();
+        let prefix = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{prefix}/add-checkpoint"));
+        let calls = Arc::new(WitnessHttp { outbound: Arc::clone(&outbound), url });
+        asked.push(AskedWitness { key, calls });
+    }
+    Ok(Witnesses::new(asked, settings.needed, settings.limit_seconds))
 }
 
 /// The catalogue, checked.

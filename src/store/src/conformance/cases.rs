@@ -9,9 +9,9 @@ mod writing;
 
 pub use concurrency::{a_set_is_seen_whole, logs_are_dense_under_many_writers, one_of_many_wins};
 pub use keeping::{
-    a_closed_store_refuses, keys_are_any_bytes, large_values_are_kept, logs_are_read_in_ranges,
-    records_are_scanned_in_order, reopening_keeps_everything, tenants_are_apart,
-    what_no_backend_takes_is_refused,
+    a_closed_store_refuses, entries_are_named_and_redacted, keys_are_any_bytes,
+    large_values_are_kept, logs_are_read_in_ranges, records_are_scanned_in_order,
+    reopening_keeps_everything, tenants_are_apart, what_no_backend_takes_is_refused,
 };
 pub use placing::{
     answers_are_those_of_evaluation, entities_are_found_where_they_are, orders_are_paged_through,

@@ -160,6 +160,40 @@ pub async fn logs_are_read_in_ranges(place: &dyn Place) {
     store.close().await;
 }
 
+/// A record can name the entry that was appended before it; an entry's bytes can be replaced, nothing else of the log changes.
+pub async fn entries_are_named_and_redacted(place: &dyn Place) {
+    let store = place.open().await;
+    let name = |key: &[u8]| Op::PutIndex { collection: THINGS, key: key.to_vec() };
+    let redact = |index, entry: &[u8]| Op::Redact { log: NOTES, index, entry: entry.to_vec() };
+    let set = |ops: Vec<Op>| WriteSet { tenant: town(), ops };
+    let first = vec![append(NOTES, b"a"), name(b"one"), append(NOTES, b"b"), name(b"two")];
+    store.commit(set(first)).await.unwrap();
+    // Appended and redacted at once, and the last of two wins.
+    let second =
+        vec![append(NOTES, b"c"), name(b"one"), redact(2, b"C"), redact(0, b"?"), redact(0, b"")];
+    assert_eq!(store.commit(set(second)).await.unwrap().appended, [2]);
+    let conflict = |op, conflict| Err(StoreError::Conflict { op, conflict });
+    let beyond = store.commit(set(vec![redact(1, b"never"), redact(3, b"")])).await;
+    assert_eq!(beyond, conflict(1, Conflict::Missing));
+    assert_eq!(store.commit(set(vec![name(b"three")])).await, conflict(0, Conflict::Missing));
+    store.close().await;
+    let store = place.open().await;
+    for (key, index) in [(&b"one"[..], 2_u64), (b"two", 1)] {
+        let record = store.record(&town(), THINGS, key).await.unwrap().unwrap();
+        assert_eq!(record.value, index.to_be_bytes());
+    }
+    assert!(store.record(&town(), THINGS, b"three").await.unwrap().is_none());
+    let entries = [b"".to_vec(), b"b".to_vec(), b"C".to_vec()];
+    assert_eq!(store.log_entries(&town(), NOTES, 0, 9).await.unwrap(), entries);
+    let some = store.log_entries_at(&town(), NOTES, &[2, 3, 0, 2, u64::MAX]).await.unwrap();
+    assert_eq!(some, [Some(b"C".to_vec()), None, Some(Vec::new()), Some(b"C".to_vec()), None]);
+    assert_eq!(store.log_size(&town(), NOTES).await.unwrap(), 3);
+    let receipt = store.commit(set(vec![append(NOTES, b"d")])).await.unwrap();
+    assert_eq!(receipt.appended, [3]);
+    assert_eq!(store.verify().await.unwrap(), Vec::<String>::new());
+    store.close().await;
+}
+
 /// Entities, records, logs, indexes and versions are there after closing and opening.
 pub async fn reopening_keeps_everything(place: &dyn Place) {
     let view = platform(&town());

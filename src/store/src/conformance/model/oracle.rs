@@ -99,6 +99,16 @@ impl Oracle {
                     answer.appended.push(log.len() as u64);
                     log.push(entry.clone());
                 }
+                Act::PutIndex { collection, key } => {
+                    let index = answer.appended.last().ok_or(Conflict::Missing)?;
+                    let value = index.to_be_bytes().to_vec();
+                    self.records.insert((t, *collection, *key), (version, value));
+                }
+                Act::Redact { log, index, entry } => {
+                    let log = self.logs.entry((t, *log)).or_default();
+                    let at = usize::try_from(*index).ok().and_then(|index| log.get_mut(index));
+                    at.ok_or(Conflict::Missing)?.clone_from(entry);
+                }
                 Act::Add { key, delta } => {
                     let sum = self.counter(t, *key) + delta;
                     if !(MIN..=MAX).contains(&sum) {

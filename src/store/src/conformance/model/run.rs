@@ -168,6 +168,12 @@ fn op(oracle: &Oracle, t: usize, act: &Act) -> Op {
             expect: expect(*hope, oracle.record_version((t, *collection, *key))),
         },
         Act::Append { log, entry } => Op::Append { log: LOGS[*log], entry: entry.clone() },
+        Act::PutIndex { collection, key } => {
+            Op::PutIndex { collection: COLLECTIONS[*collection], key: KEYS[*key].to_vec() }
+        }
+        Act::Redact { log, index, entry } => {
+            Op::Redact { log: LOGS[*log], index: *index, entry: entry.clone() }
+        }
         Act::Add { key, delta } => Op::Add {
             collection: COUNTERS,
             key: KEYS[*key].to_vec(),

@@ -21,6 +21,8 @@ pub(super) enum Act {
     PutRecord { collection: usize, key: usize, value: Vec<u8>, hope: Hope },
     DeleteRecord { collection: usize, key: usize, hope: Hope },
     Append { log: usize, entry: Vec<u8> },
+    PutIndex { collection: usize, key: usize },
+    Redact { log: usize, index: u64, entry: Vec<u8> },
     PutPast { id: usize, kind: usize, level: i8, subject: Option<u8>, hope: Hope },
     DeletePast { id: usize, hope: Hope },
     Remember { at: Spot, value: i8, subject: Option<u8> },
@@ -127,6 +129,10 @@ fn act() -> impl Strategy<Value = Act> {
         2 => (0..COLLECTIONS, 0..KEYS.len(), hope())
             .prop_map(|(collection, key, hope)| Act::DeleteRecord { collection, key, hope }),
         2 => (0..LOGS, bytes()).prop_map(|(log, entry)| Act::Append { log, entry }),
+        1 => (0..COLLECTIONS, 0..KEYS.len())
+            .prop_map(|(collection, key)| Act::PutIndex { collection, key }),
+        1 => (0..LOGS, 0..4_u64, bytes())
+            .prop_map(|(log, index, entry)| Act::Redact { log, index, entry }),
         2 => (0..IDS, 0..KINDS, -3..4_i8, subject(), hope()).prop_map(
             |(id, kind, level, subject, hope)| Act::PutPast { id, kind, level, subject, hope }
         ),

@@ -85,7 +85,7 @@ async fn find(
         let period = Period { from: 0, until, offset, limit: BATCH };
         let about = parts.audit.accesses_about(&parts.tenant, subject, period).await?;
         let read = about.accesses.len();
-        for access in about.accesses {
+        for access in about.accesses.into_iter().map(|seen| seen.access) {
             if found.accesses.len() == PAGE {
                 found.next = Some(offset);
                 return Ok(found);

@@ -1,78 +1,20 @@
 //! The log in a store, its proofs, and the verification of an exported folder.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta};
+use chrono::TimeDelta;
 use proptest::prelude::*;
 use tsunagu_audit::{
-    AuditError, AuditLog, Checkpoint, Finding, Period, Reader, Signer, TilePath, leaf_hash, verify,
+    AuditError, Checkpoint, Finding, Period, Reader, Signer, TilePath, Trust, leaf_hash, verify,
     verify_consistency, verify_inclusion,
 };
-use tsunagu_domain::{Clock, ManualClock, ProblemCode, SeededIds, TenantId, TsunoId};
-use tsunagu_store::access::{Access, AccessLog, Action, Decision};
-use tsunagu_store::testing::MemoryStore;
+use tsunagu_domain::{Clock, ProblemCode, TenantId, TsunoId};
+use tsunagu_store::access::AccessLog;
 use tsunagu_store::{Collection, Expect, Log, Op, Store, WriteSet};
 
-struct World {
-    store: Arc<MemoryStore>,
-    clock: Arc<ManualClock>,
-    log: AuditLog,
-    tenant: TenantId,
-}
-
-fn audit_log(store: &Arc<MemoryStore>, clock: &Arc<ManualClock>, seed: u8) -> AuditLog {
-    let store: Arc<dyn Store> = Arc::<MemoryStore>::clone(store);
-    let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(clock);
-    let signer = Signer::from_seed(&[seed; 32]).unwrap();
-    AuditLog::new(store, clock, Arc::new(SeededIds::new(11)), signer)
-}
-
-fn world() -> World {
-    let store = Arc::new(MemoryStore::new());
-    let clock = Arc::new(ManualClock::at(DateTime::from_timestamp(1_800_000_000, 0).unwrap()));
-    let log = audit_log(&store, &clock, 5);
-    World { store, clock, log, tenant: "tsuno".parse().unwrap() }
-}
-
-fn person(n: u8) -> TsunoId {
-    TsunoId::from_bytes([n; 16])
-}
-
-impl World {
-    fn access(&self, subjects: &[TsunoId]) -> Access {
-        Access {
-            at: self.clock.micros(),
-            request: "r-1".to_owned(),
-            actor: "client:health".to_owned(),
-            subjects: subjects.to_vec(),
-            purpose: Some("health-coaching".to_owned()),
-            grant: Some("g-1".to_owned()),
-            grant_version: Some(1),
-            action: Action::Read,
-            types: vec!["https://example.org/Person".to_owned()],
-            attributes: vec!["https://example.org/name".to_owned()],
-            decision: Decision::Allowed,
-            reason: "consent".to_owned(),
-            count: 1,
-        }
-    }
-
-    async fn fill(&self, count: u64) {
-        for n in 0..count {
-            let n = u8::try_from(n % 7).unwrap();
-            self.log.record(&self.tenant, &self.access(&[person(n)])).await.unwrap();
-        }
-    }
-
-    async fn checkpoint(&self) -> Checkpoint {
-        let note = self.log.checkpoint(&self.tenant).await.unwrap();
-        Checkpoint::open(&note, &self.log.verifying_key(&self.tenant)).unwrap()
-    }
-}
+use crate::world::{audit_log, person, world};
 
 #[tokio::test]
 async fn every_entry_is_proven_under_every_checkpoint() {
@@ -83,9 +25,11 @@ async fn every_entry_is_proven_under_every_checkpoint() {
         let point = world.checkpoint().await;
         for index in (0..point.size).step_by(37).chain(point.size.checked_sub(1)) {
             let proof = world.log.inclusion(&world.tenant, index, None).await.unwrap();
-            let entry =
-                world.store.log_entries(&world.tenant, Log("audit"), index, 1).await.unwrap();
-            assert_eq!(proof.leaf, leaf_hash(&entry[0]));
+            let bundle =
+                TilePath { level: None, index: index / 256, width: 1 + (index % 256) as u16 };
+            let bundle = world.log.tile(&world.tenant, &bundle).await.unwrap().unwrap();
+            let (_, entry) = bundle.split_last_chunk::<33>().unwrap();
+            assert_eq!(proof.leaf, leaf_hash(entry));
             assert!(verify_inclusion(index, point.size, &proof.leaf, &proof.path, &point.root));
         }
         for old in &older {
@@ -209,14 +153,15 @@ async fn residents_see_their_accesses_newest_first_and_no_one_else() {
     let about = |period| world.log.accesses_about(&world.tenant, person(1), period);
     let newest = about(Period::newest(3)).await.unwrap();
     assert_eq!(newest.total, 1_203);
-    let counts: Vec<u64> = newest.accesses.iter().map(|access| access.count).collect();
+    let counts: Vec<u64> = newest.accesses.iter().map(|seen| seen.access.count).collect();
+    assert_eq!(newest.accesses[0].index, Some(2_404));
     assert_eq!(counts, [1_202, 1_201, 1_200]);
-    assert!(newest.accesses.iter().all(|access| access.subjects == [person(1)]));
+    assert!(newest.accesses.iter().all(|seen| seen.access.subjects == [person(1)]));
     let last = world.clock.micros();
     let period = Period { from: last - 9_000_000, until: last, offset: 2, limit: 100 };
     let some = about(period).await.unwrap();
     assert_eq!(some.total, 9);
-    let counts: Vec<u64> = some.accesses.iter().map(|access| access.count).collect();
+    let counts: Vec<u64> = some.accesses.iter().map(|seen| seen.access.count).collect();
     assert_eq!(counts, [1_199, 1_198, 1_197, 1_196, 1_195, 1_194, 1_193]);
     let nobody =
         world.log.accesses_about(&world.tenant, person(9), Period::newest(5)).await.unwrap();
@@ -243,7 +188,7 @@ async fn reading_the_log_is_an_entry_that_the_resident_sees() {
     };
     assert_eq!(about(0).await.unwrap().total, 1);
     let mine = about(1).await.unwrap();
-    assert!(mine.accesses.iter().any(|access| access.actor == "client:auditor"));
+    assert!(mine.accesses.iter().any(|seen| seen.access.actor == "client:auditor"));
 }
 
 #[tokio::test]
@@ -280,14 +225,13 @@ async fn tiles_are_served_only_as_far_as_signed() {
 async fn exported(entries: u64) -> (tempfile::TempDir, String) {
     let world = world();
     world.fill(entries).await;
-    let dir = tempfile::tempdir().unwrap();
-    assert_eq!(world.log.export(&world.tenant, dir.path()).await.unwrap(), entries);
+    let (dir, key) = crate::world::exported(&world).await;
     let again = world.log.export(&world.tenant, dir.path()).await;
     assert!(matches!(again, Err(AuditError::Export(_))), "a used folder is refused");
-    (dir, world.log.verifying_key(&world.tenant).to_string())
+    (dir, key)
 }
 
-fn read_bundle(path: &Path) -> Vec<Vec<u8>> {
+pub(crate) fn read_bundle(path: &Path) -> Vec<Vec<u8>> {
     let bytes = fs::read(path).unwrap();
     let mut rest = bytes.as_slice();
     let mut entries = Vec::new();
@@ -299,7 +243,7 @@ fn read_bundle(path: &Path) -> Vec<Vec<u8>> {
     entries
 }
 
-fn write_bundle(path: &Path, entries: &[Vec<u8>]) {
+pub(crate) fn write_bundle(path: &Path, entries: &[Vec<u8>]) {
     let mut bytes = Vec::new();
     for entry in entries {
         bytes.extend_from_slice(&u16::try_from(entry.len()).unwrap().to_be_bytes());
@@ -311,22 +255,21 @@ fn write_bundle(path: &Path, entries: &[Vec<u8>]) {
 #[tokio::test]
 async fn the_verifier_says_what_was_done_and_where() {
     let (dir, key) = exported(600).await;
-    let report = verify(dir.path(), &key).unwrap();
+    let report = verify(dir.path(), &Trust::in_key(key.parse().unwrap()));
     assert!(report.holds(), "{report}");
     assert_eq!((report.size, report.entries), (600, 600));
     let bundle = dir.path().join("tile/entries/001");
     let good = read_bundle(&bundle);
     let with = |entries: Vec<Vec<u8>>| {
         write_bundle(&bundle, &entries);
-        let report = verify(dir.path(), &key).unwrap();
+        let report = verify(dir.path(), &Trust::in_key(key.parse().unwrap()));
         write_bundle(&bundle, &good);
         assert!(!report.holds());
         report.findings
     };
 
     let mut entries = good.clone();
-    let at = entries[44].len() - 3;
-    entries[44][at] ^= 1;
+    entries[44][30] ^= 1;
     let found = with(entries);
     assert_eq!(found[0], Finding::Changed { index: 300 });
     assert!(found.contains(&Finding::Root { tiles_match: true }));
@@ -347,7 +290,7 @@ async fn the_verifier_says_what_was_done_and_where() {
 
     let last = dir.path().join("tile/entries/002.p/88");
     fs::rename(&last, dir.path().join("kept")).unwrap();
-    let report = verify(dir.path(), &key).unwrap();
+    let report = verify(dir.path(), &Trust::in_key(key.parse().unwrap()));
     assert!(report.findings.contains(&Finding::Size { signed: 600, found: 512 }));
     assert_eq!(
         report.findings[0],
@@ -357,19 +300,41 @@ async fn the_verifier_says_what_was_done_and_where() {
 
     fs::create_dir(dir.path().join("tile/entries/003.p")).unwrap();
     fs::copy(&last, dir.path().join("tile/entries/003.p/88")).unwrap();
-    let report = verify(dir.path(), &key).unwrap();
+    let report = verify(dir.path(), &Trust::in_key(key.parse().unwrap()));
     let path = "tile/entries/003.p/88".to_owned();
     assert_eq!(report.findings, [Finding::Unexpected { path }]);
     fs::remove_file(dir.path().join("tile/entries/003.p/88")).unwrap();
 
-    let other = Signer::from_seed(&[99; 32]).unwrap().verifying_key("tsunagu/tsuno").to_string();
-    let report = verify(dir.path(), &other).unwrap();
+    let statements = dir.path().join("payload/001");
+    let good = read_bundle(&statements);
+    let with = |entries: &[Vec<u8>]| {
+        write_bundle(&statements, entries);
+        let report = verify(dir.path(), &Trust::in_key(key.parse().unwrap()));
+        write_bundle(&statements, &good);
+        report.findings
+    };
+    let mut payloads = good.clone();
+    let at = payloads[44].len() - 3;
+    payloads[44][at] ^= 1;
+    assert_eq!(with(&payloads), [Finding::Unreadable { index: 300 }]);
+    payloads[44].clear();
+    assert_eq!(with(&payloads), [Finding::Erased { erased: 1, recorded: 0 }]);
+    payloads.remove(0);
+    let path = "payload/001".to_owned();
+    assert_eq!(with(&payloads), [Finding::Malformed { path: path.clone(), index: 256 }]);
+    let aside = dir.path().join("kept");
+    fs::rename(&statements, &aside).unwrap();
+    let report = verify(dir.path(), &Trust::in_key(key.parse().unwrap()));
+    assert_eq!(report.findings, [Finding::Missing { path, index: 256 }]);
+    fs::rename(&aside, &statements).unwrap();
+
+    let other = Signer::from_seed(&[99; 32]).unwrap().verifying_key("tsunagu/tsuno");
+    let report = verify(dir.path(), &Trust::in_key(other));
     assert!(matches!(&report.findings[..], [Finding::Checkpoint(_)]), "{report}");
-    assert!(verify(dir.path(), "tsunagu/tsuno+00000000+AAAA").is_err());
-    assert!(verify(dir.path(), &key).unwrap().holds());
+    assert!(verify(dir.path(), &Trust::in_key(key.parse().unwrap())).holds());
 }
 
-fn files(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for item in fs::read_dir(dir).unwrap() {
         let path = item.unwrap().path();
@@ -388,7 +353,7 @@ fn no_change_of_any_file_goes_unnoticed() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (dir, key) = runtime.block_on(exported(290));
     let files = files(dir.path());
-    assert!(files.len() >= 6);
+    assert!(files.len() >= 8);
     let config = ProptestConfig { cases: 300, ..ProptestConfig::default() };
     let strategy = (any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0u8..5, 0u8..8);
     proptest!(config, |((file, at, kind, bit) in strategy)| {
@@ -402,11 +367,11 @@ fn no_change_of_any_file_goes_unnoticed() {
             _ => bytes.insert(at.index(good.len() + 1), bit),
         }
         fs::write(path, &bytes).unwrap();
-        let report = verify(dir.path(), &key).unwrap();
+        let report = verify(dir.path(), &Trust::in_key(key.parse().unwrap()));
         fs::write(path, &good).unwrap();
         prop_assert!(!report.holds(), "{} {kind}", path.display());
     });
-    assert!(verify(dir.path(), &key).unwrap().holds());
+    assert!(verify(dir.path(), &Trust::in_key(key.parse().unwrap())).holds());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -444,5 +409,5 @@ async fn replicas_that_sign_at_the_same_time_sign_one_log() {
     let dir = tempfile::tempdir().unwrap();
     world.log.export(&world.tenant, dir.path()).await.unwrap();
     let key = world.log.verifying_key(&world.tenant).to_string();
-    assert!(verify(dir.path(), &key).unwrap().holds());
+    assert!(verify(dir.path(), &Trust::in_key(key.parse().unwrap())).holds());
 }
