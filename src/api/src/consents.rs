@@ -3,7 +3,9 @@
 
 mod body;
 mod list;
+mod pause;
 mod receipt;
+mod resume;
 mod retrieve;
 mod withdraw;
 
@@ -16,7 +18,9 @@ use tsunagu_domain::Problem;
 
 pub(crate) use body::{ConsentBody, ConsentsBody};
 pub(crate) use list::{__path_list, list, listed};
+pub(crate) use pause::{__path_pause, pause};
 pub(crate) use receipt::{__path_receipt, receipt};
+pub(crate) use resume::{__path_resume, resume};
 pub(crate) use retrieve::{__path_retrieve, retrieve};
 pub(crate) use withdraw::{__path_withdraw, withdraw};
 
@@ -33,6 +37,8 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
             .service(resource("", [(Method::GET, web::get().to(list))]))
             .service(resource("/{id}", [(Method::GET, web::get().to(retrieve))]))
             .service(resource("/{id}/withdraw", [(Method::POST, web::post().to(withdraw))]))
+            .service(resource("/{id}/pause", [(Method::POST, web::post().to(pause))]))
+            .service(resource("/{id}/resume", [(Method::POST, web::post().to(resume))]))
             .service(resource("/{id}/receipt", [(Method::GET, web::get().to(receipt))])),
     );
 }

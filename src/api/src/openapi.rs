@@ -104,6 +104,8 @@ pub(crate) struct ProblemBody {
         crate::consents::list,
         crate::consents::retrieve,
         crate::consents::withdraw,
+        crate::consents::pause,
+        crate::consents::resume,
         crate::consents::receipt,
         crate::me::access_log,
         crate::me::proof,

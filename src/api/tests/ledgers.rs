@@ -302,6 +302,7 @@ impl World {
                 r#type: RESIDENT_DATA.to_owned(),
                 purpose: "coach".to_owned(),
                 data_classes: vec!["contact".to_owned()],
+                optional_data_classes: vec![],
                 actions: vec![DataAction::Read],
                 frequency: None,
             },

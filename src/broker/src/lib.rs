@@ -11,6 +11,7 @@ mod expiry;
 mod guard;
 mod problem;
 mod provision;
+mod reads;
 mod shapes;
 mod sources;
 mod subscriptions;

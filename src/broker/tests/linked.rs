@@ -152,6 +152,7 @@ fn consumer(world: &World, names: bool) -> View {
         valid_from: now,
         valid_until: now + 1,
         live: true,
+        frequency: None,
     });
     let client = Client {
         id: "app".parse().unwrap(),

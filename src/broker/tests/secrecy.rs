@@ -137,6 +137,7 @@ fn grant(now: Timestamp) -> Arc<Grant> {
         valid_from: now,
         valid_until: now + 1_000_000,
         live: true,
+        frequency: None,
     })
 }
 

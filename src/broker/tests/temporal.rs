@@ -426,6 +426,7 @@ async fn the_past_of_a_person_is_seen_as_the_present_is() {
             valid_from: now,
             valid_until: now + 1_000_000,
             live: true,
+            frequency: None,
         });
         let view = world.view(Principal::Consumer {
             client: &app,

@@ -1,103 +1,34 @@
 //! A consent, as it is after its last event.
 
 use serde::{Deserialize, Serialize};
-use tsunagu_domain::{
-    Catalogue, ClientId, Problem, ProblemCode, Sensitivity, SubjectPath, Text, Timestamp, TsunoId,
-};
+use tsunagu_domain::{Catalogue, ClientId, Frequency, Text, Timestamp, TsunoId};
 use tsunagu_policy::{Grant, GrantedType};
 
-use crate::{DataAction, Frequency, Requested};
+use crate::content::parts_of;
+use crate::{ConsentedData, ConsentedPurpose, DataAction, NoticeShown, Requested, State};
 
-/// Where a consent stands (DPV: `ConsentStatus`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// Given, and in force within its period.
-    Given,
-    /// Asked for and not given.
-    Refused,
-    /// Taken back for good.
-    Withdrawn,
-    /// Out of force until resumed.
-    Paused,
-    /// In force again.
-    Resumed,
-    /// Past its period.
-    Expired,
-    /// Replaced by a newer one for the same client and purpose.
-    Superseded,
-}
+/// The version of the form that is written.
+pub(crate) const FORM: u32 = 2;
 
-impl State {
-    /// Whether a consent in this state is in force within its period.
-    pub fn is_live(self) -> bool {
-        matches!(self, Self::Given | Self::Resumed)
-    }
+/// So long before its end a resident is told that a consent will end, microseconds: 30 days.
+pub const WARNED_AHEAD: Timestamp = 30 * 86_400_000_000;
 
-    /// Its name in stored and sent JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Given => "given",
-            Self::Refused => "refused",
-            Self::Withdrawn => "withdrawn",
-            Self::Paused => "paused",
-            Self::Resumed => "resumed",
-            Self::Expired => "expired",
-            Self::Superseded => "superseded",
-        }
-    }
-}
-
-/// Why the data is processed, as the resident was told.
+/// A question to the resident that a change of the catalogue raised: the class they consented to has more in it now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ConsentedPurpose {
-    /// Code.
-    pub code: String,
-    /// The sentence shown.
-    pub text: Text,
-}
-
-/// An attribute as the resident was told of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConsentedAttribute {
-    /// Expanded name.
-    pub iri: String,
-    /// What people call it.
-    pub label: Text,
-}
-
-/// The part of a data class that lies in one entity type.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConsentedData {
-    /// Code of the data class.
-    pub class: String,
-    /// What people call the class.
-    pub label: Text,
-    /// How careful one has to be with it.
-    pub sensitivity: Sensitivity,
-    /// Expanded type name.
-    pub entity_type: String,
-    /// What the class covered of it when the consent was given.
-    pub attributes: Vec<ConsentedAttribute>,
-    /// What may be done. The person's own entity holds what the platform verified and is never written by a client.
-    pub actions: Vec<DataAction>,
-}
-
-/// The notice that was shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NoticeShown {
-    /// Version of its text.
-    pub version: String,
-    /// Language.
-    pub lang: String,
-    /// SHA-256 of the exact bytes shown, hexadecimal.
-    pub sha256: String,
-    /// When it was shown.
-    pub shown_at: Timestamp,
+pub struct Reconsent {
+    /// The version of the catalogue that raised it.
+    pub catalogue_version: u32,
+    /// What is new. Nothing of it is in the grant until the resident agrees.
+    pub added: Vec<ConsentedData>,
+    /// When it was raised.
+    pub raised_at: Timestamp,
+    /// First moment at which the consent ends for want of an answer, if the purpose cannot go on without what is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// When the resident said no, if they did. What they agreed to before stays in force, until the deadline if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declined_at: Option<Timestamp>,
 }
 
 /// One consent. Times are microseconds since the epoch.
@@ -126,7 +57,7 @@ pub struct Consent {
     pub data: Vec<ConsentedData>,
     /// First moment in force.
     pub valid_from: Timestamp,
-    /// First moment no longer in force.
+    /// First moment no longer in force; see [`Consent::ends`].
     pub valid_until: Timestamp,
     /// How often the data may be fetched.
     pub frequency: Option<Frequency>,
@@ -142,18 +73,42 @@ pub struct Consent {
     pub changed_at: Timestamp,
     /// Version of the catalogue that the data was taken from.
     pub catalogue_version: u32,
+    /// What a newer catalogue asks in addition, until it is agreed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconsent: Option<Reconsent>,
 }
 
 impl Consent {
+    /// First moment at which it is out of force by itself: its period, or an earlier deadline of a question that was raised since.
+    pub fn ends(&self) -> Timestamp {
+        let deadline = self.reconsent.as_ref().and_then(|reconsent| reconsent.deadline);
+        deadline.map_or(self.valid_until, |deadline| deadline.min(self.valid_until))
+    }
+
+    /// Whether it could still be in force or come into force again by a resident's word.
+    pub fn is_open(&self) -> bool {
+        self.state.is_live() || self.state == State::Paused
+    }
+
+    /// Whether it ends so soon that the resident is to be told.
+    pub fn ends_soon(&self, now: Timestamp) -> bool {
+        self.is_open() && (self.ends().saturating_sub(WARNED_AHEAD)..self.ends()).contains(&now)
+    }
+
+    /// The question that waits for the resident's answer.
+    pub fn asked_again(&self, now: Timestamp) -> Option<&Reconsent> {
+        let open = self.is_open() && now < self.ends();
+        self.reconsent.as_ref().filter(|reconsent| open && reconsent.declined_at.is_none())
+    }
+
     /// The state at a moment: one that is in force by its last event is expired after its period.
     pub fn state_at(&self, now: Timestamp) -> State {
-        let open = self.state.is_live() || self.state == State::Paused;
-        if open && now >= self.valid_until { State::Expired } else { self.state }
+        if self.is_open() && now >= self.ends() { State::Expired } else { self.state }
     }
 
     /// Whether it is in force at a moment.
     pub fn live_at(&self, now: Timestamp) -> bool {
-        self.state.is_live() && (self.valid_from..self.valid_until).contains(&now)
+        self.state.is_live() && (self.valid_from..self.ends()).contains(&now)
     }
 
     /// What the policy decides on, at whatever moment.
@@ -176,60 +131,37 @@ impl Consent {
             read: of(DataAction::Read),
             write: of(DataAction::Write),
             valid_from: self.valid_from,
-            valid_until: self.valid_until,
+            valid_until: self.ends(),
             live: self.state.is_live(),
+            frequency: self.frequency,
         }
     }
 
-    /// Whether every one of these classes was consented to for every one of these actions that it admits.
-    pub fn covers(&self, classes: &[String], actions: &[DataAction]) -> bool {
-        let asked: std::collections::BTreeSet<_> = actions.iter().collect();
-        let ours: std::collections::BTreeSet<_> =
-            self.data.iter().flat_map(|data| &data.actions).collect();
-        asked.is_subset(&ours)
-            && classes.iter().all(|class| self.data.iter().any(|data| data.class == *class))
+    /// Whether it covers what is asked for already, so that the resident need not be asked again: every class that is needed, for every action
+    /// that it admits, and as often. What is optional and was left out was decided once.
+    pub fn covers(&self, requested: &Requested, catalogue: &Catalogue) -> bool {
+        let often = match (self.frequency, requested.frequency) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(ours), Some(asked)) => ours.allows(asked),
+        };
+        often
+            && requested
+                .needed(catalogue)
+                .iter()
+                .all(|code| self.covers_class(code, requested, catalogue))
     }
-}
 
-/// What the chosen classes cover in the catalogue as it is now.
-pub(crate) fn resolve(
-    requested: &Requested,
-    chosen: &[String],
-    catalogue: &Catalogue,
-) -> Result<Vec<ConsentedData>, Problem> {
-    let mut resolved = Vec::new();
-    for code in chosen {
-        let class = catalogue.data_class(code).ok_or_else(|| {
-            Problem::new(ProblemCode::BadRequestData, "a data class is not in the catalogue")
-        })?;
-        for covered in &class.covers {
-            let person = catalogue
-                .personal_type(&covered.r#type)
-                .is_none_or(|personal| personal.subject == SubjectPath::Id);
-            let mut actions = requested.actions.clone();
-            actions.retain(|action| *action == DataAction::Read || !person);
-            if actions.is_empty() {
-                continue;
-            }
-            let attributes = covered.attributes.iter().map(|attribute| ConsentedAttribute {
-                iri: attribute.iri.clone(),
-                label: attribute.label.clone(),
-            });
-            resolved.push(ConsentedData {
-                class: class.code.clone(),
-                label: class.label.clone(),
-                sensitivity: class.sensitivity,
-                entity_type: covered.r#type.clone(),
-                attributes: attributes.collect(),
-                actions,
-            });
-        }
+    fn covers_class(&self, code: &str, requested: &Requested, catalogue: &Catalogue) -> bool {
+        let asked = catalogue
+            .data_class(code)
+            .map(|class| parts_of(class, &requested.actions, false, catalogue));
+        let asked = asked.unwrap_or_default();
+        let enough = |ours: &ConsentedData| {
+            let same = asked.iter().find(|part| part.entity_type == ours.entity_type);
+            same.is_none_or(|part| part.actions.iter().all(|action| ours.actions.contains(action)))
+        };
+        let mut ours = self.data.iter().filter(|part| part.class == code).peekable();
+        ours.peek().is_some() && ours.all(enough)
     }
-    if resolved.is_empty() {
-        return Err(Problem::new(
-            ProblemCode::BadRequestData,
-            "the consent would cover nothing: a client cannot write a person's verified data",
-        ));
-    }
-    Ok(resolved)
 }

@@ -1,9 +1,11 @@
 //! The ledger in the store.
 
+mod due;
 mod grants;
 mod keys;
 mod leave;
 mod read;
+mod reconsent;
 mod write;
 
 use std::fmt;
@@ -16,10 +18,13 @@ use tsunagu_store::access::AccessLog;
 use tsunagu_store::{Expect, Op, Store};
 
 use crate::receipt::{Platform, ReceiptSigner};
-use crate::{Consent, NewConsent, State};
+use crate::{Consent, NewConsent, Reason, State};
+pub use due::Due;
 use grants::Grants;
 use keys::CURRENT;
 pub use read::{Listed, Part};
+pub use reconsent::Reconsented;
+use write::{By, Step};
 
 /// Giving a consent needs a login no older than this, seconds.
 const FRESH_SECONDS: i64 = 300;
@@ -105,12 +110,13 @@ impl Ledger {
             let mut ops = Vec::new();
             let mut superseded = None;
             if let Some((version, old)) = old
-                && (old.state.is_live() || old.state == State::Paused)
+                && old.is_open()
             {
                 superseded = Some(old.id.clone());
-                self.change(old, version, State::Superseded, by, "replaced", now, &mut ops)?;
+                let step = Step::to(State::Superseded, Reason::Replaced, now);
+                self.change(old, version, step, by.into(), &mut ops)?;
             }
-            self.create(&consent, by, "asked", now, &mut ops)?;
+            self.create(&consent, by.into(), now, &mut ops)?;
             ops.push(Op::PutRecord {
                 collection: CURRENT,
                 key: pointer,
@@ -133,10 +139,11 @@ impl Ledger {
     ) -> Result<Consent, Problem> {
         let now = self.clock.micros();
         // Refused is what was asked for, whatever was ticked.
-        let asked = NewConsent { chosen: new.requested.data_classes.clone(), ..new.clone() };
+        let asked =
+            NewConsent { chosen: new.requested.classes().cloned().collect(), ..new.clone() };
         let consent = self.draft(by.subject, &asked, State::Refused, now, now)?;
         let mut ops = Vec::new();
-        self.create(&consent, by, "asked", now, &mut ops)?;
+        self.create(&consent, by.into(), now, &mut ops)?;
         if self.commit(tenant, ops).await? { Ok(consent) } else { Err(raced()) }
     }
 
@@ -148,8 +155,7 @@ impl Ledger {
         by: &Resident<'_>,
         id: &str,
     ) -> Result<Changed, Problem> {
-        let open = |state: State| state.is_live() || state == State::Paused;
-        self.transition(tenant, by, id, State::Withdrawn, open).await
+        self.transition(tenant, by, id, State::Withdrawn, Consent::is_open).await
     }
 
     /// Puts a consent out of force until it is resumed.
@@ -159,7 +165,7 @@ impl Ledger {
         by: &Resident<'_>,
         id: &str,
     ) -> Result<Changed, Problem> {
-        self.transition(tenant, by, id, State::Paused, State::is_live).await
+        self.transition(tenant, by, id, State::Paused, |consent| consent.state.is_live()).await
     }
 
     /// Puts a paused consent in force again; needs the same fresh login as giving it.
@@ -170,7 +176,19 @@ impl Ledger {
         id: &str,
     ) -> Result<Changed, Problem> {
         strong_and_fresh(by.assurance, self.clock.micros())?;
-        self.transition(tenant, by, id, State::Resumed, |state| state == State::Paused).await
+        self.transition(tenant, by, id, State::Resumed, |consent| consent.state == State::Paused)
+            .await
+    }
+
+    /// The consent of this id in the version of its record, if it is the resident's own.
+    async fn own(
+        &self,
+        tenant: &TenantId,
+        by: &Resident<'_>,
+        id: &str,
+    ) -> Result<(u64, Consent), Problem> {
+        let found = self.head(tenant, id).await?;
+        found.filter(|(_, consent)| consent.subject == by.subject).ok_or_else(Problem::not_found)
     }
 
     async fn transition(
@@ -179,20 +197,18 @@ impl Ledger {
         by: &Resident<'_>,
         id: &str,
         to: State,
-        from: impl Fn(State) -> bool,
+        from: impl Fn(&Consent) -> bool,
     ) -> Result<Changed, Problem> {
         for _ in 0..ATTEMPTS {
-            let (version, consent) = self
-                .head(tenant, id)
-                .await?
-                .filter(|(_, consent)| consent.subject == by.subject)
-                .ok_or_else(Problem::not_found)?;
-            if !from(consent.state) {
+            let (version, consent) = self.own(tenant, by, id).await?;
+            let now = self.clock.micros();
+            // What is over by time is over, whether the event of it is written or not.
+            if !from(&consent) || now >= consent.ends() {
                 return Ok(Changed { consent, happened: false, superseded: None });
             }
-            let now = self.clock.micros();
             let mut ops = Vec::new();
-            let consent = self.change(consent, version, to, by, "own-wish", now, &mut ops)?;
+            let step = Step::to(to, Reason::OwnWish, now);
+            let consent = self.change(consent, version, step, by.into(), &mut ops)?;
             if self.commit(tenant, ops).await? {
                 return Ok(Changed { consent, happened: true, superseded: None });
             }

@@ -8,18 +8,20 @@
 //! no entities and decides no access.
 
 mod consent;
+mod content;
 mod event;
 mod ledger;
 mod receipt;
 mod request;
+mod state;
 
-pub use consent::{
-    Consent, ConsentedAttribute, ConsentedData, ConsentedPurpose, NoticeShown, State,
-};
-pub use event::Event;
-pub use ledger::{Changed, Ledger, Listed, Part, Resident};
+pub use consent::{Consent, Reconsent, WARNED_AHEAD};
+pub use content::{ConsentedAttribute, ConsentedData, ConsentedPurpose, NoticeShown};
+pub use event::{Event, Reason};
+pub use ledger::{Changed, Due, Ledger, Listed, Part, Reconsented, Resident};
 pub use receipt::{
     InvalidReceipt, InvalidSigningKey, Party, PiiInformation, PiiProcessing, Platform, Receipt,
     ReceiptEvent, ReceiptSigner, verify_receipt,
 };
-pub use request::{DataAction, Frequency, NewConsent, Notice, RESIDENT_DATA, Requested};
+pub use request::{DataAction, NewConsent, Notice, RESIDENT_DATA, Requested};
+pub use state::State;

@@ -5,7 +5,9 @@ use std::fmt;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
-use tsunagu_domain::{Problem, ProblemCode, Sensitivity, TenantId, Text, TsunoId, to_iso};
+use tsunagu_domain::{
+    Frequency, Problem, ProblemCode, Sensitivity, TenantId, Text, TsunoId, to_iso,
+};
 
 use crate::{Consent, Event, Ledger};
 
@@ -82,7 +84,7 @@ pub struct PiiProcessing {
     /// How long the recipient keeps it, ISO 8601 duration.
     pub retention_period: String,
     /// How often it is fetched.
-    pub frequency: Option<crate::Frequency>,
+    pub frequency: Option<Frequency>,
     /// Whose law applies.
     pub jurisdiction: String,
     /// Who gets the data.

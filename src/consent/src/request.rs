@@ -1,7 +1,9 @@
 //! What is asked of a resident, and what they answered.
 
 use serde::{Deserialize, Serialize};
-use tsunagu_domain::{Catalogue, ClientId, Problem, ProblemCode, Text, Timestamp};
+use tsunagu_domain::{
+    Catalogue, ClientId, Frequency, Problem, ProblemCode, Sensitivity, Text, Timestamp,
+};
 
 /// The `type` of the authorization details (RFC 9396) that ask for a consent.
 pub const RESIDENT_DATA: &str = "resident_data";
@@ -16,16 +18,6 @@ pub enum DataAction {
     Write,
 }
 
-/// How often the data may be fetched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Frequency {
-    /// At most so many times
-    pub max: u32,
-    /// in so many seconds.
-    pub per_seconds: u32,
-}
-
 /// What a client asks for: one member of `authorization_details` (RFC 9396).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,8 +26,12 @@ pub struct Requested {
     pub r#type: String,
     /// Purpose code.
     pub purpose: String,
-    /// Codes of data classes.
+    /// Codes of the data classes without which the client cannot serve.
+    #[serde(default)]
     pub data_classes: Vec<String>,
+    /// Codes of further data classes, each of which the resident may leave out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub optional_data_classes: Vec<String>,
     /// What for.
     pub actions: Vec<DataAction>,
     /// How often, if the client binds itself to that.
@@ -47,7 +43,7 @@ impl Requested {
     /// Reads and checks one member of `authorization_details`.
     pub fn read(json: &serde_json::Value, catalogue: &Catalogue) -> Result<Self, Problem> {
         let requested: Self = serde_json::from_value(json.clone()).map_err(|_| {
-            refused("expected {type, purpose, data_classes, actions} and optionally frequency")
+            refused("expected {type, purpose, data_classes, actions} and optionally optional_data_classes, frequency")
         })?;
         requested.check(catalogue)?;
         Ok(requested)
@@ -62,10 +58,10 @@ impl Requested {
             .purpose(&self.purpose)
             .ok_or_else(|| refused("the purpose is not in the catalogue").at("/purpose"))?;
         let distinct = |n: usize, all: usize| n == all && all > 0;
-        let mut classes: Vec<&String> = self.data_classes.iter().collect();
+        let mut classes: Vec<&String> = self.classes().collect();
         classes.sort_unstable();
         classes.dedup();
-        if !distinct(classes.len(), self.data_classes.len()) {
+        if !distinct(classes.len(), self.classes().count()) {
             return Err(refused("name one data class at least, each once").at("/data_classes"));
         }
         if classes.iter().any(|code| !purpose.data_classes.contains(code)) {
@@ -78,12 +74,30 @@ impl Requested {
         if !distinct(actions.len(), self.actions.len()) {
             return Err(refused("name one action at least, each once: read, write").at("/actions"));
         }
-        if self.frequency.is_some_and(|f| f.max == 0 || f.per_seconds == 0) {
-            return Err(
-                refused("a frequency is one or more times in one or more seconds").at("/frequency")
-            );
+        if self.frequency.is_some_and(|frequency| !frequency.is_valid()) {
+            let detail = "a frequency is once or more in 3600, 86400 or 604800 seconds";
+            return Err(refused(detail).at("/frequency"));
         }
         Ok(())
+    }
+
+    /// All classes that are asked for.
+    pub fn classes(&self) -> impl Iterator<Item = &String> {
+        self.data_classes.iter().chain(&self.optional_data_classes)
+    }
+
+    /// Whether the resident may leave this class out: when the client can do without it, and always when it is sensitive, for which
+    /// consent is a question of its own.
+    pub fn is_optional(&self, class: &str, catalogue: &Catalogue) -> bool {
+        self.optional_data_classes.iter().any(|code| code == class)
+            || catalogue
+                .data_class(class)
+                .is_some_and(|class| class.sensitivity == Sensitivity::Sensitive)
+    }
+
+    /// The classes that one says yes or no to together.
+    pub fn needed(&self, catalogue: &Catalogue) -> Vec<String> {
+        self.classes().filter(|class| !self.is_optional(class, catalogue)).cloned().collect()
     }
 }
 
@@ -116,7 +130,7 @@ pub struct NewConsent {
     pub client_name: Text,
     /// What it asked for.
     pub requested: Requested,
-    /// The data classes that the resident chose, of those asked for.
+    /// The data classes that the resident chose: all that are needed, and of the optional ones as many as they like.
     pub chosen: Vec<String>,
     /// For how many days.
     pub days: u32,

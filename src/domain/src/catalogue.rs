@@ -97,6 +97,10 @@ pub struct Purpose {
     pub max_days: u32,
     /// The classes that may be asked for under this purpose.
     pub data_classes: Vec<String>,
+    /// When a class gets more attributes: after so many days a consent whose resident did not agree to them ends. Without it such a
+    /// consent goes on as it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconsent_days: Option<u32>,
 }
 
 /// The whole catalogue.

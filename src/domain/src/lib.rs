@@ -7,6 +7,7 @@ mod assurance;
 mod catalogue;
 mod clock;
 mod fingerprint;
+mod frequency;
 mod id_gen;
 pub mod individual_number;
 mod pairwise;
@@ -21,6 +22,7 @@ pub use catalogue::{
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp, to_iso};
 pub use fingerprint::fingerprint;
+pub use frequency::Frequency;
 pub use id_gen::{IdGen, SeededIds, SystemIds};
 pub use pairwise::{SectorCipher, SectorKeys};
 pub use problem::{Problem, ProblemCode};

@@ -75,6 +75,8 @@ codes! {
     Conflict = 409, "urn:tsunagu:problem:conflict", "Conflict", "他の更新と競合しました";
     /// Too many requests.
     TooManyRequests = 429, "urn:tsunagu:problem:too-many-requests", "Too many requests", "リクエストが多すぎます";
+    /// The resident consented to so many reads and no more; told only to the client whose own grant it is.
+    FrequencyExceeded = 429, "urn:tsunagu:problem:frequency-exceeded", "Reads of the consent used up", "同意された回数を使い切りました";
     /// A part that is needed does not answer; nothing was done.
     Unavailable = 503, "urn:tsunagu:problem:unavailable", "Temporarily unavailable", "現在ご利用いただけません";
     /// An outside system that is needed refused or failed.

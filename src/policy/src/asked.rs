@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use tsunagu_domain::{Assurance, Catalogue, ClientId, SectorCipher, TenantId, Timestamp, TsunoId};
+use tsunagu_domain::{
+    Assurance, Catalogue, ClientId, Frequency, SectorCipher, TenantId, Timestamp, TsunoId,
+};
 
 /// What the policy needs to know of a registered client.
 #[derive(Debug, Clone)]
@@ -53,6 +55,8 @@ pub struct Grant {
     pub valid_until: Timestamp,
     /// Given and neither withdrawn, paused nor superseded.
     pub live: bool,
+    /// How often the data may be read; as often as needed without it.
+    pub frequency: Option<Frequency>,
 }
 
 /// Who asks, as proven by the token, session or wiring.

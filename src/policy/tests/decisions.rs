@@ -34,6 +34,7 @@ fn grant() -> Grant {
         valid_from: FROM,
         valid_until: UNTIL,
         live: true,
+        frequency: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one place that names adapters: from a configuration to a running set of rooms. No logic.
 
 mod adapters;
+mod consents;
 mod flows;
 mod foundation;
 mod people;

@@ -72,6 +72,8 @@ templates![
     "consents.html",
     "consent.html",
     "withdraw.html",
+    "renewal.html",
+    "renew.html",
     "access_log.html",
     "coins.html",
     "developers.html",

@@ -104,6 +104,8 @@ const TABLE: &[(&str, &str, For)] = &[
     ("GET", "/consents/v1", For::ResidentOrClient),
     ("GET", "/consents/v1/{id}", For::ResidentOrClient),
     ("POST", "/consents/v1/{id}/withdraw", For::Resident),
+    ("POST", "/consents/v1/{id}/pause", For::Resident),
+    ("POST", "/consents/v1/{id}/resume", For::Resident),
     ("GET", "/consents/v1/{id}/receipt", For::ResidentOrClient),
     ("GET", "/me/access-log", For::Resident),
     ("GET", "/me/access-log/{index}/proof", For::Resident),

@@ -1,8 +1,8 @@
 //! Consents as JSON.
 
 use serde::Serialize;
-use tsunagu_consent::{Consent, DataAction, Event, Frequency, State};
-use tsunagu_domain::{Sensitivity, Text, Timestamp, TsunoId, to_iso};
+use tsunagu_consent::{Consent, ConsentedData, DataAction, Event, Reason, Reconsent, State};
+use tsunagu_domain::{Frequency, Sensitivity, Text, Timestamp, TsunoId, to_iso};
 use utoipa::ToSchema;
 
 /// A text in both languages.
@@ -42,6 +42,50 @@ struct DataBody {
     /// `read`, `write`.
     #[schema(value_type = Vec<String>)]
     actions: Vec<DataAction>,
+    /// Whether the resident could have left it out.
+    optional: bool,
+}
+
+impl From<&ConsentedData> for DataBody {
+    fn from(data: &ConsentedData) -> Self {
+        let attributes = data.attributes.iter();
+        Self {
+            class: data.class.clone(),
+            label: (&data.label).into(),
+            sensitivity: data.sensitivity,
+            entity_type: data.entity_type.clone(),
+            attributes: attributes
+                .map(|a| AttributeBody { iri: a.iri.clone(), label: (&a.label).into() })
+                .collect(),
+            actions: data.actions.clone(),
+            optional: data.optional,
+        }
+    }
+}
+
+/// What a newer catalogue asks in addition. Nothing of it is covered until the resident agrees.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ReconsentBody {
+    added: Vec<DataBody>,
+    raised_at: String,
+    /// When the consent ends for want of an answer, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline: Option<String>,
+    /// When the resident said no, if they did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    declined_at: Option<String>,
+}
+
+impl From<&Reconsent> for ReconsentBody {
+    fn from(asked: &Reconsent) -> Self {
+        Self {
+            added: asked.added.iter().map(Into::into).collect(),
+            raised_at: to_iso(asked.raised_at),
+            deadline: asked.deadline.map(to_iso),
+            declined_at: asked.declined_at.map(to_iso),
+        }
+    }
 }
 
 /// What happened.
@@ -54,10 +98,11 @@ struct EventBody {
     state: State,
     /// ISO 8601.
     at: String,
-    /// By whom.
+    /// By whom: `resident`, `platform`.
     by: String,
-    /// Why.
-    reason: String,
+    /// Why, e.g. `own-wish`, `period-over`; `ends-soon`, `catalogue-widened` and what the resident answers to that leave the state as it was.
+    #[schema(value_type = String)]
+    reason: Reason,
 }
 
 /// A consent. Times are ISO 8601.
@@ -79,7 +124,12 @@ pub(crate) struct ConsentBody {
     legal_basis: String,
     data: Vec<DataBody>,
     valid_from: String,
+    /// When its period ends.
     valid_until: String,
+    /// Whether it ends within 30 days, by its period or by the deadline of `reconsent`.
+    ends_soon: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reconsent: Option<ReconsentBody>,
     #[schema(value_type = Option<Object>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     frequency: Option<Frequency>,
@@ -104,24 +154,12 @@ impl ConsentBody {
         now: Timestamp,
         events: &[Event],
     ) -> Self {
-        let data = consent.data.iter().map(|data| DataBody {
-            class: data.class.clone(),
-            label: (&data.label).into(),
-            sensitivity: data.sensitivity,
-            entity_type: data.entity_type.clone(),
-            attributes: data
-                .attributes
-                .iter()
-                .map(|a| AttributeBody { iri: a.iri.clone(), label: (&a.label).into() })
-                .collect(),
-            actions: data.actions.clone(),
-        });
         let events = events.iter().map(|event| EventBody {
             seq: event.seq,
             state: event.state,
             at: to_iso(event.at),
             by: event.by.clone(),
-            reason: event.reason.clone(),
+            reason: event.reason,
         });
         Self {
             id: consent.id.clone(),
@@ -133,9 +171,11 @@ impl ConsentBody {
             purpose: consent.purpose.code.clone(),
             purpose_text: (&consent.purpose.text).into(),
             legal_basis: consent.legal_basis.clone(),
-            data: data.collect(),
+            data: consent.data.iter().map(Into::into).collect(),
             valid_from: to_iso(consent.valid_from),
             valid_until: to_iso(consent.valid_until),
+            ends_soon: consent.ends_soon(now),
+            reconsent: consent.reconsent.as_ref().map(Into::into),
             frequency: consent.frequency,
             data_life_days: consent.data_life_days,
             notice_sha256: consent.notice.sha256.clone(),

@@ -103,6 +103,7 @@ impl Operation<'_> {
         let searches = self.method == "get" && !self.path.starts_with("/info");
         when(!self.path.starts_with("/info"), &[P::BadRequestData]);
         when(entities, &[P::ConsentRequired]);
+        when(entities && !self.writes(), &[P::FrequencyExceeded]);
         when(self.is_one(), &[P::ResourceNotFound]);
         when(self.body, &[P::LengthRequired, P::PayloadTooLarge, P::UnsupportedMediaType]);
         when(self.body && !self.path.ends_with("/query"), &[P::IndividualNumber]);

@@ -78,7 +78,7 @@ impl Broker {
                 access::allowed(request, self.parts.clock.micros(), Action::Query, shown);
             // The answer tells of nobody in particular, unless only one person is in view.
             access.subjects = view.only_subject().into_iter().collect();
-            Some(self.parts.access.record(tenant, &access).await?)
+            Some(self.record(request, &access).await?)
         } else {
             None
         };

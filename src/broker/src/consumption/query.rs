@@ -183,7 +183,7 @@ impl Broker {
         access.attributes.extend(searched.conditions);
         access.attributes.sort_unstable();
         access.attributes.dedup();
-        Ok(Some(self.parts.access.record(view.tenant(), &access).await?))
+        Ok(Some(self.record(request, &access).await?))
     }
 
     /// Appends the entities as elements of an array, with commas between them, and collects what they show of persons. True when one of them is

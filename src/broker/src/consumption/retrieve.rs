@@ -19,7 +19,6 @@ impl Broker {
         context: &Context,
         options: &RenderOptions,
     ) -> Result<Answer, Problem> {
-        let tenant = request.view.tenant();
         let target = target.into();
         let id = request.view.inward_id(target.id);
         let found = self.parts.store.entity(request.view, &id).await?;
@@ -52,7 +51,7 @@ impl Broker {
         let mut shown = Shown::default();
         shown.add(&found.doc, &cut, &selected(options));
         let access = access::allowed(request, self.parts.clock.micros(), Action::Read, shown);
-        let ticket = self.parts.access.record(tenant, &access).await?;
+        let ticket = self.record(request, &access).await?;
         Ok(Answer { body, ticket: Some(ticket), amended })
     }
 
@@ -93,7 +92,7 @@ impl Broker {
             return Ok(Answer { body, ticket: None, amended });
         }
         let access = access::allowed(request, self.parts.clock.micros(), Action::Read, shown);
-        let ticket = self.parts.access.record(view.tenant(), &access).await?;
+        let ticket = self.record(request, &access).await?;
         Ok(Answer { body, ticket: Some(ticket), amended })
     }
 }

@@ -132,7 +132,7 @@ impl Broker {
             access.attributes.extend(conditions);
             access.attributes.sort_unstable();
             access.attributes.dedup();
-            Some(self.parts.access.record(view.tenant(), &access).await?)
+            Some(self.record(request, &access).await?)
         } else {
             None
         };

@@ -51,7 +51,7 @@ impl Broker {
         let mut shown = Shown::default();
         note(&mut shown, view, &entry);
         let access = access::allowed(request, self.parts.clock.micros(), Action::Read, shown);
-        let ticket = self.parts.access.record(view.tenant(), &access).await?;
+        let ticket = self.record(request, &access).await?;
         Ok(Evolved { body, ticket: Some(ticket), part })
     }
 

@@ -178,6 +178,7 @@ pub(crate) fn world() -> World {
         valid_from: clock.micros(),
         valid_until: clock.micros() + 1_000_000_000_000,
         live: true,
+        frequency: None,
     };
     let register = Arc::new(Register {
         catalogue: Arc::clone(&catalogue),

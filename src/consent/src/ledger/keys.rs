@@ -16,6 +16,11 @@ pub(super) const BY_CLIENT: Collection = Collection("consent-by-client");
 /// Subject ‖ client ‖ 0 ‖ purpose → the consent given last for these.
 pub(super) const CURRENT: Collection = Collection("consent-current");
 
+/// Time ‖ kind ‖ consent id → nothing but a version: what happens to a consent by itself, and when.
+pub(super) const DUE: Collection = Collection("consent-due");
+/// The version of the catalogue that all consents were held against last.
+pub(super) const REVIEWED: Collection = Collection("consent-reviewed");
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Pointer {
@@ -64,6 +69,22 @@ pub(super) fn by_client(client: &ClientId, at: Timestamp, id: &str) -> Vec<u8> {
 
 pub(super) fn current(subject: TsunoId, client: &ClientId, purpose: &str) -> Vec<u8> {
     [subject.as_bytes().as_slice(), &of_client(client), purpose.as_bytes()].concat()
+}
+
+/// Keys sort by time.
+pub(super) fn due(at: Timestamp, kind: u8, id: &str) -> Vec<u8> {
+    [&u64::try_from(at).unwrap_or(0).to_be_bytes()[..], &[kind], id.as_bytes()].concat()
+}
+
+/// Time, kind and consent of a [`due`] key.
+pub(super) fn read_due(key: &[u8]) -> Result<(Timestamp, u8, &str), StoreError> {
+    let read = || {
+        let (time, rest) = key.split_first_chunk::<8>()?;
+        let (kind, id) = rest.split_first()?;
+        let at = Timestamp::try_from(u64::from_be_bytes(*time)).ok()?;
+        Some((at, *kind, std::str::from_utf8(id).ok()?))
+    };
+    read().ok_or_else(|| StoreError::Corrupt("a key of what is due is not readable".to_owned()))
 }
 
 fn newest_first(at: Timestamp) -> [u8; 8] {

@@ -5,7 +5,7 @@ use tsunagu_store::{Collection, Scan, StoreError};
 
 use super::keys::{BY_CLIENT, BY_SUBJECT, CONSENT, CURRENT, EVENT};
 use super::{Ledger, keys};
-use crate::{Consent, DataAction, Event};
+use crate::{Consent, Event, Requested};
 
 const BATCH: usize = 500;
 
@@ -51,17 +51,17 @@ impl Ledger {
         tenant: &TenantId,
         subject: TsunoId,
         client: &ClientId,
-        purpose: &str,
-        classes: &[String],
-        actions: &[DataAction],
+        requested: &Requested,
     ) -> Result<Option<Consent>, Problem> {
-        let key = keys::current(subject, client, purpose);
+        let key = keys::current(subject, client, &requested.purpose);
         let Some(record) = self.store.record(tenant, CURRENT, &key).await? else {
             return Ok(None);
         };
         let consent = self.get(tenant, &keys::pointed(&record.value)?).await?;
         let now = self.clock.micros();
-        Ok(consent.filter(|consent| consent.live_at(now) && consent.covers(classes, actions)))
+        let covers =
+            |consent: &Consent| consent.live_at(now) && consent.covers(requested, &self.catalogue);
+        Ok(consent.filter(covers))
     }
 
     /// What a resident was asked and answered.

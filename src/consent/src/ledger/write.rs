@@ -1,14 +1,71 @@
 //! Making consents and the operations that store them.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use tsunagu_domain::{Problem, ProblemCode, TenantId, Timestamp, TsunoId};
+use tsunagu_domain::{Assurance, Level, Problem, ProblemCode, TenantId, Timestamp, TsunoId};
 use tsunagu_store::access::{Access, Action, Decision};
 use tsunagu_store::{Conflict, Expect, Op, StoreError, WriteSet};
 
 use super::keys::{self, BY_CLIENT, BY_SUBJECT, CONSENT, EVENT};
 use super::{Ledger, Resident};
-use crate::consent::{ConsentedPurpose, NoticeShown, resolve};
-use crate::{Consent, Event, NewConsent, State};
+use crate::consent::FORM;
+use crate::content::{ConsentedPurpose, NoticeShown, resolve};
+use crate::{Consent, ConsentedData, Event, NewConsent, Notice, Reason, State};
+
+/// Nobody proved anything.
+static UNPROVEN: Assurance = Assurance {
+    ial: Level::Low,
+    aal: Level::Low,
+    acr: None,
+    amr: Vec::new(),
+    auth_time: 0,
+    idp: String::new(),
+};
+
+/// Who brings an event about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct By<'a> {
+    /// As the event names it.
+    name: &'static str,
+    /// As the record of access names it.
+    actor: &'static str,
+    assurance: &'a Assurance,
+    request: &'a str,
+}
+
+impl By<'_> {
+    /// Time, or a new catalogue.
+    pub(super) const PLATFORM: Self = Self {
+        name: "platform",
+        actor: "platform:consents",
+        assurance: &UNPROVEN,
+        request: "consents",
+    };
+}
+
+impl<'a> From<&Resident<'a>> for By<'a> {
+    fn from(by: &Resident<'a>) -> Self {
+        Self { name: "resident", actor: "resident", assurance: by.assurance, request: by.request }
+    }
+}
+
+/// What an event does.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) to: State,
+    pub(super) reason: Reason,
+    /// The notice that was answered.
+    pub(super) notice: Option<NoticeShown>,
+    /// What it is about, where it is not the whole consent.
+    pub(super) data: Vec<ConsentedData>,
+    pub(super) at: Timestamp,
+}
+
+impl Step {
+    /// Into another state.
+    pub(super) fn to(to: State, reason: Reason, at: Timestamp) -> Self {
+        Self { to, reason, notice: None, data: Vec::new(), at }
+    }
+}
 
 impl Ledger {
     /// The consent that `new` would make.
@@ -36,18 +93,19 @@ impl Ledger {
         chosen.sort_unstable();
         chosen.dedup();
         if chosen.is_empty()
-            || chosen.iter().any(|class| !new.requested.data_classes.contains(class))
+            || chosen.iter().any(|class| !new.requested.classes().any(|asked| asked == class))
         {
             let detail = "choose one data class at least, of those that were asked for";
             return Err(wrong(detail.to_owned()).at("chosen"));
         }
-        if new.notice.bytes.is_empty() || new.notice.shown_at > from {
-            return Err(wrong("a consent needs the notice that was shown before it".to_owned()));
+        let needed = new.requested.needed(&self.catalogue);
+        if needed.iter().any(|class| !chosen.contains(class)) {
+            let detail = "what is not optional is consented to together, or refused";
+            return Err(wrong(detail.to_owned()).at("chosen"));
         }
-        let digest = digest(&SHA256, &new.notice.bytes);
-        let sha256 = hex(digest.as_ref());
+        let notice = shown(&new.notice, from)?;
         Ok(Consent {
-            v: 1,
+            v: FORM,
             id: self.ids.uuid(),
             receipt_id: self.ids.uuid(),
             version: 1,
@@ -61,29 +119,28 @@ impl Ledger {
             valid_until: until,
             frequency: new.requested.frequency,
             data_life_days: purpose.retention_days,
-            notice: NoticeShown {
-                version: new.notice.version.clone(),
-                lang: new.notice.lang.clone(),
-                sha256,
-                shown_at: new.notice.shown_at,
-            },
+            notice,
             method: new.method.clone(),
             state,
             changed_at: from,
             catalogue_version: self.catalogue.version,
+            reconsent: None,
         })
     }
 
-    /// The operations that store a new consent with its indexes and first event.
+    /// The operations that store a new consent with its indexes, its first event, and what will happen to it by itself.
     pub(super) fn create(
         &self,
         consent: &Consent,
-        by: &Resident<'_>,
-        reason: &str,
+        by: By<'_>,
         now: Timestamp,
         ops: &mut Vec<Op>,
     ) -> Result<(), Problem> {
-        self.event(consent, by, reason, now, Expect::Absent, ops)?;
+        let step = Step {
+            notice: Some(consent.notice.clone()),
+            ..Step::to(consent.state, Reason::Asked, now)
+        };
+        self.event(consent, step, by, Expect::Absent, ops)?;
         let indexes = [
             (BY_SUBJECT, keys::by_subject(consent.subject, now, &consent.id)),
             (BY_CLIENT, keys::by_client(&consent.client, now, &consent.id)),
@@ -92,25 +149,23 @@ impl Ledger {
             let value = keys::pointer(&consent.id)?;
             ops.push(Op::PutRecord { collection, key, value, expect: Expect::Absent });
         }
-        Ok(())
+        Self::plan(consent, ops)
     }
 
-    /// The operations that bring a consent into another state.
-    #[expect(clippy::too_many_arguments, reason = "one event has so many parts")]
+    /// The operations of an event of a consent that is there, in this version of its record.
     pub(super) fn change(
         &self,
         mut consent: Consent,
         version: u64,
-        to: State,
-        by: &Resident<'_>,
-        reason: &str,
-        now: Timestamp,
+        step: Step,
+        by: By<'_>,
         ops: &mut Vec<Op>,
     ) -> Result<Consent, Problem> {
+        consent.v = FORM;
         consent.version += 1;
-        consent.state = to;
-        consent.changed_at = now;
-        self.event(&consent, by, reason, now, Expect::Version(version), ops)?;
+        consent.state = step.to;
+        consent.changed_at = step.at;
+        self.event(&consent, step, by, Expect::Version(version), ops)?;
         Ok(consent)
     }
 
@@ -118,20 +173,24 @@ impl Ledger {
     fn event(
         &self,
         consent: &Consent,
-        by: &Resident<'_>,
-        reason: &str,
-        now: Timestamp,
+        step: Step,
+        by: By<'_>,
         expect: Expect,
         ops: &mut Vec<Op>,
     ) -> Result<(), Problem> {
+        let now = step.at;
+        // What the event itself says is what happened: the state alone would not tell a warning.
+        let told = if step.reason.keeps_state() { step.reason.as_str() } else { step.to.as_str() };
         let event = Event {
-            v: 1,
+            v: 2,
             seq: consent.version,
             state: consent.state,
             at: now,
-            by: "resident".to_owned(),
+            by: by.name.to_owned(),
             assurance: by.assurance.clone(),
-            reason: reason.to_owned(),
+            reason: step.reason,
+            notice: step.notice,
+            data: step.data,
         };
         ops.push(Op::PutRecord {
             collection: CONSENT,
@@ -152,7 +211,7 @@ impl Ledger {
         let access = Access {
             at: now,
             request: by.request.to_owned(),
-            actor: "resident".to_owned(),
+            actor: by.actor.to_owned(),
             subjects: vec![consent.subject],
             purpose: Some(consent.purpose.code.clone()),
             grant: Some(consent.id.clone()),
@@ -161,7 +220,7 @@ impl Ledger {
             types,
             attributes: attributes.map(|attribute| attribute.iri.clone()).collect(),
             decision: Decision::Allowed,
-            reason: consent.state.as_str().to_owned(),
+            reason: told.to_owned(),
             count: 1,
         };
         ops.extend(self.log.ops(&access)?);
@@ -178,6 +237,20 @@ impl Ledger {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// The notice as the ledger keeps it: by its digest. It must have been shown before the answer.
+pub(super) fn shown(notice: &Notice, now: Timestamp) -> Result<NoticeShown, Problem> {
+    if notice.bytes.is_empty() || notice.shown_at > now {
+        let detail = "a consent needs the notice that was shown before it";
+        return Err(Problem::new(ProblemCode::BadRequestData, detail));
+    }
+    Ok(NoticeShown {
+        version: notice.version.clone(),
+        lang: notice.lang.clone(),
+        sha256: hex(digest(&SHA256, &notice.bytes).as_ref()),
+        shown_at: notice.shown_at,
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -27,7 +27,7 @@ pub struct AuthorizationRequest {
     pub request_uri: String,
     /// Who asks.
     pub client: Arc<Client>,
-    /// What for; `None` asks for nothing but logging in.
+    /// What for; `None` asks for nothing but logging in. Approved is what stands here then: of what is optional, what the resident chose.
     pub details: Option<ResidentData>,
     /// The login must be at most so many seconds old.
     pub max_age: Option<i64>,
@@ -148,7 +148,7 @@ impl AuthorizationServer {
             challenge: asked.code_challenge.clone(),
             scope: asked.scope.clone(),
             nonce: asked.nonce.clone(),
-            details: asked.details.clone(),
+            details: request.details.clone(),
             grant: grant_id.map(str::to_owned),
             subject: session.tsuno_id,
             assurance: session.assurance.clone(),

@@ -17,6 +17,7 @@ use tsunagu_outbound::Outbound;
 use tsunagu_rewards::Deliverer;
 
 use super::adapters::{ConnectorPlatform, IssuerHttp};
+use super::consents::Keeper;
 use super::{Foundation, People};
 use crate::config::Config;
 
@@ -46,6 +47,7 @@ pub(crate) struct Flows {
     tenants: Vec<TenantId>,
     audit: Arc<AuditLog>,
     witness_every: Option<Duration>,
+    consents: Keeper,
 }
 
 /// What has things that end by themselves.
@@ -109,6 +111,11 @@ impl Flows {
         let (services, tenant) = (people.services.clone(), base.tenant.clone());
         let residents = Arc::clone(&people.residents);
         let tenants = base.tenants.clone();
+        let consents = Keeper {
+            ledger: Arc::clone(&people.ledger),
+            broker: Arc::clone(&ending.broker),
+            tenant: base.tenant.clone(),
+        };
         Ok(Self {
             connectors,
             runners,
@@ -124,6 +131,7 @@ impl Flows {
                 .witnesses
                 .as_ref()
                 .map(|settings| Duration::from_secs(settings.every_seconds.max(1).into())),
+            consents,
         })
     }
 
@@ -134,6 +142,7 @@ impl Flows {
             tracker.spawn(deliverer.run(shutdown.clone()));
         }
         tracker.spawn(self.notifications.run(shutdown.clone()));
+        tracker.spawn(self.consents.run(shutdown.clone()));
         let (services, residents) = (self.services, self.residents);
         tracker.spawn(sweep(services, residents, self.tenant, shutdown.clone()));
         if let Some(every) = self.witness_every {

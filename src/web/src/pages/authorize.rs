@@ -9,8 +9,10 @@ use serde::Serialize;
 
 use crate::render::Page;
 pub(crate) use ask::ask;
-pub(crate) use decide::decide;
-pub(crate) use notice::{ClassView, Notice};
+pub(crate) use decide::{Answer, TO_ANSWER, decide};
+pub(crate) use wording::NOTICE_VERSION;
+
+pub(crate) use notice::{ClassView, FrequencyView, Notice};
 
 /// The model of the consent page.
 #[derive(Debug, Serialize)]
@@ -29,8 +31,23 @@ pub(crate) struct AuthorizePage {
     pub(crate) shown_at: i64,
     /// Whether the resident answered a notice that is no longer the one to be shown.
     pub(crate) changed: bool,
+    /// What one may leave out: each with a box of its own, none of them ticked.
+    pub(crate) choices: Vec<Choice>,
+    /// Whether the resident agreed and ticked nothing where nothing else is asked for.
+    pub(crate) nothing_chosen: bool,
     /// The resident's own values, as they are now.
     pub(crate) values: Vec<OwnValue>,
+}
+
+/// A data class that may be left out.
+#[derive(Debug, Serialize)]
+pub(crate) struct Choice {
+    /// Its code.
+    pub(crate) code: String,
+    /// What it is called.
+    pub(crate) label: String,
+    /// Whether it is 要配慮個人情報.
+    pub(crate) sensitive: bool,
 }
 
 /// What an attribute says now.
@@ -68,8 +85,19 @@ impl AuthorizePage {
             notice_digest: "9f86d081884c7d65".to_owned(),
             shown_at: 1_795_359_600_000_000,
             changed,
+            choices: vec![],
+            nothing_chosen: false,
             values,
         };
+        let choice = |code: &str, label: &str, sensitive| Choice {
+            code: code.to_owned(),
+            label: label.to_owned(),
+            sensitive,
+        };
+        let choices = vec![
+            choice("basic", "生年月日と性別", false),
+            choice("resident-record", "住民記録", true),
+        ];
         let values = vec![
             value("氏名", Some("都農 花子")),
             value("住所", Some("宮崎県 児湯郡都農町 大字川北4874番地2")),
@@ -79,6 +107,10 @@ impl AuthorizePage {
             value("生年月日", None),
             OwnValue { count: Some(12), ..value("歩数などの健康活動", None) },
         ];
-        vec![("authorize", of(false, values)), ("authorize-changed", of(true, vec![]))]
+        vec![
+            ("authorize", of(false, values)),
+            ("authorize-changed", of(true, vec![])),
+            ("authorize-choices", Self { choices, nothing_chosen: true, ..of(false, vec![]) }),
+        ]
     }
 }

@@ -1,14 +1,16 @@
 //! `/consents`: the connected services, one connection with its receipt, and the way to end it.
 
 mod handlers;
+mod renew;
 
 use serde::Serialize;
 
 use crate::dates::Day;
-use crate::pages::authorize::ClassView;
+use crate::pages::authorize::{ClassView, FrequencyView};
 use crate::render::Page;
 
-pub(crate) use handlers::{ask_to_withdraw, list, receipt, show, withdraw};
+pub(crate) use handlers::{ask_to_withdraw, list, pause, receipt, resume, show, withdraw};
+pub(crate) use renew::{answer, ask};
 
 /// The model of the list.
 #[derive(Debug, Serialize)]
@@ -36,6 +38,10 @@ pub(crate) struct ConsentLine {
     pub(crate) until: Day,
     /// When it last changed.
     pub(crate) changed: Day,
+    /// Whether it ends within 30 days.
+    pub(crate) ends_soon: bool,
+    /// Whether the resident is asked for more.
+    pub(crate) asked_again: bool,
 }
 
 /// The model of one consent.
@@ -63,6 +69,12 @@ pub(crate) struct ConsentPage {
     pub(crate) until: Day,
     /// How long the service keeps what it received, days.
     pub(crate) retention_days: u32,
+    /// How often it reads, if it bound itself to that.
+    pub(crate) frequency: Option<FrequencyView>,
+    /// The last day, when that is within 30 days.
+    pub(crate) ends_soon: Option<Day>,
+    /// What the resident is asked for in addition.
+    pub(crate) asked_again: Vec<ClassView>,
     /// What happened to it, the newest first.
     pub(crate) history: Vec<EventLine>,
     /// Number of the receipt.
@@ -77,7 +89,7 @@ pub(crate) struct EventLine {
     /// Time of day.
     pub(crate) time: String,
     /// What: the end of a key `event-…`.
-    pub(crate) state: &'static str,
+    pub(crate) what: &'static str,
 }
 
 /// The model of the question whether to withdraw.
@@ -89,6 +101,52 @@ pub(crate) struct WithdrawPage {
     pub(crate) client: String,
     /// What the service must delete.
     pub(crate) classes: Vec<String>,
+}
+
+/// The notice of what is new: its bytes depend on nothing but this model and the language.
+#[derive(Debug, Serialize)]
+pub(crate) struct RenewalNotice {
+    /// Name of the service.
+    pub(crate) client: String,
+    /// What is new.
+    pub(crate) added: Vec<ClassView>,
+    /// What was agreed to before.
+    pub(crate) classes: Vec<ClassView>,
+    /// `read`, `write`: what may be done with what is new.
+    pub(crate) actions: Vec<&'static str>,
+    /// Why.
+    pub(crate) purpose: String,
+    /// The last day, as before.
+    pub(crate) until: Day,
+    /// How long the service keeps what it received, days.
+    pub(crate) retention_days: u32,
+    /// The last day without an answer, if the service cannot go on without it.
+    pub(crate) deadline: Option<Day>,
+}
+
+/// The model of the question about what is new.
+#[derive(Debug, Serialize)]
+pub(crate) struct RenewPage {
+    /// The page of the consent.
+    pub(crate) href: String,
+    /// Name of the service.
+    pub(crate) client: String,
+    /// The notice as HTML.
+    pub(crate) notice: String,
+    /// SHA-256 of the notice, hexadecimal.
+    pub(crate) notice_digest: String,
+    /// When it was shown, microseconds since the epoch.
+    pub(crate) shown_at: i64,
+    /// Whether the resident answered another notice.
+    pub(crate) changed: bool,
+}
+
+impl Page for RenewalNotice {
+    const TEMPLATE: &'static str = "renewal.html";
+}
+
+impl Page for RenewPage {
+    const TEMPLATE: &'static str = "renew.html";
 }
 
 impl Page for ConsentsPage {
@@ -123,6 +181,8 @@ mod samples {
             classes: vec!["お名前とご住所".to_owned(), "歩数などの健康活動".to_owned()],
             until: day(lang, AT + 365 * 86_400_000_000),
             changed: day(lang, AT),
+            ends_soon: state == "resumed",
+            asked_again: state == "given",
         }
     }
 
@@ -142,7 +202,7 @@ mod samples {
             let event = |state| EventLine {
                 day: day(lang, AT),
                 time: crate::dates::time(AT + 32_000_000_000),
-                state,
+                what: state,
             };
             let of = |state, live, history: &[&'static str]| Self {
                 href: "/consents/0e1b".to_owned(),
@@ -156,15 +216,60 @@ mod samples {
                 from: day(lang, AT),
                 until: day(lang, AT + 365 * 86_400_000_000),
                 retention_days: 365,
+                frequency: live.then_some(FrequencyView { max: 24, per: "day" }),
+                ends_soon: live.then(|| day(lang, AT)),
+                asked_again: if live { ClassView::samples() } else { vec![] },
                 history: history.iter().map(|state| event(state)).collect(),
                 receipt_id: "6f1c0e2a-1b7d-4b6e-9a55-0d3a9be2c111".to_owned(),
             };
-            let all =
-                ["withdrawn", "resumed", "paused", "given", "refused", "expired", "superseded"];
+            let all = [
+                "withdrawn",
+                "resumed",
+                "paused",
+                "reconsented",
+                "reconsent-declined",
+                "catalogue-widened",
+                "ends-soon",
+                "given",
+                "refused",
+                "expired",
+                "superseded",
+            ];
             vec![
                 ("consent", of("given", true, &["given"])),
                 ("consent-withdrawn", of("withdrawn", false, &all)),
+                ("consent-paused", of("paused", false, &["paused"])),
             ]
+        }
+    }
+
+    impl RenewalNotice {
+        pub(crate) fn samples(lang: Lang) -> Vec<Self> {
+            let of = |deadline| Self {
+                client: CLIENT.to_owned(),
+                added: ClassView::samples(),
+                classes: ClassView::samples(),
+                actions: vec!["read", "write"],
+                purpose: PURPOSE.to_owned(),
+                until: day(lang, AT),
+                retention_days: 365,
+                deadline,
+            };
+            vec![of(None), of(Some(day(lang, AT)))]
+        }
+    }
+
+    impl RenewPage {
+        pub(crate) fn samples(notice: &str) -> Vec<(&'static str, Self)> {
+            let of = |changed| Self {
+                href: "/consents/0e1b".to_owned(),
+                client: CLIENT.to_owned(),
+                notice: notice.to_owned(),
+                notice_digest: "9f86d081884c7d65".to_owned(),
+                shown_at: AT,
+                changed,
+            };
+            vec![("renew", of(false)), ("renew-changed", of(true))]
         }
     }
 

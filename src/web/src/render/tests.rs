@@ -7,7 +7,7 @@ use crate::pages::access_log::AccessLogPage;
 use crate::pages::account::{AccountPage, ClosePage};
 use crate::pages::authorize::{AuthorizePage, Notice};
 use crate::pages::coins::CoinsPage;
-use crate::pages::consents::{ConsentPage, ConsentsPage, WithdrawPage};
+use crate::pages::consents::{ConsentPage, ConsentsPage, RenewPage, RenewalNotice, WithdrawPage};
 use crate::pages::developers::{DevelopersPage, DocsPage};
 use crate::pages::error::MessagePage;
 use crate::pages::home::HomePage;
@@ -50,10 +50,18 @@ fn rendered(lang: Lang) -> (Vec<(String, String)>, BTreeSet<String>) {
     show!("/", false, homes);
     show!("/login", false, LoginPage::samples());
     show!("/elsewhere", false, MessagePage::samples());
-    let notice = renderer.fragment(lang, &Notice::sample(lang)).unwrap();
-    show!("/oauth/authorize", true, AuthorizePage::samples(&notice));
+    let notices: Vec<String> = Notice::samples(lang)
+        .iter()
+        .map(|notice| renderer.fragment(lang, notice).unwrap())
+        .collect();
+    let renewals: Vec<String> = RenewalNotice::samples(lang)
+        .iter()
+        .map(|notice| renderer.fragment(lang, notice).unwrap())
+        .collect();
+    show!("/oauth/authorize", true, AuthorizePage::samples(notices.last().unwrap()));
     show!("/consents", true, ConsentsPage::samples(lang));
     show!("/consents/0e1b", true, ConsentPage::samples(lang));
+    show!("/consents/0e1b/renew", true, RenewPage::samples(renewals.last().unwrap()));
     show!("/consents/0e1b/withdraw", true, WithdrawPage::samples());
     show!("/access-log", true, AccessLogPage::samples(lang));
     show!("/account", true, AccountPage::samples());
@@ -171,7 +179,11 @@ fn everything_has_a_name(html: &str, tags: &[&str], at: &str) {
     let mut ids = BTreeSet::new();
     for tag in tags {
         assert!(!tag.starts_with("img") || tag.contains(" alt="), "{at}: {tag}");
-        assert!(!tag.starts_with("input") || tag.contains("type=\"hidden\""), "{at}: {tag}");
+        if tag.starts_with("input") && !tag.contains("type=\"hidden\"") {
+            let id = tag.split_once(" id=\"").unwrap().1.split('"').next().unwrap();
+            assert!(html.contains(&format!("<label for=\"{id}\">")), "{at}: {tag}");
+            assert!(!tag.contains("checked"), "{at}: nothing is ticked for anybody: {tag}");
+        }
         if let Some((_, id)) = tag.split_once(" id=\"") {
             let id = id.split('"').next().unwrap();
             assert!(ids.insert(id), "{at}: the id {id} twice");

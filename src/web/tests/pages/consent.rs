@@ -78,7 +78,7 @@ async fn agreeing_is_recorded_with_the_very_notice_and_leads_back_with_a_code() 
 }
 
 #[actix_web::test]
-async fn refusing_leads_back_and_gives_nothing() {
+async fn t24_refusing_leads_back_with_access_denied_and_leaves_the_refusal_alone() {
     let town = Town::new().await;
     let mut browser = town.browser().await;
     browser.log_in("hanako", "/").await;
@@ -87,7 +87,152 @@ async fn refusing_leads_back_and_gives_nothing() {
     assert!(back.location.unwrap().contains("error=access_denied"));
     let subject = browser.tsuno_id().await;
     assert_eq!(town.consent(subject).await.unwrap().state, State::Refused);
+    assert_eq!(town.events_on_record(subject).await, ["refused"], "one entry for one event");
     assert!(browser.get("/consents").await.says("同意していません"));
+}
+
+#[actix_web::test]
+async fn t23_a_framed_forged_or_doubled_answer_gives_no_more_than_one_consent() {
+    let town = Town::new().await;
+    let mut browser = town.browser().await;
+    browser.log_in("hanako", "/").await;
+    let subject = browser.tsuno_id().await;
+    let page = town.pushed().await;
+    let question = browser.get(&page).await;
+    assert!(question.policy.contains("frame-ancestors 'none'"));
+    let right = fields(&question);
+    let without: Vec<_> = right.iter().filter(|(name, _)| *name != "csrf").cloned().collect();
+    assert_eq!(browser.post(DECISION, &answer(&without, "give")).await.status, 400);
+    let mut doubled = right.clone();
+    doubled.push(("lang", "ja".to_owned()));
+    assert_eq!(browser.post(DECISION, &answer(&doubled, "give")).await.status, 400);
+    // An address that answers by being opened is not there.
+    assert_eq!(browser.get(&format!("{DECISION}?decision=give")).await.status, 404);
+    assert_eq!(town.consent(subject).await, None);
+    assert!(town.events_on_record(subject).await.is_empty());
+    assert_eq!(browser.post(DECISION, &answer(&right, "give")).await.status, 303);
+    assert_eq!(browser.post(DECISION, &answer(&right, "give")).await.status, 400);
+    assert_eq!(town.events_on_record(subject).await, ["given"]);
+}
+
+#[actix_web::test]
+async fn what_is_optional_has_a_box_of_its_own_and_none_is_ticked() {
+    let town = Town::new().await;
+    let mut browser = town.browser().await;
+    browser.log_in("hanako", "/").await;
+    let subject = browser.tsuno_id().await;
+    let asked = serde_json::json!({"data_classes": ["contact"], "optional_data_classes": ["basic", "health-activity"],
+        "frequency": {"max": 24, "per_seconds": 86_400}});
+    let question = browser.get(&town.pushed_with(asked.clone()).await).await;
+    assert!(question.says("渡すかどうか選べる情報") && question.says("1日に24回まで"));
+    assert_eq!(question.body.matches("type=\"checkbox\"").count(), 2);
+    assert!(!question.says("checked"));
+    // Both answers look alike.
+    assert_eq!(question.body.matches("<button class=\"button\" type=\"submit\"").count(), 2);
+    let right = fields(&question);
+    let mut wrong = right.clone();
+    wrong.push(("class", "contact".to_owned()));
+    assert_eq!(browser.post(DECISION, &answer(&wrong, "give")).await.status, 400);
+    let mut chosen = right.clone();
+    chosen.push(("class", "basic".to_owned()));
+    let back = browser.post(DECISION, &answer(&chosen, "give")).await;
+    assert_eq!(back.status, 303, "{}", back.body);
+    let consent = town.consent(subject).await.unwrap();
+    let classes: Vec<_> =
+        consent.data.iter().map(|data| (data.class.as_str(), data.optional)).collect();
+    assert_eq!(classes, [("basic", true), ("contact", false)]);
+    // What was left out is not asked for again.
+    let again = browser.get(&town.pushed_with(asked).await).await;
+    assert!(again.location.unwrap().starts_with(CALLBACK));
+}
+
+#[actix_web::test]
+async fn where_everything_is_optional_yes_to_nothing_decides_nothing() {
+    let town = Town::new().await;
+    let mut browser = town.browser().await;
+    browser.log_in("hanako", "/").await;
+    let subject = browser.tsuno_id().await;
+    let asked = serde_json::json!({"data_classes": [], "optional_data_classes": ["basic"]});
+    let question = browser.get(&town.pushed_with(asked).await).await;
+    let seen = browser.post(DECISION, &answer(&fields(&question), "give")).await;
+    assert!(seen.says("どの情報も選ばれていません"), "{}", seen.body);
+    assert_eq!(town.consent(subject).await, None);
+}
+
+#[actix_web::test]
+async fn a_consent_can_be_paused_at_once_and_resumed_after_a_fresh_login() {
+    let town = Town::new().await;
+    let mut browser = town.browser().await;
+    browser.log_in("hanako", "/").await;
+    let question = browser.get(&town.pushed().await).await;
+    browser.post(DECISION, &answer(&fields(&question), "give")).await;
+    let subject = browser.tsuno_id().await;
+    let consent = town.consent(subject).await.unwrap();
+    let address = format!("/consents/{}", consent.id);
+    town.pass(1_000);
+    let csrf = browser.get(&address).await.field("csrf");
+    for (path, secret) in [("pause", "x"), ("resume", "x")] {
+        let forged = browser.post(&format!("{address}/{path}"), &[("csrf", secret)]).await;
+        assert_eq!(forged.status, 403);
+    }
+    assert_eq!(browser.post(&format!("{address}/pause"), &[("csrf", &csrf)]).await.status, 303);
+    assert!(town.vendor(&consent.id, None).await.is_err());
+    let paused = browser.get(&address).await;
+    assert!(paused.says("止めています") && paused.says("再開する") && paused.says("同意をやめる"));
+    let stale = browser.post(&format!("{address}/resume"), &[("csrf", &csrf)]).await;
+    assert!(stale.says("もう一度ログインしてください"));
+    assert!(town.vendor(&consent.id, None).await.is_err());
+    browser.log_in("hanako", "/").await;
+    let csrf = browser.get(&address).await.field("csrf");
+    assert_eq!(browser.post(&format!("{address}/resume"), &[("csrf", &csrf)]).await.status, 303);
+    assert!(town.vendor(&consent.id, None).await.is_ok());
+}
+
+#[actix_web::test]
+async fn t65_what_a_wider_catalogue_adds_is_asked_on_a_page_and_the_end_is_told_ahead() {
+    let town = Town::new().await;
+    let mut browser = town.browser().await;
+    browser.log_in("hanako", "/").await;
+    let question = browser.get(&town.pushed().await).await;
+    browser.post(DECISION, &answer(&fields(&question), "give")).await;
+    let subject = browser.tsuno_id().await;
+    let consent = town.consent(subject).await.unwrap();
+    let address = format!("/consents/{}", consent.id);
+    assert_eq!(browser.get(&format!("{address}/renew")).await.status, 303, "nothing is asked");
+    town.widen().await;
+    let list = browser.get("/consents").await;
+    assert!(list.says("お返事をお待ちしています") && !list.says("まもなく期間が終わります"));
+    assert!(browser.get(&address).await.says("電話番号"));
+    let question = browser.get(&format!("{address}/renew")).await;
+    assert!(question.says("電話番号") && !question.says("checked"));
+    let names = ["csrf", "lang", "shown_at", "notice"];
+    let right: Vec<_> = names.into_iter().map(|name| (name, question.field(name))).collect();
+    let other: Vec<_> = right
+        .iter()
+        .map(|(n, v)| (*n, if *n == "notice" { "00".to_owned() } else { v.clone() }))
+        .collect();
+    let changed = browser.post(&format!("{address}/renew"), &answer(&other, "give")).await;
+    assert!(changed.says("内容が新しくなりました"));
+    let telephone = tsunagu_ngsi_ld::Context::core().expand("telephone").into_owned();
+    let covered = async || {
+        let consent = town.consent(subject).await.unwrap();
+        consent.data.iter().any(|data| data.attributes.iter().any(|a| a.iri == telephone))
+    };
+    assert!(!covered().await);
+    let done = browser.post(&format!("{address}/renew"), &answer(&right, "give")).await;
+    assert_eq!(done.location.as_deref(), Some(address.as_str()));
+    assert!(covered().await);
+    let after = town.consent(subject).await.unwrap();
+    assert_eq!(
+        (after.id.as_str(), after.notice.sha256.as_str()),
+        (consent.id.as_str(), right[3].1.as_str())
+    );
+    assert!(browser.get(&address).await.says("新しい情報にも同意しました"));
+    assert_eq!(town.events_on_record(subject).await, ["given", "catalogue-widened", "reconsented"]);
+    town.pass(336 * 86_400);
+    browser.log_in("hanako", "/").await;
+    assert!(browser.get("/consents").await.says("まもなく期間が終わります"));
+    assert!(browser.get(&address).await.says("かってに延びることはありません"));
 }
 
 #[actix_web::test]

@@ -30,6 +30,7 @@ use tsunagu_ngsi_ld::{Context, Format, RenderOptions};
 use tsunagu_outbound::{Outbound, Policy};
 use tsunagu_policy::{Asked, Principal, decide};
 use tsunagu_rewards::{Rewards, Rules};
+use tsunagu_store::access::Action;
 use tsunagu_store::testing::MemoryStore;
 use tsunagu_web::{HelpDesk, Site, SiteConfig, SiteParts};
 use url::Url;
@@ -111,6 +112,7 @@ impl LiveGrants for Grants {
 }
 
 pub(crate) struct Town {
+    store: Arc<MemoryStore>,
     pub(crate) tenant: TenantId,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) ledger: Arc<Ledger>,
@@ -137,6 +139,22 @@ fn client(key: &SigningKey) -> Client {
         "contact": "help@health.example",
     }))
     .unwrap()
+}
+
+fn platform() -> Platform {
+    Platform {
+        issuer: BASE.to_owned(),
+        controller: Party {
+            party_id: BASE.to_owned(),
+            party_name: text("都農町", "Tsuno Town"),
+            party_type: "controller".to_owned(),
+            party_address: None,
+            party_contact: None,
+        },
+        withdrawal: format!("{BASE}/consents"),
+        storage_location: "JP".to_owned(),
+        jurisdiction: "JP".to_owned(),
+    }
 }
 
 impl Town {
@@ -191,19 +209,7 @@ impl Town {
             ids,
             Arc::<AuditLog>::clone(&audit),
             Arc::clone(&catalogue),
-            Platform {
-                issuer: BASE.to_owned(),
-                controller: Party {
-                    party_id: BASE.to_owned(),
-                    party_name: text("都農町", "Tsuno Town"),
-                    party_type: "controller".to_owned(),
-                    party_address: None,
-                    party_contact: None,
-                },
-                withdrawal: format!("{BASE}/consents"),
-                storage_location: "JP".to_owned(),
-                jurisdiction: "JP".to_owned(),
-            },
+            platform(),
             ReceiptSigner::from_pkcs8("r", &SigningKey::generate_pkcs8().unwrap()).unwrap(),
         ));
         let authorization = Arc::new(
@@ -225,7 +231,7 @@ impl Town {
             sectors.sector("coin-issuer").unwrap(),
         ));
         let broker = Arc::new(Broker::new(tsunagu_broker::Parts {
-            store,
+            store: Arc::<MemoryStore>::clone(&store),
             access: Arc::<AuditLog>::clone(&audit),
             consequences: vec![Arc::<Rewards>::clone(&rewards)],
             catalogue: Arc::clone(&catalogue),
@@ -257,6 +263,7 @@ impl Town {
             broker: Arc::clone(&broker),
         });
         Self {
+            store,
             tenant,
             clock,
             ledger,
@@ -288,12 +295,18 @@ impl Town {
 
     /// What the vendor's server does first: pushes a request, and gives the address to which it sends the browser.
     pub(crate) async fn pushed(&self) -> String {
+        self.pushed_with(json!({"data_classes": ["contact", "health-activity"]})).await
+    }
+
+    /// The same, asking for this.
+    pub(crate) async fn pushed_with(&self, asked: serde_json::Value) -> String {
         let now = self.clock.seconds();
         let claims = json!({"iss": "health", "sub": "health", "aud": BASE, "jti": format!("{}", self.clock.micros()),
             "iat": now, "exp": now + 60});
         self.pass(1);
-        let details = json!([{"type": "resident_data", "purpose": "health-coaching",
-            "data_classes": ["contact", "health-activity"], "actions": ["read", "write"]}]);
+        let mut details = json!([{"type": "resident_data", "purpose": "health-coaching",
+            "actions": ["read", "write"]}]);
+        details[0].as_object_mut().unwrap().extend(asked.as_object().unwrap().clone());
         let fields = [
             ("client_id", "health".to_owned()),
             ("response_type", "code".to_owned()),
@@ -316,6 +329,43 @@ impl Town {
             .append_pair("request_uri", &pushed.request_uri)
             .finish();
         format!("/oauth/authorize?{query}")
+    }
+
+    /// What the record of access says of a resident's consents, oldest first.
+    pub(crate) async fn events_on_record(&self, subject: TsunoId) -> Vec<String> {
+        let period = tsunagu_audit::Period::newest(1_000);
+        let about = self.audit.accesses_about(&self.tenant, subject, period).await.unwrap();
+        let found = about.accesses.into_iter();
+        let mut events: Vec<_> =
+            found.filter(|access| access.action == Action::Consent).map(|a| a.reason).collect();
+        events.reverse();
+        events
+    }
+
+    /// A catalogue with a telephone number more in the class of contacts comes into force.
+    pub(crate) async fn widen(&self) {
+        let core = Context::core();
+        let json = include_str!("../../../../schemas/catalogue.json");
+        let name = r#"{ "iri": "name", "label": { "ja": "氏名", "en": "Full name" } },"#;
+        let more = r#"{ "iri": "telephone", "label": { "ja": "電話番号", "en": "Telephone" } },"#;
+        let json = json.replacen(name, &format!("{name}{more}"), 1).replacen(
+            "\"version\": 1",
+            "\"version\": 2",
+            1,
+        );
+        let catalogue = Catalogue::read(json.as_bytes(), |term| core.expand(term).into_owned());
+        let ledger = Ledger::new(
+            Arc::<MemoryStore>::clone(&self.store),
+            Arc::<ManualClock>::clone(&self.clock),
+            Arc::new(SeededIds::new(12)),
+            Arc::<AuditLog>::clone(&self.audit),
+            Arc::new(catalogue.unwrap()),
+            platform(),
+            ReceiptSigner::from_pkcs8("r", &SigningKey::generate_pkcs8().unwrap()).unwrap(),
+        );
+        self.pass(1);
+        assert_eq!(ledger.review(&self.tenant).await.unwrap(), 1);
+        self.pass(1);
     }
 
     /// The latest consent of a resident.

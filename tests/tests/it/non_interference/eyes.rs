@@ -70,6 +70,7 @@ impl Eyes {
                 valid_from: 0,
                 valid_until: i64::MAX,
                 live: true,
+                frequency: None,
             }),
             _ => None,
         };

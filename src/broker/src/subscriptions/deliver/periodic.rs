@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use tsunagu_domain::Problem;
+use tsunagu_domain::{Problem, ProblemCode};
 use tsunagu_ngsi_ld::render::Changes;
 use tsunagu_policy::View;
 use tsunagu_store::{EntityQuery, Expect, Found, StoreError, WriteSet};
@@ -68,6 +68,8 @@ impl Deliverer {
         let outcome = match sending.await {
             // Nothing is meant, so there is nothing to tell.
             Ok(None) => return Ok(report),
+            // Nor to one whose owner has read as often as the resident consented to.
+            Err(problem) if problem.code == ProblemCode::FrequencyExceeded => return Ok(report),
             Ok(Some(message)) => self.0.notifier.notify(&message).await,
             Err(problem) => Err(SendError::Later(problem.detail)),
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use tsunagu_domain::{Problem, Timestamp};
+use tsunagu_domain::{Problem, ProblemCode, Timestamp};
 use tsunagu_policy::View;
 use tsunagu_store::access::Action;
 use tsunagu_store::{Expect, Found, Guard, Op, Record, Scan, StoreError, WriteSet};
@@ -210,6 +210,8 @@ impl Deliverer {
                 Ok(()) => Fate::Sent,
                 Err(error) => Fate::Failed(error),
             },
+            // The reads that the resident consented to are used up; waiting would not make this one of the next.
+            Err(problem) if problem.code == ProblemCode::FrequencyExceeded => Fate::Dropped,
             Err(problem) => Fate::Failed(SendError::Later(problem.detail)),
         }
     }
@@ -265,7 +267,7 @@ impl Deliverer {
         if data.shown.count > 0 {
             let request = Request { view, id: &id };
             let entry = access::allowed(&request, now, Action::Notify, data.shown);
-            self.0.broker.parts.access.record(view.tenant(), &entry).await?;
+            self.0.broker.record(&request, &entry).await?;
         }
         Ok(message)
     }

@@ -4,11 +4,11 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde_json::Value;
 use tsunagu_consent::Consent;
-use tsunagu_domain::{Catalogue, DataClass, Problem, SubjectPath, Timestamp};
+use tsunagu_domain::{Catalogue, DataClass, Problem, Sensitivity, SubjectPath, Timestamp};
 use tsunagu_identity::{AuthorizationRequest, ResidentData, Session};
 
 use super::wording::{self, Wording};
-use super::{AuthorizePage, OwnValue};
+use super::{AuthorizePage, Choice, OwnValue};
 use crate::locale::Lang;
 use crate::pages::error::Kind;
 use crate::pages::own;
@@ -43,6 +43,7 @@ async fn authorize(visit: &Visit) -> Shown {
         return Ok(Visit::see_other(back.as_str()).finish());
     };
     if let Some(consent) = covering(visit, session, &request, details).await? {
+        let request = granted(&request, &consent);
         let back = parts.authorization.approve(&request, session, Some(&consent.id)).await?;
         return Ok(Visit::see_other(back.as_str()).finish());
     }
@@ -50,7 +51,29 @@ async fn authorize(visit: &Visit) -> Shown {
     if !session.assurance.fresh(now, FRESH_SECONDS) {
         return Err(Stop::LoginAgain(visit.here()));
     }
-    question(visit, session, &request, details, now, false).await
+    question(visit, session, &request, details, now, Why::Asked).await
+}
+
+/// The request as it is granted: of what is optional, what the consent covers.
+pub(super) fn granted(request: &AuthorizationRequest, consent: &Consent) -> AuthorizationRequest {
+    let covered = |class: &&String| consent.data.iter().any(|data| data.class == **class);
+    let details = request.details.as_ref();
+    let details =
+        details.map(|details| details.granted(details.classes().filter(covered).cloned()));
+    let mut granted = request.clone();
+    granted.details = details;
+    granted
+}
+
+/// Why the question is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// The service asks.
+    Asked,
+    /// The answer was to another notice, or came late.
+    Changed,
+    /// The answer was yes to nothing.
+    NothingChosen,
 }
 
 /// A live consent that covers what is asked for already.
@@ -62,14 +85,8 @@ pub(super) async fn covering(
 ) -> Result<Option<Consent>, Problem> {
     let parts = &visit.site.parts;
     let requested = wording::requested(details);
-    let covering = parts.ledger.covering(
-        &parts.tenant,
-        session.tsuno_id,
-        &request.client.id,
-        &requested.purpose,
-        &requested.data_classes,
-        &requested.actions,
-    );
+    let covering =
+        parts.ledger.covering(&parts.tenant, session.tsuno_id, &request.client.id, &requested);
     covering.await
 }
 
@@ -80,7 +97,7 @@ pub(super) async fn question(
     request: &AuthorizationRequest,
     details: &ResidentData,
     now: Timestamp,
-    changed: bool,
+    why: Why,
 ) -> Shown {
     let catalogue = &visit.site.parts.catalogue;
     let Wording { html, .. } = wording::of(visit, visit.lang, request, details, now)?;
@@ -91,7 +108,15 @@ pub(super) async fn question(
         notice_digest: security::sha256(html.as_bytes()),
         notice: html,
         shown_at: now,
-        changed,
+        changed: why == Why::Changed,
+        choices: wording::asked(catalogue, details, true)
+            .map(|class| Choice {
+                code: class.code.clone(),
+                label: visit.lang.pick(&class.label).to_owned(),
+                sensitive: class.sensitivity == Sensitivity::Sensitive,
+            })
+            .collect(),
+        nothing_chosen: why == Why::NothingChosen,
         values: own_values(visit, session, catalogue, details).await?,
     };
     let mut targets: Vec<String> =
@@ -109,7 +134,7 @@ async fn own_values(
     details: &ResidentData,
 ) -> Result<Vec<OwnValue>, Problem> {
     let classes: Vec<&DataClass> =
-        details.data_classes.iter().filter_map(|code| catalogue.data_class(code)).collect();
+        details.classes().filter_map(|code| catalogue.data_class(code)).collect();
     let of_person = |entity_type: &str| {
         catalogue.personal_type(entity_type).is_some_and(|t| t.subject == SubjectPath::Id)
     };

@@ -1,21 +1,22 @@
 //! `POST /oauth/authorize/decision`: the answer goes to the ledger, and its outcome back to the service.
 
+use std::collections::BTreeMap;
+
 use actix_web::HttpResponse;
-use serde::Deserialize;
 use tsunagu_domain::ProblemCode;
 
-use super::{ask, wording};
+use super::ask::{self, Why};
+use super::wording;
 use crate::security;
 use crate::site::Site;
 use crate::visit::{Posted, Shown, Stop, Visit};
 
 /// A notice may be answered this long after it was shown, microseconds: 15 minutes.
-const TO_ANSWER: i64 = 15 * 60 * 1_000_000;
+pub(crate) const TO_ANSWER: i64 = 15 * 60 * 1_000_000;
 
 /// The form of the consent page.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Decision {
+#[derive(Debug)]
+struct Decision {
     csrf: String,
     client_id: String,
     request_uri: String,
@@ -25,23 +26,60 @@ pub(crate) struct Decision {
     shown_at: i64,
     /// Digest of the notice.
     notice: String,
-    #[serde(rename = "decision")]
     answer: Answer,
+    /// The boxes that were ticked: codes of data classes.
+    chosen: Vec<String>,
+}
+
+impl Decision {
+    /// From the pairs of the form: each name once, but for the boxes.
+    fn of(pairs: Vec<(String, String)>) -> Option<Self> {
+        let mut fields = BTreeMap::new();
+        let mut chosen = Vec::new();
+        for (name, value) in pairs {
+            if name == "class" {
+                chosen.push(value);
+            } else if fields.insert(name, value).is_some() {
+                return None;
+            }
+        }
+        let mut field = |name: &str| fields.remove(name);
+        let decision = Self {
+            csrf: field("csrf")?,
+            client_id: field("client_id")?,
+            request_uri: field("request_uri")?,
+            lang: field("lang")?,
+            shown_at: field("shown_at")?.parse().ok()?,
+            notice: field("notice")?,
+            answer: Answer::of(&field("decision")?)?,
+            chosen,
+        };
+        fields.is_empty().then_some(decision)
+    }
 }
 
 /// Which button was pressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Answer {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
     Give,
     Refuse,
 }
 
+impl Answer {
+    pub(crate) fn of(value: &str) -> Option<Self> {
+        match value {
+            "give" => Some(Self::Give),
+            "refuse" => Some(Self::Refuse),
+            _ => None,
+        }
+    }
+}
+
 /// `POST /oauth/authorize/decision`.
-pub(crate) async fn decide(visit: Visit, form: Posted<Decision>) -> HttpResponse {
-    let shown = match form {
-        Ok(form) => record(&visit, &form).await,
-        Err(_) => Err(Stop::bad_form()),
+pub(crate) async fn decide(visit: Visit, form: Posted<Vec<(String, String)>>) -> HttpResponse {
+    let shown = match form.ok().and_then(|form| Decision::of(form.into_inner())) {
+        Some(form) => record(&visit, &form).await,
+        None => Err(Stop::bad_form()),
     };
     visit.answer(shown)
 }
@@ -60,14 +98,23 @@ async fn record(visit: &Visit, form: &Decision) -> Shown {
     let now = parts.clock.micros();
     // Looked at first: a notice cannot be made for every number that somebody sends.
     if !(0..=TO_ANSWER).contains(&now.saturating_sub(form.shown_at)) {
-        return ask::question(visit, session, &request, details, now, true).await;
+        return ask::question(visit, session, &request, details, now, Why::Changed).await;
     }
     let wording = wording::of(visit, lang, &request, details, form.shown_at)?;
     // What is recorded as shown must be what was shown, to the byte.
     if security::sha256(wording.html.as_bytes()) != form.notice {
-        return ask::question(visit, session, &request, details, now, true).await;
+        return ask::question(visit, session, &request, details, now, Why::Changed).await;
     }
-    let answered = wording::answered(lang, &request, details, wording, form.shown_at);
+    let catalogue = &parts.catalogue;
+    let classes = |optional| wording::asked(catalogue, details, optional).map(|class| &class.code);
+    if form.chosen.iter().any(|code| !classes(true).any(|optional| optional == code)) {
+        return Err(Stop::bad_form());
+    }
+    let chosen: Vec<String> = classes(false).chain(&form.chosen).cloned().collect();
+    if chosen.is_empty() && form.answer == Answer::Give {
+        return ask::question(visit, session, &request, details, now, Why::NothingChosen).await;
+    }
+    let answered = wording::answered(chosen, lang, &request, details, wording, form.shown_at);
     let by = Site::resident(session, &visit.id);
     let back = match form.answer {
         Answer::Refuse => {
@@ -86,6 +133,7 @@ async fn record(visit: &Visit, form: &Decision) -> Shown {
                     Err(problem) => return Err(problem.into()),
                 },
             };
+            let request = ask::granted(&request, &consent);
             parts.authorization.approve(&request, session, Some(&consent.id)).await?
         }
     };

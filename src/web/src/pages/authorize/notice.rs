@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use tsunagu_domain::Frequency;
+
 use crate::dates::Day;
 use crate::render::Page;
 
@@ -12,16 +14,40 @@ pub(crate) struct Notice {
     pub(crate) client: String,
     /// How to reach it.
     pub(crate) contact: String,
-    /// What it asks for.
+    /// What it cannot do without.
     pub(crate) classes: Vec<ClassView>,
+    /// What one may leave out.
+    pub(crate) optional: Vec<ClassView>,
     /// `read`, `write`.
     pub(crate) actions: Vec<&'static str>,
     /// Why.
     pub(crate) purpose: String,
     /// The last day.
     pub(crate) until: Day,
+    /// How often it reads, if it binds itself to that.
+    pub(crate) frequency: Option<FrequencyView>,
     /// How long it keeps what it received, days.
     pub(crate) retention_days: u32,
+}
+
+/// How often, in words.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct FrequencyView {
+    /// At most so many times
+    pub(crate) max: u32,
+    /// in each: the end of a key `notice-often-…`.
+    pub(crate) per: &'static str,
+}
+
+impl From<Frequency> for FrequencyView {
+    fn from(frequency: Frequency) -> Self {
+        let per = match frequency.per_seconds {
+            3_600 => "hour",
+            86_400 => "day",
+            _ => "week",
+        };
+        Self { max: frequency.max, per }
+    }
 }
 
 /// A data class in words.
@@ -61,15 +87,29 @@ impl ClassView {
 
 #[cfg(test)]
 impl Notice {
+    /// A notice of things that are needed, and one of things to choose.
+    pub(crate) fn samples(lang: crate::locale::Lang) -> Vec<Self> {
+        let per = ["hour", "day", "week"].map(|per| FrequencyView { max: 24, per });
+        let choice = |frequency| Self {
+            classes: vec![],
+            optional: ClassView::samples(),
+            frequency: Some(frequency),
+            ..Self::sample(lang)
+        };
+        per.map(choice).into_iter().chain([Self::sample(lang)]).collect()
+    }
+
     pub(crate) fn sample(lang: crate::locale::Lang) -> Self {
         Self {
             client: "つのヘルスケア".to_owned(),
             contact: "support@healthcare.example".to_owned(),
             classes: ClassView::samples(),
+            optional: vec![],
             actions: vec!["read", "write"],
             purpose: "歩数などの記録をもとに健康づくりの助言を行い、つのコインの付与を申請するため"
                 .to_owned(),
             until: crate::dates::day(lang, 1_826_895_600_000_000),
+            frequency: None,
             retention_days: 365,
         }
     }

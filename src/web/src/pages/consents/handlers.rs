@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use tsunagu_consent::{Consent, ConsentedData, DataAction, Event, Part, State};
-use tsunagu_domain::{Problem, Sensitivity, Timestamp};
+use tsunagu_domain::{Problem, ProblemCode, Sensitivity, Timestamp};
 use tsunagu_identity::Session;
 
 use super::{ConsentLine, ConsentPage, ConsentsPage, EventLine, WithdrawPage};
@@ -54,20 +54,22 @@ fn line(lang: Lang, consent: &Consent, now: Timestamp) -> ConsentLine {
         } else {
             dates::day(lang, consent.changed_at)
         },
+        ends_soon: consent.ends_soon(now),
+        asked_again: consent.asked_again(now).is_some(),
     }
 }
 
-fn address(consent: &Consent) -> String {
+pub(super) fn address(consent: &Consent) -> String {
     format!("/consents/{}", consent.id)
 }
 
 /// The day on which a consent is in force for the last time.
-fn last_day(lang: Lang, consent: &Consent) -> dates::Day {
-    dates::day(lang, consent.valid_until.saturating_sub(1))
+pub(super) fn last_day(lang: Lang, consent: &Consent) -> dates::Day {
+    dates::day(lang, consent.ends().saturating_sub(1))
 }
 
 /// The data by class, each class once.
-fn classes(lang: Lang, data: &[ConsentedData]) -> Vec<ClassView> {
+pub(super) fn classes(lang: Lang, data: &[ConsentedData]) -> Vec<ClassView> {
     let mut views: Vec<(&str, ClassView)> = Vec::new();
     for part in data {
         let attributes = part.attributes.iter().map(|a| lang.pick(&a.label).to_owned());
@@ -86,7 +88,7 @@ fn classes(lang: Lang, data: &[ConsentedData]) -> Vec<ClassView> {
 }
 
 /// The consent of this id, if it is the resident's own.
-async fn own(visit: &Visit, session: &Session, id: &str) -> Result<Consent, Stop> {
+pub(super) async fn own(visit: &Visit, session: &Session, id: &str) -> Result<Consent, Stop> {
     let parts = &visit.site.parts;
     let consent = parts.ledger.get(&parts.tenant, id).await?;
     let own = consent.filter(|consent| consent.subject == session.tsuno_id);
@@ -108,8 +110,7 @@ async fn one(visit: &Visit, id: &str) -> Shown {
     let events = parts.ledger.events(&parts.tenant, id).await?;
     let (lang, now) = (visit.lang, parts.clock.micros());
     let state = consent.state_at(now);
-    let may = |action| consent.data.iter().any(|data| data.actions.contains(&action));
-    let actions = [(DataAction::Read, "read"), (DataAction::Write, "write")];
+    let asked_again = consent.asked_again(now).map(|asked| classes(lang, &asked.added));
     visit.page(&ConsentPage {
         href: address(&consent),
         client: lang.pick(&consent.client_name).to_owned(),
@@ -117,25 +118,31 @@ async fn one(visit: &Visit, id: &str) -> Shown {
         live: consent.live_at(now),
         just_withdrawn: state == State::Withdrawn && visit.parameter("done").is_some(),
         classes: classes(lang, &consent.data),
-        actions: actions
-            .into_iter()
-            .filter(|(action, _)| may(*action))
-            .map(|(_, name)| name)
-            .collect(),
+        actions: actions(&consent.data),
         purpose: lang.pick(&consent.purpose.text).to_owned(),
         from: dates::day(lang, consent.valid_from),
         until: last_day(lang, &consent),
         retention_days: consent.data_life_days,
+        frequency: consent.frequency.map(Into::into),
+        ends_soon: consent.ends_soon(now).then(|| last_day(lang, &consent)),
+        asked_again: asked_again.unwrap_or_default(),
         history: events.iter().rev().map(|event| event_line(lang, event)).collect(),
         receipt_id: consent.receipt_id,
     })
+}
+
+/// What may be done with any of the data.
+pub(super) fn actions(data: &[ConsentedData]) -> Vec<&'static str> {
+    let may = |action| data.iter().any(|data| data.actions.contains(&action));
+    let actions = [(DataAction::Read, "read"), (DataAction::Write, "write")];
+    actions.into_iter().filter(|(action, _)| may(*action)).map(|(_, name)| name).collect()
 }
 
 fn event_line(lang: Lang, event: &Event) -> EventLine {
     EventLine {
         day: dates::day(lang, event.at),
         time: dates::time(event.at),
-        state: event.state.as_str(),
+        what: if event.reason.keeps_state() { event.reason.as_str() } else { event.state.as_str() },
     }
 }
 
@@ -166,7 +173,7 @@ pub(crate) async fn ask_to_withdraw(visit: Visit, id: web::Path<String>) -> Http
 async fn question(visit: &Visit, id: &str) -> Shown {
     let session = visit.resident()?;
     let consent = own(visit, session, id).await?;
-    if !(consent.state.is_live() || consent.state == State::Paused) {
+    if !consent.is_open() {
         return Ok(Visit::see_other(&address(&consent)).finish());
     }
     visit.page(&WithdrawPage {
@@ -176,10 +183,10 @@ async fn question(visit: &Visit, id: &str) -> Shown {
     })
 }
 
-/// The form of the button "withdraw".
+/// A form that is but a button.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Withdraw {
+pub(crate) struct Button {
     csrf: String,
 }
 
@@ -187,7 +194,7 @@ pub(crate) struct Withdraw {
 pub(crate) async fn withdraw(
     visit: Visit,
     id: web::Path<String>,
-    form: Posted<Withdraw>,
+    form: Posted<Button>,
 ) -> HttpResponse {
     let shown = match form {
         Ok(form) => take_back(&visit, &id, &form.csrf).await,
@@ -202,4 +209,52 @@ async fn take_back(visit: &Visit, id: &str, csrf: &str) -> Shown {
     let by = Site::resident(session, &visit.id);
     let changed = parts.ledger.withdraw(&parts.tenant, &by, id).await?;
     Ok(Visit::see_other(&format!("{}?done=1", address(&changed.consent))).finish())
+}
+
+/// `POST /consents/{id}/pause`. As easy as withdrawing, and can be undone.
+pub(crate) async fn pause(
+    visit: Visit,
+    id: web::Path<String>,
+    form: Posted<Button>,
+) -> HttpResponse {
+    let shown = match form {
+        Ok(form) => stop_for_now(&visit, &id, &form.csrf).await,
+        Err(_) => Err(Stop::bad_form()),
+    };
+    visit.answer(shown)
+}
+
+async fn stop_for_now(visit: &Visit, id: &str, csrf: &str) -> Shown {
+    let session = visit.posted(csrf)?;
+    let parts = &visit.site.parts;
+    let by = Site::resident(session, &visit.id);
+    let changed = parts.ledger.pause(&parts.tenant, &by, id).await?;
+    Ok(Visit::see_other(&address(&changed.consent)).finish())
+}
+
+/// `POST /consents/{id}/resume`. Needs the same fresh login as giving.
+pub(crate) async fn resume(
+    visit: Visit,
+    id: web::Path<String>,
+    form: Posted<Button>,
+) -> HttpResponse {
+    let shown = match form {
+        Ok(form) => go_on(&visit, &id, &form.csrf).await,
+        Err(_) => Err(Stop::bad_form()),
+    };
+    visit.answer(shown)
+}
+
+async fn go_on(visit: &Visit, id: &str, csrf: &str) -> Shown {
+    let session = visit.posted(csrf)?;
+    let parts = &visit.site.parts;
+    let consent = own(visit, session, id).await?;
+    let by = Site::resident(session, &visit.id);
+    match parts.ledger.resume(&parts.tenant, &by, id).await {
+        Ok(changed) => Ok(Visit::see_other(&address(&changed.consent)).finish()),
+        Err(problem) if problem.code == ProblemCode::StepUpRequired => {
+            Err(Stop::LoginAgain(address(&consent)))
+        }
+        Err(problem) => Err(problem.into()),
+    }
 }

@@ -1,170 +1,14 @@
-//! The life of a consent, on a store in memory.
-
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! Giving, refusing, pausing, taking back; receipts.
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
-use chrono::{DateTime, TimeDelta};
-use tsunagu_consent::{
-    Consent, DataAction, Ledger, NewConsent, Notice, Part, Party, Platform, RESIDENT_DATA,
-    ReceiptSigner, Requested, Resident, State, verify_receipt,
-};
-use tsunagu_domain::{
-    Assurance, Catalogue, Clock, Level, ManualClock, Problem, ProblemCode, SeededIds, TenantId,
-    Text, TsunoId,
-};
+use chrono::TimeDelta;
+use tsunagu_consent::{DataAction, NewConsent, Notice, Part, Requested, State, verify_receipt};
+use tsunagu_domain::{Assurance, Catalogue, Clock, Level, Problem, ProblemCode, TenantId, TsunoId};
 use tsunagu_policy::GrantedType;
-use tsunagu_store::access::{Access, AccessLog, Action, Ticket};
-use tsunagu_store::testing::MemoryStore;
-use tsunagu_store::{Log, Op, Store, WriteSet};
+use tsunagu_store::access::Action;
 
-const LOG: Log = Log("audit");
-const ALL: Part = Part { offset: 0, limit: 100 };
-
-/// Writes accesses down as they are.
-struct PlainLog(Arc<MemoryStore>);
-
-#[async_trait]
-impl AccessLog for PlainLog {
-    fn ops(&self, access: &Access) -> Result<Vec<Op>, Problem> {
-        Ok(vec![Op::Append { log: LOG, entry: serde_json::to_vec(access).unwrap() }])
-    }
-
-    async fn record(&self, tenant: &TenantId, access: &Access) -> Result<Ticket, Problem> {
-        let set = WriteSet { tenant: tenant.clone(), ops: self.ops(access)? };
-        let receipt = self.0.commit(set).await?;
-        Ok(self.ticket(&receipt, 0).unwrap())
-    }
-}
-
-const CATALOGUE: &str = r#"{"version":3,
-  "personal_types":[
-    {"iri":"Person","label":{"ja":"人","en":"Person"},"subject":"id"},
-    {"iri":"Walk","label":{"ja":"歩","en":"Walk"},"subject":{"relationship":"person"}}],
-  "data_classes":[
-    {"code":"contact","label":{"ja":"連絡先","en":"contact"},"sensitivity":"personal",
-     "covers":[{"type":"Person","attributes":[{"iri":"name","label":{"ja":"氏名","en":"name"}}]}]},
-    {"code":"walks","label":{"ja":"歩","en":"walks"},"sensitivity":"sensitive",
-     "covers":[{"type":"Walk","attributes":[{"iri":"steps","label":{"ja":"歩数","en":"steps"}}]}]}],
-  "purposes":[
-    {"code":"coach","text":{"ja":"助言","en":"coaching"},"legal_basis":"dpv:Consent",
-     "retention_days":30,"max_days":365,"data_classes":["contact","walks"]},
-    {"code":"research","text":{"ja":"研究","en":"research"},"legal_basis":"dpv:Consent",
-     "retention_days":10,"max_days":90,"data_classes":["walks"]}]}"#;
-
-fn iri(term: &str) -> String {
-    format!("https://example.org/{term}")
-}
-
-struct World {
-    store: Arc<MemoryStore>,
-    clock: Arc<ManualClock>,
-    ledger: Arc<Ledger>,
-    tenant: TenantId,
-}
-
-fn ledger(
-    store: &Arc<MemoryStore>,
-    clock: &Arc<ManualClock>,
-    catalogue: &str,
-    seed: u64,
-) -> Ledger {
-    let catalogue = Catalogue::read(catalogue.as_bytes(), iri).unwrap();
-    let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
-        .unwrap();
-    let shared: Arc<dyn Store> = Arc::<MemoryStore>::clone(store);
-    let time: Arc<dyn Clock> = Arc::<ManualClock>::clone(clock);
-    let platform = Platform {
-        issuer: "https://gateway.example".to_owned(),
-        controller: Party {
-            party_id: "https://town.example".to_owned(),
-            party_name: Text { ja: "町".to_owned(), en: "Town".to_owned() },
-            party_type: "controller".to_owned(),
-            party_address: None,
-            party_contact: None,
-        },
-        withdrawal: "https://gateway.example/me/consents".to_owned(),
-        storage_location: "JP".to_owned(),
-        jurisdiction: "JP".to_owned(),
-    };
-    Ledger::new(
-        shared,
-        time,
-        Arc::new(SeededIds::new(seed)),
-        Arc::new(PlainLog(Arc::clone(store))),
-        Arc::new(catalogue),
-        platform,
-        ReceiptSigner::from_pkcs8("receipts-1", key.as_ref()).unwrap(),
-    )
-}
-
-fn world() -> World {
-    let store = Arc::new(MemoryStore::new());
-    let clock = Arc::new(ManualClock::at(DateTime::from_timestamp(1_800_000_000, 0).unwrap()));
-    let ledger = Arc::new(ledger(&store, &clock, CATALOGUE, 1));
-    World { store, clock, ledger, tenant: "tsuno".parse().unwrap() }
-}
-
-const ALICE: TsunoId = TsunoId::from_bytes([1; 16]);
-const BOB: TsunoId = TsunoId::from_bytes([2; 16]);
-
-fn resident(subject: TsunoId, assurance: &Assurance) -> Resident<'_> {
-    Resident { subject, assurance, request: "r-1" }
-}
-
-impl World {
-    fn fresh(&self) -> Assurance {
-        Assurance {
-            ial: Level::High,
-            aal: Level::Substantial,
-            auth_time: self.clock.micros(),
-            idp: "xid".to_owned(),
-            ..Assurance::default()
-        }
-    }
-
-    fn new_consent(&self) -> NewConsent {
-        NewConsent {
-            client: "health".parse().unwrap(),
-            client_name: Text { ja: "健康アプリ".to_owned(), en: "Health app".to_owned() },
-            requested: Requested {
-                r#type: RESIDENT_DATA.to_owned(),
-                purpose: "coach".to_owned(),
-                data_classes: vec!["contact".to_owned(), "walks".to_owned()],
-                actions: vec![DataAction::Read, DataAction::Write],
-                frequency: None,
-            },
-            chosen: vec!["contact".to_owned(), "walks".to_owned()],
-            days: 365,
-            notice: Notice {
-                version: "1".to_owned(),
-                lang: "ja".to_owned(),
-                bytes: b"abc".to_vec(),
-                shown_at: self.clock.micros(),
-            },
-            method: "consent-page/button".to_owned(),
-        }
-    }
-
-    async fn given(&self) -> Consent {
-        let assurance = self.fresh();
-        let by = resident(ALICE, &assurance);
-        self.ledger.give(&self.tenant, &by, &self.new_consent()).await.unwrap().consent
-    }
-
-    async fn live(&self, id: &str) -> bool {
-        let now = self.clock.micros();
-        self.ledger.live_grant(&self.tenant, id, now).await.unwrap().is_some()
-    }
-
-    async fn accesses(&self) -> Vec<Access> {
-        let entries = self.store.log_entries(&self.tenant, LOG, 0, 1000).await.unwrap();
-        entries.iter().map(|entry| serde_json::from_slice(entry).unwrap()).collect()
-    }
-}
+use super::world::{ALICE, ALL, BOB, CATALOGUE, iri, ledger, resident, world};
 
 #[tokio::test]
 async fn what_is_given_is_what_the_policy_sees() {
@@ -252,27 +96,28 @@ async fn what_was_not_asked_or_is_not_allowed_is_refused() {
 async fn an_optional_class_left_out_is_not_granted() {
     let world = world();
     let assurance = world.fresh();
-    let new = NewConsent { chosen: vec!["walks".to_owned()], ..world.new_consent() };
-    let given = world.ledger.give(&world.tenant, &resident(ALICE, &assurance), &new).await.unwrap();
+    let by = resident(ALICE, &assurance);
+    // What is sensitive is a question of its own, whether the client calls it optional or not.
+    let new = NewConsent { chosen: vec!["contact".to_owned()], ..world.new_consent() };
+    let given = world.ledger.give(&world.tenant, &by, &new).await.unwrap();
     let grant = given.consent.grant();
-    assert!(grant.read.iter().all(|granted| granted.entity_type == iri("Walk")));
-    let covering = |classes: &[&str]| {
-        let classes: Vec<String> = classes.iter().map(|class| (*class).to_owned()).collect();
-        let (world, client) = (&world, new.client.clone());
-        async move {
-            let read = [DataAction::Read];
-            let found = world
-                .ledger
-                .covering(&world.tenant, ALICE, &client, "coach", &classes, &read)
-                .await
-                .unwrap();
-            found.is_some()
-        }
+    assert!(grant.read.iter().all(|granted| granted.entity_type == iri("Person")));
+    // What is needed cannot be left out.
+    let part = NewConsent { chosen: vec!["walks".to_owned()], ..world.new_consent() };
+    let refused = world.ledger.give(&world.tenant, &by, &part).await.unwrap_err();
+    assert_eq!(refused.code, ProblemCode::BadRequestData);
+    let optional = Requested {
+        data_classes: vec!["walks".to_owned()],
+        optional_data_classes: vec!["contact".to_owned()],
+        ..world.new_consent().requested
     };
-    assert!(covering(&["walks"]).await);
-    assert!(!covering(&["walks", "contact"]).await);
-    let other = world.ledger.covering(&world.tenant, BOB, &new.client, "coach", &[], &[]).await;
-    assert!(other.unwrap().is_none());
+    assert!(optional.needed(&Catalogue::read(CATALOGUE.as_bytes(), iri).unwrap()).is_empty());
+    let covering = async |whom: TsunoId, requested: Requested| {
+        let found = world.ledger.covering(&world.tenant, whom, &new.client, &requested).await;
+        found.unwrap().is_some()
+    };
+    assert!(covering(ALICE, new.requested.clone()).await, "what was left out was decided once");
+    assert!(!covering(BOB, new.requested.clone()).await);
 }
 
 #[tokio::test]
@@ -366,8 +211,8 @@ async fn it_ends_with_its_period_to_the_microsecond() {
     let now = world.clock.micros();
     assert_eq!(consent.state_at(now), State::Expired);
     assert!(!consent.live_at(now));
-    let client = consent.client.clone();
-    let covering = world.ledger.covering(&world.tenant, ALICE, &client, "coach", &[], &[]).await;
+    let (client, asked) = (consent.client.clone(), world.new_consent().requested);
+    let covering = world.ledger.covering(&world.tenant, ALICE, &client, &asked).await;
     assert!(covering.unwrap().is_none());
 }
 

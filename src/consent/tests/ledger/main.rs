@@ -1,0 +1,7 @@
+//! The life of a consent, on a store in memory.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod giving;
+mod life;
+mod world;

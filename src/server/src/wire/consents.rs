@@ -1,0 +1,61 @@
+//! What time and the catalogue bring about in the ledger of consents, beside requests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tsunagu_broker::Broker;
+use tsunagu_consent::{Due, Ledger};
+use tsunagu_domain::{Problem, TenantId};
+
+/// How often to look. What is over is out of force by its time, whether the event of it is written or not.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// The ledger and what counts reads under it.
+pub(super) struct Keeper {
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) broker: Arc<Broker>,
+    pub(super) tenant: TenantId,
+}
+
+impl Keeper {
+    /// Holds consents against the catalogue once, then writes what is due, until told to stop.
+    pub(super) async fn run(self, shutdown: CancellationToken) {
+        let mut tick = tokio::time::interval(LOOK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut reviewed = false;
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = tick.tick() => {}
+            }
+            if !reviewed {
+                reviewed = self.review().await;
+            }
+            if let Err(problem) = self.look().await {
+                tracing::warn!(%problem, "what is due to consents could not be done");
+            }
+        }
+    }
+
+    async fn review(&self) -> bool {
+        match self.ledger.review(&self.tenant).await {
+            Ok(0) => {}
+            Ok(raised) => tracing::info!(raised, "residents are asked about a wider catalogue"),
+            Err(problem) => {
+                tracing::warn!(%problem, "consents could not be held against the catalogue");
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn look(&self) -> Result<(), Problem> {
+        let due = self.ledger.run_due(&self.tenant).await?;
+        if due != Due::default() {
+            tracing::info!(due.warned, due.ended, "consents end");
+        }
+        self.broker.forget_reads(&self.tenant).await.map(drop)
+    }
+}
