@@ -1,5 +1,7 @@
 //! What the policies decide, and which policies are loaded at all.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 
 use tsunagu_domain::{Assurance, Catalogue, Level, Timestamp, TsunoId};

@@ -1,6 +1,8 @@
 //! The proof that the policies are safe, by machine and for every request there can be: `cedar-policy-symcc` turns policies into
 //! formulas, cvc5 decides them. Seeded wrong policies show that the proof can fail.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::str::FromStr as _;
 
 use cedar_policy::{Authorizer, Decision, PolicySet, RequestEnv, Schema};

@@ -210,6 +210,7 @@ impl Filler {
                 r#type: RESIDENT_DATA.to_owned(),
                 purpose: "health-coaching".to_owned(),
                 data_classes: classes.clone(),
+                optional_data_classes: Vec::new(),
                 actions: vec![DataAction::Read],
                 frequency: None,
             },

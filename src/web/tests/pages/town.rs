@@ -335,7 +335,7 @@ impl Town {
     pub(crate) async fn events_on_record(&self, subject: TsunoId) -> Vec<String> {
         let period = tsunagu_audit::Period::newest(1_000);
         let about = self.audit.accesses_about(&self.tenant, subject, period).await.unwrap();
-        let found = about.accesses.into_iter();
+        let found = about.accesses.into_iter().map(|seen| seen.access);
         let mut events: Vec<_> =
             found.filter(|access| access.action == Action::Consent).map(|a| a.reason).collect();
         events.reverse();
