@@ -253,6 +253,18 @@ pub(crate) async fn staff(gateway: &Gateway, request: &HttpRequest) -> Result<St
     Ok(Staff { tenant: token.tenant.clone(), client: token.client.clone() })
 }
 
+/// The record of staff reading records about these people.
+pub(crate) fn staff_reads(
+    gateway: &Gateway,
+    request: &str,
+    staff: &Staff,
+    what: &str,
+    subjects: Vec<TsunoId>,
+) -> Access {
+    let (actor, count) = (format!("client:{}", staff.client), subjects.len());
+    read(gateway, request, actor, subjects, what, "staff", count)
+}
+
 /// A live token of an active client on its own behalf with this scope; another is a 403, none a 401.
 async fn scoped(
     gateway: &Gateway,

@@ -2,11 +2,15 @@
 //! here: that takes the page that shows the notice.
 
 mod body;
+mod deletion;
+mod keys;
 mod list;
+mod notice;
 mod pause;
 mod receipt;
 mod resume;
 mod retrieve;
+mod verify;
 mod withdraw;
 
 use actix_web::http::Method;
@@ -17,11 +21,17 @@ use tsunagu_consent::Consent;
 use tsunagu_domain::Problem;
 
 pub(crate) use body::{ConsentBody, ConsentsBody};
+pub(crate) use deletion::{
+    __path_deleted, __path_deletion, __path_deletions, deleted, deletion, deletions,
+};
+pub(crate) use keys::{__path_keys, keys};
 pub(crate) use list::{__path_list, list, listed};
+pub(crate) use notice::{__path_notice, notice};
 pub(crate) use pause::{__path_pause, pause};
 pub(crate) use receipt::{__path_receipt, receipt};
 pub(crate) use resume::{__path_resume, resume};
 pub(crate) use retrieve::{__path_retrieve, retrieve};
+pub(crate) use verify::{__path_verify, verify};
 pub(crate) use withdraw::{__path_withdraw, withdraw};
 
 use crate::actors::Party;
@@ -35,6 +45,15 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
     cfg.service(
         web::scope("/consents/v1")
             .service(resource("", [(Method::GET, web::get().to(list))]))
+            // Before what would take these words as ids.
+            .service(resource("/keys", [(Method::GET, web::get().to(keys))]))
+            .service(resource("/receipts/verify", [(Method::POST, web::post().to(verify))]))
+            .service(resource("/{id}/notice", [(Method::GET, web::get().to(notice))]))
+            .service(resource("/deletions", [(Method::GET, web::get().to(deletions))]))
+            .service(resource(
+                "/{id}/deletion",
+                [(Method::GET, web::get().to(deletion)), (Method::POST, web::post().to(deleted))],
+            ))
             .service(resource("/{id}", [(Method::GET, web::get().to(retrieve))]))
             .service(resource("/{id}/withdraw", [(Method::POST, web::post().to(withdraw))]))
             .service(resource("/{id}/pause", [(Method::POST, web::post().to(pause))]))

@@ -599,3 +599,76 @@ async fn anyone_can_check_the_log_and_only_auditors_read_it() {
         .unwrap();
     assert_eq!(about.accesses.iter().filter(|seen| seen.access.actor == "client:other").count(), 2);
 }
+
+#[actix_web::test]
+async fn a_client_is_ordered_to_delete_and_says_when_it_is_done() {
+    let world = world().await;
+    let mine = world.give(ALICE, "health").await;
+    let (cookie, csrf) = world.session(ALICE, Level::Substantial).await;
+    let resident = Some((COOKIE.as_str(), cookie.as_str()));
+    let (health, other) =
+        (world.token("health", Some(ALICE), "openid"), world.token("other", None, "ngsi-ld"));
+    let path = format!("/consents/v1/{}/deletion", mine.id);
+    assert_eq!(world.get(&path, resident).await.status, 404, "nothing is owed yet");
+    let withdraw = TestRequest::post().uri(&path.replace("deletion", "withdraw"));
+    let withdraw = withdraw.insert_header((COOKIE, cookie.as_str()));
+    assert_eq!(world.send(withdraw.insert_header(("x-csrf-token", csrf))).await.status, 200);
+    for credential in [resident, Some((AUTHORIZATION.as_str(), health.as_str()))] {
+        let before = world.log_size().await;
+        let owed = world.get(&path, credential).await.json();
+        assert_eq!((&owed["state"], &owed["overdue"]), (&json!("owed"), &json!(false)));
+        assert_eq!(
+            (&owed["reason"], &owed["dataClasses"]),
+            (&json!("withdrawn"), &json!(["contact"]))
+        );
+        assert_eq!(world.log_size().await, before + 1, "every look is on record");
+    }
+    let say = async |name: &str, credential: &str| {
+        let post = TestRequest::post().uri(&path).insert_header((name, credential));
+        world.send(post).await
+    };
+    assert_eq!(say(AUTHORIZATION.as_str(), &other).await.status, 404);
+    assert_eq!(say(COOKIE.as_str(), &cookie).await.status, 403, "only the client can say so");
+    for _ in 0..2 {
+        let done = say(AUTHORIZATION.as_str(), &health).await;
+        assert_eq!(done.json()["state"], "done", "{}", done.text());
+    }
+    let staff = world.get("/consents/v1/deletions", Some((AUTHORIZATION.as_str(), &other))).await;
+    assert_eq!(staff.status, 403);
+}
+
+#[actix_web::test]
+async fn t59_a_receipt_is_judged_for_its_owner_alone() {
+    let world = world().await;
+    let mine = world.give(ALICE, "health").await;
+    let (cookie, csrf) = world.session(ALICE, Level::Substantial).await;
+    let (health, other) =
+        (world.token("health", Some(ALICE), "openid"), world.token("other", None, "ngsi-ld"));
+    let bearer = Some((AUTHORIZATION.as_str(), health.as_str()));
+    let receipt = world.get(&format!("/consents/v1/{}/receipt", mine.id), bearer).await;
+    let keys = world.get("/consents/v1/keys", None).await.json();
+    let key = serde_json::from_value(keys["keys"][0].clone()).unwrap();
+    assert!(verify_receipt(receipt.text(), &key).is_ok(), "by the published key");
+    let judge = async |name: &str, credential: &str, receipt: &str| {
+        let post = TestRequest::post().uri("/consents/v1/receipts/verify");
+        let post = post.insert_header((name, credential)).set_payload(receipt.to_owned());
+        let verdict = world.send(post).await.json();
+        (verdict["valid"].as_bool().unwrap(), verdict["verdict"].as_str().unwrap().to_owned())
+    };
+    let (client, text) = (AUTHORIZATION.as_str(), receipt.text());
+    let said = |valid: bool, verdict: &str| (valid, verdict.to_owned());
+    let before = world.log_size().await;
+    assert_eq!(judge(client, &health, text).await, said(true, "current"));
+    assert_eq!(world.log_size().await, before + 1);
+    // Another client, and the resident whose copy is another one, learn nothing from it.
+    assert_eq!(judge(client, &other, text).await, said(false, "forged"));
+    assert_eq!(judge(COOKIE.as_str(), &cookie, text).await, said(false, "forged"));
+    assert_eq!(judge(client, &health, &text.replace('.', "..")).await, said(false, "forged"));
+    let pause = TestRequest::post().uri(&format!("/consents/v1/{}/pause", mine.id));
+    let pause =
+        pause.insert_header((COOKIE, cookie.as_str())).insert_header(("x-csrf-token", csrf));
+    assert_eq!(world.send(pause).await.json()["state"], "paused");
+    assert_eq!(judge(client, &health, text).await, said(false, "superseded"));
+    let notice = world.get(&format!("/consents/v1/{}/notice", mine.id), bearer).await;
+    assert_eq!(notice.text(), "notice");
+}

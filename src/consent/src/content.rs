@@ -134,19 +134,8 @@ pub(crate) fn beyond(data: &[ConsentedData], catalogue: &Catalogue) -> Vec<Conse
         actions.sort_unstable();
         actions.dedup();
         let optional = ours().all(|part| part.optional);
-        for mut part in parts_of(class, &actions, optional, catalogue) {
-            let covered = |iri: &str| {
-                ours()
-                    .filter(|ours| ours.entity_type == part.entity_type)
-                    .any(|ours| ours.attributes.iter().any(|attribute| attribute.iri == iri))
-            };
-            let mut attributes = std::mem::take(&mut part.attributes);
-            attributes.retain(|attribute| !covered(&attribute.iri));
-            part.attributes = attributes;
-            if !part.attributes.is_empty() {
-                beyond.push(part);
-            }
-        }
+        let present: Vec<_> = ours().cloned().collect();
+        beyond.extend(without(&parts_of(class, &actions, optional, catalogue), &present));
     }
     beyond
 }
@@ -162,4 +151,21 @@ pub(crate) fn merge(data: &mut Vec<ConsentedData>, added: Vec<ConsentedData>) {
             None => data.push(part),
         }
     }
+}
+
+/// What is in `data` and not in `other`.
+pub(crate) fn without(data: &[ConsentedData], other: &[ConsentedData]) -> Vec<ConsentedData> {
+    let left = data.iter().map(|part| {
+        let same = |other: &&ConsentedData| {
+            other.class == part.class && other.entity_type == part.entity_type
+        };
+        let kept = |iri: &str| {
+            let mut attributes = other.iter().filter(same).flat_map(|other| &other.attributes);
+            attributes.any(|attribute| attribute.iri == iri)
+        };
+        let mut left = part.clone();
+        left.attributes.retain(|attribute| !kept(&attribute.iri));
+        left
+    });
+    left.filter(|part| !part.attributes.is_empty()).collect()
 }

@@ -15,6 +15,8 @@ pub enum Reason {
     Replaced,
     /// The resident wished it.
     OwnWish,
+    /// The resident left the platform.
+    AccountClosed,
     /// Its period will be over in 30 days or less. The state stays.
     EndsSoon,
     /// Its period is over.
@@ -36,6 +38,7 @@ impl Reason {
             Self::Asked => "asked",
             Self::Replaced => "replaced",
             Self::OwnWish => "own-wish",
+            Self::AccountClosed => "account-closed",
             Self::EndsSoon => "ends-soon",
             Self::PeriodOver => "period-over",
             Self::CatalogueWidened => "catalogue-widened",

@@ -2,8 +2,8 @@
 
 mod due;
 mod grants;
-mod keys;
-mod leave;
+pub(crate) mod keys;
+pub(crate) mod orders;
 mod read;
 mod reconsent;
 mod write;
@@ -17,6 +17,7 @@ use tsunagu_domain::{
 use tsunagu_store::access::AccessLog;
 use tsunagu_store::{Expect, Op, Store};
 
+use crate::content::without;
 use crate::receipt::{Platform, ReceiptSigner};
 use crate::{Consent, NewConsent, Reason, State};
 pub use due::Due;
@@ -24,7 +25,7 @@ use grants::Grants;
 use keys::CURRENT;
 pub use read::{Listed, Part};
 pub use reconsent::Reconsented;
-use write::{By, Step};
+use write::{By, Step, keep_notice};
 
 /// Giving a consent needs a login no older than this, seconds.
 const FRESH_SECONDS: i64 = 300;
@@ -113,10 +114,14 @@ impl Ledger {
                 && old.is_open()
             {
                 superseded = Some(old.id.clone());
+                // What the newer one covers as well need not be deleted.
+                let left = without(&old.data, &consent.data);
                 let step = Step::to(State::Superseded, Reason::Replaced, now);
-                self.change(old, version, step, by.into(), &mut ops)?;
+                let old = self.change(old, version, step, by.into(), &mut ops)?;
+                self.order(&old, &left, now, &mut ops)?;
             }
             self.create(&consent, by.into(), now, &mut ops)?;
+            ops.push(keep_notice(&new.notice));
             ops.push(Op::PutRecord {
                 collection: CURRENT,
                 key: pointer,
@@ -144,6 +149,7 @@ impl Ledger {
         let consent = self.draft(by.subject, &asked, State::Refused, now, now)?;
         let mut ops = Vec::new();
         self.create(&consent, by.into(), now, &mut ops)?;
+        ops.push(keep_notice(&new.notice));
         if self.commit(tenant, ops).await? { Ok(consent) } else { Err(raced()) }
     }
 
@@ -155,7 +161,25 @@ impl Ledger {
         by: &Resident<'_>,
         id: &str,
     ) -> Result<Changed, Problem> {
-        self.transition(tenant, by, id, State::Withdrawn, Consent::is_open).await
+        self.transition(tenant, by, id, State::Withdrawn, Reason::OwnWish, Consent::is_open).await
+    }
+
+    /// Takes back everything that the resident consented to, because they leave the platform; gives what was open until then. Every client
+    /// is ordered to delete, as after a withdrawal.
+    pub async fn withdraw_all(
+        &self,
+        tenant: &TenantId,
+        by: &Resident<'_>,
+    ) -> Result<Vec<Consent>, Problem> {
+        let all = Part { offset: 0, limit: usize::MAX };
+        let mut ended = Vec::new();
+        for consent in self.of_subject(tenant, by.subject, all).await?.consents {
+            let (to, reason) = (State::Withdrawn, Reason::AccountClosed);
+            let done =
+                self.transition(tenant, by, &consent.id, to, reason, Consent::is_open).await?;
+            ended.extend(done.happened.then_some(done.consent));
+        }
+        Ok(ended)
     }
 
     /// Puts a consent out of force until it is resumed.
@@ -165,7 +189,8 @@ impl Ledger {
         by: &Resident<'_>,
         id: &str,
     ) -> Result<Changed, Problem> {
-        self.transition(tenant, by, id, State::Paused, |consent| consent.state.is_live()).await
+        let live = |consent: &Consent| consent.state.is_live();
+        self.transition(tenant, by, id, State::Paused, Reason::OwnWish, live).await
     }
 
     /// Puts a paused consent in force again; needs the same fresh login as giving it.
@@ -176,8 +201,8 @@ impl Ledger {
         id: &str,
     ) -> Result<Changed, Problem> {
         strong_and_fresh(by.assurance, self.clock.micros())?;
-        self.transition(tenant, by, id, State::Resumed, |consent| consent.state == State::Paused)
-            .await
+        let paused = |consent: &Consent| consent.state == State::Paused;
+        self.transition(tenant, by, id, State::Resumed, Reason::OwnWish, paused).await
     }
 
     /// The consent of this id in the version of its record, if it is the resident's own.
@@ -197,6 +222,7 @@ impl Ledger {
         by: &Resident<'_>,
         id: &str,
         to: State,
+        reason: Reason,
         from: impl Fn(&Consent) -> bool,
     ) -> Result<Changed, Problem> {
         for _ in 0..ATTEMPTS {
@@ -207,8 +233,9 @@ impl Ledger {
                 return Ok(Changed { consent, happened: false, superseded: None });
             }
             let mut ops = Vec::new();
-            let step = Step::to(to, Reason::OwnWish, now);
+            let step = Step::to(to, reason, now);
             let consent = self.change(consent, version, step, by.into(), &mut ops)?;
+            self.order(&consent, &consent.data, now, &mut ops)?;
             if self.commit(tenant, ops).await? {
                 return Ok(Changed { consent, happened: true, superseded: None });
             }

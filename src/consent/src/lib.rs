@@ -9,6 +9,8 @@
 
 mod consent;
 mod content;
+mod deletion;
+mod deliver;
 mod event;
 mod ledger;
 mod receipt;
@@ -17,11 +19,16 @@ mod state;
 
 pub use consent::{Consent, Reconsent, WARNED_AHEAD};
 pub use content::{ConsentedAttribute, ConsentedData, ConsentedPurpose, NoticeShown};
+pub use deletion::{
+    DELETION_REQUIRED, DeletionEvent, DeletionOrder, DeletionReason, DeletionState, EventClaims,
+    EventData, Events, SubjectId,
+};
+pub use deliver::{Answered, Deletions, Delivered, Patience, Recipient, Recipients};
 pub use event::{Event, Reason};
 pub use ledger::{Changed, Due, Ledger, Listed, Part, Reconsented, Resident};
 pub use receipt::{
     InvalidReceipt, InvalidSigningKey, Party, PiiInformation, PiiProcessing, Platform, Receipt,
-    ReceiptEvent, ReceiptSigner, verify_receipt,
+    ReceiptEvent, ReceiptSigner, Verdict, verify_receipt,
 };
 pub use request::{DataAction, NewConsent, Notice, RESIDENT_DATA, Requested};
 pub use state::State;

@@ -9,10 +9,13 @@ use tsunagu_domain::{
     Frequency, Problem, ProblemCode, Sensitivity, TenantId, Text, TsunoId, to_iso,
 };
 
-use crate::{Consent, Event, Ledger};
+use crate::deletion::EVENT_TYPE;
+use crate::{Consent, DataAction, DeletionOrder, Event, Ledger, State};
 
 const TYPE: &str = "consent-receipt+jwt";
 const SCHEMA: &str = "ISO/IEC TS 27560:2023";
+/// The vocabulary of the terms that begin with `dpv:` (W3C Data Privacy Vocabulary 2).
+const DPV: &str = "https://w3id.org/dpv#";
 
 /// Who processes data: the party identification of TS 27560.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,9 +63,13 @@ pub struct PiiInformation {
     /// Expanded entity type.
     pub entity_type: String,
     /// What may be done.
-    pub processing: Vec<crate::DataAction>,
+    pub processing: Vec<DataAction>,
     /// 要配慮個人情報.
     pub sensitive_pii_category: bool,
+    /// Whether the person could have left it out.
+    pub pii_optional: bool,
+    /// The same as a DPV term: `dpv:Optional` or `dpv:Required`.
+    pub necessity: String,
 }
 
 /// The processing that was consented to.
@@ -79,12 +86,20 @@ pub struct PiiProcessing {
     pub pii_information: Vec<PiiInformation>,
     /// How the consent was collected.
     pub collection_method: String,
+    /// What is done with the data, DPV terms.
+    pub processing_method: Vec<String>,
+    /// What the person may demand, DPV terms.
+    pub rights: Vec<String>,
     /// Where it is stored.
     pub storage_locations: Vec<String>,
     /// How long the recipient keeps it, ISO 8601 duration.
     pub retention_period: String,
     /// How often it is fetched.
     pub frequency: Option<Frequency>,
+    /// Whether the client must delete what it received when the consent ends.
+    pub delete_on_withdrawal: bool,
+    /// Whether the client may give the data on.
+    pub onward_transfer: bool,
     /// Whose law applies.
     pub jurisdiction: String,
     /// Who gets the data.
@@ -103,10 +118,31 @@ pub struct ReceiptEvent {
     pub validity_duration: String,
     /// By whom.
     pub entity_id: String,
-    /// Always `explicit consent`.
+    /// Always `dpv:ExplicitlyExpressedConsent`.
     pub event_type: String,
     /// The state it led to.
-    pub event_state: crate::State,
+    pub event_state: State,
+    /// The same as a DPV term, where DPV has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_status: Option<String>,
+    /// Why.
+    pub event_reason: crate::Reason,
+    /// The notice that was answered, where one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy_notice: Option<crate::NoticeShown>,
+}
+
+/// DPV's word for a state. It has none for a pause.
+fn status(state: State) -> Option<String> {
+    let term = match state {
+        State::Given | State::Resumed => "dpv:ConsentGiven",
+        State::Refused => "dpv:ConsentRefused",
+        State::Withdrawn => "dpv:ConsentWithdrawn",
+        State::Expired => "dpv:ConsentExpired",
+        State::Superseded => "dpv:ConsentInvalidated",
+        State::Paused => return None,
+    };
+    Some(term.to_owned())
 }
 
 /// The content of a receipt.
@@ -119,6 +155,8 @@ pub struct Receipt {
     pub iat: i64,
     /// Schema.
     pub schema_version: String,
+    /// What `dpv:` stands for.
+    pub vocabulary: String,
     /// Consent id.
     pub record_id: String,
     /// Consent version.
@@ -133,6 +171,31 @@ pub struct Receipt {
     pub pii_processing: PiiProcessing,
     /// What happened, oldest first.
     pub events: Vec<ReceiptEvent>,
+}
+
+/// What a person may demand of those who process their data.
+const RIGHTS: [&str; 2] = ["dpv:DataSubjectRight", "dpv:WithdrawConsent"];
+
+fn processing(consent: &Consent) -> Vec<String> {
+    let may = |action| consent.data.iter().any(|data| data.actions.contains(&action));
+    let terms = [(DataAction::Read, "dpv:Consult"), (DataAction::Write, "dpv:Record")];
+    terms.into_iter().filter(|(action, _)| may(*action)).map(|(_, term)| term.to_owned()).collect()
+}
+
+/// What a receipt is worth now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the platform's, and nothing has happened to the consent since.
+    Current(Box<Receipt>),
+    /// It is the platform's, and the consent is at a later version: what it says held once.
+    Superseded {
+        /// What was shown.
+        receipt: Box<Receipt>,
+        /// The version that the consent is at.
+        version: u64,
+    },
+    /// It was not signed by the platform, was changed, or is of a consent that is not there.
+    Forged,
 }
 
 /// The key that signs receipts (ES256).
@@ -167,14 +230,15 @@ impl ReceiptSigner {
         &self.public
     }
 
-    fn sign(&self, receipt: &Receipt) -> Result<String, Problem> {
+    /// Signs claims of this `typ`.
+    pub(crate) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, Problem> {
         let header = Header {
-            typ: Some(TYPE.to_owned()),
+            typ: Some(typ.to_owned()),
             kid: self.public.common.key_id.clone(),
             ..Header::new(Algorithm::ES256)
         };
-        encode(&header, receipt, &self.key).map_err(|_| {
-            Problem::new(ProblemCode::InternalError, "the receipt could not be signed")
+        encode(&header, claims, &self.key).map_err(|_| {
+            Problem::new(ProblemCode::InternalError, "a token of the ledger could not be signed")
         })
     }
 }
@@ -213,7 +277,36 @@ impl Ledger {
         let mut events = self.events(tenant, id).await?;
         // An event after the consent was read belongs to the next receipt.
         events.retain(|event| event.seq <= consent.version);
-        self.signer.sign(&self.describe(&consent, &events, principal))
+        self.signer.sign(TYPE, &self.describe(&consent, &events, principal))
+    }
+
+    /// The signed event of a deletion order, for a client that knows the person as `principal`.
+    pub(crate) fn order_event(
+        &self,
+        order: &DeletionOrder,
+        principal: TsunoId,
+    ) -> Result<String, Problem> {
+        let claims = order.claims(&self.platform.issuer, principal, self.clock.seconds());
+        self.signer.sign(EVENT_TYPE, &claims)
+    }
+
+    /// Holds a receipt against the platform's key and the consent as it is now.
+    pub async fn judge_receipt(&self, tenant: &TenantId, jws: &str) -> Result<Verdict, Problem> {
+        let Ok(receipt) = verify_receipt(jws, self.receipt_key()) else {
+            return Ok(Verdict::Forged);
+        };
+        let consent = self.get(tenant, &receipt.record_id).await?;
+        let ours = consent.filter(|consent| {
+            consent.receipt_id == receipt.receipt_id && receipt.iss == self.platform.issuer
+        });
+        let Some(consent) = ours else { return Ok(Verdict::Forged) };
+        let receipt = Box::new(receipt);
+        // Over by time is over before its event is written.
+        let over = consent.state_at(self.clock.micros()) != consent.state;
+        if consent.version == receipt.record_version && !over {
+            return Ok(Verdict::Current(receipt));
+        }
+        Ok(Verdict::Superseded { receipt, version: consent.version })
     }
 
     fn describe(&self, consent: &Consent, events: &[Event], principal: TsunoId) -> Receipt {
@@ -226,6 +319,8 @@ impl Ledger {
                 entity_type: data.entity_type.clone(),
                 processing: data.actions.clone(),
                 sensitive_pii_category: data.sensitivity == Sensitivity::Sensitive,
+                pii_optional: data.optional,
+                necessity: if data.optional { "dpv:Optional" } else { "dpv:Required" }.to_owned(),
             })
         });
         let client = consent.client.to_string();
@@ -241,13 +336,17 @@ impl Ledger {
             event_time: to_iso(event.at),
             validity_duration: validity.clone(),
             entity_id: event.by.clone(),
-            event_type: "explicit consent".to_owned(),
+            event_type: "dpv:ExplicitlyExpressedConsent".to_owned(),
             event_state: event.state,
+            consent_status: status(event.state),
+            event_reason: event.reason,
+            privacy_notice: event.notice.clone(),
         });
         Receipt {
             iss: platform.issuer.clone(),
             iat: self.clock.seconds(),
             schema_version: SCHEMA.to_owned(),
+            vocabulary: DPV.to_owned(),
             record_id: consent.id.clone(),
             record_version: consent.version,
             receipt_id: consent.receipt_id.clone(),
@@ -259,9 +358,13 @@ impl Ledger {
                 lawful_basis: consent.legal_basis.clone(),
                 pii_information: information.collect(),
                 collection_method: consent.method.clone(),
+                processing_method: processing(consent),
+                rights: RIGHTS.map(str::to_owned).to_vec(),
                 storage_locations: vec![platform.storage_location.clone()],
                 retention_period: format!("P{}D", consent.data_life_days),
                 frequency: consent.frequency,
+                delete_on_withdrawal: true,
+                onward_transfer: false,
                 jurisdiction: platform.jurisdiction.clone(),
                 recipient_third_parties: vec![client],
                 withdrawal_method: platform.withdrawal.clone(),

@@ -115,7 +115,7 @@ pub struct Notice {
     pub version: String,
     /// Language (BCP 47).
     pub lang: String,
-    /// The bytes shown. Only their digest is kept.
+    /// The bytes shown. They are kept under their digest.
     pub bytes: Vec<u8>,
     /// When it was shown, microseconds since the epoch.
     pub shown_at: Timestamp,

@@ -85,6 +85,9 @@ pub struct Client {
     /// Its public keys, published by it. Exactly one of the two.
     #[serde(default)]
     pub jwks_uri: Option<Url>,
+    /// Where it takes security events (RFC 8935), such as orders to delete what it received under a consent that ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events_uri: Option<Url>,
     /// Purposes it may ask consent for.
     #[serde(default)]
     pub purposes: Vec<String>,
@@ -157,6 +160,11 @@ impl Client {
     pub fn check(&self) -> Result<(), Problem> {
         for uri in &self.redirect_uris {
             check_redirect_uri(uri)?;
+        }
+        if let Some(uri) = &self.events_uri {
+            check_redirect_uri(uri.as_str()).map_err(|problem| {
+                wrong("/events_uri", problem.detail.replace("redirect", "events"))
+            })?;
         }
         if self.kind.consumes() && self.redirect_uris.is_empty() {
             return Err(wrong("/redirect_uris", "a consumer needs a redirect uri"));

@@ -9,7 +9,7 @@ mod rsa;
 
 pub(crate) use jwe::encrypt;
 pub(crate) use jwk::{Jwk, SigningKey};
-pub(crate) use jws::{header, hmac_signed, sign, unsigned, verify};
+pub(crate) use jws::{header, hmac_signed, sign, unsigned, verify, verify_typed};
 pub use pair::KeyPair;
 pub use rsa::RsaPair;
 pub(crate) use rsa::RsaPublic;

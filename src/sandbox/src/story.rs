@@ -179,6 +179,12 @@ pub async fn play(world: &World, player: &mut Player<'_>) {
             app::gets_nothing(world, &mut hanako),
         )
         .await;
+    player
+        .step(
+            "the app is ordered to delete what it has, does so, and the resident sees it",
+            app::deletes(world, &mut hanako),
+        )
+        .await;
 }
 
 /// Looks again until `seen` gives something, for at most ten seconds: for what happens in other processes.

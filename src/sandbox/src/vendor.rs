@@ -19,6 +19,7 @@
 mod data;
 mod dpop;
 mod gateway;
+mod kept;
 mod login;
 mod page;
 mod session;
@@ -30,6 +31,7 @@ use std::path::PathBuf;
 use url::Url;
 
 use self::gateway::Gateway;
+use self::kept::Kept;
 use self::session::Sessions;
 use crate::jose::SigningKey;
 use crate::serve::Place;
@@ -70,6 +72,7 @@ struct State {
     authorization_details: Value,
     gateway: Gateway,
     sessions: Sessions,
+    kept: Kept,
     clock: Clock,
 }
 
@@ -100,6 +103,7 @@ pub(crate) fn start(options: Options, clock: Clock) -> Result<Running, Error> {
             Clock::clone(&clock),
         )?,
         sessions: Sessions::default(),
+        kept: Kept::default(),
         clock,
     });
     place.serve("vendor", move |app| {
@@ -111,6 +115,8 @@ pub(crate) fn start(options: Options, clock: Clock) -> Result<Running, Error> {
             .route("/logout", web::post().to(login::end))
             .route("/session", web::get().to(login::session))
             .route("/me", web::get().to(data::me))
+            .route("/kept", web::get().to(kept::kept))
+            .route("/events", web::post().to(kept::event))
             .route("/activities", web::post().to(data::record))
             .route("/activities", web::get().to(data::list))
             .route("/probe", web::get().to(data::probe))

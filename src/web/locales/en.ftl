@@ -128,6 +128,12 @@ consent-receipt = Your receipt
 consent-receipt-text = You can print this page as it is. The electronic receipt is signed by the town.
 consent-receipt-number = Receipt number:
 consent-receipt-download = Save the electronic receipt
+consent-controller = Your information is kept by { $town }. Questions: { $phone }
+consent-notice = What you read when you agreed
+shown-title = The explanation about “{ $client }”
+shown-back = Back to the connection
+shown-lead = This is the explanation that you were shown on { $day }, to the letter.
+shown-digest = Fingerprint of this explanation (SHA-256):
 consent-stop = Stop
 consent-stop-text = When you stop, this service can no longer see your information, at once.
 consent-stop-button = Withdraw my consent
@@ -161,6 +167,12 @@ withdraw-keep = Keep it and go back
 withdraw-button = Withdraw my consent
 withdrawn-title = Your consent is withdrawn
 withdrawn-text = “{ $client }” can no longer see your information.
+deletion-title = What they must delete
+deletion-overdue = overdue
+deletion-owed = “{ $client }” is asked to delete what it received. It has not taken the order yet. The last day is { $day }.
+deletion-taken = “{ $client }” has taken the order to delete. The last day is { $day }.
+deletion-done = “{ $client }” said on { $day } that it has deleted it.
+deletion-late = By the last day nothing was heard. The town will ask; you can also call: { $phone }
 
 ## Who saw my data
 log-lead = The record of how your information was used, newest first.

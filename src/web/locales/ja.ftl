@@ -125,6 +125,12 @@ consent-receipt = 同意の控え
 consent-receipt-text = このページは、そのまま印刷して控えにできます。電子的な控えには町の電子署名が付いています。
 consent-receipt-number = 控えの番号：
 consent-receipt-download = 電子的な控えを保存する
+consent-controller = 情報を管理しているのは{ $town }です。お問い合わせ：{ $phone }
+consent-notice = 同意したときに読んだ説明
+shown-title = 「{ $client }」についての説明
+shown-back = つながりのページへ戻る
+shown-lead = { $day }にお見せした説明です。ひと文字も変わっていません。
+shown-digest = この説明の指紋（SHA-256）：
 consent-stop = やめる
 consent-stop-text = やめると、このサービスはすぐにあなたの情報を見られなくなります。
 consent-stop-button = 同意をやめる
@@ -158,6 +164,12 @@ withdraw-keep = やめないで戻る
 withdraw-button = 同意をやめる
 withdrawn-title = 同意をやめました
 withdrawn-text = 「{ $client }」は、もうあなたの情報を見られません。
+deletion-title = 相手が消すこと
+deletion-overdue = 期限を過ぎています
+deletion-owed = 「{ $client }」に、受け取った情報を消すように求めています。まだ受け付けられていません。期限は{ $day }です。
+deletion-taken = 「{ $client }」は、消すように求められたことを受け付けました。期限は{ $day }です。
+deletion-done = 「{ $client }」が、{ $day }に消したと知らせてきました。
+deletion-late = 期限までに、消したという知らせがありませんでした。町から確かめます。お電話でもお尋ねください：{ $phone }
 
 ## だれが見たか
 log-lead = あなたの情報が使われた記録です。新しいものから順に並んでいます。

@@ -74,6 +74,7 @@ templates![
     "withdraw.html",
     "renewal.html",
     "renew.html",
+    "shown.html",
     "access_log.html",
     "coins.html",
     "developers.html",

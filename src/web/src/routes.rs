@@ -19,6 +19,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .route("/consents/{id}/receipt", web::get().to(consents::receipt))
         .route("/consents/{id}/withdraw", web::get().to(consents::ask_to_withdraw))
         .route("/consents/{id}/withdraw", web::post().to(consents::withdraw))
+        .route("/consents/{id}/notice", web::get().to(consents::notice))
         .route("/consents/{id}/pause", web::post().to(consents::pause))
         .route("/consents/{id}/resume", web::post().to(consents::resume))
         .route("/consents/{id}/renew", web::get().to(consents::ask))

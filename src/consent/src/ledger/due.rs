@@ -91,7 +91,8 @@ impl Ledger {
                 let period = now >= consent.valid_until;
                 let reason = if period { Reason::PeriodOver } else { Reason::ReconsentMissed };
                 let step = Step::to(State::Expired, reason, now);
-                self.change(consent, version, step, By::PLATFORM, &mut ops)?;
+                let consent = self.change(consent, version, step, By::PLATFORM, &mut ops)?;
+                self.order(&consent, &consent.data, now, &mut ops)?;
                 counted = Some(&mut done.ended);
             } else if kind == Kind::Warning as u8 && consent.ends_soon(now) {
                 let step = Step::to(consent.state, Reason::EndsSoon, now);

@@ -3,9 +3,9 @@
 use tsunagu_domain::{ClientId, Problem, TenantId, TsunoId};
 use tsunagu_store::{Collection, Scan, StoreError};
 
-use super::keys::{BY_CLIENT, BY_SUBJECT, CONSENT, CURRENT, EVENT};
+use super::keys::{BY_CLIENT, BY_SUBJECT, CONSENT, CURRENT, EVENT, NOTICES};
 use super::{Ledger, keys};
-use crate::{Consent, Event, Requested};
+use crate::{Consent, Event, NoticeShown, Requested};
 
 const BATCH: usize = 500;
 
@@ -112,6 +112,18 @@ impl Ledger {
                 return Ok(listed);
             }
         }
+    }
+
+    /// The exact bytes of a notice that a consent names, as they were shown; `None` when it was answered before notices were kept.
+    pub async fn notice(
+        &self,
+        tenant: &TenantId,
+        shown: &NoticeShown,
+    ) -> Result<Option<Vec<u8>>, Problem> {
+        let byte = |at: usize| u8::from_str_radix(shown.sha256.get(at..at + 2)?, 16).ok();
+        let key: Option<Vec<u8>> = (0..shown.sha256.len()).step_by(2).map(byte).collect();
+        let record = self.store.record(tenant, NOTICES, &key.unwrap_or_default()).await?;
+        Ok(record.map(|record| record.value))
     }
 
     /// The history of a consent, oldest first.

@@ -5,7 +5,7 @@ use tsunagu_domain::{Problem, ProblemCode, TenantId, Timestamp};
 use tsunagu_store::{Expect, Op, Scan};
 
 use super::keys::{self, CONSENT, REVIEWED};
-use super::write::shown;
+use super::write::{keep_notice, shown};
 use super::{ATTEMPTS, By, Changed, DAY, Ledger, Resident, Step, raced, strong_and_fresh};
 use crate::consent::FORM;
 use crate::content::{beyond, merge};
@@ -149,6 +149,9 @@ impl Ledger {
                 }
             }
             let mut ops = Vec::new();
+            if let Reconsented::Agreed(notice) = answer {
+                ops.push(keep_notice(notice));
+            }
             let consent = self.change(consent, version, step, by.into(), &mut ops)?;
             // Without the deadline of the question it lasts longer again.
             Self::plan(&consent, &mut ops)?;

@@ -5,7 +5,7 @@ use tsunagu_domain::{Assurance, Level, Problem, ProblemCode, TenantId, Timestamp
 use tsunagu_store::access::{Access, Action, Decision};
 use tsunagu_store::{Conflict, Expect, Op, StoreError, WriteSet};
 
-use super::keys::{self, BY_CLIENT, BY_SUBJECT, CONSENT, EVENT};
+use super::keys::{self, BY_CLIENT, BY_SUBJECT, CONSENT, EVENT, NOTICES};
 use super::{Ledger, Resident};
 use crate::consent::FORM;
 use crate::content::{ConsentedPurpose, NoticeShown, resolve};
@@ -228,7 +228,7 @@ impl Ledger {
     }
 
     /// `false` when something else changed what the operations rest on.
-    pub(super) async fn commit(&self, tenant: &TenantId, ops: Vec<Op>) -> Result<bool, Problem> {
+    pub(crate) async fn commit(&self, tenant: &TenantId, ops: Vec<Op>) -> Result<bool, Problem> {
         match self.store.commit(WriteSet { tenant: tenant.clone(), ops }).await {
             Ok(_) => Ok(true),
             Err(StoreError::Conflict {
@@ -239,7 +239,7 @@ impl Ledger {
     }
 }
 
-/// The notice as the ledger keeps it: by its digest. It must have been shown before the answer.
+/// The notice as a consent names it: by its digest. It must have been shown before the answer.
 pub(super) fn shown(notice: &Notice, now: Timestamp) -> Result<NoticeShown, Problem> {
     if notice.bytes.is_empty() || notice.shown_at > now {
         let detail = "a consent needs the notice that was shown before it";
@@ -251,6 +251,16 @@ pub(super) fn shown(notice: &Notice, now: Timestamp) -> Result<NoticeShown, Prob
         sha256: hex(digest(&SHA256, &notice.bytes).as_ref()),
         shown_at: notice.shown_at,
     })
+}
+
+/// The operation that keeps the bytes of a notice under their digest.
+pub(super) fn keep_notice(notice: &Notice) -> Op {
+    Op::PutRecord {
+        collection: NOTICES,
+        key: digest(&SHA256, &notice.bytes).as_ref().to_vec(),
+        value: notice.bytes.clone(),
+        expect: Expect::Any,
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use tsunagu_consent::{DataAction, NewConsent, Notice, Part, Requested, State, verify_receipt};
+use tsunagu_consent::{
+    DataAction, NewConsent, Notice, NoticeShown, Part, Requested, State, Verdict, verify_receipt,
+};
 use tsunagu_domain::{Assurance, Catalogue, Clock, Level, Problem, ProblemCode, TenantId, TsunoId};
 use tsunagu_policy::GrantedType;
 use tsunagu_store::access::Action;
@@ -403,6 +405,63 @@ async fn a_receipt_is_signed_and_names_only_the_given_principal() {
     let receipt = verify_receipt(&jws, world.ledger.receipt_key()).unwrap();
     let states: Vec<State> = receipt.events.iter().map(|event| event.event_state).collect();
     assert_eq!(states, [State::Given, State::Withdrawn]);
+}
+
+#[tokio::test]
+async fn t59_a_forged_or_superseded_receipt_is_refused() {
+    let world = world();
+    let consent = world.given().await;
+    let judge = async |jws: &str| world.ledger.judge_receipt(&world.tenant, jws).await.unwrap();
+    let first = world.ledger.receipt(&world.tenant, &consent.id, ALICE).await.unwrap();
+    assert!(
+        matches!(judge(&first).await, Verdict::Current(receipt) if receipt.record_version == 1)
+    );
+    // Edited, and signed by somebody else.
+    let [head, claims, signature]: [&str; 3] =
+        first.split('.').collect::<Vec<_>>().try_into().unwrap();
+    let edited = claims.replace('A', "B");
+    assert_ne!(edited, claims);
+    let stranger = ledger(&world.store, &world.clock, CATALOGUE, 3);
+    let foreign = stranger.receipt(&world.tenant, &consent.id, ALICE).await.unwrap();
+    for forged in [format!("{head}.{edited}.{signature}"), foreign, String::new()] {
+        assert_eq!(judge(&forged).await, Verdict::Forged);
+    }
+    // Signed by the platform, of another tenant's ledger.
+    let other: TenantId = "other".parse().unwrap();
+    assert_eq!(world.ledger.judge_receipt(&other, &first).await.unwrap(), Verdict::Forged);
+    // Something has happened since.
+    let assurance = world.fresh();
+    let by = resident(ALICE, &assurance);
+    world.ledger.pause(&world.tenant, &by, &consent.id).await.unwrap();
+    let late = judge(&first).await;
+    assert!(matches!(late, Verdict::Superseded { version: 2, .. }), "{late:?}");
+    world.ledger.resume(&world.tenant, &by, &consent.id).await.unwrap();
+    let last = world.ledger.receipt(&world.tenant, &consent.id, ALICE).await.unwrap();
+    assert!(matches!(judge(&last).await, Verdict::Current(_)));
+    // Over by its time, though no event says so yet.
+    world.clock.advance(TimeDelta::days(365));
+    assert!(matches!(judge(&last).await, Verdict::Superseded { .. }));
+}
+
+#[tokio::test]
+async fn the_notice_is_kept_to_the_byte_and_named_by_the_receipt() {
+    let world = world();
+    let consent = world.given().await;
+    let kept = world.ledger.notice(&world.tenant, &consent.notice).await.unwrap();
+    assert_eq!(kept.as_deref(), Some(b"abc".as_slice()));
+    let jws = world.ledger.receipt(&world.tenant, &consent.id, ALICE).await.unwrap();
+    let receipt = verify_receipt(&jws, world.ledger.receipt_key()).unwrap();
+    assert_eq!(receipt.events[0].privacy_notice.as_ref(), Some(&consent.notice));
+    assert_eq!(receipt.events[0].consent_status.as_deref(), Some("dpv:ConsentGiven"));
+    let necessity: Vec<_> = receipt
+        .pii_processing
+        .pii_information
+        .iter()
+        .map(|pii| (pii.pii_optional, pii.necessity.as_str()))
+        .collect();
+    assert_eq!(necessity, [(false, "dpv:Required"), (true, "dpv:Optional")]);
+    let unknown = NoticeShown { sha256: "00".repeat(32), ..consent.notice };
+    assert_eq!(world.ledger.notice(&world.tenant, &unknown).await.unwrap(), None);
 }
 
 #[test]

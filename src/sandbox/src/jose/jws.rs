@@ -65,6 +65,15 @@ pub(crate) fn verify(token: &str, keys: &[Jwk]) -> Result<Value, &'static str> {
     object(payload).ok_or("the token's claims are not JSON")
 }
 
+/// The same for a token whose header must say this `typ` (RFC 8725 section 3.11).
+pub(crate) fn verify_typed(token: &str, typ: &str, keys: &[Jwk]) -> Result<Value, &'static str> {
+    let head = token.split('.').next().and_then(object);
+    if head.is_none_or(|head| head.get("typ").and_then(Value::as_str) != Some(typ)) {
+        return Err("the token is of another type");
+    }
+    verify(token, keys)
+}
+
 fn object(part: &str) -> Option<Value> {
     let value: Value = serde_json::from_slice(&decode(part)?).ok()?;
     value.is_object().then_some(value)

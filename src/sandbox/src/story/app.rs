@@ -70,6 +70,10 @@ pub(super) async fn reads(world: &World, browser: &mut Browser) -> Told {
     names.sort_unstable();
     let expected = ["address", "familyName", "givenName", "name"];
     ensure(names == expected, || format!("the app sees {names:?} instead of {expected:?}"))?;
+    let (_, kept) = browser.json(Method::GET, at(world, "/kept")?, None).await?;
+    ensure(kept["kept"] == true, || {
+        "the app keeps no copy, so there is none to delete".to_owned()
+    })?;
     Ok(names.join(", "))
 }
 
@@ -172,4 +176,23 @@ pub(super) async fn gets_nothing(world: &World, browser: &mut Browser) -> Told {
         .await?;
     ensure(answer["status"] == 403, || format!("a write was answered {}", answer["status"]))?;
     Ok("403 on read, query and write, with where to ask again".to_owned())
+}
+
+/// What the page of a consent says when the app has deleted what it had.
+const DELETED: &str = "消したと知らせてきました";
+
+pub(super) async fn deletes(world: &World, browser: &mut Browser) -> Told {
+    let list = world.gateway.join("/consents").map_err(|_| "no consents page".to_owned())?;
+    let list = browser.open(list).await?;
+    let consent = list.link("/consents/")?;
+    let mut tick = tokio::time::interval(std::time::Duration::from_millis(40));
+    for _ in 0..250 {
+        tick.tick().await;
+        let (_, answer) = browser.json(Method::GET, at(world, "/kept")?, None).await?;
+        let page = browser.open(consent.clone()).await?;
+        if answer["kept"] == false && page.body.contains(DELETED) {
+            return Ok("a signed event, answered; shown on the page of the consent".to_owned());
+        }
+    }
+    Err("the deletion was not confirmed within ten seconds".to_owned())
 }

@@ -96,7 +96,9 @@ pub(super) async fn me(request: HttpRequest, state: Data<State>) -> Result<Json<
     let login = state.sessions.require_login(&request)?;
     let path = format!("{ENTITIES}/{}", login.person());
     let ask = Ask::get(&path);
-    ask.answered(&state, Some(&login)).await.map(Json)
+    let answer = ask.answered(&state, Some(&login)).await?;
+    state.kept.keep(&login.sub, &answer);
+    Ok(Json(answer))
 }
 
 /// `POST /activities`

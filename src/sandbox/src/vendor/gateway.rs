@@ -264,11 +264,31 @@ impl Gateway {
 
     /// The published P-256 keys; others in the set are passed over.
     async fn keys(&self, metadata: &Metadata) -> Result<Vec<Jwk>, Refusal> {
+        self.key_set(metadata.jwks_uri.clone()).await
+    }
+
+    /// The keys of receipts and events.
+    pub(super) async fn ledger_keys(&self) -> Result<Vec<Jwk>, Refusal> {
+        let url = self.base.join("/consents/v1/keys");
+        self.key_set(url.map_err(|_| untrusted("the gateway has no address for its keys"))?).await
+    }
+
+    /// The person whom an event is about, if it is from our gateway and for this app.
+    pub(super) fn ordered<'c>(&self, claims: &'c Value) -> Option<&'c str> {
+        let text = |pointer: &str| claims.pointer(pointer).and_then(Value::as_str);
+        let ours = text("/iss") == Some(&self.issuer)
+            && text("/aud") == Some(&self.client_id)
+            && text("/sub_id/format") == Some("iss_sub")
+            && text("/sub_id/iss") == Some(&self.issuer);
+        text("/sub_id/sub").filter(|_| ours)
+    }
+
+    async fn key_set(&self, url: Url) -> Result<Vec<Jwk>, Refusal> {
         #[derive(Deserialize)]
         struct Set {
             keys: Vec<Value>,
         }
-        let answered = self.send(|| Ok(self.http.get(metadata.jwks_uri.clone())), None).await?;
+        let answered = self.send(|| Ok(self.http.get(url.clone())), None).await?;
         let set: Set = answer("the key set", answered).await?;
         Ok(set.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).collect())
     }

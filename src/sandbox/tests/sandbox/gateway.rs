@@ -55,6 +55,7 @@ impl Gateway {
                 .route("/oauth/authorize", web::get().to(authorize))
                 .route("/oauth/token", web::post().to(token))
                 .route("/oauth/jwks", web::get().to(keys))
+                .route("/consents/v1/keys", web::get().to(keys))
                 .route("/oauth/userinfo", web::get().to(userinfo))
                 .default_service(web::to(ngsi_ld))
         });
@@ -70,6 +71,20 @@ impl Gateway {
 
 fn signing_key() -> EncodingKey {
     EncodingKey::from_ec_der(&KEY.0)
+}
+
+/// An order to delete, as the gateway signs it, but for what `change` does to its claims.
+pub(crate) fn order(url: &str, typ: &str, change: impl FnOnce(&mut Value)) -> String {
+    let mut claims = json!({
+        "iss": url, "iat": NOON, "jti": "order-1", "aud": "app-1",
+        "sub_id": {"format": "iss_sub", "iss": url, "sub": "pairwise-1"},
+        "events": {"urn:tsunagu:event:deletion-required": {"grant_id": "g"}},
+    });
+    change(&mut claims);
+    let mut header = Header::new(Algorithm::ES256);
+    header.kid = Some("gateway-1".to_owned());
+    header.typ = Some(typ.to_owned());
+    encode(&header, &claims, &signing_key()).unwrap()
 }
 
 fn public_key() -> Jwk {

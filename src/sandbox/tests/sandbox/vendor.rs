@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tsunagu_sandbox::vendor::Options;
 use tsunagu_sandbox::{Role, Running};
 
-use super::gateway::{Gateway, TOKEN};
+use super::gateway::{Gateway, TOKEN, order};
 use super::support::{TestClock, browser, location, query, seen, started};
 
 struct App {
@@ -313,4 +313,40 @@ fn the_published_challenge_is_that_of_the_standard() {
     let digest =
         aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, super::support::VERIFIER.as_bytes());
     assert_eq!(URL_SAFE_NO_PAD.encode(digest), super::support::CHALLENGE);
+}
+
+#[tokio::test]
+async fn an_order_to_delete_is_obeyed_when_it_is_the_gateways_own_and_for_this_app() {
+    let app = App::new().await;
+    app.log_in().await;
+    assert_eq!(seen(app.get("/kept")).await, (200, json!({"kept": false})));
+    assert_eq!(seen(app.get("/me")).await.0, 200);
+    let push = async |token: String| {
+        let request = app.post("/events").header("content-type", "application/secevent+jwt");
+        seen(request.body(token)).await
+    };
+    let url = app.gateway.url.clone();
+    let typ = "secevent+jwt";
+    let other = json!("https://other.example");
+    let forged = order(&url, typ, |_| {});
+    let (signed, signature) = forged.rsplit_once('.').unwrap();
+    let reversed: String = signature.chars().rev().collect();
+    for token in [
+        format!("{signed}.{reversed}"),
+        "nonsense".to_owned(),
+        order(&url, "JWT", |_| {}),
+        order(&url, typ, |claims| claims["iss"] = other.clone()),
+        order(&url, typ, |claims| claims["aud"] = json!("app-2")),
+        order(&url, typ, |claims| claims["sub_id"]["iss"] = other.clone()),
+        order(&url, typ, |claims| claims["events"] = json!({"urn:other": {}})),
+    ] {
+        assert_eq!(push(token.clone()).await.0, 400, "{token}");
+    }
+    let form = seen(app.post("/events").form(&[("token", forged.clone())])).await;
+    assert_eq!(form.0, 415);
+    assert_eq!(seen(app.get("/kept")).await.1, json!({"kept": true}));
+    for _ in 0..2 {
+        assert_eq!(push(forged.clone()).await, (200, json!({"deleted": true})));
+        assert_eq!(seen(app.get("/kept")).await.1, json!({"kept": false}));
+    }
 }

@@ -68,6 +68,7 @@ pub(super) fn write(demo: &Demo<'_>) -> anyhow::Result<PathBuf> {
         ("xid_host", near(demo.xid)),
         ("daa_host", near(demo.daa)),
         ("coin_host", near(demo.coin_issuer)),
+        ("vendor_host", near(demo.vendor)),
     ];
     let text = words
         .iter()

@@ -8,8 +8,8 @@ use tsunagu_audit::{Answer, WitnessCalls};
 use tsunagu_broker::{Broker, DocumentLoader, Published, Request};
 use tsunagu_connect::{Platform, UpsertOutcome};
 use tsunagu_connector_coin_issuer::{Call, Http, HttpError, Reply};
-use tsunagu_consent::Ledger;
-use tsunagu_domain::{Catalogue, Clock, IdGen, Problem, ProblemCode, TenantId};
+use tsunagu_consent::{Answered, Ledger, Recipient, Recipients};
+use tsunagu_domain::{Catalogue, ClientId, Clock, IdGen, Problem, ProblemCode, TenantId, TsunoId};
 use tsunagu_identity::{Clients, LiveGrants};
 use tsunagu_ngsi_ld::Entity;
 use tsunagu_outbound::{Method, Outbound, OutboundError};
@@ -81,6 +81,41 @@ impl LiveGrants for ConsentGrants {
     async fn is_live(&self, tenant: &TenantId, grant_id: &str) -> Result<bool, Problem> {
         let now = self.clock.micros();
         Ok(self.ledger.live_grant(tenant, grant_id, now).await?.is_some())
+    }
+}
+
+/// Clients as the ledger's deletion orders reach them.
+pub(super) struct ClientEvents {
+    pub(super) clients: Arc<Clients>,
+    pub(super) outbound: Arc<Outbound>,
+}
+
+#[async_trait]
+impl Recipients for ClientEvents {
+    async fn find(
+        &self,
+        tenant: &TenantId,
+        client: &ClientId,
+        subject: TsunoId,
+    ) -> Result<Option<Recipient>, Problem> {
+        let (Some(registered), Some(policy)) =
+            (self.clients.get(tenant, client).await?, self.clients.policy(tenant, client).await?)
+        else {
+            return Ok(None);
+        };
+        let principal = policy.sector.as_ref().map_or(subject, |sector| sector.outward(subject));
+        let endpoint = registered.events_uri.as_ref().map(ToString::to_string);
+        Ok(Some(Recipient { endpoint, principal }))
+    }
+
+    async fn push(&self, endpoint: &str, token: String) -> Result<Answered, String> {
+        let url = endpoint.parse().map_err(|_| "the endpoint is no absolute URL".to_owned())?;
+        let request = tsunagu_outbound::Request::new(Method::POST, url)
+            .body("application/secevent+jwt", token)
+            .header("accept", "application/json");
+        let sent = self.outbound.send(request.map_err(|error| error.to_string())?).await;
+        let response = sent.map_err(|error| error.to_string())?;
+        Ok(Answered { status: response.status, body: response.body.to_vec() })
     }
 }
 

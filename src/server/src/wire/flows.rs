@@ -11,12 +11,13 @@ use tsunagu_broker::{Broker, Deliverer as Notifications, Sources};
 use tsunagu_connect::{Connectors, Platform, Runner};
 use tsunagu_connector_coin_issuer::CoinIssuer;
 use tsunagu_connector_csv_drop::CsvDrop;
+use tsunagu_consent::{Deletions, Patience};
 use tsunagu_domain::TenantId;
 use tsunagu_identity::{Residents, Services};
 use tsunagu_outbound::Outbound;
 use tsunagu_rewards::Deliverer;
 
-use super::adapters::{ConnectorPlatform, IssuerHttp};
+use super::adapters::{ClientEvents, ConnectorPlatform, IssuerHttp};
 use super::consents::Keeper;
 use super::{Foundation, People};
 use crate::config::Config;
@@ -114,6 +115,14 @@ impl Flows {
         let consents = Keeper {
             ledger: Arc::clone(&people.ledger),
             broker: Arc::clone(&ending.broker),
+            deletions: Deletions::new(
+                Arc::clone(&people.ledger),
+                Arc::new(ClientEvents {
+                    clients: Arc::clone(&people.clients),
+                    outbound: Arc::clone(outbound),
+                }),
+                Patience::default(),
+            ),
             tenant: base.tenant.clone(),
         };
         Ok(Self {

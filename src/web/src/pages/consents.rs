@@ -9,7 +9,7 @@ use crate::dates::Day;
 use crate::pages::authorize::{ClassView, FrequencyView};
 use crate::render::Page;
 
-pub(crate) use handlers::{ask_to_withdraw, list, pause, receipt, resume, show, withdraw};
+pub(crate) use handlers::{ask_to_withdraw, list, notice, pause, receipt, resume, show, withdraw};
 pub(crate) use renew::{answer, ask};
 
 /// The model of the list.
@@ -77,8 +77,25 @@ pub(crate) struct ConsentPage {
     pub(crate) asked_again: Vec<ClassView>,
     /// What happened to it, the newest first.
     pub(crate) history: Vec<EventLine>,
+    /// What the service must delete, once the consent has ended.
+    pub(crate) deletion: Option<DeletionView>,
     /// Number of the receipt.
     pub(crate) receipt_id: String,
+}
+
+/// How far a deletion order is.
+#[derive(Debug, Serialize)]
+pub(crate) struct DeletionView {
+    /// The end of a key `deletion-…`: `owed`, `taken`, `done`.
+    pub(crate) state: &'static str,
+    /// Whether the service is late.
+    pub(crate) overdue: bool,
+    /// The last day.
+    pub(crate) until: Day,
+    /// The day on which it said that it is done.
+    pub(crate) done: Option<Day>,
+    /// What must be deleted.
+    pub(crate) classes: Vec<String>,
 }
 
 /// Something that happened to a consent.
@@ -90,6 +107,23 @@ pub(crate) struct EventLine {
     pub(crate) time: String,
     /// What: the end of a key `event-…`.
     pub(crate) what: &'static str,
+}
+
+/// The model of the notice that was answered.
+#[derive(Debug, Serialize)]
+pub(crate) struct NoticePage {
+    /// The page of the consent.
+    pub(crate) href: String,
+    /// Name of the service.
+    pub(crate) client: String,
+    /// When it was shown.
+    pub(crate) day: Day,
+    /// Its language, which may be another than the page's.
+    pub(crate) notice_lang: String,
+    /// Its exact bytes.
+    pub(crate) notice: String,
+    /// Their SHA-256, hexadecimal.
+    pub(crate) digest: String,
 }
 
 /// The model of the question whether to withdraw.
@@ -157,6 +191,10 @@ impl Page for ConsentPage {
     const TEMPLATE: &'static str = "consent.html";
 }
 
+impl Page for NoticePage {
+    const TEMPLATE: &'static str = "shown.html";
+}
+
 impl Page for WithdrawPage {
     const TEMPLATE: &'static str = "withdraw.html";
 }
@@ -204,6 +242,13 @@ mod samples {
                 time: crate::dates::time(AT + 32_000_000_000),
                 what: state,
             };
+            let deletion = |state, overdue| DeletionView {
+                state,
+                overdue,
+                until: day(lang, AT),
+                done: (state == "done").then(|| day(lang, AT)),
+                classes: vec!["お名前とご住所".to_owned()],
+            };
             let of = |state, live, history: &[&'static str]| Self {
                 href: "/consents/0e1b".to_owned(),
                 client: CLIENT.to_owned(),
@@ -220,6 +265,7 @@ mod samples {
                 ends_soon: live.then(|| day(lang, AT)),
                 asked_again: if live { ClassView::samples() } else { vec![] },
                 history: history.iter().map(|state| event(state)).collect(),
+                deletion: None,
                 receipt_id: "6f1c0e2a-1b7d-4b6e-9a55-0d3a9be2c111".to_owned(),
             };
             let all = [
@@ -237,7 +283,24 @@ mod samples {
             ];
             vec![
                 ("consent", of("given", true, &["given"])),
-                ("consent-withdrawn", of("withdrawn", false, &all)),
+                (
+                    "consent-withdrawn",
+                    Self { deletion: Some(deletion("owed", true)), ..of("withdrawn", false, &all) },
+                ),
+                (
+                    "consent-taken",
+                    Self {
+                        deletion: Some(deletion("taken", false)),
+                        ..of("expired", false, &["expired"])
+                    },
+                ),
+                (
+                    "consent-deleted",
+                    Self {
+                        deletion: Some(deletion("done", false)),
+                        ..of("withdrawn", false, &["withdrawn"])
+                    },
+                ),
                 ("consent-paused", of("paused", false, &["paused"])),
             ]
         }
@@ -270,6 +333,20 @@ mod samples {
                 changed,
             };
             vec![("renew", of(false)), ("renew-changed", of(true))]
+        }
+    }
+
+    impl NoticePage {
+        pub(crate) fn samples(lang: Lang, notice: &str) -> Vec<(&'static str, Self)> {
+            let page = Self {
+                href: "/consents/0e1b".to_owned(),
+                client: CLIENT.to_owned(),
+                day: day(lang, AT),
+                notice_lang: "ja".to_owned(),
+                notice: notice.to_owned(),
+                digest: "9f86d081884c7d65".to_owned(),
+            };
+            vec![("shown", page)]
         }
     }
 

@@ -32,8 +32,8 @@ pub(crate) async fn person(
 }
 
 /// What is kept about a resident and is no entity: how it is called in the record of access, and by people.
-pub(crate) const RECORDS: [(&str, InWords); 5] =
-    [COINS, CONSENTS, ACCESS_LOG, IDENTITY_REVIEWS, LINK_REVIEWS];
+pub(crate) const RECORDS: [(&str, InWords); 6] =
+    [COINS, CONSENTS, DELETIONS, ACCESS_LOG, IDENTITY_REVIEWS, LINK_REVIEWS];
 /// The Japanese and the English words.
 type InWords = (&'static str, &'static str);
 /// Decisions about coins.
@@ -42,6 +42,11 @@ pub(crate) const COINS: (&str, InWords) =
 /// Consents.
 pub(crate) const CONSENTS: (&str, InWords) =
     ("urn:tsunagu:type:Consent", ("同意の記録", "records of consent"));
+/// Orders to delete.
+pub(crate) const DELETIONS: (&str, InWords) = (
+    "urn:tsunagu:type:DeletionOrder",
+    ("情報を消すように求めた記録", "orders to delete your information"),
+);
 /// The record of access itself.
 pub(crate) const ACCESS_LOG: (&str, InWords) =
     ("urn:tsunagu:type:AccessLog", ("だれが見たかの記録", "the record of access"));

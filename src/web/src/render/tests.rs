@@ -7,7 +7,9 @@ use crate::pages::access_log::AccessLogPage;
 use crate::pages::account::{AccountPage, ClosePage};
 use crate::pages::authorize::{AuthorizePage, Notice};
 use crate::pages::coins::CoinsPage;
-use crate::pages::consents::{ConsentPage, ConsentsPage, RenewPage, RenewalNotice, WithdrawPage};
+use crate::pages::consents::{
+    ConsentPage, ConsentsPage, NoticePage, RenewPage, RenewalNotice, WithdrawPage,
+};
 use crate::pages::developers::{DevelopersPage, DocsPage};
 use crate::pages::error::MessagePage;
 use crate::pages::home::HomePage;
@@ -61,6 +63,7 @@ fn rendered(lang: Lang) -> (Vec<(String, String)>, BTreeSet<String>) {
     show!("/oauth/authorize", true, AuthorizePage::samples(notices.last().unwrap()));
     show!("/consents", true, ConsentsPage::samples(lang));
     show!("/consents/0e1b", true, ConsentPage::samples(lang));
+    show!("/consents/0e1b/notice", true, NoticePage::samples(lang, notices.last().unwrap()));
     show!("/consents/0e1b/renew", true, RenewPage::samples(renewals.last().unwrap()));
     show!("/consents/0e1b/withdraw", true, WithdrawPage::samples());
     show!("/access-log", true, AccessLogPage::samples(lang));

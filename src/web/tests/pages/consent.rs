@@ -314,6 +314,21 @@ async fn withdrawing_takes_two_taps_and_holds_at_once() {
     assert!(town.vendor(&consent.id, None).await.is_err());
     let after = browser.get(&done.location.unwrap()).await;
     assert!(after.says("同意をやめました") && !after.says(&format!("{address}/withdraw")));
+    // What the service must delete, until it says that it has.
+    assert!(after.says("まだ受け付けられていません") && !after.says("期限を過ぎています"));
+    town.pass(8 * 86_400);
+    browser.log_in("hanako", "/").await;
+    assert!(browser.get(&address).await.says("期限を過ぎています"));
+    let client = "health".parse().unwrap();
+    town.ledger.acknowledge_deletion(&town.tenant, &client, "r", &consent.id).await.unwrap();
+    let told = browser.get(&address).await;
+    assert!(told.says("消したと知らせてきました") && !told.says("期限を過ぎています"));
+    // What was read before agreeing, to the byte.
+    let shown = browser.get(&format!("{address}/notice")).await;
+    let notice = town.ledger.notice(&town.tenant, &consent.notice).await.unwrap().unwrap();
+    assert!(
+        shown.says(std::str::from_utf8(&notice).unwrap()) && shown.says(&consent.notice.sha256)
+    );
 }
 
 #[actix_web::test]
@@ -328,7 +343,7 @@ async fn a_consent_of_somebody_else_is_not_there() {
     let mut other = town.browser().await;
     other.log_in("taro", "/").await;
     let csrf = other.get("/").await.field("csrf");
-    for page in ["", "/receipt", "/withdraw"] {
+    for page in ["", "/receipt", "/withdraw", "/renew", "/notice"] {
         let seen = other.get(&format!("/consents/{}{page}", consent.id)).await;
         assert_eq!(seen.status, 404, "{page}");
     }

@@ -7,7 +7,9 @@ use tsunagu_consent::{Consent, ConsentedData, DataAction, Event, Part, State};
 use tsunagu_domain::{Problem, ProblemCode, Sensitivity, Timestamp};
 use tsunagu_identity::Session;
 
-use super::{ConsentLine, ConsentPage, ConsentsPage, EventLine, WithdrawPage};
+use super::{
+    ConsentLine, ConsentPage, ConsentsPage, DeletionView, EventLine, NoticePage, WithdrawPage,
+};
 use crate::dates;
 use crate::locale::Lang;
 use crate::pages::authorize::ClassView;
@@ -110,6 +112,16 @@ async fn one(visit: &Visit, id: &str) -> Shown {
     let events = parts.ledger.events(&parts.tenant, id).await?;
     let (lang, now) = (visit.lang, parts.clock.micros());
     let state = consent.state_at(now);
+    let deletion = match parts.ledger.deletion(&parts.tenant, id).await? {
+        Some(order) => Some(DeletionView {
+            state: order.state().as_str(),
+            overdue: order.overdue(now),
+            until: dates::day(lang, order.delete_by.saturating_sub(1)),
+            done: order.done_at.map(|at| dates::day(lang, at)),
+            classes: classes(lang, &order.data).into_iter().map(|class| class.label).collect(),
+        }),
+        None => None,
+    };
     let asked_again = consent.asked_again(now).map(|asked| classes(lang, &asked.added));
     visit.page(&ConsentPage {
         href: address(&consent),
@@ -127,6 +139,7 @@ async fn one(visit: &Visit, id: &str) -> Shown {
         ends_soon: consent.ends_soon(now).then(|| last_day(lang, &consent)),
         asked_again: asked_again.unwrap_or_default(),
         history: events.iter().rev().map(|event| event_line(lang, event)).collect(),
+        deletion,
         receipt_id: consent.receipt_id,
     })
 }
@@ -162,6 +175,28 @@ async fn signed(visit: &Visit, id: &str) -> Shown {
         .content_type("application/jwt")
         .insert_header((header::CONTENT_DISPOSITION, name))
         .body(jws))
+}
+
+/// `GET /consents/{id}/notice`: the notice as it was shown when the resident answered.
+pub(crate) async fn notice(visit: Visit, id: web::Path<String>) -> HttpResponse {
+    let shown = as_shown(&visit, &id).await;
+    visit.answer(shown)
+}
+
+async fn as_shown(visit: &Visit, id: &str) -> Shown {
+    let session = visit.resident()?;
+    let consent = own(visit, session, id).await?;
+    let parts = &visit.site.parts;
+    let bytes = parts.ledger.notice(&parts.tenant, &consent.notice).await?;
+    let notice = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    visit.page(&NoticePage {
+        href: address(&consent),
+        client: visit.lang.pick(&consent.client_name).to_owned(),
+        day: dates::day(visit.lang, consent.notice.shown_at),
+        notice: notice.ok_or_else(Problem::not_found)?,
+        notice_lang: consent.notice.lang,
+        digest: consent.notice.sha256,
+    })
 }
 
 /// `GET /consents/{id}/withdraw`.
