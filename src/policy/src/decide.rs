@@ -18,8 +18,13 @@ pub fn decide(asked: &Asked<'_>) -> Result<View, Denied> {
 }
 
 impl Policies {
-    /// Compiles what `asked` may see and do. A pure function of its arguments; what no policy permits is not in the view.
+    /// Compiles what `asked` may see and do. What no policy permits is not in the view. The same facts have the same answer, so that one given
+    /// lately is given again; everything that can change is a fact.
     pub fn decide(&self, asked: &Asked<'_>) -> Result<View, Denied> {
+        self.lately().view(asked, self.is_steady(), || self.compile(asked))
+    }
+
+    fn compile(&self, asked: &Asked<'_>) -> Result<View, Denied> {
         let case = Case { policies: self, asked };
         match &asked.principal {
             Principal::Anonymous { reads_open_data } => case.anonymous(*reads_open_data),
@@ -48,7 +53,7 @@ impl Case<'_> {
         let published = Registration { reads_open_data, ..Registration::default() };
         let nobody = uid(&self.policies.types().anonymous, "");
         let open = self.open(&nobody, &[Action::ReadOpenData], published)?;
-        Ok(View::compile(self.compiled(Actor::Anonymous, open)))
+        Ok(self.view(self.compiled(Actor::Anonymous, open)))
     }
 
     fn machine(&self, client: &Client) -> Result<View, Denied> {
@@ -71,7 +76,7 @@ impl Case<'_> {
         }
         let mask = client.sector.clone();
         let rest = self.compiled(Actor::Client(client.id.clone()), open);
-        Ok(View::compile(Compiled { publishes, mask, because, ..rest }))
+        Ok(self.view(Compiled { publishes, mask, because, ..rest }))
     }
 
     fn consumer(&self, client: &Client, acting: &Acting<'_>) -> Result<View, Denied> {
@@ -95,7 +100,7 @@ impl Case<'_> {
         let open = self.open(&me, &[Action::ReadOpenData], client.into())?;
         // A consumer has no publisher's eyes: after withdrawal not even its own writes may be read back.
         let rest = self.compiled(Actor::Client(client.id.clone()), open);
-        Ok(View::compile(Compiled { personal, mask: client.sector.clone(), because, ..rest }))
+        Ok(self.view(Compiled { personal, mask: client.sector.clone(), because, ..rest }))
     }
 
     /// The attributes that may be read or written, type by type; a type none of whose attributes may be is left out.
@@ -133,7 +138,7 @@ impl Case<'_> {
         let open = self.open(&me, &[Action::ReadOpenData], Registration::default())?;
         let because = Because { read: own.by, write: BTreeSet::new() };
         let rest = self.compiled(Actor::Resident(subject), open);
-        Ok(View::compile(Compiled { personal: Personal::Own(subject), because, ..rest }))
+        Ok(self.view(Compiled { personal: Personal::Own(subject), because, ..rest }))
     }
 
     fn platform(&self, task: &'static str) -> Result<View, Denied> {
@@ -144,7 +149,7 @@ impl Case<'_> {
         let open = Open { read: true, write: true, sources: true };
         let because = Because { read: by.by.clone(), write: by.by.clone() };
         let rest = self.compiled(Actor::Platform(task), open);
-        Ok(View::compile(Compiled { personal: Personal::All, because, ..rest }))
+        Ok(self.view(Compiled { personal: Personal::All, because, ..rest }))
     }
 
     /// What is allowed of these acts with data about nobody.
@@ -165,11 +170,14 @@ impl Case<'_> {
         })
     }
 
+    fn view(&self, compiled: Compiled) -> View {
+        View::compile(compiled, self.asked.now)
+    }
+
     /// A view of open data, as far as it is allowed, and of nobody's own.
     fn compiled(&self, actor: Actor, open: Open) -> Compiled {
         Compiled {
             tenant: self.asked.tenant.clone(),
-            now: self.asked.now,
             catalogue: Arc::clone(self.asked.catalogue),
             actor,
             open,

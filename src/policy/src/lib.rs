@@ -8,6 +8,7 @@
 mod asked;
 mod decide;
 mod denied;
+mod lately;
 mod policies;
 mod question;
 mod view;

@@ -14,6 +14,7 @@ use cedar_policy::{
 };
 use tsunagu_domain::Text;
 
+use crate::lately::Lately;
 use crate::question::{self, Known};
 
 /// The vocabulary of the policies.
@@ -97,6 +98,9 @@ struct Rules {
     types: Types,
     /// What the program's own policies say about the platform's tasks, which is the same for all of them.
     maintenance: Verdict,
+    /// Whether a town forbids more.
+    extended: bool,
+    lately: Lately,
 }
 
 struct Slice {
@@ -160,7 +164,9 @@ impl Policies {
         let by_act = by_act.collect::<Result<_, _>>()?;
         let authorizer = Authorizer::new();
         let maintenance = Verdict::default();
-        let mut rules = Rules { authorizer, by_act, reasons, types, maintenance };
+        let (extended, lately) = (!town.is_empty(), Lately::default());
+        let mut rules =
+            Rules { authorizer, by_act, reasons, types, maintenance, extended, lately };
         let task = uid(&rules.types.task, "");
         let everything = uid(&rules.types.everything, "");
         rules.maintenance = rules.ask(&task, Action::Maintain, &everything, &question::nothing());
@@ -170,6 +176,15 @@ impl Policies {
     /// Why a policy decides, in the words of residents; `None` for what is no policy of this set.
     pub fn reason(&self, id: &str) -> Option<&Text> {
         self.0.reasons.get(id)
+    }
+
+    /// Whether decisions about a consent stay as they are within its period: the program's own policies look at the moment for that alone.
+    pub(crate) fn is_steady(&self) -> bool {
+        !self.0.extended
+    }
+
+    pub(crate) fn lately(&self) -> &Lately {
+        &self.0.lately
     }
 
     pub(crate) fn types(&self) -> &Types {

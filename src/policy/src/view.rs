@@ -49,12 +49,11 @@ pub(crate) enum Personal {
 
 /// What one request may see and do. Made by [`crate::decide`] alone, cheap to clone.
 #[derive(Clone)]
-pub struct View(Arc<Compiled>);
+pub struct View(Arc<Compiled>, Timestamp);
 
 /// What the policies made of one request.
 pub(crate) struct Compiled {
     pub(crate) tenant: TenantId,
-    pub(crate) now: Timestamp,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) actor: Actor,
     pub(crate) open: Open,
@@ -81,8 +80,13 @@ impl fmt::Debug for View {
 }
 
 impl View {
-    pub(crate) fn compile(compiled: Compiled) -> Self {
-        Self(Arc::new(compiled))
+    pub(crate) fn compile(compiled: Compiled, now: Timestamp) -> Self {
+        Self(Arc::new(compiled), now)
+    }
+
+    /// The same at another moment at which the decision holds.
+    pub(crate) fn at(&self, now: Timestamp) -> Self {
+        Self(Arc::clone(&self.0), now)
     }
 
     /// The municipality whose data this is.
@@ -92,7 +96,7 @@ impl View {
 
     /// The moment of the decision: what has ended by then (clause 4.22) does not exist for the request.
     pub fn now(&self) -> Timestamp {
-        self.0.now
+        self.1
     }
 
     /// Who acts.

@@ -33,6 +33,28 @@ impl Bench<'_> {
         Ok(vec![self.against_bare(2, work, 0.50, WRITERS, &request)?])
     }
 
+    /// Row 17: what consent, policy and the record of access take off, against the same entity about nobody in the same gateway.
+    pub(crate) fn cost_of_trust(&self) -> Rows {
+        let work = "GET personal entity, app's token; N: the same entity about nobody, machine's token";
+        say(work);
+        let token = self.token()?;
+        let twin = |n: u64, out: &mut Vec<u8>| {
+            let at = usize::try_from(scattered(n)).unwrap_or(0) % self.clients.len();
+            get(&self.clients[at].twin, Some(&token), out);
+        };
+        let personal = self.of_residents();
+        let ask = Ask { address: self.address, connections: WRITERS, status: 200 };
+        let row = self.rounds(17, work, "N", 0.65, |time| {
+            let before = self.server.cpu_seconds();
+            let reference = ask.run(time, &twin)?;
+            let between = self.server.cpu_seconds();
+            let ours = ask.run(time, &personal)?;
+            let cpu = (self.server.cpu_seconds() - between, between - before);
+            Ok(Round { reference, ours, cpu: Some(cpu) })
+        })?;
+        Ok(vec![row])
+    }
+
     fn of_residents(&self) -> impl Fn(u64, &mut Vec<u8>) + Send + Sync {
         |n, out| {
             let at = usize::try_from(scattered(n)).unwrap_or(0) % self.clients.len();

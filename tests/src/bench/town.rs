@@ -107,6 +107,8 @@ pub fn declared() -> Declared {
 pub struct Client {
     /// Path of the resident's entity.
     pub path: String,
+    /// Path of the same entity about nobody.
+    pub twin: String,
     /// The app's access token.
     pub token: String,
 }
@@ -191,8 +193,13 @@ impl Filler {
     /// A resident with an entity, a consent, and a token of the app.
     async fn resident(&self, n: u64) -> anyhow::Result<Client> {
         let subject = TsunoId::generate(&SystemIds);
+        let twin = format!("urn:ngsi-ld:Twin:{n}");
         let op = Op::PutEntity { doc: person(subject, n)?, expect: Expect::Absent };
-        self.store.commit(WriteSet::new(self.tenant.clone()).with(op)).await?;
+        let beside = Op::PutEntity {
+            doc: stored(&described(&twin, "Twin", n))?,
+            expect: Expect::Absent,
+        };
+        self.store.commit(WriteSet::new(self.tenant.clone()).with(op).with(beside)).await?;
         let now = SystemClock.micros();
         let assurance = Assurance {
             ial: Level::Substantial,
@@ -227,7 +234,8 @@ impl Filler {
         let given = self.ledger.give(&self.tenant, &by, &consent).await?;
         let outward = self.sectors.sector(SECTOR)?.outward(subject);
         let token = self.signer.for_resident(&self.issuer, APP, outward, &given.consent.id)?;
-        Ok(Client { path: format!("/ngsi-ld/v1/entities/{}", outward.urn()), token })
+        let path = |id: &str| format!("/ngsi-ld/v1/entities/{id}");
+        Ok(Client { path: path(&outward.urn()), twin: path(&twin), token })
     }
 }
 
@@ -235,18 +243,23 @@ fn text(ja: &str, en: &str) -> Text {
     Text { ja: ja.to_owned(), en: en.to_owned() }
 }
 
-fn person(subject: TsunoId, n: u64) -> anyhow::Result<EntityDoc> {
+/// What is known of the n-th resident, as an entity of this id and type.
+fn described(id: &str, of: &str, n: u64) -> Value {
     let property = |value: Value| json!({ "type": "Property", "value": value });
-    let entity = json!({
-        "id": subject.urn(),
-        "type": "Person",
+    json!({
+        "id": id,
+        "type": of,
         "name": property(json!(format!("都農 {n}"))),
         "familyName": property(json!("都農")),
         "givenName": property(json!(n.to_string())),
         "birthDate": property(json!("1970-01-01")),
         "gender": property(json!("female")),
         "address": property(json!({ "prefecture": "宮崎県", "city": "都農町", "streetAddress": "大字川北" })),
-    });
+    })
+}
+
+fn person(subject: TsunoId, n: u64) -> anyhow::Result<EntityDoc> {
+    let entity = described(&subject.urn(), "Person", n);
     let mut entity = parse_entity(&entity.to_string(), &Context::core(), SystemClock.micros())?;
     entity.set_publisher("identity");
     entity.subject = Some(subject.to_string());
