@@ -86,7 +86,7 @@ impl People {
     }
 }
 
-/// The embedded store belongs to one process, PostgreSQL to as many as there are replicas (ADR 0010).
+/// The embedded store belongs to one process, PostgreSQL to as many as there are replicas (ADR 0011).
 fn proofs(config: &Config, base: &Foundation) -> anyhow::Result<Proofs> {
     if config.is_shared() {
         let secret = base.keys.secret("dpop-nonces")?;

@@ -1,4 +1,4 @@
-//! Proofs that were used (RFC 9449 section 11.1, ADR 0010).
+//! Proofs that were used (RFC 9449 section 11.1, ADR 0011).
 
 use std::collections::HashSet;
 use std::fmt;
