@@ -23,10 +23,21 @@ struct Facts {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Who {
-    Anonymous { reads_open_data: bool },
+    Anonymous {
+        reads_open_data: bool,
+    },
     Machine(Registered),
-    Consumer { client: Registered, subject: TsunoId, grant: usize, purpose: Option<String>, login: [Level; 2] },
-    Resident { subject: TsunoId, login: [Level; 2] },
+    Consumer {
+        client: Registered,
+        subject: TsunoId,
+        grant: usize,
+        purpose: Option<String>,
+        login: [Level; 2],
+    },
+    Resident {
+        subject: TsunoId,
+        login: [Level; 2],
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -165,8 +165,7 @@ impl Policies {
         let authorizer = Authorizer::new();
         let maintenance = Verdict::default();
         let (extended, lately) = (!town.is_empty(), Lately::default());
-        let mut rules =
-            Rules { authorizer, by_act, reasons, types, maintenance, extended, lately };
+        let mut rules = Rules { authorizer, by_act, reasons, types, maintenance, extended, lately };
         let task = uid(&rules.types.task, "");
         let everything = uid(&rules.types.everything, "");
         rules.maintenance = rules.ask(&task, Action::Maintain, &everything, &question::nothing());

@@ -75,7 +75,7 @@ impl fmt::Debug for View {
         f.debug_struct("View")
             .field("tenant", &self.0.tenant)
             .field("actor", &self.0.actor)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

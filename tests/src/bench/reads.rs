@@ -35,7 +35,8 @@ impl Bench<'_> {
 
     /// Row 17: what consent, policy and the record of access take off, against the same entity about nobody in the same gateway.
     pub(crate) fn cost_of_trust(&self) -> Rows {
-        let work = "GET personal entity, app's token; N: the same entity about nobody, machine's token";
+        let work =
+            "GET personal entity, app's token; N: the same entity about nobody, machine's token";
         say(work);
         let token = self.token()?;
         let twin = |n: u64, out: &mut Vec<u8>| {
@@ -58,7 +59,7 @@ impl Bench<'_> {
     fn of_residents(&self) -> impl Fn(u64, &mut Vec<u8>) + Send + Sync {
         |n, out| {
             let at = usize::try_from(scattered(n)).unwrap_or(0) % self.clients.len();
-            let Client { path, token } = &self.clients[at];
+            let Client { path, token, .. } = &self.clients[at];
             get(path, Some(token), out);
         }
     }

@@ -195,10 +195,8 @@ impl Filler {
         let subject = TsunoId::generate(&SystemIds);
         let twin = format!("urn:ngsi-ld:Twin:{n}");
         let op = Op::PutEntity { doc: person(subject, n)?, expect: Expect::Absent };
-        let beside = Op::PutEntity {
-            doc: stored(&described(&twin, "Twin", n))?,
-            expect: Expect::Absent,
-        };
+        let beside =
+            Op::PutEntity { doc: stored(&described(&twin, "Twin", n))?, expect: Expect::Absent };
         self.store.commit(WriteSet::new(self.tenant.clone()).with(op).with(beside)).await?;
         let now = SystemClock.micros();
         let assurance = Assurance {

@@ -9,7 +9,7 @@ use tsunagu_consent::{
     Answered, DataAction, DeletionOrder, DeletionReason, DeletionState, Deletions, Delivered,
     EventClaims, Patience, Reason, Recipient, Recipients,
 };
-use tsunagu_domain::{Assurance, ClientId, Clock, Problem, TenantId, TsunoId, to_iso};
+use tsunagu_domain::{Assurance, ClientId, Problem, TenantId, TsunoId, to_iso};
 use tsunagu_store::access::Action;
 
 use super::world::{ALICE, BOB, World, resident, world};
