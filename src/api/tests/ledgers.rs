@@ -70,7 +70,7 @@ impl LiveGrants for Nothing {
 
 struct World {
     gateway: web::Data<Gateway>,
-    keys: SigningKeys,
+    key: SigningKey,
     clock: Arc<ManualClock>,
     tenant: TenantId,
     sectors: SectorKeys,
@@ -224,7 +224,7 @@ async fn world() -> World {
     };
     World {
         gateway: web::Data::new(gateway),
-        keys,
+        key: keys.current().await.unwrap(),
         clock: manual,
         tenant,
         sectors: SectorKeys::new(&master),
@@ -284,7 +284,7 @@ impl World {
             "iat": now, "exp": now + 300, "jti": format!("{client}-{scope}-{sub}"), "scope": scope,
         });
         claims.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
-        let token = self.keys.current().unwrap().sign("at+jwt", &claims).unwrap();
+        let token = self.key.sign("at+jwt", &claims).unwrap();
         format!("Bearer {token}")
     }
 

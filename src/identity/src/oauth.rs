@@ -35,7 +35,7 @@ pub use details::{DataAction, DetailType, ResidentData};
 pub use dpop::{Possession, ProofError, Proofs};
 pub use error::{ErrorCode, OAuthError};
 pub use form::Form;
-pub use keys::SigningKeys;
+pub use keys::{KeyRole, KeyState, SigningKeys};
 pub use par::Pushed;
 pub use presented::Scheme;
 pub use token::Tokens;

@@ -4,6 +4,7 @@ mod audit;
 mod config;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod key;
 mod keys;
 mod serve;
 mod wire;
@@ -56,6 +57,11 @@ enum Command {
     Witness {
         #[command(subcommand)]
         command: witness::WitnessCommand,
+    },
+    /// List, rotate and remove the keys that sign tokens
+    Key {
+        #[command(subcommand)]
+        command: key::KeyCommand,
     },
     /// Check a configuration without starting
     Config {
@@ -115,6 +121,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(args) => demo::demo(&args),
         Command::Audit { command } => audit::run(command),
         Command::Witness { command } => witness::run(command),
+        Command::Key { command } => key::run(&command),
         Command::Config { command: ConfigCommand::Check(args) } => {
             let config = config::read(&args.config, args.store)?;
             serve::check(&config)?;

@@ -5,7 +5,7 @@ use actix_web::http::header;
 use actix_web::web::Data;
 use serde::Serialize;
 
-use crate::Gateway;
+use crate::{Failure, Gateway};
 
 /// Public and the same for everybody; five minutes are short enough for a new key to be noticed.
 fn public(body: &impl Serialize) -> HttpResponse {
@@ -15,8 +15,8 @@ fn public(body: &impl Serialize) -> HttpResponse {
 /// The public keys that verify tokens
 #[utoipa::path(get, path = "/oauth/jwks", tag = "Authorization",
     responses((status = 200, description = "A JWK set", body = Object)))]
-pub(crate) async fn jwks(gateway: Data<Gateway>) -> HttpResponse {
-    public(&gateway.authorization.jwks())
+pub(crate) async fn jwks(gateway: Data<Gateway>) -> Result<HttpResponse, Failure> {
+    Ok(public(&gateway.authorization.jwks().await?))
 }
 
 /// Metadata of the authorization server

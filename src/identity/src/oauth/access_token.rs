@@ -140,6 +140,8 @@ pub(super) struct Verified {
     issued: Timestamp,
     /// What a revocation of it names.
     revocable: String,
+    /// The key that signed it.
+    kid: String,
     /// When the store was last asked whether it is revoked.
     asked: AtomicI64,
 }
@@ -215,6 +217,9 @@ impl AuthorizationServer {
         if now >= token.exp || now + seconds(SKEW) < verified.issued {
             return Err(TokenError::Expired);
         }
+        if !self.keys.knows(&verified.kid).await.map_err(TokenError::Unavailable)? {
+            return Err(TokenError::Invalid);
+        }
         let active = self.known(&token.client).await?.is_some_and(|known| known.active());
         if !active || self.is_revoked(&verified, now).await? {
             return Err(TokenError::Revoked);
@@ -249,7 +254,7 @@ impl AuthorizationServer {
     }
 
     async fn first_sight(&self, text: &str, now: Timestamp) -> Result<Verified, TokenError> {
-        let claims = self.claims(text)?;
+        let (claims, kid) = self.claims(text).await?;
         if now >= seconds(claims.exp) {
             return Err(TokenError::Expired);
         }
@@ -287,20 +292,21 @@ impl AuthorizationServer {
             token: Arc::new(token),
             issued: seconds(claims.iat),
             revocable,
+            kid,
             asked: AtomicI64::new(now),
         })
     }
 
-    /// The claims of a token of ours, whatever its time and fate.
-    pub(super) fn claims(&self, text: &str) -> Result<Claims, TokenError> {
+    /// The claims of a token of ours, whatever its time and fate, and the key that signed it.
+    pub(super) async fn claims(&self, text: &str) -> Result<(Claims, String), TokenError> {
         let signed = Signed::read(text, &[Algorithm::Es256])?;
         if signed.typ.as_deref() != Some("at+jwt") {
             return Err(TokenError::Invalid);
         }
         let kid = signed.kid.as_deref().ok_or(TokenError::Invalid)?;
-        let key = self.keys.public(kid).ok_or(TokenError::Invalid)?;
-        let claims: Claims = signed.verify(key)?;
+        let key = self.keys.public(kid).await.map_err(TokenError::Unavailable)?;
+        let claims: Claims = signed.verify(&key.ok_or(TokenError::Invalid)?)?;
         let ours = claims.iss == self.issuer && claims.aud == self.resource;
-        if ours { Ok(claims) } else { Err(TokenError::Invalid) }
+        if ours { Ok((claims, kid.to_owned())) } else { Err(TokenError::Invalid) }
     }
 }

@@ -94,7 +94,7 @@ impl AuthorizationServer {
         let known = self.authenticate(form).await?;
         let text = form.required("token")?;
         let client = &known.client.id;
-        if let Ok(claims) = self.claims(text) {
+        if let Ok((claims, _)) = self.claims(text).await {
             if claims.client_id == *client {
                 self.end_family(claims.revocable()).await?;
             }

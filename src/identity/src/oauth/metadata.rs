@@ -1,6 +1,7 @@
 //! What clients can find out by themselves.
 
 use serde_json::{Value, json};
+use tsunagu_domain::Problem;
 
 use super::AuthorizationServer;
 use crate::JwkSet;
@@ -63,7 +64,7 @@ impl AuthorizationServer {
     }
 
     /// The public keys that verify tokens.
-    pub fn jwks(&self) -> JwkSet {
-        self.keys.jwks()
+    pub async fn jwks(&self) -> Result<JwkSet, Problem> {
+        self.keys.jwks().await
     }
 }

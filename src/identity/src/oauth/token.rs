@@ -77,7 +77,7 @@ impl AuthorizationServer {
         match form.required("grant_type")? {
             "authorization_code" => self.redeem(form, &known, binding).await,
             "refresh_token" => self.refresh(form, &known, binding).await,
-            "client_credentials" => self.machine(form, &known, binding),
+            "client_credentials" => self.machine(form, &known, binding).await,
             _ => Err(OAuthError::new(
                 ErrorCode::UnsupportedGrantType,
                 "the grant_type must be authorization_code, refresh_token or client_credentials",
@@ -147,8 +147,8 @@ impl AuthorizationServer {
             };
         }
         let Minted { access_token, token_type, expires_in } =
-            self.access_token(known, &authorization, &authorization.scope, binding)?;
-        let id_token = self.id_token(known, &authorization, &access_token)?;
+            self.access_token(known, &authorization, &authorization.scope, binding).await?;
+        let id_token = self.id_token(known, &authorization, &access_token).await?;
         Ok(Tokens {
             access_token,
             token_type,

@@ -315,7 +315,7 @@ async fn metadata_tell_what_there_is_and_no_more() {
     assert_eq!(metadata["dpop_signing_alg_values_supported"], algorithms);
     assert_eq!(metadata["token_endpoint_auth_signing_alg_values_supported"], algorithms);
     assert_eq!(world.server.resource_metadata()["authorization_servers"], json!([ISSUER]));
-    let keys = serde_json::to_value(world.server.jwks()).unwrap();
+    let keys = serde_json::to_value(world.server.jwks().await.unwrap()).unwrap();
     assert_eq!(keys["keys"][0]["alg"], "ES256");
     assert!(keys["keys"][0].get("d").is_none());
 }

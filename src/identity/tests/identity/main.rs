@@ -6,6 +6,7 @@ mod authorization;
 mod clients;
 mod dpop;
 mod holder;
+mod keys;
 mod linking;
 mod login;
 mod provider;

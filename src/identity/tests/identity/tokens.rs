@@ -321,10 +321,10 @@ async fn t52_introspection_tells_the_owner_and_nobody_else() {
 #[tokio::test]
 async fn keys_are_made_once_and_kept() {
     let world = World::new().await;
-    let first = world.server.jwks();
+    let first = world.server.jwks().await.unwrap();
     let again = SigningKeys::load(&world.services, &world.tenant).await.unwrap();
-    assert_eq!(again.jwks(), first);
+    assert_eq!(again.jwks().await.unwrap(), first);
     let other_town = "other-town".parse().unwrap();
     let other = SigningKeys::load(&world.services, &other_town).await.unwrap();
-    assert_ne!(other.jwks(), first);
+    assert_ne!(other.jwks().await.unwrap(), first);
 }

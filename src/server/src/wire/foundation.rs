@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use tsunagu_audit::{AskedWitness, AuditLog, Signer, Witnesses};
 use tsunagu_domain::{Catalogue, Clock, IdGen, SystemClock, SystemIds, TenantId};
+use tsunagu_identity::Services;
 use tsunagu_ngsi_ld::Context;
 use tsunagu_outbound::{Outbound, Policy};
 use tsunagu_policy::Policies;
@@ -42,6 +43,17 @@ impl fmt::Debug for Foundation {
 }
 
 impl Foundation {
+    /// What the room of identity works with.
+    pub(crate) fn services(&self) -> Services {
+        Services {
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            ids: Arc::clone(&self.ids),
+            log: Arc::clone(&self.audit) as _,
+            catalogue: Arc::clone(&self.catalogue),
+        }
+    }
+
     /// Opens the store and checks that the access log continues what was signed before.
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);

@@ -37,13 +37,7 @@ impl People {
     ) -> anyhow::Result<Self> {
         let sectors = Arc::new(SectorKeys::new(&base.keys.secret("pairwise")?));
         let digests = DigestKey::new(&base.keys.secret("digests")?);
-        let services = Services {
-            store: Arc::clone(&base.store),
-            clock: Arc::clone(&base.clock),
-            ids: Arc::clone(&base.ids),
-            log: Arc::clone(&base.audit) as _,
-            catalogue: Arc::clone(&base.catalogue),
-        };
+        let services = base.services();
         let clients = Clients::new(services.clone(), Arc::clone(&sectors), Arc::clone(outbound));
         for client in &config.clients {
             let put = clients.put(&base.tenant, client).await;

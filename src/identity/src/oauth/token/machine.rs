@@ -5,7 +5,7 @@ use super::{MACHINE_SCOPE, Minted, Tokens};
 use crate::clients::Known;
 
 impl AuthorizationServer {
-    pub(super) fn machine(
+    pub(super) async fn machine(
         &self,
         form: &Form,
         known: &Known,
@@ -38,7 +38,7 @@ impl AuthorizationServer {
             ));
         }
         let Minted { access_token, token_type, expires_in } =
-            self.machine_token(&client.id, scope, binding)?;
+            self.machine_token(&client.id, scope, binding).await?;
         Ok(Tokens {
             access_token,
             token_type,

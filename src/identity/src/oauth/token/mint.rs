@@ -1,12 +1,11 @@
 //! Making tokens.
 
 use serde::Serialize;
-use tsunagu_domain::{ClientId, Level};
+use tsunagu_domain::{ClientId, Level, Problem};
 
 use super::super::access_token::Claims;
 use super::super::{AuthorizationServer, Binding};
 use super::{ACCESS_TOKEN_SECONDS, Authorization, BEARER_TOKEN_SECONDS};
-use crate::KeyFailure;
 use crate::clients::Known;
 use crate::jose::half_hash;
 use crate::services::auth_seconds;
@@ -41,13 +40,13 @@ struct IdToken<'a> {
 
 impl AuthorizationServer {
     /// An access token under an authorization of a resident.
-    pub(super) fn access_token(
+    pub(super) async fn access_token(
         &self,
         known: &Known,
         authorization: &Authorization,
         scope: &str,
         binding: Option<Binding>,
-    ) -> Result<Minted, KeyFailure> {
+    ) -> Result<Minted, Problem> {
         let assurance = &authorization.assurance;
         let sub = known.outward(authorization.subject).to_string();
         self.minted(Claims {
@@ -63,21 +62,22 @@ impl AuthorizationServer {
             idp: Some(assurance.idp.clone()),
             ..Claims::new(sub, &authorization.client, scope)
         })
+        .await
     }
 
     /// An access token of a client on its own behalf.
-    pub(super) fn machine_token(
+    pub(super) async fn machine_token(
         &self,
         client: &ClientId,
         scope: &str,
         binding: Option<Binding>,
-    ) -> Result<Minted, KeyFailure> {
+    ) -> Result<Minted, Problem> {
         let claims = Claims::new(client.to_string(), client, scope);
-        self.minted(Claims { cnf: binding, ..claims })
+        self.minted(Claims { cnf: binding, ..claims }).await
     }
 
     /// Signs claims, after adding what every access token says.
-    fn minted(&self, claims: Claims) -> Result<Minted, KeyFailure> {
+    async fn minted(&self, claims: Claims) -> Result<Minted, Problem> {
         let now = self.services.clock.seconds();
         let (token_type, expires_in) = match claims.cnf {
             Some(Binding::Key(_)) => ("DPoP", ACCESS_TOKEN_SECONDS),
@@ -91,33 +91,32 @@ impl AuthorizationServer {
             jti: self.services.ids.uuid(),
             ..claims
         };
-        Ok(Minted { access_token: self.keys.sign("at+jwt", &claims)?, token_type, expires_in })
+        let access_token = self.keys.sign("at+jwt", &claims).await?;
+        Ok(Minted { access_token, token_type, expires_in })
     }
 
-    pub(super) fn id_token(
+    pub(super) async fn id_token(
         &self,
         known: &Known,
         authorization: &Authorization,
         access_token: &str,
-    ) -> Result<String, KeyFailure> {
+    ) -> Result<String, Problem> {
         let now = self.services.clock.seconds();
         let assurance = &authorization.assurance;
-        self.keys.sign(
-            "JWT",
-            &IdToken {
-                iss: &self.issuer,
-                sub: known.outward(authorization.subject).to_string(),
-                aud: &authorization.client,
-                exp: now + ID_TOKEN_SECONDS,
-                iat: now,
-                auth_time: auth_seconds(assurance),
-                nonce: authorization.nonce.as_deref(),
-                acr: assurance.acr.as_deref(),
-                amr: &assurance.amr,
-                ial: assurance.ial,
-                aal: assurance.aal,
-                at_hash: half_hash(access_token),
-            },
-        )
+        let claims = IdToken {
+            iss: &self.issuer,
+            sub: known.outward(authorization.subject).to_string(),
+            aud: &authorization.client,
+            exp: now + ID_TOKEN_SECONDS,
+            iat: now,
+            auth_time: auth_seconds(assurance),
+            nonce: authorization.nonce.as_deref(),
+            acr: assurance.acr.as_deref(),
+            amr: &assurance.amr,
+            ial: assurance.ial,
+            aal: assurance.aal,
+            at_hash: half_hash(access_token),
+        };
+        self.keys.sign("JWT", &claims).await
     }
 }

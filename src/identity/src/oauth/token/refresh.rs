@@ -153,7 +153,7 @@ impl AuthorizationServer {
             return self.used_again(&family).await;
         }
         let Minted { access_token, token_type, expires_in } =
-            self.access_token(known, &kept.authorization, &scope, binding)?;
+            self.access_token(known, &kept.authorization, &scope, binding).await?;
         Ok(Tokens {
             access_token,
             token_type,
