@@ -290,6 +290,50 @@ fn t78_policies_that_are_not_proven_are_not_loaded() {
     assert!(matches!(fetched, PolicyError::Unreadable(_)));
 }
 
+/// The town's time: beyond it, nobody reads.
+const CURFEW: &str = r#"@id("curfew") @ja("夜は読めないため") @en("because nobody reads at night")
+forbid (principal is Consumer, action == Action::"actFor", resource) when { context.now >= 2000 };"#;
+
+#[test]
+fn what_was_decided_lately_holds_no_longer_than_its_facts() {
+    let read = |term: &str| Context::core().expand(term).into_owned();
+    let catalogue = Arc::new(Catalogue::read(CATALOGUE, read).unwrap());
+    let tenant = "town".parse().unwrap();
+    let (health, strong) = (client("health"), levels(Level::Substantial, Level::Substantial));
+    let weak = levels(Level::Low, Level::Substantial);
+    let decide = |policies: &Policies, grant: &Arc<Grant>, purpose, assurance, now| {
+        let (subject, grant) = (HANAKO, Some(grant));
+        let principal = Principal::Consumer { client: &health, subject, grant, purpose, assurance };
+        policies.decide(&Asked { tenant: &tenant, catalogue: &catalogue, now, principal })
+    };
+    let built_in = Policies::built_in().unwrap();
+    let given = Arc::new(grant());
+    for now in [FROM, FROM + 1, UNTIL - 1, FROM] {
+        let view = decide(built_in, &given, None, &strong, now).unwrap();
+        assert_eq!((view.now(), reads(&view).len()), (now, 3));
+    }
+    // The same consent, asked about differently.
+    assert_eq!(decide(built_in, &given, None, &strong, UNTIL).unwrap_err(), Denied::NoConsent);
+    assert_eq!(decide(built_in, &given, None, &strong, FROM - 1).unwrap_err(), Denied::NoConsent);
+    let other = decide(built_in, &given, Some("research"), &strong, FROM);
+    assert_eq!(other.unwrap_err(), Denied::OtherPurpose);
+    assert_eq!(decide(built_in, &given, None, &weak, FROM).unwrap_err(), Denied::LowAssurance);
+    // The next version of it.
+    let narrowed = Grant { version: 2, read: vec![granted("Person", &["name"])], ..grant() };
+    let view = decide(built_in, &Arc::new(narrowed), None, &strong, FROM).unwrap();
+    assert_eq!(reads(&view), [iri("name")]);
+    let withdrawn = Grant { version: 3, live: false, ..grant() };
+    let denied = decide(built_in, &Arc::new(withdrawn), None, &strong, FROM).unwrap_err();
+    assert_eq!(denied, Denied::NoConsent);
+    // What a town forbids may look at the clock in its own way: it is asked again within a second.
+    let curfew = Policies::with_forbids(CURFEW).unwrap();
+    let second = 1_000_000;
+    let longer = Arc::new(Grant { valid_until: 10 * second, ..grant() });
+    assert!(decide(&curfew, &longer, None, &strong, 1_999).is_ok());
+    let late = decide(&curfew, &longer, None, &strong, 1_999 + second);
+    assert_eq!(late.unwrap_err(), Denied::ByTown("curfew".to_owned()));
+}
+
 #[test]
 fn without_a_town_the_free_function_decides_the_same() {
     let catalogue = Arc::new(Catalogue::read(CATALOGUE, iri).unwrap());
