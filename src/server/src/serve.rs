@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service as _, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
-use actix_web::middleware::{Next, from_fn};
+use actix_web::middleware::{Condition, Next, from_fn};
 use actix_web::{
     App as Application, Error, HttpRequest, HttpResponse, HttpServer, ResponseError as _, rt, web,
 };
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing_subscriber::EnvFilter;
 use tsunagu_api::Gateway;
+use tsunagu_web::Site;
 
 use crate::config::Config;
 use crate::say;
@@ -37,9 +38,9 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<()> {
                 .configure(tsunagu_api::configure)
                 .configure(tsunagu_web::configure)
                 .default_service(web::to(fallback))
-                .wrap(from_fn(within_rates))
                 .wrap(from_fn(tsunagu_api::supply_nonce))
                 .wrap(from_fn(tsunagu_api::refuse_individual_numbers))
+                .wrap(Condition::new(gateway.rates.is_some(), from_fn(within_rates)))
                 .wrap(from_fn(tsunagu_api::request_id::assign))
                 // Clients in the wild end paths with a slash.
                 .wrap_fn(|mut request, service| {
@@ -73,6 +74,7 @@ async fn fallback(request: HttpRequest) -> Result<HttpResponse, Error> {
 /// What stands in front of everything: who asks too often is told so, in the same two ways.
 async fn within_rates(
     gateway: web::Data<Gateway>,
+    site: web::Data<Site>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -82,7 +84,7 @@ async fn within_rates(
     let mut answer = failure.error_response();
     if is_browser(request.request()) {
         let retry_after = answer.headers().get(header::RETRY_AFTER).cloned();
-        answer = tsunagu_web::problem(request.request().clone(), failure.problem).await?;
+        answer = tsunagu_web::problem(site, request.request(), failure.problem);
         if let Some(seconds) = retry_after {
             answer.headers_mut().insert(header::RETRY_AFTER, seconds);
         }

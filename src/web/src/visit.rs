@@ -105,12 +105,18 @@ impl FromRequest for Visit {
 
 impl Visit {
     async fn of(site: web::Data<Site>, request: &HttpRequest) -> Self {
+        let mut visit = Self::of_stranger(site, request);
+        if let Some(value) = &visit.session_cookie {
+            let parts = &visit.site.parts;
+            visit.session = parts.sessions.find(&parts.tenant, value).await;
+        }
+        visit
+    }
+
+    /// A visit of whom nothing is looked up.
+    pub(crate) fn of_stranger(site: web::Data<Site>, request: &HttpRequest) -> Self {
         let cookie = |name: &str| request.cookie(name).map(|c| c.value().to_owned());
         let session_cookie = cookie(session_cookie_name(site.https()));
-        let session = match &session_cookie {
-            Some(value) => site.parts.sessions.find(&site.parts.tenant, value).await,
-            None => Ok(None),
-        };
         let asked =
             security::parameter(request.query_string(), "lang").and_then(|code| Lang::of(&code));
         let remembered = || cookie(LANG_COOKIE).and_then(|code| Lang::of(&code));
@@ -125,7 +131,7 @@ impl Visit {
             repeatable: request.method() == Method::GET && !request.path().ends_with("/callback"),
             path: request.path().to_owned(),
             query: request.query_string().to_owned(),
-            session,
+            session: Ok(None),
             session_cookie,
             login_cookie: cookie(login_cookie_name(site.https())),
             id: (site.parts.config.request_id)(request),

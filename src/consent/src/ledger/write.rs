@@ -231,8 +231,10 @@ impl Ledger {
     pub(crate) async fn commit(&self, tenant: &TenantId, ops: Vec<Op>) -> Result<bool, Problem> {
         match self.store.commit(WriteSet { tenant: tenant.clone(), ops }).await {
             Ok(_) => Ok(true),
+            // What was to be taken off a list may have been taken off it: that is a change like any other.
             Err(StoreError::Conflict {
-                conflict: Conflict::Changed | Conflict::Exists, ..
+                conflict: Conflict::Changed | Conflict::Exists | Conflict::Missing,
+                ..
             }) => Ok(false),
             Err(error) => Err(error.into()),
         }

@@ -1,10 +1,11 @@
 //! Pages that say what happened and what to do next, in one sentence each.
 
-use actix_web::{Error, FromRequest as _, HttpRequest, HttpResponse};
+use actix_web::{Error, FromRequest as _, HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use tsunagu_domain::Problem;
 
 use crate::render::Page;
+use crate::site::Site;
 use crate::visit::Visit;
 
 /// What happened. Each kind has three texts: `-title`, `-what`, `-next`.
@@ -83,10 +84,9 @@ pub async fn not_found(request: HttpRequest) -> Result<HttpResponse, Error> {
     Ok(visit.answer(Err(Problem::not_found().into())))
 }
 
-/// The page for a problem that was met before any page was asked, for what stands in front of all of them.
-pub async fn problem(request: HttpRequest, problem: Problem) -> Result<HttpResponse, Error> {
-    let visit = Visit::extract(&request).await?;
-    Ok(visit.answer(Err(problem.into())))
+/// The page for a problem that was met before any page was asked, for what stands in front of all of them. Nothing is looked up for it.
+pub fn problem(site: web::Data<Site>, request: &HttpRequest, problem: Problem) -> HttpResponse {
+    Visit::of_stranger(site, request).answer(Err(problem.into()))
 }
 
 #[cfg(test)]
