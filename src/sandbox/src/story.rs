@@ -17,7 +17,7 @@ use url::Url;
 pub use auditor::fetch_log;
 pub use browser::{Browser, Form, Page};
 pub use machine::{assertion, token};
-pub use resident::{first_login, withdraws};
+pub use resident::{first_login, logs_in, withdraws};
 
 /// Where everything is.
 #[derive(Debug, Clone)]

@@ -13,6 +13,7 @@
 mod account;
 mod bad_input;
 mod clients;
+mod consent_states;
 mod durability;
 mod fapi;
 mod login;

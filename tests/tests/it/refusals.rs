@@ -11,7 +11,7 @@ use crate::support::town::{APP, AUDITOR, Plan, REGISTER, SENSORS, STAFF, Town, n
 
 /// Who may use an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum For {
+pub(crate) enum For {
     /// Everybody, for this reason.
     All(&'static str),
     /// A client that proves who it is in the form itself.
@@ -146,20 +146,29 @@ const TABLE: &[(&str, &str, For)] = &[
 
 /// How a request is made out.
 #[derive(Debug, Clone)]
-enum Credential {
+pub(crate) enum Credential {
     None,
     Token(String),
     /// A right token with another tenant's header.
     OtherTenant(String),
+    /// The cookies of a resident's browser.
+    Session(String),
 }
 
-struct Gate {
-    town: Town,
+/// A town at whose gate everything is asked for.
+pub(crate) struct Gate {
+    pub(crate) town: Town,
+    /// The person that requests are about.
+    pub(crate) person: String,
+    /// The consent that they are about.
+    pub(crate) consent: String,
+    /// What only those may see who may see the person.
+    pub(crate) secret: String,
 }
 
 impl Gate {
     async fn ask(&self, method: &str, path: &str, credential: &Credential) -> Answer {
-        let id = nobody();
+        let id = self.person.clone();
         let filled = path
             .replace("{entityId}", &id)
             .replace("{attrId}", "name")
@@ -168,7 +177,7 @@ impl Gate {
             .replace("{type}", "Person")
             .replace("{instanceId}", "urn:ngsi-ld:Instance:0190a5a0-0000-7000-8000-000000000000")
             .replace("{subscriptionId}", "urn:ngsi-ld:Subscription:none")
-            .replace("{id}", "0190a5a0-0000-7000-8000-000000000000")
+            .replace("{id}", &self.consent)
             .replace("{index}", "0")
             .replace("tile/{path}", "tile/entries/000.p/1")
             .replace("{path}", "000.p/1")
@@ -187,12 +196,17 @@ impl Gate {
             _ => "",
         };
         let method: Method = method.parse().unwrap();
+        let own_origin = self.town.base.as_str().trim_end_matches('/');
         let mut request = self.town.ask(method.clone(), &format!("{filled}{query}"));
         request = match credential {
             Credential::None => request,
             Credential::Token(token) => request.bearer_auth(token),
             Credential::OtherTenant(token) => {
                 request.bearer_auth(token).header("NGSILD-Tenant", "elsewhere")
+            }
+            // A script of this site: the strongest that a browser can send.
+            Credential::Session(cookies) => {
+                request.header("Cookie", cookies).header("Origin", own_origin)
             }
         };
         if path.starts_with("/oauth/") && method == Method::POST {
@@ -213,10 +227,29 @@ impl Gate {
         statuses: impl Fn(For, &str) -> &'static [u16],
         faults: &mut Vec<String>,
     ) {
-        for (method, path, whom) in TABLE {
+        self.compare(who, credential, |whom, method, _| statuses(whom, method), &[], faults).await;
+    }
+
+    /// The same, by path; these paths show the person's secret when they answer.
+    pub(crate) async fn compare(
+        &self,
+        who: &str,
+        credential: &Credential,
+        statuses: impl Fn(For, &str, &str) -> &'static [u16],
+        showing: &[(&str, &str)],
+        faults: &mut Vec<String>,
+    ) {
+        // What may end the session comes last.
+        let (last, first): (Vec<_>, Vec<_>) =
+            TABLE.iter().partition(|(_, path, _)| *path == "/me/close");
+        for (method, path, whom) in first.into_iter().chain(last) {
             let answer = self.ask(method, path, credential).await;
-            let allowed = statuses(*whom, method);
+            let allowed = statuses(*whom, method, path);
             let what = format!("{method} {path} with {who}");
+            let shows = String::from_utf8_lossy(&answer.body).contains(&self.secret);
+            if shows != showing.contains(&(method, path)) {
+                faults.push(format!("{what}: {} shows the person: {shows}", answer.status));
+            }
             if !allowed.contains(&answer.status) {
                 faults.push(format!(
                     "{what}: {} instead of {allowed:?}: {}",
@@ -293,12 +326,18 @@ async fn every_operation_refuses_whom_it_must() {
     let mut hanako = town.hanako().await;
     let withdrawn = town.connect(&mut hanako).await.token;
     town.withdraw(&mut hanako).await;
+    let session = hanako.cookie(&town.base).unwrap();
     let (sensors, register) = (town.token(SENSORS).await, town.token(REGISTER).await);
     let (staff, auditor) = (town.token(STAFF).await, town.token(AUDITOR).await);
     town.stop().await;
     town.suspend(REGISTER);
     town.open().await;
-    let gate = Gate { town };
+    let gate = Gate {
+        town,
+        person: nobody(),
+        consent: "0190a5a0-0000-7000-8000-000000000000".to_owned(),
+        secret: "大字".to_owned(),
+    };
     let mut faults = Vec::new();
 
     let no_token = |whom: For, _: &str| -> &'static [u16] {

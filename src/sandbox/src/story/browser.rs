@@ -131,7 +131,8 @@ impl Browser {
         Err(format!("{} redirects without end", url.path()))
     }
 
-    fn cookie(&self, url: &Url) -> Option<String> {
+    /// The `Cookie` header that this browser sends to this address.
+    pub fn cookie(&self, url: &Url) -> Option<String> {
         let jar = self.cookies.get(&place(url))?;
         let pairs: Vec<String> =
             jar.iter().map(|(name, value)| format!("{name}={value}")).collect();

@@ -58,7 +58,12 @@ fn tsuno_id(page: &Page) -> Result<String, String> {
 
 /// Logs 都農 花子 in and gives the Tsuno ID that the home page shows.
 pub async fn first_login(world: &World, browser: &mut Browser) -> Told {
-    let page = login(world, browser, "hanako", "ok").await?;
+    logs_in(world, browser, "hanako").await
+}
+
+/// Logs a person of the town in and gives the Tsuno ID that the home page shows.
+pub async fn logs_in(world: &World, browser: &mut Browser, persona: &str) -> Told {
+    let page = login(world, browser, persona, "ok").await?;
     ensure(page.status.is_success(), || format!("the login ended with {}", page.status))?;
     let home = browser.open(at(&world.gateway, "/")?).await?;
     tsuno_id(&home)

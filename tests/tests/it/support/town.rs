@@ -381,13 +381,33 @@ max_auth_age = 300
 
     /// 都農 花子 logs in to the gateway; her browser is logged in then.
     pub(crate) async fn hanako(&self) -> Browser {
+        self.resident("hanako").await
+    }
+
+    /// A person of the sandbox's town logs in to the gateway.
+    pub(crate) async fn resident(&self, persona: &str) -> Browser {
         let mut browser = Browser::new();
-        story::first_login(&self.parties(), &mut browser).await.unwrap();
+        story::logs_in(&self.parties(), &mut browser, persona).await.unwrap();
         browser
+    }
+
+    /// What a login at xID is worth from the next start on.
+    pub(crate) fn xid_is_worth(&self, level: &str) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        let (before, rest) = text.split_once("acr_map = { \"urn:x-id:aal2\" = ").unwrap();
+        let (_, after) = rest.split_once('\n').unwrap();
+        let worth = format!("{{ ial = {level:?}, aal = {level:?} }} }}");
+        let text = format!("{before}acr_map = {{ \"urn:x-id:aal2\" = {worth}\n{after}");
+        std::fs::write(self.config(), text).unwrap();
     }
 
     /// The resident of this browser consents and logs in to the app: PAR, PKCE, our consent page, code, token.
     pub(crate) async fn connect(&self, browser: &mut Browser) -> Login {
+        self.connected(browser, &[("authorization_details", ASKED)]).await
+    }
+
+    /// The same, asking for what else these parameters say.
+    pub(crate) async fn connected(&self, browser: &mut Browser, asked: &[(&str, &str)]) -> Login {
         let machine = self.machine(APP);
         let post = async |path: &str, form: &[(&str, &str)]| {
             let assertion = story::assertion(&self.base, &machine).unwrap();
@@ -401,18 +421,14 @@ max_auth_age = 300
             assert!(answer.status < 300, "{path}: {}", answer.text());
             answer.json()
         };
-        let pushed = post(
-            "/oauth/par",
-            &[
-                ("response_type", "code"),
-                ("redirect_uri", &self.callback),
-                ("scope", "openid"),
-                ("code_challenge", CHALLENGE),
-                ("code_challenge_method", "S256"),
-                ("authorization_details", ASKED),
-            ],
-        )
-        .await;
+        let request = [
+            ("response_type", "code"),
+            ("redirect_uri", self.callback.as_str()),
+            ("scope", "openid"),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
+        ];
+        let pushed = post("/oauth/par", &[&request, asked].concat()).await;
         let mut url = self.base.join("/oauth/authorize").unwrap();
         url.query_pairs_mut()
             .append_pair("client_id", APP)
