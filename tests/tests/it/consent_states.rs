@@ -38,11 +38,10 @@ fn ended(whom: For, method: &str, path: &str) -> &'static [u16] {
 /// What an app gets while its consent holds.
 fn open(whom: For, method: &str, path: &str) -> &'static [u16] {
     match whom {
-        For::All(_) | For::Login => &[200],
+        For::All(_) | For::Login | For::Asker => &[200],
         For::ProvenClient => &[400, 401],
         For::Resident => &[401],
         For::ResidentOrClient => &[200, 404],
-        For::Asker => &[200],
         // Where open data is, this app has no business.
         For::Viewer if path.contains("/csourceRegistrations") => &[403],
         For::Viewer if method == "GET" && path.ends_with("/entities/{entityId}") => &[200],
@@ -68,7 +67,8 @@ fn own(whom: For, _: &str, path: &str) -> &'static [u16] {
     match whom {
         For::All(_) => &[200],
         For::ProvenClient => &[400, 401],
-        For::Resident if path.contains("{index}") => &[200, 404],
+        // The code asked for is not theirs.
+        For::Resident if path == "/v2/findUsage" => &[403],
         For::Resident => &[200, 204, 404],
         For::ResidentOrClient => &[200, 403, 404],
         _ => &[401],

@@ -244,7 +244,7 @@ impl Gate {
             TABLE.iter().partition(|(_, path, _)| *path == "/me/close");
         for (method, path, whom) in first.into_iter().chain(last) {
             let answer = self.ask(method, path, credential).await;
-            let allowed = statuses(*whom, method, path);
+            let allowed = statuses(whom, method, path);
             let what = format!("{method} {path} with {who}");
             let shows = String::from_utf8_lossy(&answer.body).contains(&self.secret);
             if shows != showing.contains(&(method, path)) {
@@ -326,7 +326,6 @@ async fn every_operation_refuses_whom_it_must() {
     let mut hanako = town.hanako().await;
     let withdrawn = town.connect(&mut hanako).await.token;
     town.withdraw(&mut hanako).await;
-    let session = hanako.cookie(&town.base).unwrap();
     let (sensors, register) = (town.token(SENSORS).await, town.token(REGISTER).await);
     let (staff, auditor) = (town.token(STAFF).await, town.token(AUDITOR).await);
     town.stop().await;
