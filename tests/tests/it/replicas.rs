@@ -19,8 +19,9 @@ resident = { per_minute = 1000000, burst = 100000 }
 ";
 
 struct Replicas {
-    town: Town,
+    // They log into the folder of the town, and so end before it.
     others: [Replica; 2],
+    town: Town,
 }
 
 impl Replicas {

@@ -1,5 +1,6 @@
 //! What the tests share: the program as processes, a town around it, databases, answers.
 
+pub(crate) mod canaries;
 pub(crate) mod database;
 pub(crate) mod http;
 pub(crate) mod process;

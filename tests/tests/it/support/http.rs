@@ -4,6 +4,8 @@ use reqwest::header::HeaderMap;
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
+use super::canaries::silent;
+
 /// An answer, read whole.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
@@ -26,7 +28,12 @@ pub(crate) async fn seen(request: RequestBuilder) -> Answer {
 pub(crate) async fn tried(request: RequestBuilder) -> Result<Answer, reqwest::Error> {
     let response = request.send().await?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Ok(Answer { status, headers, body: response.bytes().await?.to_vec() })
+    let body = response.bytes().await?.to_vec();
+    // Whoever is refused, and whatever for, is told nothing about anybody.
+    if status >= 400 {
+        silent("a refusal", &String::from_utf8_lossy(&body));
+    }
+    Ok(Answer { status, headers, body })
 }
 
 impl Answer {

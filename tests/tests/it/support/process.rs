@@ -11,6 +11,8 @@ use tokio::net::TcpSocket;
 use tokio::process::{Child, Command};
 use url::Url;
 
+use super::canaries::silent;
+
 /// The built program: beside the folder of this test executable.
 pub(crate) fn program() -> PathBuf {
     let me = std::env::current_exe().unwrap();
@@ -39,9 +41,11 @@ pub(crate) fn reserved_port() -> (TcpSocket, u16) {
     (socket, port)
 }
 
-/// A running process of the program, killed when dropped.
+/// A running process of the program, killed when dropped. What the gateway logged is then searched for what is personal.
 pub(crate) struct Process {
     child: Child,
+    /// The gateway's log; the outside world may log what it likes.
+    searched: Option<PathBuf>,
     /// Where it listens.
     pub(crate) url: Url,
 }
@@ -83,7 +87,8 @@ impl Process {
         let url = url.unwrap_or_else(|_| panic!("{args:?} was not ready in time"));
         // Output that nobody reads would stop the process when the pipe is full.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { child, url }
+        let searched = (args.first() == Some(&"serve")).then(|| log.to_owned());
+        Self { child, searched, url }
     }
 
     /// `kill -9`.
@@ -98,5 +103,17 @@ impl Process {
         assert!(asked.success());
         let ended = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await;
         ended.expect("it did not end when asked to").unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // A test that failed already says why.
+        if !std::thread::panicking()
+            && let Some(log) = &self.searched
+        {
+            let said = std::fs::read(log).unwrap();
+            silent("the gateway's log", &String::from_utf8_lossy(&said));
+        }
     }
 }
