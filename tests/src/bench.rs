@@ -11,6 +11,7 @@
 //! | [`growth`] | the same with more and more data |
 //! | [`report`] | medians, ratios, the table |
 //! | [`soak`] | writers that know what was acknowledged, for killing the gateway under them |
+//! | [`served`] | readers that know what they were given, for the same |
 
 pub mod gateway;
 pub mod growth;
@@ -20,6 +21,7 @@ mod past;
 mod reads;
 pub mod report;
 pub mod run;
+pub mod served;
 pub mod soak;
 pub mod token;
 pub mod town;

@@ -270,6 +270,7 @@ fn read(keys: &Path, name: &str) -> anyhow::Result<Vec<u8>> {
     Ok(STANDARD.decode(text.trim())?)
 }
 
-fn secret(keys: &Path, name: &str) -> anyhow::Result<[u8; 32]> {
+/// A secret of the gateway, from its folder of keys.
+pub fn secret(keys: &Path, name: &str) -> anyhow::Result<[u8; 32]> {
     read(keys, name)?.try_into().ok().context("a key of another length")
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a report for people")]
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
@@ -9,8 +10,13 @@ use clap::Parser;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tsunagu_tests::bench::gateway::{self, Gateway, MACHINE, Process};
+use tsunagu_tests::bench::served::Served;
 use tsunagu_tests::bench::soak::{Chance, Writer};
 use tsunagu_tests::bench::token::Signer;
+use tsunagu_tests::bench::town;
+
+/// Whose data is read.
+const RESIDENTS: u64 = 50;
 
 #[derive(Debug, Parser)]
 struct Options {
@@ -23,9 +29,12 @@ struct Options {
     /// Decides what is written and when it is killed
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many write at once
+    /// How many write, or read, at once
     #[arg(long, default_value_t = 32)]
     writers: u64,
+    /// Kill it while residents' data is read instead: no read that was answered may be missing from the record of access
+    #[arg(long)]
+    reads: bool,
     /// Also on this PostgreSQL server, in a schema of its own that stays
     #[arg(long, env = "TEST_POSTGRES_URL", hide_env_values = true)]
     postgres_url: Option<String>,
@@ -34,11 +43,67 @@ struct Options {
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if options.reads {
+        return reads(&options, &runtime);
+    }
     soak(&options, None, &runtime)?;
     match options.postgres_url.as_deref().filter(|url| !url.is_empty()) {
         Some(url) => soak(&options, Some(url), &runtime)?,
         None => println!("PostgreSQL was left out: TEST_POSTGRES_URL is not set"),
     }
+    Ok(())
+}
+
+/// Residents' data is read and the gateway killed, on the embedded store.
+fn reads(options: &Options, runtime: &tokio::runtime::Runtime) -> anyhow::Result<()> {
+    let place = tempfile::tempdir()?;
+    let gateway = Gateway::configure(gateway::program()?, place.path(), None, &[])?;
+    let outcome =
+        read_and_kill(options, &gateway, runtime).and_then(|()| settle(&gateway, place.path()));
+    if outcome.is_err() {
+        println!("  everything is kept in {}", place.keep().display());
+    }
+    outcome
+}
+
+fn read_and_kill(
+    options: &Options,
+    gateway: &Gateway,
+    runtime: &tokio::runtime::Runtime,
+) -> anyhow::Result<()> {
+    // It makes its keys, which are needed to fill its store.
+    gateway.start()?.kill()?;
+    let clients = Arc::new(runtime.block_on(town::fill(gateway, 0, RESIDENTS))?);
+    let readers = usize::try_from(options.writers)?;
+    let mut chance = Chance::new(options.seed);
+    let share = u64::from(options.seconds) * 1_000 / u64::from(options.kills.max(1));
+    let mut served = Served::default();
+    let begun = Instant::now();
+    for kill in 1..=options.kills {
+        let process = gateway.start()?;
+        served.within(gateway.address)?;
+        let (stop, stopped) = watch::channel(false);
+        let time = Duration::from_millis(1 + chance.below(2 * share.max(1)));
+        runtime.block_on(async {
+            let killed = async {
+                tokio::time::sleep(time).await;
+                // In the middle of what they do: they are told to stop only after that.
+                let killed = process.kill();
+                stop.send_replace(true);
+                killed
+            };
+            let read = served.read(gateway.address, &clients, readers, &stopped);
+            let (killed, read) = tokio::join!(killed, read);
+            killed.and(read)
+        })?;
+        if kill % 100 == 0 || kill == options.kills {
+            let (served, seconds) = (served.len(), begun.elapsed().as_secs());
+            println!("  {kill} kills in {seconds} s, {served} reads answered so far");
+        }
+    }
+    ensure!(!served.is_empty(), "nothing was read before it was killed; give it more seconds");
+    runtime.block_on(served.compare(gateway))?;
+    println!("  each of {} answered reads has its entry", served.len());
     Ok(())
 }
 

@@ -11,6 +11,7 @@
 )]
 
 mod account;
+mod audited;
 mod bad_input;
 mod clients;
 mod consent_states;

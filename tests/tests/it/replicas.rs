@@ -30,7 +30,7 @@ impl Replicas {
         let town = Town::start(Backend::Postgres, &plan).await;
         let settings = [("TSUNAGU_REDIS", redis)];
         let others = [town.replica(&settings).await, town.replica(&settings).await];
-        Self { town, others }
+        Self { others, town }
     }
 
     fn bases(&self) -> [&Url; 3] {

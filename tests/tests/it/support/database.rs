@@ -19,8 +19,9 @@ fn server() -> Url {
     Url::parse(&url).expect("TEST_POSTGRES_URL is no URL")
 }
 
-async fn execute(sql: &str) {
-    let (client, connection) = tokio_postgres::connect(server().as_str(), NoTls).await.unwrap();
+/// Runs statements in a database.
+pub(crate) async fn execute(url: &str, sql: &str) {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     let connection = tokio::spawn(connection);
     client.batch_execute(sql).await.unwrap();
     drop(client);
@@ -33,7 +34,7 @@ impl Database {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("tsunagu_it_{}_{number}", std::process::id());
-        execute(&format!("CREATE DATABASE {name}")).await;
+        execute(server().as_str(), &format!("CREATE DATABASE {name}")).await;
         let mut url = server();
         url.set_path(&name);
         Self { name, url: url.into() }
@@ -45,7 +46,7 @@ impl Drop for Database {
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(execute(&sql));
+            runtime.unwrap().block_on(execute(server().as_str(), &sql));
         });
         // A failing test has said why already; a second panic would hide it.
         dropped.join().ok();

@@ -15,7 +15,7 @@ use url::Url;
 use super::Backend;
 use super::database::Database;
 use super::http::{client, seen};
-use super::process::{Process, reserved_port};
+use super::process::{self, Process, reserved_port};
 
 /// Writes and reads data about nobody.
 pub(crate) const SENSORS: &str = "sensors";
@@ -169,6 +169,22 @@ impl Town {
         let log = self.folder.path().join("gateway.log");
         let level = [("TSUNAGU_LOG", "debug")];
         self.gateway = Some(Process::start(&args, &level, &log).await);
+    }
+
+    /// The same, where no file can grow beyond so many KiB: to the gateway, a disk that is full.
+    pub(crate) async fn open_with_files_up_to(&mut self, kib: u64) {
+        let config = self.config();
+        let program = process::program();
+        // Refused writes then are errors; otherwise the kernel would end the process.
+        let limited = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" serve --config \"$1\"");
+        let args = ["-c", &limited, program.to_str().unwrap(), config.to_str().unwrap()];
+        let log = self.folder.path().join("full.log");
+        self.gateway = Some(Process::of(Path::new("bash"), &args, &[], &log).await);
+    }
+
+    /// The database of the gateway, `postgres://…`.
+    pub(crate) fn database(&self) -> &str {
+        &self.database.as_ref().unwrap().url
     }
 
     /// Another gateway on the same database, with settings of its own; the way to it.
