@@ -97,7 +97,7 @@ fn entity(id: &str, more: &str) -> String {
 }
 
 #[tokio::test]
-async fn broken_documents_are_refused() {
+async fn t39_broken_documents_are_refused() {
     let town = Town::start(Backend::Embedded, &Plan::default()).await;
     let token = town.token(SENSORS).await;
     let mut cases = Cases { town: &town, token, list: Vec::new() };
@@ -193,7 +193,7 @@ async fn broken_documents_are_refused() {
 }
 
 #[tokio::test]
-async fn excessive_requests_are_refused() {
+async fn t39_excessive_requests_are_refused() {
     let town = Town::start(Backend::Embedded, &Plan::default()).await;
     let token = town.token(SENSORS).await;
     let mut cases = Cases { town: &town, token, list: Vec::new() };
@@ -249,7 +249,7 @@ async fn trap() -> (String, Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn contexts_that_are_bombs_or_unknown_are_refused() {
+async fn t40_contexts_that_are_bombs_or_unknown_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let url = |name: &str| format!("https://contexts.example/{name}.jsonld");
     let pin = |name: &str, includes: &[String]| -> (String, PathBuf) {
@@ -331,7 +331,7 @@ const NUMBER: [&str; 4] =
     ["123456789018", "1234-5678-9018", "１２３４５６７８９０１８", "１２３４－５６７８－９０１８"];
 
 #[tokio::test]
-async fn individual_numbers_are_refused_and_never_repeated() {
+async fn t76_individual_numbers_are_refused_and_never_repeated() {
     let town = Town::start(Backend::Embedded, &Plan::default()).await;
     let (register, sensors) = (town.token(REGISTER).await, town.token(SENSORS).await);
     let mut cases = Cases { town: &town, token: register, list: Vec::new() };
