@@ -8,7 +8,7 @@ use tsunagu_sandbox::town;
 use crate::refusals::{Credential, For, Gate};
 use crate::support::Backend;
 use crate::support::http::seen;
-use crate::support::town::{AUDITOR, Plan, REGISTER, SENSORS, STAFF, Town};
+use crate::support::town::{APP, AUDITOR, Plan, REGISTER, SENSORS, STAFF, Town};
 
 /// Where a consented app reads the entity of its resident.
 const SHOWN: &[(&str, &str)] = &[
@@ -108,7 +108,7 @@ fn machine(whom: For, _: &str, path: &str) -> &'static [u16] {
 async fn every_operation_answers_as_the_state_of_the_consent_says() {
     let mut town = Town::start(Backend::Embedded, &Plan { people: true, ..Plan::default() }).await;
     let (mut hanako, mut taro) = (town.hanako().await, town.resident("taro").await);
-    let login_only = town.connected(&mut hanako, &[]).await;
+    let login_only = town.connected(&mut hanako, APP, &[]).await;
     let consented = town.connect(&mut hanako).await;
     let others = town.connect(&mut taro).await;
     let listed = town.ask(Method::GET, "/consents/v1").bearer_auth(&consented.token);

@@ -18,6 +18,7 @@ mod clients;
 mod consent_states;
 mod durability;
 mod fapi;
+mod linkage;
 mod login;
 mod non_interference;
 mod openapi;

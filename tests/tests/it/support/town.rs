@@ -29,7 +29,9 @@ pub(crate) const STAFF: &str = "staff";
 pub(crate) const AUDITOR: &str = "auditor";
 /// Another healthcare app, whose tokens are bound to its key.
 pub(crate) const VENDOR: &str = "vendor";
-const CLIENTS: [&str; 6] = [SENSORS, REGISTER, APP, STAFF, AUDITOR, VENDOR];
+/// A further healthcare app, of another vendor.
+pub(crate) const SECOND: &str = "second";
+const CLIENTS: [&str; 7] = [SENSORS, REGISTER, APP, STAFF, AUDITOR, VENDOR, SECOND];
 
 /// What the app asks of residents.
 const ASKED: &str = r#"[{"type":"resident_data","purpose":"health-coaching","data_classes":["contact","health-activity"],"actions":["read","write"]}]"#;
@@ -44,6 +46,8 @@ const COIN_KEY: &str = "coin-key-of-tests-0123456789";
 pub(crate) struct Plan {
     /// xID and the coin issuer.
     pub(crate) people: bool,
+    /// How many people xID knows; 20 by default.
+    pub(crate) residents: Option<usize>,
     /// デジタル認証アプリ beside xID.
     pub(crate) daa: bool,
     /// An identity provider that others wrote, beside xID.
@@ -87,6 +91,8 @@ pub(crate) struct Replica {
 #[derive(Debug, Clone)]
 pub(crate) struct Login {
     pub(crate) token: String,
+    /// What tells the app who logged in.
+    pub(crate) id_token: String,
     /// The resident as the app knows them.
     pub(crate) person: String,
 }
@@ -121,7 +127,8 @@ impl Town {
         if plan.people {
             let (there, public) =
                 (format!("{base}login/xid/callback"), user_data.public.to_string());
-            let args = ["sandbox", "xid", "--residents", "20", "--client-id", "tsuno"];
+            let residents = plan.residents.unwrap_or(20).to_string();
+            let args = ["sandbox", "xid", "--residents", &residents, "--client-id", "tsuno"];
             let args =
                 [&args[..], &["--redirect-uri", &there, "--user-data-jwk", &public]].concat();
             let log = folder.path().join("xid.log");
@@ -333,7 +340,7 @@ max_auth_age = 300
         match id {
             SENSORS => "kind = \"publisher\"\nreads_open_data = true\nwrites_open_data = true\n".to_owned(),
             REGISTER => "kind = \"publisher\"\npublishes = [\"Person\", \"ResidentRecord\", \"HealthActivity\"]\ncanonical_ids = true\n".to_owned(),
-            APP | VENDOR => format!(
+            APP | VENDOR | SECOND => format!(
                 "kind = \"consumer\"\nredirect_uris = [{:?}]\npurposes = [\"health-coaching\"]\n\
                  data_classes = [\"contact\", \"health-activity\"]\n",
                 self.callback
@@ -419,16 +426,21 @@ max_auth_age = 300
 
     /// The resident of this browser consents and logs in to the app: PAR, PKCE, our consent page, code, token.
     pub(crate) async fn connect(&self, browser: &mut Browser) -> Login {
-        self.connected(browser, &[("authorization_details", ASKED)]).await
+        self.connected(browser, APP, &[("authorization_details", ASKED)]).await
     }
 
-    /// The same, asking for what else these parameters say.
-    pub(crate) async fn connected(&self, browser: &mut Browser, asked: &[(&str, &str)]) -> Login {
-        let machine = self.machine(APP);
+    /// The same for any app, asking for what else these parameters say.
+    pub(crate) async fn connected(
+        &self,
+        browser: &mut Browser,
+        app: &str,
+        asked: &[(&str, &str)],
+    ) -> Login {
+        let machine = self.machine(app);
         let post = async |path: &str, form: &[(&str, &str)]| {
             let assertion = story::assertion(&self.base, &machine).unwrap();
             let ours = [
-                ("client_id", APP),
+                ("client_id", app),
                 ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
                 ("client_assertion", assertion.as_str()),
             ];
@@ -447,7 +459,7 @@ max_auth_age = 300
         let pushed = post("/oauth/par", &[&request, asked].concat()).await;
         let mut url = self.base.join("/oauth/authorize").unwrap();
         url.query_pairs_mut()
-            .append_pair("client_id", APP)
+            .append_pair("client_id", app)
             .append_pair("request_uri", pushed["request_uri"].as_str().unwrap());
         let back = self.consented(browser, url).await;
         let (_, code) = back.query_pairs().find(|(name, _)| name == "code").unwrap();
@@ -466,7 +478,8 @@ max_auth_age = 300
         let sub = seen(told).await.json()["sub"].as_str().unwrap().to_owned();
         let person =
             if sub.starts_with("urn:") { sub } else { format!("urn:ngsi-ld:Person:{sub}") };
-        Login { token, person }
+        let id_token = tokens["id_token"].as_str().unwrap_or_default().to_owned();
+        Login { token, id_token, person }
     }
 
     /// The resident of this browser, sent here by an app, consents; gives the address that the browser is sent back to.
