@@ -14,7 +14,7 @@ use tsunagu_policy::Policies;
 use tsunagu_rewards::Rewards;
 use tsunagu_store::Store;
 
-use crate::Rates;
+use crate::{Proxies, Rates};
 
 /// What one request may cost.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +83,8 @@ pub struct Gateway {
     pub open_data_for_all: bool,
     /// Caps.
     pub limits: Limits,
+    /// The proxies in front.
+    pub proxies: Proxies,
     /// How often one caller may ask; `None` for as often as it likes.
     pub rates: Option<Rates>,
     /// Ids of requests.

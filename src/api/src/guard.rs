@@ -9,8 +9,10 @@ use tsunagu_domain::{Problem, ProblemCode, individual_number};
 use crate::Failure;
 
 /// Headers that hold what is random or signed, and those by which proxies follow a request: any digits may stand in them.
-const OPAQUE: [&str; 11] = [
+const OPAQUE: [&str; 13] = [
     "authorization",
+    "client-cert",
+    "client-cert-chain",
     "cookie",
     "dpop",
     "proxy-authorization",

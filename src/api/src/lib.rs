@@ -5,7 +5,7 @@
 //! 1. `request_id::assign` – everything that follows can be found again;
 //! 2. `rates` – an address that asks too often is refused before anything is done for it;
 //! 3. `guard`, `body` – no individual number in a header; size and shape are bounded before anything is read into the model;
-//! 4. `presented` – authenticate: the token, its signature, its life, that its sender holds the key that it is bound to, the rate of its client and
+//! 4. `presented` – authenticate: the token, its signature, its life, that its sender holds the key or certificate that it is bound to, the rate of its client and
 //!    resident;
 //! 5. `caller` – tenant: the token's, never only the header's;
 //! 6. `caller` – view: the live consent behind the token is loaded for every request and compiled with purpose and assurance;
@@ -30,6 +30,7 @@ mod openapi;
 mod operations;
 mod params;
 mod presented;
+mod proxies;
 mod rates;
 pub mod request_id;
 mod residents;
@@ -46,6 +47,7 @@ pub use guard::refuse_individual_numbers;
 pub use ngsi_ld::CONTEXTS;
 pub use openapi::document;
 pub use presented::supply_nonce;
+pub use proxies::Proxies;
 pub use rates::{Rates, admit_address};
 pub use resource::no_such_path;
 

@@ -23,6 +23,7 @@ pub(crate) struct Sent<'r> {
     method: &'r str,
     target: String,
     proof: Option<&'r str>,
+    certificate: Option<Vec<u8>>,
 }
 
 impl<'r> Sent<'r> {
@@ -36,11 +37,17 @@ impl<'r> Sent<'r> {
             method: request.method().as_str(),
             target: format!("{}{}", gateway.base_url, request.uri().path()),
             proof,
+            certificate: gateway.proxies.certificate(request),
         }
     }
 
     pub(crate) fn possession(&self) -> Possession<'_> {
-        Possession { method: self.method, target: &self.target, proof: self.proof }
+        Possession {
+            method: self.method,
+            target: &self.target,
+            proof: self.proof,
+            certificate: self.certificate.as_deref(),
+        }
     }
 }
 
@@ -121,7 +128,7 @@ fn refused(gateway: &Gateway, scheme: Scheme, error: &TokenError) -> Failure {
     let (code, detail) = match error {
         TokenError::Proof(ProofError::Nonce) => ("use_dpop_nonce", error.to_string()),
         TokenError::Proof(_) => ("invalid_dpop_proof", error.to_string()),
-        TokenError::Scheme => ("invalid_token", error.to_string()),
+        TokenError::Certificate(_) | TokenError::Scheme => ("invalid_token", error.to_string()),
         _ => {
             let detail = "the access token is not valid (unknown, expired or revoked); get a new one at /oauth/token";
             ("invalid_token", detail.to_owned())

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::DateTime;
 use serde_json::{Value, json};
-use tsunagu_api::{Gateway, Limits, RequestIds, configure, request_id, supply_nonce};
+use tsunagu_api::{Gateway, Limits, Proxies, RequestIds, configure, request_id, supply_nonce};
 use tsunagu_audit::{
     AuditLog, Checkpoint, Content, Hash, Quorum, Signer, TlogProof, verify_inclusion,
 };
@@ -166,6 +166,7 @@ async fn world() -> World {
         keys: keys.clone(),
         proofs: Proofs::of_one_process(&*ids),
         grants: Arc::new(Nothing),
+        mtls: None,
     })
     .unwrap();
     let ledger = Ledger::new(
@@ -219,6 +220,7 @@ async fn world() -> World {
         base_url: BASE.to_owned(),
         open_data_for_all: false,
         limits: Limits::default(),
+        proxies: Proxies::default(),
         rates: None,
         request_ids: RequestIds::new(&*ids),
     };

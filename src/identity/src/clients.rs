@@ -118,6 +118,9 @@ pub struct Client {
     /// May use access tokens that are not bound to a key: for existing tools. They live shorter and open no sensitive data.
     #[serde(default)]
     pub bearer: bool,
+    /// Its tokens are bound to the TLS certificate that it shows, in place of a key that signs DPoP proofs (RFC 8705 section 3.4).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tls_client_certificate_bound_access_tokens: bool,
     /// Whom residents and staff can ask.
     pub contact: String,
     /// Whether it may do anything.
@@ -177,6 +180,12 @@ impl Client {
         }
         if self.kind.consumes() && !self.scopes.is_empty() {
             return Err(wrong("/scopes", "a consumer is no operator; register another client"));
+        }
+        if self.bearer && self.tls_client_certificate_bound_access_tokens {
+            return Err(wrong(
+                "/bearer",
+                "tokens are bound to a certificate or to nothing, not both",
+            ));
         }
         if self.sector.is_empty() {
             return Err(wrong("/sector", "the sector of pairwise ids is missing"));

@@ -1,7 +1,7 @@
 //! The authorization server of one municipality: OpenID provider for vendors, true to the FAPI 2.0 Security Profile.
 //!
 //! Pushed requests only, PKCE S256, `private_key_jwt`, rich authorization requests whose grant id is a consent id, RFC 9068 access
-//! tokens of five minutes that are bound to a key of their client by DPoP. Clients registered for it may have bearer tokens too, which
+//! tokens of five minutes that are bound to a key of their client by DPoP, or to its certificate (RFC 8705). Clients registered for it may have bearer tokens too, which
 //! live shorter and open no sensitive data.
 
 mod access_token;
@@ -52,6 +52,14 @@ pub trait LiveGrants: Send + Sync + 'static {
     async fn is_live(&self, tenant: &TenantId, grant_id: &str) -> Result<bool, Problem>;
 }
 
+/// That proxies in front tell which certificates clients show in TLS, so that tokens can be bound to them (RFC 8705).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mtls {
+    /// Where certificates are asked for, when that is another place than where browsers come: a base URL without slash at its end, for
+    /// `mtls_endpoint_aliases` (RFC 8705 section 5).
+    pub base_url: Option<String>,
+}
+
 /// What an authorization server is made of.
 pub struct Parts {
     /// Storage, time, randomness, access log, catalogue.
@@ -68,6 +76,8 @@ pub struct Parts {
     pub proofs: Proofs,
     /// Asked before a token of a grant is given or called active.
     pub grants: Arc<dyn LiveGrants>,
+    /// Whether client certificates are known here; without it no token is bound to one.
+    pub mtls: Option<Mtls>,
 }
 
 impl fmt::Debug for Parts {
@@ -86,6 +96,7 @@ pub struct AuthorizationServer {
     keys: SigningKeys,
     proofs: Proofs,
     grants: Arc<dyn LiveGrants>,
+    mtls: Option<Mtls>,
     verified: Cache<[u8; 32], Arc<Verified>>,
     /// What was revoked and has not expired, as far as this process saw it revoked.
     revoked: RwLock<HashMap<String, Timestamp>>,
@@ -118,6 +129,7 @@ impl AuthorizationServer {
             keys: parts.keys,
             proofs: parts.proofs,
             grants: parts.grants,
+            mtls: parts.mtls,
             verified: Cache::new(REMEMBERED_TOKENS),
             revoked: RwLock::default(),
         })

@@ -75,6 +75,9 @@ pub(crate) struct Config {
     /// Addresses or blocks of the proxies in front, whose `X-Forwarded-For` is believed.
     #[serde(default)]
     pub(crate) proxies: Vec<String>,
+    /// That these proxies set `Client-Cert` (RFC 9440), so that tokens can be bound to client certificates.
+    #[serde(default)]
+    pub(crate) mtls: Option<MtlsSettings>,
 }
 
 impl Config {
@@ -85,8 +88,13 @@ impl Config {
 
     /// The base URL without a slash at its end: the issuer identifier.
     pub(crate) fn issuer(&self) -> String {
-        self.base_url.as_str().trim_end_matches('/').to_owned()
+        without_slash(&self.base_url)
     }
+}
+
+/// A base URL without a slash at its end.
+pub(crate) fn without_slash(url: &Url) -> String {
+    url.as_str().trim_end_matches('/').to_owned()
 }
 
 /// When a write is acknowledged.
@@ -153,6 +161,15 @@ pub(crate) struct Outbound {
     /// Targets allowed although private: `host:port` or an address block.
     #[serde(default)]
     pub(crate) allow_private: Vec<String>,
+}
+
+/// Client certificates in TLS (RFC 8705).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MtlsSettings {
+    /// Where the proxy asks for a certificate, when that is not `base_url`: browsers would ask their users for one.
+    #[serde(default)]
+    pub(crate) base_url: Option<Url>,
 }
 
 /// Witnesses of the log of accesses (C2SP `tlog-witness`).
@@ -237,8 +254,12 @@ pub(crate) fn read(file: &Path, store: Option<String>) -> anyhow::Result<Config>
     if let Some(store) = store {
         config.store = store;
     }
-    let loopback = matches!(config.base_url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-    if config.base_url.scheme() != "https" && !loopback {
+    let loopback = |url: &Url| matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+    let mtls = config.mtls.as_ref().and_then(|mtls| mtls.base_url.as_ref());
+    if mtls.is_some_and(|url| url.scheme() != "https" && !loopback(url)) {
+        bail!("mtls.base_url must be https: a certificate is shown in TLS");
+    }
+    if config.base_url.scheme() != "https" && !loopback(&config.base_url) {
         bail!(
             "base_url must be https (http is for loopback only): tokens and cookies travel over it"
         );

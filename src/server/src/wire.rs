@@ -12,12 +12,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::web::Data;
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use ipnet::IpNet;
 use secrecy::ExposeSecret as _;
-use tsunagu_api::{Gateway, Limits, Rates, RequestIds};
+use tsunagu_api::{Gateway, Limits, Proxies, Rates, RequestIds};
 use tsunagu_broker::{Broker, Contexts, DocumentLoader, Hosting, NoLoader, Sources};
-use tsunagu_identity::{MatchKeys, Moves, in_good_standing};
+use tsunagu_identity::{Client, MatchKeys, Moves, in_good_standing};
 use tsunagu_outbound::Outbound;
 use tsunagu_rewards::{Rewards, Rules};
 use tsunagu_shared_state::{LocalLimits, Quotas, RateLimits, RedisLimits};
@@ -113,6 +113,7 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
             max_instances: config.broker.max_instances,
             ..Limits::default()
         },
+        proxies: proxies(config)?,
         rates: rates(config, &base)?,
         request_ids: RequestIds::new(&*base.ids),
         started: base.clock.micros(),
@@ -184,10 +185,10 @@ fn rates(config: &Config, base: &Foundation) -> anyhow::Result<Option<Rates>> {
         }
         None => Arc::new(LocalLimits::new(&config.rates, clock)),
     };
-    Ok(Some(Rates { limits, proxies: proxies(config)? }))
+    Ok(Some(Rates { limits }))
 }
 
-fn proxies(config: &Config) -> anyhow::Result<Vec<IpNet>> {
+fn proxies(config: &Config) -> anyhow::Result<Proxies> {
     let read = |text: &String| match text.parse() {
         Ok(net) => Ok(net),
         Err(_) => text.parse::<IpAddr>().map(IpNet::from),
@@ -197,7 +198,17 @@ fn proxies(config: &Config) -> anyhow::Result<Vec<IpNet>> {
             format!("the proxy {text} is no address and no block such as 10.0.0.0/8")
         })
     });
-    proxies.collect()
+    let addresses: Vec<IpNet> = proxies.collect::<anyhow::Result<_>>()?;
+    if config.mtls.is_some() && addresses.is_empty() {
+        bail!(
+            "[mtls] needs proxies: TLS ends there, and only their word on certificates is believed"
+        );
+    }
+    let bound = |client: &&Client| client.tls_client_certificate_bound_access_tokens;
+    if let Some(client) = config.clients.iter().find(bound).filter(|_| config.mtls.is_none()) {
+        bail!("tokens of the client {} are bound to certificates, which needs [mtls]", client.id);
+    }
+    Ok(Proxies { addresses, certificates: config.mtls.is_some() })
 }
 
 fn rules(config: &Config) -> anyhow::Result<Rules> {

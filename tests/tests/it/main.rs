@@ -14,6 +14,7 @@ mod account;
 mod attempts;
 mod audited;
 mod bad_input;
+mod certificates;
 mod clients;
 mod consent_states;
 mod durability;

@@ -80,12 +80,15 @@ impl Claims {
     }
 }
 
-/// The key that an access token is bound to, as its `cnf` says it.
+/// The key or certificate that an access token is bound to, as its `cnf` says it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Binding {
     /// The thumbprint of a key that signs DPoP proofs (RFC 9449 section 6.1).
     #[serde(rename = "jkt")]
     Key(String),
+    /// The thumbprint of the certificate that its holder shows in TLS (RFC 8705 section 3.1).
+    #[serde(rename = "x5t#S256")]
+    Certificate(String),
 }
 
 /// What a valid access token says. `subject` is the Tsuno ID, not what the client sees.
@@ -105,7 +108,7 @@ pub struct AccessToken {
     pub scope: String,
     /// How surely the resident was who they are. The lowest for a client on its own behalf.
     pub assurance: Assurance,
-    /// The key that its holder has to prove; without one it serves whoever has it.
+    /// The key that its holder has to prove, or the certificate to show; without one it serves whoever has it.
     pub binding: Option<Binding>,
     /// Its id.
     pub jti: String,
@@ -124,7 +127,7 @@ impl AccessToken {
     pub fn token_type(&self) -> &'static str {
         match self.binding {
             Some(Binding::Key(_)) => "DPoP",
-            None => "Bearer",
+            Some(Binding::Certificate(_)) | None => "Bearer",
         }
     }
 
@@ -164,6 +167,11 @@ pub enum TokenError {
     /// Whoever sent it did not prove that it is theirs.
     #[error(transparent)]
     Proof(ProofError),
+    /// It came over a connection without the certificate that it is bound to.
+    #[error(
+        "the access token is bound to a client certificate (RFC 8705), and the request came {0}"
+    )]
+    Certificate(&'static str),
     /// It came under a scheme that is not its own.
     #[error("a token that is bound to a key is sent as 'DPoP' with a proof, another as 'Bearer'")]
     Scheme,

@@ -23,7 +23,7 @@ const PROOF_SECONDS: i64 = 60;
 const SKEW: i64 = 10;
 const LONGEST_JTI: usize = 256;
 
-/// What a request brings to show that it comes from the holder of a key.
+/// What a request brings to show that it comes from the holder of a key: a DPoP proof, or the certificate of its connection.
 #[derive(Clone, Copy, Default)]
 pub struct Possession<'r> {
     /// The method of the request.
@@ -32,11 +32,23 @@ pub struct Possession<'r> {
     pub target: &'r str,
     /// The proof in its `DPoP` header.
     pub proof: Option<&'r str>,
+    /// The certificate of its TLS connection, DER, as a proxy that is believed tells it.
+    pub certificate: Option<&'r [u8]>,
+}
+
+impl Possession<'_> {
+    /// The thumbprint of the certificate, `x5t#S256` (RFC 8705 section 3.1).
+    pub(super) fn thumbprint(&self) -> Option<String> {
+        self.certificate.map(|der| b64(sha256(der)))
+    }
 }
 
 impl fmt::Debug for Possession<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Possession").field("proof", &self.proof.is_some()).finish_non_exhaustive()
+        f.debug_struct("Possession")
+            .field("proof", &self.proof.is_some())
+            .field("certificate", &self.certificate.is_some())
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tsunagu_store::access::Action;
 
-use super::{AccessToken, AuthorizationServer, ErrorCode, Form, OAuthError, TokenError};
+use super::{AccessToken, AuthorizationServer, Binding, ErrorCode, Form, OAuthError, TokenError};
 use crate::person::iri;
 use crate::services::{auth_seconds, seconds};
 
@@ -57,6 +57,7 @@ impl AuthorizationServer {
                 "client_id": client,
                 "scope": authorization.scope,
                 "grant_id": authorization.grant,
+                "cnf": kept.certificate.clone().map(Binding::Certificate),
             })));
         }
         let token = match self.verify_access_token(text).await {

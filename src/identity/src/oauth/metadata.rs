@@ -12,7 +12,7 @@ impl AuthorizationServer {
     pub fn metadata(&self) -> Value {
         let at = |path: &str| format!("{}{path}", self.issuer);
         let algorithms = FAPI.map(Algorithm::name);
-        json!({
+        let mut metadata = json!({
             "issuer": self.issuer,
             "authorization_endpoint": at("/oauth/authorize"),
             "pushed_authorization_request_endpoint": at("/oauth/par"),
@@ -43,9 +43,20 @@ impl AuthorizationServer {
             "request_uri_parameter_supported": true,
             "require_request_uri_registration": false,
             "dpop_signing_alg_values_supported": algorithms,
-            "tls_client_certificate_bound_access_tokens": false,
+            "tls_client_certificate_bound_access_tokens": self.mtls.is_some(),
             "ui_locales_supported": ["ja", "en"],
-        })
+        });
+        if let Some(there) = self.mtls.as_ref().and_then(|mtls| mtls.base_url.as_ref()) {
+            let at = |path: &str| format!("{there}{path}");
+            metadata["mtls_endpoint_aliases"] = json!({
+                "pushed_authorization_request_endpoint": at("/oauth/par"),
+                "token_endpoint": at("/oauth/token"),
+                "introspection_endpoint": at("/oauth/introspect"),
+                "revocation_endpoint": at("/oauth/revoke"),
+                "userinfo_endpoint": at("/oauth/userinfo"),
+            });
+        }
+        metadata
     }
 
     /// Metadata of the NGSI-LD resource (RFC 9728).
@@ -58,7 +69,7 @@ impl AuthorizationServer {
             "dpop_signing_alg_values_supported": FAPI.map(Algorithm::name),
             // Clients registered for it may bear tokens, so a proof is not always needed.
             "dpop_bound_access_tokens_required": false,
-            "tls_client_certificate_bound_access_tokens": false,
+            "tls_client_certificate_bound_access_tokens": self.mtls.is_some(),
             "authorization_details_types_supported": ["resident_data"],
         })
     }

@@ -85,13 +85,28 @@ impl AuthorizationServer {
         }
     }
 
-    /// What the tokens of a request are bound to: the key of its proof. Without a proof there are tokens only for clients registered to
-    /// bear them.
+    /// What the tokens of a request are bound to: the certificate of its connection, for clients registered for that, and else the key of
+    /// its proof. Without a proof there are tokens only for clients registered to bear them.
     async fn binding(
         &self,
         known: &Known,
         possession: &Possession<'_>,
     ) -> Result<Option<Binding>, OAuthError> {
+        if known.client.tls_client_certificate_bound_access_tokens {
+            if possession.proof.is_some() {
+                return Err(OAuthError::new(
+                    ErrorCode::InvalidRequest,
+                    "tokens of this client are bound to its certificate: leave the DPoP proof out",
+                ));
+            }
+            let thumbprint = possession.thumbprint().ok_or_else(|| {
+                OAuthError::new(
+                    ErrorCode::InvalidRequest,
+                    "tokens of this client are bound to its certificate: show one in TLS, at the endpoint that mtls_endpoint_aliases names (RFC 8705)",
+                )
+            })?;
+            return Ok(Some(Binding::Certificate(thumbprint)));
+        }
         if possession.proof.is_some() {
             return Ok(Some(Binding::Key(self.prove(possession, None).await?)));
         }
@@ -180,7 +195,7 @@ impl AuthorizationServer {
         if let Some(jkt) = &code.dpop_jkt
             && binding != Some(&Binding::Key(jkt.clone()))
         {
-            return invalid_grant("the code is bound to a key, and the DPoP proof is of another");
+            return invalid_grant("the code is bound to a key, and the request does not prove it");
         }
         no_more_details(form, code.details.as_ref())?;
         if binding.is_none() {

@@ -20,7 +20,7 @@ fn code_of<T: std::fmt::Debug>(result: Result<T, OAuthError>) -> ErrorCode {
 }
 
 fn post(proof: &str) -> Possession<'_> {
-    Possession { method: "POST", target: TOKEN, proof: Some(proof) }
+    Possession { method: "POST", target: TOKEN, proof: Some(proof), ..Possession::default() }
 }
 
 /// The app redeems a code with a proof.
@@ -44,7 +44,8 @@ async fn present(
     token: &str,
     proof: &str,
 ) -> Result<Arc<AccessToken>, TokenError> {
-    let possession = Possession { method: "GET", target: PATH, proof: Some(proof) };
+    let possession =
+        Possession { method: "GET", target: PATH, proof: Some(proof), ..Possession::default() };
     server.verify_presented(Scheme::Dpop, token, &possession).await
 }
 
@@ -77,7 +78,7 @@ async fn t44_a_bound_token_needs_its_scheme_and_one_proof() {
     let tokens = bound(&world, &holder).await;
     let token = tokens.access_token.as_str();
     let proof = holder.proof(&world, "GET", PATH, Some(token));
-    let asks = |proof| Possession { method: "GET", target: PATH, proof };
+    let asks = |proof| Possession { method: "GET", target: PATH, proof, ..Possession::default() };
     let as_bearer = world.server.verify_presented(Scheme::Bearer, token, &asks(None)).await;
     assert_eq!(as_bearer, Err(TokenError::Scheme));
     let as_bearer = world.server.verify_presented(Scheme::Bearer, token, &asks(Some(&proof))).await;
@@ -342,7 +343,7 @@ async fn a_code_bound_to_a_key_is_redeemed_with_it() {
 
     let push = async |jkt: &str, proof: Option<&str>| {
         let par = "https://gateway.example/oauth/par";
-        let possession = Possession { method: "POST", target: par, proof };
+        let possession = Possession { method: "POST", target: par, proof, ..Possession::default() };
         let form = world.push_form(&[("dpop_jkt", jkt)]);
         world.server.par(&form, &possession).await
     };

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod authorization;
+mod certificates;
 mod clients;
 mod dpop;
 mod holder;

@@ -20,7 +20,8 @@ async fn ask(
     fields: &[(&str, &str)],
 ) -> Result<Tokens, OAuthError> {
     let proof = holder.proof(world, "POST", TOKEN, None);
-    let possession = Possession { method: "POST", target: TOKEN, proof: Some(&proof) };
+    let possession =
+        Possession { method: "POST", target: TOKEN, proof: Some(&proof), ..Possession::default() };
     world.server.token(&world.form(client, fields), &possession).await
 }
 

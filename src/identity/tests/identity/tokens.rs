@@ -37,6 +37,7 @@ pub(crate) async fn with_proofs(
         keys: SigningKeys::load(&world.services, &world.tenant).await.unwrap(),
         proofs,
         grants: Arc::<Grants>::clone(&world.grants),
+        mtls: None,
     })
     .unwrap()
 }

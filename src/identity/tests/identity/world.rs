@@ -179,6 +179,7 @@ impl World {
             keys: SigningKeys::load(&services, &tenant).await.unwrap(),
             proofs: Proofs::of_one_process(&*services.ids),
             grants: Arc::<Grants>::clone(&grants),
+            mtls: None,
         })
         .unwrap();
         Self {

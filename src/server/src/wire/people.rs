@@ -6,14 +6,14 @@ use anyhow::Context as _;
 use tsunagu_consent::{Ledger, Party, Platform, ReceiptSigner};
 use tsunagu_domain::SectorKeys;
 use tsunagu_identity::{
-    AuthorizationServer, Clients, DigestKey, LoginProvider, Logins, OpenIdProvider, Proofs,
+    AuthorizationServer, Clients, DigestKey, LoginProvider, Logins, Mtls, OpenIdProvider, Proofs,
     ProviderPolicy, Residents, Services, Sessions, SigningKeys,
 };
 use tsunagu_outbound::Outbound;
 
 use super::Foundation;
 use super::adapters::ConsentGrants;
-use crate::config::Config;
+use crate::config::{Config, without_slash};
 
 /// Everyone who acts, and what they agreed to.
 pub(crate) struct People {
@@ -64,6 +64,10 @@ impl People {
             clients: Arc::clone(&clients),
             proofs: proofs(config, base)?,
             grants: Arc::new(grants),
+            mtls: config
+                .mtls
+                .as_ref()
+                .map(|mtls| Mtls { base_url: mtls.base_url.as_ref().map(without_slash) }),
         })?;
         let authorization = Arc::new(authorization);
         Ok(Self {

@@ -221,6 +221,7 @@ impl Town {
                 issuer: BASE.to_owned(),
                 clients: Arc::clone(&clients),
                 grants: Arc::new(Grants(Arc::clone(&ledger), Arc::clone(&clock))),
+                mtls: None,
             })
             .unwrap(),
         );

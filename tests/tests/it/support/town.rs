@@ -58,6 +58,8 @@ pub(crate) struct Plan {
     pub(crate) contexts: Vec<(String, PathBuf)>,
     /// Hosts and ports on this machine that notifications may go to.
     pub(crate) receivers: Vec<String>,
+    /// The address of a proxy that tells client certificates; the tokens of [`SENSORS`] are bound to them then.
+    pub(crate) certified_by: Option<&'static str>,
     /// Further sections of the configuration.
     pub(crate) more: &'static str,
 }
@@ -231,6 +233,9 @@ keys = {keys:?}
             store = store.unwrap_or(&here),
             keys = at("keys"),
         );
+        if let Some(proxy) = plan.certified_by {
+            writeln!(text, "proxies = [{proxy:?}]").unwrap();
+        }
         if let Some(rules) = &plan.rewards {
             std::fs::write(at("rewards.json"), rules.to_string()).unwrap();
             writeln!(text, "rewards = {:?}", at("rewards.json")).unwrap();
@@ -250,14 +255,21 @@ municipality = { prefecture = "宮崎県", county = "児湯郡", name = "都農�
             )
             .unwrap();
         }
+        let bound_to_certificate = |id: &str| plan.certified_by.is_some() && id == SENSORS;
         for (id, pair) in &self.keys {
             write!(text,
                 "\n[[clients]]\nid = \"{id}\"\nname = {{ ja = \"{id}\", en = \"{id}\" }}\nsector = \"{id}.example\"\n\
                  jwks = {{ keys = [{}] }}\nbearer = {}\ncontact = \"0983-00-0000\"\n{}",
                 inline(&pair.public),
-                *id != VENDOR,
+                *id != VENDOR && !bound_to_certificate(id),
                 self.of_its_kind(id)
             ).unwrap();
+            if bound_to_certificate(id) {
+                writeln!(text, "tls_client_certificate_bound_access_tokens = true").unwrap();
+            }
+        }
+        if plan.certified_by.is_some() {
+            writeln!(text, "\n[mtls]\nbase_url = \"https://mtls.town.example\"").unwrap();
         }
         if let (Some(xid), Some(coins)) = (&self.xid, &self.coins) {
             write!(

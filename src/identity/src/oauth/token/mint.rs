@@ -81,6 +81,7 @@ impl AuthorizationServer {
         let now = self.services.clock.seconds();
         let (token_type, expires_in) = match claims.cnf {
             Some(Binding::Key(_)) => ("DPoP", ACCESS_TOKEN_SECONDS),
+            Some(Binding::Certificate(_)) => ("Bearer", ACCESS_TOKEN_SECONDS),
             None => ("Bearer", BEARER_TOKEN_SECONDS),
         };
         let claims = Claims {

@@ -1,4 +1,4 @@
-//! Refresh tokens: bound to their client by its key, good for one use, and all of them ended when one comes a second time
+//! Refresh tokens: bound to their client by its key, and to its certificate where its tokens are, good for one use, and all of them ended when one comes a second time
 //! (RFC 6749 section 6, RFC 9700 section 4.14).
 
 use std::fmt;
@@ -68,6 +68,17 @@ pub(in super::super) struct Refreshable {
     pub(in super::super) authorization: Authorization,
     /// Base64url of the digest of its secret part.
     current: String,
+    /// The thumbprint of the certificate that it is bound to, for clients whose tokens are (RFC 8705).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in super::super) certificate: Option<String>,
+}
+
+/// The certificate among what tokens can be bound to. A refresh token is bound to it; keys of DPoP proofs may change.
+fn certificate(binding: Option<&Binding>) -> Option<String> {
+    match binding {
+        Some(Binding::Certificate(thumbprint)) => Some(thumbprint.clone()),
+        Some(Binding::Key(_)) | None => None,
+    }
 }
 
 /// The family that a refresh token names, with its secret part: `<family>.<secret>`.
@@ -88,7 +99,8 @@ impl AuthorizationServer {
             return Ok(None);
         }
         let (text, current) = self.secret_of(&authorization.family);
-        let kept = Refreshable { authorization: authorization.clone(), current };
+        let certificate = certificate(binding);
+        let kept = Refreshable { authorization: authorization.clone(), current, certificate };
         let until = Some(self.services.clock.micros() + seconds(IDLE_SECONDS));
         let key = authorization.family.as_bytes();
         Ok(Some((text, records::put(REFRESH, key, until, &kept, Expect::Absent)?)))
@@ -140,6 +152,13 @@ impl AuthorizationServer {
                 "refreshed tokens are bound to a key: send a DPoP proof (RFC 9449)",
             ));
         }
+        let shown = certificate(binding.as_ref());
+        if kept.certificate.is_some() && kept.certificate != shown {
+            return invalid_grant(
+                "the refresh token is bound to a client certificate, and the request came without it",
+            );
+        }
+        kept.certificate = shown;
         let scope = narrowed(form, &kept.authorization)?;
         no_more_details(form, kept.authorization.details.as_ref())?;
         self.grant_lives(kept.authorization.grant.as_deref()).await?;
