@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderName};
 use tsunagu_audit::Reader;
 use tsunagu_consent::Resident;
-use tsunagu_domain::{ClientId, Level, ProblemCode, TenantId, TsunoId};
+use tsunagu_domain::{ClientId, Level, Problem, ProblemCode, StepUp, TenantId, TsunoId};
 use tsunagu_identity::{AccessToken, Session, session_cookie_name};
 use tsunagu_policy::Client;
 use tsunagu_store::access::{Access, Action, Decision};
@@ -62,7 +62,7 @@ impl SessionCaller {
         })?;
         if !session.assurance.reaches(Level::Substantial) {
             let detail = "your own data is shown at assurance level 2 or higher; log in again";
-            return Err(Failure::new(ProblemCode::StepUpRequired, detail));
+            return Err(Problem::step_up(StepUp::Level(Level::Substantial), detail).into());
         }
         Ok(Self { tenant, session, request_id: request_id::of(request) })
     }
@@ -84,7 +84,7 @@ impl SessionCaller {
             return Ok(());
         }
         let detail = "this needs a login of the last 5 minutes; log in again";
-        Err(Failure::new(ProblemCode::StepUpRequired, detail))
+        Err(Problem::step_up(StepUp::MaxAge(FRESH_SECONDS), detail).into())
     }
 
     pub(crate) fn subject(&self) -> TsunoId {

@@ -179,6 +179,9 @@ async fn view_of(
         // The token is this client's own, so saying where to ask again reveals nothing.
         problem.consent_request_url = Some(format!("{}/oauth/par", gateway.base_url));
     }
+    if problem.code == ProblemCode::StepUpRequired {
+        return Err(presented::step_up(gateway, token, problem));
+    }
     Err(problem.into())
 }
 

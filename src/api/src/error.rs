@@ -5,7 +5,7 @@ use std::fmt;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use tsunagu_broker::ngsi_problem;
-use tsunagu_domain::{Problem, ProblemCode};
+use tsunagu_domain::{Problem, ProblemCode, StepUp};
 
 /// A problem on its way out, as `application/problem+json`.
 #[derive(Debug)]
@@ -44,11 +44,19 @@ impl Challenge for ProblemCode {
         match self {
             // Residents come with the cookie of a login, not with a header.
             Self::Unauthorized => Some("Cookie realm=\"tsunagu\", form-action=\"/login\""),
-            // RFC 9470 section 3.
-            Self::StepUpRequired => Some("Bearer error=\"insufficient_user_authentication\""),
             _ => None,
         }
     }
+}
+
+/// The challenge that tells what a login must be (RFC 9470 section 3), under a scheme with its parameters so far.
+pub(crate) fn step_up(scheme: &str, needed: Option<StepUp>) -> String {
+    let needed = match needed {
+        Some(StepUp::Level(level)) => format!(", acr_values=\"{}\"", level.acr()),
+        Some(StepUp::MaxAge(seconds)) => format!(", max_age=\"{seconds}\""),
+        None => String::new(),
+    };
+    format!("{scheme} error=\"insufficient_user_authentication\"{needed}")
 }
 
 impl From<Problem> for Failure {
@@ -85,7 +93,12 @@ impl ResponseError for Failure {
         let mut response = HttpResponse::build(self.status_code());
         response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
         response.insert_header((header::CACHE_CONTROL, "no-store"));
-        if let Some(challenge) = self.challenge.as_deref().or(self.problem.code.challenge()) {
+        let challenge = match (&self.challenge, self.problem.code) {
+            (Some(challenge), _) => Some(challenge.clone()),
+            (None, ProblemCode::StepUpRequired) => Some(step_up("Bearer", self.problem.step_up)),
+            (None, code) => code.challenge().map(str::to_owned),
+        };
+        if let Some(challenge) = challenge {
             response.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
         if let Some(allow) = &self.allow {

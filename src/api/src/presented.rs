@@ -10,7 +10,7 @@ use actix_web::{Error, HttpMessage as _, HttpRequest, web};
 use tsunagu_domain::{Problem, ProblemCode};
 use tsunagu_identity::{AccessToken, Possession, ProofError, Scheme, TokenError};
 
-use crate::{Failure, Gateway, rates};
+use crate::{Failure, Gateway, error, rates};
 
 /// The proof of a request (RFC 9449 section 4.1).
 const PROOF: HeaderName = HeaderName::from_static("dpop");
@@ -143,6 +143,16 @@ fn refused(gateway: &Gateway, scheme: Scheme, error: &TokenError) -> Failure {
 pub(crate) fn unauthorized(gateway: &Gateway, error: &str, detail: &str) -> Failure {
     let challenge = format!("{}, {}", bearer(gateway, error), dpop(gateway, error));
     Failure::new(ProblemCode::Unauthorized, detail).challenged(challenge)
+}
+
+/// A 401 for a token whose login is not strong or fresh enough (RFC 9470 section 3), under the scheme of the token.
+pub(crate) fn step_up(gateway: &Gateway, token: &AccessToken, problem: Problem) -> Failure {
+    let scheme = match token.token_type() {
+        "DPoP" => dpop(gateway, ""),
+        _ => bearer(gateway, ""),
+    };
+    let challenge = error::step_up(&format!("{scheme},"), problem.step_up);
+    Failure::from(problem).challenged(challenge)
 }
 
 fn bearer(gateway: &Gateway, error: &str) -> String {

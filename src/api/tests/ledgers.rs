@@ -12,7 +12,7 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, middleware, web};
 use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
 use tsunagu_api::{Gateway, Limits, Proxies, RequestIds, configure, request_id, supply_nonce};
 use tsunagu_audit::{
@@ -235,6 +235,8 @@ async fn world() -> World {
 
 struct Answer {
     status: StatusCode,
+    /// The `WWW-Authenticate` header.
+    challenge: String,
     bytes: Vec<u8>,
 }
 
@@ -330,8 +332,10 @@ impl World {
         let app = init_service(app).await;
         let response = call_service(&app, request.to_request()).await;
         let status = response.status();
+        let challenge = response.headers().get("www-authenticate");
+        let challenge = challenge.map_or("", |value| value.to_str().unwrap()).to_owned();
         let bytes = to_bytes(response.into_body()).await.unwrap_or_default().to_vec();
-        Answer { status, bytes }
+        Answer { status, challenge, bytes }
     }
 
     async fn get(&self, path: &str, header: Option<(&str, &str)>) -> Answer {
@@ -423,8 +427,53 @@ async fn without_a_good_session_there_is_nothing() {
         assert_eq!(invented.status, 401, "{path}");
         let low = world.get(path, Some((COOKIE.as_str(), weak.as_str()))).await;
         assert_eq!(low.json()["type"], "urn:tsunagu:problem:step-up-required", "{path}");
+        let needed = "error=\"insufficient_user_authentication\", acr_values=\"urn:tsunagu:acr:2\"";
+        assert!(low.challenge.contains(needed), "{path}: {}", low.challenge);
     }
     assert_eq!(world.get("/v2/heartbeat", None).await.json()["status"], "OK");
+}
+
+#[actix_web::test]
+async fn t28_a_login_that_is_too_weak_or_old_is_told_what_is_needed() {
+    let world = world().await;
+    let grant = json!({"grant_id": world.give(ALICE, "health").await.id});
+    let read = async |other: Value| {
+        let mut claims = grant.clone();
+        claims.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+        let token = world.token_with("health", Some(ALICE), "openid ngsi-ld", &claims);
+        world.get("/ngsi-ld/v1/types", Some((AUTHORIZATION.as_str(), token.as_str()))).await
+    };
+    let enough = json!({"jti": "a", "ial": "high", "aal": "substantial"});
+    assert_eq!(read(enough).await.status, 200);
+    // An acr that says more than the levels counts for nothing.
+    for weak in [
+        json!({"jti": "b", "ial": "high", "aal": "low"}),
+        json!({"jti": "c", "ial": "low", "aal": "high", "acr": "urn:tsunagu:acr:3"}),
+        json!({"jti": "d", "acr": "urn:tsunagu:acr:3"}),
+    ] {
+        let refused = read(weak.clone()).await;
+        assert_eq!(refused.status, 401, "{weak}");
+        assert_eq!(refused.json()["type"], "urn:tsunagu:problem:step-up-required", "{weak}");
+        assert_eq!(
+            refused.challenge,
+            format!(
+                "Bearer resource_metadata=\"{BASE}/.well-known/oauth-protected-resource\", \
+                 error=\"insufficient_user_authentication\", acr_values=\"urn:tsunagu:acr:2\""
+            ),
+        );
+    }
+    let (cookie, csrf) = world.session(ALICE, Level::Substantial).await;
+    world.clock.advance(TimeDelta::seconds(301));
+    for (method, path) in [("GET", "/me/export"), ("POST", "/me/close")] {
+        let request = TestRequest::default().method(method.parse().unwrap()).uri(path);
+        let request = request.insert_header((COOKIE, cookie.as_str()));
+        let refused = world.send(request.insert_header(("x-csrf-token", csrf.as_str()))).await;
+        assert_eq!(refused.status, 401, "{path}");
+        assert_eq!(
+            refused.challenge, "Bearer error=\"insufficient_user_authentication\", max_age=\"300\"",
+            "{path}"
+        );
+    }
 }
 
 #[actix_web::test]

@@ -12,7 +12,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use tsunagu_domain::{
-    Assurance, Catalogue, Clock, IdGen, Level, Problem, ProblemCode, TenantId, Timestamp, TsunoId,
+    Assurance, Catalogue, Clock, IdGen, Level, Problem, ProblemCode, StepUp, TenantId, Timestamp,
+    TsunoId,
 };
 use tsunagu_store::access::AccessLog;
 use tsunagu_store::{Expect, Op, Store};
@@ -246,14 +247,14 @@ impl Ledger {
 
 fn strong_and_fresh(assurance: &Assurance, now: Timestamp) -> Result<(), Problem> {
     if !assurance.reaches(Level::Substantial) {
-        return Err(Problem::new(
-            ProblemCode::StepUpRequired,
+        return Err(Problem::step_up(
+            StepUp::Level(Level::Substantial),
             "giving a consent needs a login at assurance level 2 or higher",
         ));
     }
     if !assurance.fresh(now, FRESH_SECONDS) {
-        return Err(Problem::new(
-            ProblemCode::StepUpRequired,
+        return Err(Problem::step_up(
+            StepUp::MaxAge(FRESH_SECONDS),
             "giving a consent needs a login of the last 5 minutes; log in again",
         ));
     }

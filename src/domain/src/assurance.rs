@@ -19,6 +19,25 @@ pub enum Level {
     High,
 }
 
+impl Level {
+    /// Every level, the lowest first.
+    pub const ALL: [Self; 3] = [Self::Low, Self::Substantial, Self::High];
+
+    /// Its name as an authentication context class: `acr` of tokens, `acr_values` of requests and challenges.
+    pub const fn acr(self) -> &'static str {
+        match self {
+            Self::Low => "urn:tsunagu:acr:1",
+            Self::Substantial => "urn:tsunagu:acr:2",
+            Self::High => "urn:tsunagu:acr:3",
+        }
+    }
+
+    /// The level of this name.
+    pub fn of_acr(acr: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.acr() == acr)
+    }
+}
+
 /// What a session or token carries about the proof of its actor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields)]
@@ -39,9 +58,14 @@ pub struct Assurance {
 }
 
 impl Assurance {
+    /// The level that both identity and authentication reach.
+    pub fn level(&self) -> Level {
+        self.ial.min(self.aal)
+    }
+
     /// Whether both identity and authentication reach `level`.
     pub fn reaches(&self, level: Level) -> bool {
-        self.ial >= level && self.aal >= level
+        self.level() >= level
     }
 
     /// Whether the person authenticated at most `seconds` ago.
@@ -61,6 +85,15 @@ mod tests {
         assert!(!weak.reaches(Level::Substantial));
         let good = Assurance { aal: Level::Substantial, ..weak };
         assert!(good.reaches(Level::Substantial));
+        assert_eq!(good.level(), Level::Substantial);
+    }
+
+    #[test]
+    fn levels_have_names() {
+        for level in Level::ALL {
+            assert_eq!(Level::of_acr(level.acr()), Some(level));
+        }
+        assert_eq!(Level::of_acr("urn:x-id:aal2"), None);
     }
 
     #[test]

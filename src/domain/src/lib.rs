@@ -25,6 +25,6 @@ pub use fingerprint::fingerprint;
 pub use frequency::Frequency;
 pub use id_gen::{IdGen, SeededIds, SystemIds};
 pub use pairwise::{SectorCipher, SectorKeys};
-pub use problem::{Problem, ProblemCode};
+pub use problem::{Problem, ProblemCode, StepUp};
 pub use tenant::{ClientId, TenantId};
 pub use tsuno_id::{PERSON_URN, TsunoId};

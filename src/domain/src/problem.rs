@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::Level;
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $status:literal, $uri:literal, $en:literal, $ja:literal;)*) => {
         /// Every problem the platform reports (RFC 9457). NGSI-LD problems carry ETSI's type URIs (TS 104-175 clause 5.5.2).
@@ -95,12 +97,34 @@ pub struct Problem {
     pub pointer: Option<String>,
     /// Where consent can be asked for, when saying so reveals nothing.
     pub consent_request_url: Option<String>,
+    /// What the login must be, when it is not strong or fresh enough.
+    pub step_up: Option<StepUp>,
+}
+
+/// What is asked of a login (RFC 9470 section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepUp {
+    /// It must reach this level.
+    Level(Level),
+    /// It must be at most so many seconds old.
+    MaxAge(i64),
 }
 
 impl Problem {
     /// A problem with its explanation.
     pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), pointer: None, consent_request_url: None }
+        Self {
+            code,
+            detail: detail.into(),
+            pointer: None,
+            consent_request_url: None,
+            step_up: None,
+        }
+    }
+
+    /// A login that is not strong or fresh enough, and what it must be.
+    pub fn step_up(needed: StepUp, detail: impl Into<String>) -> Self {
+        Self { step_up: Some(needed), ..Self::new(ProblemCode::StepUpRequired, detail) }
     }
 
     /// Adds where it is.

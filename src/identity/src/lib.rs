@@ -35,9 +35,9 @@ pub use login::{
     ProviderPolicy, RefusalReason, VerifiedData, VerifiedPerson,
 };
 pub use oauth::{
-    AccessToken, AuthorizationRequest, AuthorizationServer, Binding, DataAction, DetailType,
-    ErrorCode, Form, KeyRole, KeyState, LiveGrants, Mtls, OAuthError, Parts, Possession,
-    ProofError, Proofs, Pushed, ResidentData, Scheme, SigningKeys, TokenError, Tokens,
+    AccessToken, Answerable, AuthorizationRequest, AuthorizationServer, Binding, DataAction,
+    DetailType, ErrorCode, Form, KeyRole, KeyState, LiveGrants, Mtls, OAuthError, Parts,
+    Possession, ProofError, Proofs, Pushed, ResidentData, Scheme, SigningKeys, TokenError, Tokens,
 };
 pub use records::sweep;
 pub use residency::{Municipality, Residency, Verdict};

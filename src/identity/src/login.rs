@@ -270,17 +270,19 @@ impl Logins {
         self.providers.iter().find(|p| p.name() == name).ok_or_else(Problem::not_found)
     }
 
-    /// Begins a login. `return_to` is where the resident wanted to go; anything but a local path becomes `/`.
+    /// Begins a login. `return_to` is where the resident wanted to go; anything but a local path becomes `/`. With `anew` the provider is
+    /// asked not to take an earlier authentication for this one.
     pub async fn begin(
         &self,
         tenant: &TenantId,
         provider: &str,
         return_to: &str,
+        anew: bool,
     ) -> Result<Begun, Problem> {
         let adapter = self.provider(provider)?;
         let callback =
             format!("{}/login/{provider}/callback", self.base.as_str().trim_end_matches('/'));
-        let attempt = Attempt::new(&*self.services.ids, callback);
+        let attempt = Attempt::new(&*self.services.ids, callback, anew);
         let unavailable = |reason: RefusalReason| {
             tracing::warn!(%reason, provider, "a login could not be begun");
             Problem::new(

@@ -16,6 +16,7 @@ mod manage;
 mod metadata;
 mod par;
 mod presented;
+mod prompt;
 mod token;
 
 use std::collections::HashMap;
@@ -38,6 +39,7 @@ pub use form::Form;
 pub use keys::{KeyRole, KeyState, SigningKeys};
 pub use par::Pushed;
 pub use presented::Scheme;
+pub use prompt::Answerable;
 pub use token::Tokens;
 
 use access_token::Verified;

@@ -1,6 +1,6 @@
 //! Why there is no view.
 
-use tsunagu_domain::{Problem, ProblemCode};
+use tsunagu_domain::{Level, Problem, ProblemCode, StepUp};
 
 use crate::policies::Verdict;
 
@@ -64,8 +64,8 @@ impl From<Denied> for Problem {
                 "the request states a purpose that the resident did not consent to; ask for a consent for that purpose",
             )
             .at("Purpose"),
-            Denied::LowAssurance => Self::new(
-                ProblemCode::StepUpRequired,
+            Denied::LowAssurance => Self::step_up(
+                StepUp::Level(Level::Substantial),
                 "reading personal data needs a login at assurance level 2 or higher; send the resident to log in again",
             ),
             Denied::ByTown(policy) => Self::new(

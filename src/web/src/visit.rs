@@ -68,11 +68,16 @@ impl From<OAuthError> for Stop {
     }
 }
 
+/// Says that who is logged in shall authenticate anew.
+const ANEW: (&str, &str) = ("anew", "true");
+
 /// A page of logging in, with where to go afterwards.
-fn to_login(page: &str, return_to: &str) -> String {
-    match return_to {
-        "/" => page.to_owned(),
-        _ => format!("{page}?{}", security::query(&[("return_to", return_to)])),
+fn to_login(page: &str, return_to: &str, anew: bool) -> String {
+    let return_to = Some(("return_to", return_to)).filter(|(_, to)| *to != "/");
+    let parameters: Vec<_> = return_to.into_iter().chain(anew.then_some(ANEW)).collect();
+    match parameters.as_slice() {
+        [] => page.to_owned(),
+        parameters => format!("{page}?{}", security::query(parameters)),
     }
 }
 
@@ -192,18 +197,32 @@ impl Visit {
 
     /// Where logging in begins, when it shall end at `return_to`: at the only provider, or with a choice.
     pub(crate) fn login(&self, return_to: &str) -> String {
-        match self.ways_in(return_to).as_slice() {
+        self.way_in(return_to, false)
+    }
+
+    /// The same for somebody who is logged in and has to authenticate anew.
+    pub(crate) fn login_anew(&self, return_to: &str) -> String {
+        self.way_in(return_to, true)
+    }
+
+    fn way_in(&self, return_to: &str, anew: bool) -> String {
+        match self.ways_in(return_to, anew).as_slice() {
             [only] => only.href.clone(),
-            _ => to_login("/login", return_to),
+            _ => to_login("/login", return_to, anew),
         }
     }
 
+    /// Whether the address asks to authenticate anew.
+    pub(crate) fn is_anew(&self) -> bool {
+        self.parameter(ANEW.0).is_some_and(|value| value == ANEW.1)
+    }
+
     /// The providers to log in through, when it shall end at `return_to`.
-    pub(crate) fn ways_in(&self, return_to: &str) -> Vec<ProviderView> {
+    pub(crate) fn ways_in(&self, return_to: &str, anew: bool) -> Vec<ProviderView> {
         let providers = self.site.parts.logins.providers();
         let way = |(name, label)| ProviderView {
             name: self.lang.pick(label).to_owned(),
-            href: to_login(&format!("/login/{name}"), return_to),
+            href: to_login(&format!("/login/{name}"), return_to, anew),
         };
         providers.map(way).collect()
     }
@@ -308,12 +327,13 @@ impl Visit {
     fn message(&self, stop: Stop) -> (StatusCode, MessagePage) {
         let request = || Some(self.id.clone()).filter(|id| !id.is_empty());
         let again = |to: &str| Some(Action { href: self.login(to), text: "action-login" });
+        let anew = |to: &str| Some(Action { href: self.login_anew(to), text: "action-login" });
         let login_needed =
             (StatusCode::FORBIDDEN, MessagePage::new(Kind::LoginNeeded, again(&self.here()), None));
         match stop {
             Stop::Login => login_needed,
             Stop::LoginAgain(to) => {
-                (StatusCode::FORBIDDEN, MessagePage::new(Kind::LoginAgain, again(&to), None))
+                (StatusCode::FORBIDDEN, MessagePage::new(Kind::LoginAgain, anew(&to), None))
             }
             Stop::Counter(reference) => {
                 let page = MessagePage::new(Kind::LoginCounter, None, request());
@@ -332,7 +352,7 @@ impl Visit {
                 let kind = match problem.code {
                     ProblemCode::Unauthorized => return login_needed,
                     ProblemCode::StepUpRequired => {
-                        let action = again(&self.here());
+                        let action = anew(&self.here());
                         let page = MessagePage::new(Kind::LoginAgain, action, None);
                         return (StatusCode::FORBIDDEN, page);
                     }

@@ -49,6 +49,10 @@ pub(crate) struct PushForm {
     nonce: Option<String>,
     /// The login may be so many seconds old.
     max_age: Option<u32>,
+    /// `none` (no page is shown; what would need one is an error), `login` (the resident authenticates now), `consent` (is asked although there is a consent)
+    prompt: Option<String>,
+    /// The level of the login, or levels of which the lowest suffices: `urn:tsunagu:acr:2`, `urn:tsunagu:acr:3`
+    acr_values: Option<String>,
     /// The NGSI-LD resource.
     resource: Option<String>,
     /// Thumbprint of the key whose DPoP proof must redeem the code (RFC 9449 section 10); a DPoP header says the same.

@@ -19,6 +19,9 @@ pub struct Attempt {
     pub code_verifier: String,
     /// Where the provider sends the browser back.
     pub redirect_uri: String,
+    /// Whether the person shall authenticate anew, also where the provider knows them still.
+    #[serde(default)]
+    pub anew: bool,
 }
 
 impl fmt::Debug for Attempt {
@@ -29,8 +32,14 @@ impl fmt::Debug for Attempt {
 
 impl Attempt {
     /// Fresh values.
-    pub fn new(ids: &dyn IdGen, redirect_uri: String) -> Self {
-        Self { state: ids.secret(), nonce: ids.secret(), code_verifier: ids.secret(), redirect_uri }
+    pub fn new(ids: &dyn IdGen, redirect_uri: String, anew: bool) -> Self {
+        Self {
+            state: ids.secret(),
+            nonce: ids.secret(),
+            code_verifier: ids.secret(),
+            redirect_uri,
+            anew,
+        }
     }
 
     /// PKCE challenge, method S256.

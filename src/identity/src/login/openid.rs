@@ -284,6 +284,11 @@ impl LoginProvider for OpenIdProvider {
             .append_pair("code_challenge", &attempt.code_challenge())
             .append_pair("code_challenge_method", "S256")
             .extend_pairs(&self.policy.parameters);
+        // Where every login is a fresh one, and where the town said what to ask, there is nothing to add.
+        let said = self.policy.parameters.contains_key("prompt");
+        if attempt.anew && !said && !self.policy.always_authenticates {
+            url.query_pairs_mut().append_pair("prompt", "login");
+        }
         Ok(url)
     }
 

@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tsunagu_domain::{Assurance, ClientId, TsunoId};
+use tsunagu_domain::{Assurance, ClientId, Timestamp, TsunoId};
 use tsunagu_store::{Expect, WriteSet};
 use url::Url;
 
 use super::par::{self, Request};
+use super::prompt::{Answerable, Wanted};
 use super::{AuthorizationServer, ErrorCode, OAuthError, ResidentData};
 use crate::jose::sha256;
 use crate::records::{self, AUTHORIZATION_REQUESTS, CODES, Kept};
@@ -29,8 +30,6 @@ pub struct AuthorizationRequest {
     pub client: Arc<Client>,
     /// What for; `None` asks for nothing but logging in. Approved is what stands here then: of what is optional, what the resident chose.
     pub details: Option<ResidentData>,
-    /// The login must be at most so many seconds old.
-    pub max_age: Option<i64>,
     request: Request,
     version: u64,
 }
@@ -40,6 +39,18 @@ impl fmt::Debug for AuthorizationRequest {
         f.debug_struct("AuthorizationRequest")
             .field("client", &self.client.id)
             .finish_non_exhaustive()
+    }
+}
+
+impl AuthorizationRequest {
+    pub(super) fn wanted(&self) -> &Wanted {
+        &self.request.wanted
+    }
+
+    /// When the browser first arrived with it.
+    pub fn opened(&self) -> Timestamp {
+        // Only opened requests are given out.
+        self.request.opened.unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -96,7 +107,6 @@ impl AuthorizationServer {
                     request_uri: request_uri.to_owned(),
                     client: Arc::clone(&known.client),
                     details: kept.data.details.clone(),
-                    max_age: kept.data.max_age,
                     request: kept.data,
                     version: kept.version,
                 });
@@ -113,12 +123,6 @@ impl AuthorizationServer {
         ))
     }
 
-    /// Whether the session is fresh enough for what the client asked (`max_age`); if not, the resident must log in again first.
-    pub fn is_fresh_enough(&self, request: &AuthorizationRequest, session: &Session) -> bool {
-        let now = self.services.clock.micros();
-        request.max_age.is_none_or(|seconds| session.assurance.fresh(now, seconds))
-    }
-
     /// The resident agreed. `grant_id` is the id of the consent just given; needed exactly when the request asks for data. Gives the URL
     /// to send the browser to, with `code`, `state` and `iss` (RFC 9207). The request is used up.
     pub async fn approve(
@@ -133,10 +137,10 @@ impl AuthorizationServer {
                 "a grant goes with a request for data, and only with one",
             ));
         }
-        if !self.is_fresh_enough(request, session) {
+        if self.answerable(request, Some(session)) != Answerable::Yes {
             return Err(OAuthError::new(
                 ErrorCode::AccessDenied,
-                "the login is older than the client allows",
+                "the login is older or weaker than the client asks",
             ));
         }
         let now = self.services.clock.micros();
@@ -165,8 +169,17 @@ impl AuthorizationServer {
 
     /// The resident refused. Gives the URL to send the browser to, with `error=access_denied`. The request is used up.
     pub async fn deny(&self, request: &AuthorizationRequest) -> Result<Url, OAuthError> {
+        self.refuse(request, ErrorCode::AccessDenied).await
+    }
+
+    /// The request cannot be answered as it asks to be. Gives the URL to send the browser to, with this error. The request is used up.
+    pub async fn refuse(
+        &self,
+        request: &AuthorizationRequest,
+        error: ErrorCode,
+    ) -> Result<Url, OAuthError> {
         self.finish(request, None).await?;
-        self.back(&request.request, &[("error", "access_denied")])
+        self.back(&request.request, &[("error", error.name())])
     }
 
     async fn finish(

@@ -1,14 +1,13 @@
 //! Errors as OAuth says them (RFC 6749 section 5.2 and its relatives).
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tsunagu_domain::Problem;
 use tsunagu_store::StoreError;
 
 use super::ProofError;
 
 /// The `error` codes in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorCode {
     /// Malformed, a parameter missing, twice or not allowed.
     InvalidRequest,
@@ -30,6 +29,14 @@ pub enum ErrorCode {
     InvalidTarget,
     /// The resident refused.
     AccessDenied,
+    /// `prompt=none`, and the resident would have to log in (`OpenID` Connect Core section 3.1.2.6).
+    LoginRequired,
+    /// `prompt=none`, and the resident would have to do more than log in as they did.
+    InteractionRequired,
+    /// `prompt=none`, and the resident would have to consent.
+    ConsentRequired,
+    /// The login is not, and will not be, as `acr_values`, `max_age` or `prompt` ask (RFC 9470 section 5).
+    UnmetAuthenticationRequirements,
     /// RFC 6750, and for a `request_uri` RFC 9101: unknown, expired, used, or another client's.
     InvalidRequestUri,
     /// The access token is not valid.
@@ -44,6 +51,41 @@ pub enum ErrorCode {
     ServerError,
     /// A part of this server does not answer.
     TemporarilyUnavailable,
+}
+
+impl ErrorCode {
+    /// As it stands in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidAuthorizationDetails => "invalid_authorization_details",
+            Self::InvalidTarget => "invalid_target",
+            Self::AccessDenied => "access_denied",
+            Self::LoginRequired => "login_required",
+            Self::InteractionRequired => "interaction_required",
+            Self::ConsentRequired => "consent_required",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
+            Self::InvalidRequestUri => "invalid_request_uri",
+            Self::InvalidToken => "invalid_token",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::ServerError => "server_error",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+        }
+    }
+}
+
+impl Serialize for ErrorCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
 }
 
 /// An error answer. The description is for developers and never holds personal data or secrets.

@@ -1,7 +1,7 @@
 //! What clients can find out by themselves.
 
 use serde_json::{Value, json};
-use tsunagu_domain::Problem;
+use tsunagu_domain::{Level, Problem};
 
 use super::AuthorizationServer;
 use crate::JwkSet;
@@ -38,6 +38,8 @@ impl AuthorizationServer {
             "subject_types_supported": ["pairwise"],
             "id_token_signing_alg_values_supported": ["ES256"],
             "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "ial", "aal"],
+            "acr_values_supported": Level::ALL.map(Level::acr),
+            "prompt_values_supported": ["none", "login", "consent"],
             "claims_parameter_supported": false,
             "request_parameter_supported": false,
             "request_uri_parameter_supported": true,

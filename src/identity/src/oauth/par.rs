@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tsunagu_domain::{ClientId, Timestamp};
 use tsunagu_store::{Expect, WriteSet};
 
+use super::prompt::Wanted;
 use super::token::OFFLINE_SCOPE;
 use super::{AuthorizationServer, ErrorCode, Form, OAuthError, Possession, ResidentData, details};
 use crate::jose::{sha256, unb64};
@@ -34,7 +35,8 @@ pub(super) struct Request {
     pub(super) scope: String,
     pub(super) state: Option<String>,
     pub(super) nonce: Option<String>,
-    pub(super) max_age: Option<i64>,
+    #[serde(default)]
+    pub(super) wanted: Wanted,
     pub(super) details: Option<ResidentData>,
     /// The key that must redeem the code (RFC 9449 section 10).
     #[serde(default)]
@@ -92,7 +94,7 @@ impl AuthorizationServer {
             scope: self.scope(form)?,
             state: short(form, "state")?,
             nonce: short(form, "nonce")?,
-            max_age: max_age(form)?,
+            wanted: Wanted::read(form)?,
             details: match form.get("authorization_details") {
                 Some(text) => details::read(text, client, &self.services.catalogue)?,
                 None => None,
@@ -175,13 +177,5 @@ fn short(form: &Form, name: &str) -> Result<Option<String>, OAuthError> {
             refuse("state and nonce may have 1024 bytes each")
         }
         text => Ok(text.map(str::to_owned)),
-    }
-}
-
-fn max_age(form: &Form) -> Result<Option<i64>, OAuthError> {
-    match form.get("max_age").map(str::parse::<u32>) {
-        None => Ok(None),
-        Some(Ok(seconds)) => Ok(Some(i64::from(seconds))),
-        Some(Err(_)) => refuse("max_age must be a whole number of seconds"),
     }
 }

@@ -80,7 +80,7 @@ impl Town {
     }
 
     async fn begin(&self) -> Begun {
-        self.logins.begin(&self.world.tenant, "xid", "/me").await.unwrap()
+        self.logins.begin(&self.world.tenant, "xid", "/me", false).await.unwrap()
     }
 
     async fn finish(&self, query: &CallbackQuery, cookie: Option<&str>) -> LoginOutcome {
@@ -467,14 +467,29 @@ async fn data_with_an_individual_number_in_them_are_not_kept() {
 }
 
 #[tokio::test]
+async fn who_shall_authenticate_anew_is_sent_so_unless_the_policy_says_how() {
+    let prompt = async |changes: Value, anew: bool| {
+        let town = Town::agreeing(&changes).await;
+        let begun = town.logins.begin(&town.world.tenant, "xid", "/", anew).await.unwrap();
+        let found = begun.redirect.query_pairs().filter(|(name, _)| name == "prompt");
+        found.map(|(_, value)| value.into_owned()).collect::<Vec<_>>()
+    };
+    assert!(prompt(json!({}), false).await.is_empty());
+    assert_eq!(prompt(json!({}), true).await, ["login"]);
+    let said = json!({"parameters": {"prompt": "select_account"}});
+    assert_eq!(prompt(said, true).await, ["select_account"]);
+    assert!(prompt(json!({"always_authenticates": true}), true).await.is_empty());
+}
+
+#[tokio::test]
 async fn nothing_but_a_local_path_is_returned_to() {
     let town = Town::new().await;
     for open in ["https://evil.example/", "//evil.example", "/\\evil.example"] {
-        let begun = town.logins.begin(&town.world.tenant, "xid", open).await.unwrap();
+        let begun = town.logins.begin(&town.world.tenant, "xid", open, false).await.unwrap();
         let code = town.provider.confirm(&begun.redirect, "sub-hanako", hanako());
         let outcome = town.finish(&answer(&begun, &code), Some(&begun.cookie)).await;
         let LoginOutcome::SignedIn { return_to, .. } = outcome else { unreachable!() };
         assert_eq!(return_to, "/");
     }
-    assert!(town.logins.begin(&town.world.tenant, "other", "/").await.is_err());
+    assert!(town.logins.begin(&town.world.tenant, "other", "/", false).await.is_err());
 }

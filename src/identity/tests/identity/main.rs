@@ -10,6 +10,7 @@ mod holder;
 mod keys;
 mod linking;
 mod login;
+mod prompt;
 mod provider;
 mod refresh;
 mod residents;

@@ -146,7 +146,7 @@ impl Sandbox {
     /// A login as the browser of a person goes through it.
     async fn log_in(&self, provider: &str, form: &[(&str, &str)]) -> LoginOutcome {
         let tenant = &self.world.tenant;
-        let begun = self.logins.begin(tenant, provider, "/").await.unwrap();
+        let begun = self.logins.begin(tenant, provider, "/", false).await.unwrap();
         let choice = Request::post_form(begun.redirect, form);
         let answer = self.outbound.send(choice).await.unwrap();
         let back = answer.header("location").unwrap_or_else(|| unreachable!("{answer:?}"));

@@ -39,7 +39,7 @@ pub(crate) async fn show(visit: Visit) -> HttpResponse {
 
 async fn home(visit: &Visit) -> Shown {
     if visit.session()?.is_none() {
-        let providers = visit.ways_in("/");
+        let providers = visit.ways_in("/", false);
         return visit.page(&HomePage { resident: None, providers });
     }
     let session = visit.resident()?;

@@ -35,7 +35,7 @@ impl Page for LoginPage {
 /// `GET /login`.
 pub(crate) async fn choose(visit: Visit) -> HttpResponse {
     let return_to = visit.parameter("return_to");
-    let providers = visit.ways_in(return_to.as_deref().unwrap_or("/"));
+    let providers = visit.ways_in(return_to.as_deref().unwrap_or("/"), visit.is_anew());
     let shown = visit.page(&LoginPage { providers });
     visit.answer(shown)
 }
@@ -49,7 +49,7 @@ pub(crate) async fn begin(visit: Visit, provider: web::Path<String>) -> HttpResp
 
 async fn start(visit: &Visit, provider: &str, return_to: &str) -> Shown {
     let parts = &visit.site.parts;
-    let begun = parts.logins.begin(&parts.tenant, provider, return_to).await?;
+    let begun = parts.logins.begin(&parts.tenant, provider, return_to, visit.is_anew()).await?;
     let name = login_cookie_name(visit.site.https());
     Ok(Visit::see_other(begun.redirect.as_str())
         .cookie(visit.cookie(name, &begun.cookie, Some(LOGIN_SECONDS)))

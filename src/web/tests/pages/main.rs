@@ -4,4 +4,5 @@
 mod consent;
 mod login;
 mod looking;
+mod prompt;
 mod town;

@@ -64,7 +64,8 @@ impl LoginProvider for Scripted {
     }
 
     async fn authorization_url(&self, attempt: &Attempt) -> Result<Url, RefusalReason> {
-        let url = format!("https://xid.example/auth?state={}", attempt.state);
+        let (anew, state) = (attempt.anew, &attempt.state);
+        let url = format!("https://xid.example/auth?anew={anew}&state={state}");
         Url::parse(&url).map_err(|_| RefusalReason::ProviderUnavailable)
     }
 
@@ -301,13 +302,25 @@ impl Town {
 
     /// The same, asking for this.
     pub(crate) async fn pushed_with(&self, asked: serde_json::Value) -> String {
+        self.pushed_as(Some(asked), &[]).await
+    }
+
+    /// The same, asking for this or for a login alone, with further parameters.
+    pub(crate) async fn pushed_as(
+        &self,
+        asked: Option<serde_json::Value>,
+        more: &[(&str, &str)],
+    ) -> String {
         let now = self.clock.seconds();
         let claims = json!({"iss": "health", "sub": "health", "aud": BASE, "jti": format!("{}", self.clock.micros()),
             "iat": now, "exp": now + 60});
         self.pass(1);
         let mut details = json!([{"type": "resident_data", "purpose": "health-coaching",
             "actions": ["read", "write"]}]);
-        details[0].as_object_mut().unwrap().extend(asked.as_object().unwrap().clone());
+        let details = asked.map(|asked| {
+            details[0].as_object_mut().unwrap().extend(asked.as_object().unwrap().clone());
+            ("authorization_details", details.to_string())
+        });
         let fields = [
             ("client_id", "health".to_owned()),
             ("response_type", "code".to_owned()),
@@ -316,13 +329,14 @@ impl Town {
             ("state", "the-state".to_owned()),
             ("code_challenge", URL_SAFE_NO_PAD.encode([7; 32])),
             ("code_challenge_method", "S256".to_owned()),
-            ("authorization_details", details.to_string()),
             (
                 "client_assertion_type",
                 "urn:ietf:params:oauth:client-assertion-type:jwt-bearer".to_owned(),
             ),
             ("client_assertion", self.vendor.sign("JWT", &claims).unwrap()),
         ];
+        let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let fields = fields.into_iter().chain(details).chain(more);
         let form = Form::from_pairs(fields.map(|(n, v)| (n.to_owned(), v))).unwrap();
         let pushed = self.authorization.par(&form, &Possession::default()).await.unwrap();
         let query = url::form_urlencoded::Serializer::new(String::new())
@@ -475,6 +489,15 @@ where
 
     pub(crate) async fn post(&mut self, address: &str, fields: &[(&str, &str)]) -> Seen {
         self.send(test::TestRequest::post().uri(address).set_form(fields)).await
+    }
+
+    /// Presses a button of the consent page.
+    pub(crate) async fn press(&mut self, page: &Seen, decision: &str) -> Seen {
+        let names = ["csrf", "client_id", "request_uri", "lang", "shown_at", "notice"];
+        let fields: Vec<_> = names.into_iter().map(|name| (name, page.field(name))).collect();
+        let fields = fields.iter().map(|(name, value)| (*name, value.as_str()));
+        let fields: Vec<_> = fields.chain([("decision", decision)]).collect();
+        self.post("/oauth/authorize/decision", &fields).await
     }
 
     pub(crate) fn cookie(&self, name: &str) -> Option<&String> {

@@ -29,8 +29,7 @@ struct IdToken<'a> {
     auth_time: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    acr: Option<&'a str>,
+    acr: &'static str,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     amr: &'a [String],
     ial: Level,
@@ -55,7 +54,7 @@ impl AuthorizationServer {
             grant_id: authorization.grant.clone(),
             authorization_details: authorization.details.iter().cloned().collect(),
             auth_time: Some(auth_seconds(assurance)),
-            acr: assurance.acr.clone(),
+            acr: Some(assurance.level().acr().to_owned()),
             amr: assurance.amr.clone(),
             ial: Some(assurance.ial),
             aal: Some(assurance.aal),
@@ -112,7 +111,7 @@ impl AuthorizationServer {
             iat: now,
             auth_time: auth_seconds(assurance),
             nonce: authorization.nonce.as_deref(),
-            acr: assurance.acr.as_deref(),
+            acr: assurance.level().acr(),
             amr: &assurance.amr,
             ial: assurance.ial,
             aal: assurance.aal,

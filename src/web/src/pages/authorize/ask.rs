@@ -4,8 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde_json::Value;
 use tsunagu_consent::Consent;
-use tsunagu_domain::{Catalogue, DataClass, Problem, Sensitivity, SubjectPath, Timestamp};
-use tsunagu_identity::{AuthorizationRequest, ResidentData, Session};
+use tsunagu_domain::{Catalogue, DataClass, Level, Problem, Sensitivity, SubjectPath, Timestamp};
+use tsunagu_identity::{Answerable, AuthorizationRequest, ErrorCode, ResidentData, Session};
 
 use super::wording::{self, Wording};
 use super::{AuthorizePage, Choice, OwnValue};
@@ -31,27 +31,60 @@ async fn authorize(visit: &Visit) -> Shown {
     let request_uri = visit.parameter("request_uri").ok_or_else(wrong)?;
     // Looked at before anything else: who brings no good request is sent nowhere.
     let request = parts.authorization.authorization_request(&client_id, &request_uri).await?;
-    if visit.session()?.is_none() {
-        return Ok(Visit::see_other(&visit.login(&visit.here())).finish());
+    let session = visit.session()?;
+    let login = match (parts.authorization.answerable(&request, session), session) {
+        (Answerable::Yes, Some(_)) => None,
+        (Answerable::Never, _) => {
+            let unmet = ErrorCode::UnmetAuthenticationRequirements;
+            return back_with(visit, &request, unmet).await;
+        }
+        (_, None) if !request.asks_fresh_login() => Some(visit.login(&visit.here())),
+        _ => Some(visit.login_anew(&visit.here())),
+    };
+    if request.is_silent()
+        && let Some(error) = needs_a_page(session, login.is_some())
+    {
+        return back_with(visit, &request, error).await;
+    }
+    if let Some(login) = login {
+        return Ok(Visit::see_other(&login).finish());
     }
     let session = visit.resident()?;
-    if !parts.authorization.is_fresh_enough(&request, session) {
-        return Err(Stop::LoginAgain(visit.here()));
-    }
     let Some(details) = &request.details else {
         let back = parts.authorization.approve(&request, session, None).await?;
         return Ok(Visit::see_other(back.as_str()).finish());
     };
-    if let Some(consent) = covering(visit, session, &request, details).await? {
+    let covering = covering(visit, session, &request, details).await?;
+    if let Some(consent) = covering.filter(|_| !request.asks_consent_anew()) {
         let request = granted(&request, &consent);
         let back = parts.authorization.approve(&request, session, Some(&consent.id)).await?;
         return Ok(Visit::see_other(back.as_str()).finish());
+    }
+    if request.is_silent() {
+        return back_with(visit, &request, ErrorCode::ConsentRequired).await;
     }
     let now = parts.clock.micros();
     if !session.assurance.fresh(now, FRESH_SECONDS) {
         return Err(Stop::LoginAgain(visit.here()));
     }
     question(visit, session, &request, details, now, Why::Asked).await
+}
+
+/// Back to the client, with an error.
+async fn back_with(visit: &Visit, request: &AuthorizationRequest, error: ErrorCode) -> Shown {
+    let back = visit.site.parts.authorization.refuse(request, error).await?;
+    Ok(Visit::see_other(back.as_str()).finish())
+}
+
+/// Why a request that shows no page cannot be answered in this session, if a page about the login were needed.
+fn needs_a_page(session: Option<&Session>, login: bool) -> Option<ErrorCode> {
+    let strong = session.is_some_and(|session| session.assurance.reaches(Level::Substantial));
+    match session {
+        None => Some(ErrorCode::LoginRequired),
+        // Somebody is there; a stronger login than theirs is more than logging in again.
+        Some(_) if !strong => Some(ErrorCode::InteractionRequired),
+        Some(_) => login.then_some(ErrorCode::LoginRequired),
+    }
 }
 
 /// The request as it is granted: of what is optional, what the consent covers.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
+use tsunagu_consent::Consent;
 use tsunagu_domain::ProblemCode;
+use tsunagu_identity::{Answerable, AuthorizationRequest};
 
 use super::ask::{self, Why};
 use super::wording;
@@ -84,6 +86,11 @@ pub(crate) async fn decide(visit: Visit, form: Posted<Vec<(String, String)>>) ->
     visit.answer(shown)
 }
 
+/// Whether a consent that there is already is the answer to this request. One that is asked for anew is given anew.
+fn answers(request: &AuthorizationRequest, consent: &Consent) -> bool {
+    !request.asks_consent_anew() || consent.valid_from >= request.opened()
+}
+
 async fn record(visit: &Visit, form: &Decision) -> Shown {
     let parts = &visit.site.parts;
     let page = ask::address(&form.client_id, &form.request_uri);
@@ -95,6 +102,9 @@ async fn record(visit: &Visit, form: &Decision) -> Shown {
     let request =
         parts.authorization.authorization_request(&form.client_id, &form.request_uri).await?;
     let details = request.details.as_ref().ok_or_else(Stop::bad_form)?;
+    if parts.authorization.answerable(&request, Some(session)) != Answerable::Yes {
+        return Err(Stop::LoginAgain(page));
+    }
     let now = parts.clock.micros();
     // Looked at first: a notice cannot be made for every number that somebody sends.
     if !(0..=TO_ANSWER).contains(&now.saturating_sub(form.shown_at)) {
@@ -123,7 +133,8 @@ async fn record(visit: &Visit, form: &Decision) -> Shown {
         }
         Answer::Give => {
             // Pressed twice, it is one consent: a second would end the first, and the code given under it.
-            let consent = match ask::covering(visit, session, &request, details).await? {
+            let covering = ask::covering(visit, session, &request, details).await?;
+            let consent = match covering.filter(|consent| answers(&request, consent)) {
                 Some(consent) => consent,
                 None => match parts.ledger.give(&parts.tenant, &by, &answered).await {
                     Ok(given) => given.consent,
