@@ -13,7 +13,8 @@ use tsunagu_shared_state::{RateLimits, Verdict, Whose};
 use crate::{Failure, Gateway};
 
 /// Where each begun login or asked token makes a record.
-const LOGINS: [&str; 4] = ["/login", "/oauth/par", "/oauth/authorize", "/oauth/token"];
+const LOGINS: [&str; 5] =
+    ["/login", "/oauth/par", "/oauth/authorize", "/oauth/token", "/oauth/end-session"];
 
 /// The limits in force.
 pub struct Rates {

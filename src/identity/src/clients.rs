@@ -79,6 +79,9 @@ pub struct Client {
     /// Where residents may be sent back to, compared exactly.
     #[serde(default)]
     pub redirect_uris: Vec<String>,
+    /// Where residents may be sent after logging out, compared exactly (`OpenID` Connect RP-Initiated Logout 1.0).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub post_logout_redirect_uris: Vec<String>,
     /// Its public keys, given here.
     #[serde(default)]
     pub jwks: Option<JwkSet>,
@@ -163,6 +166,11 @@ impl Client {
     pub fn check(&self) -> Result<(), Problem> {
         for uri in &self.redirect_uris {
             check_redirect_uri(uri)?;
+        }
+        for uri in &self.post_logout_redirect_uris {
+            check_redirect_uri(uri).map_err(|problem| {
+                wrong("/post_logout_redirect_uris", problem.detail.replace("redirect", "logout"))
+            })?;
         }
         if let Some(uri) = &self.events_uri {
             check_redirect_uri(uri.as_str()).map_err(|problem| {

@@ -36,8 +36,9 @@ pub use login::{
 };
 pub use oauth::{
     AccessToken, Answerable, AuthorizationRequest, AuthorizationServer, Binding, DataAction,
-    DetailType, ErrorCode, Form, KeyRole, KeyState, LiveGrants, Mtls, OAuthError, Parts,
-    Possession, ProofError, Proofs, Pushed, ResidentData, Scheme, SigningKeys, TokenError, Tokens,
+    DetailType, EndSession, ErrorCode, Form, KeyRole, KeyState, LiveGrants, Mtls, OAuthError,
+    Parts, Possession, ProofError, Proofs, Pushed, ResidentData, Scheme, SigningKeys, TokenError,
+    Tokens,
 };
 pub use records::sweep;
 pub use residency::{Municipality, Residency, Verdict};

@@ -25,9 +25,10 @@ pub(crate) const ASSERTIONS: Collection = Collection("client-assertion");
 pub(crate) const REVOKED: Collection = Collection("revoked-token");
 pub(crate) const PROOFS: Collection = Collection("dpop-proof");
 pub(crate) const REFRESH: Collection = Collection("refresh-token");
+pub(crate) const LOGOUTS: Collection = Collection("logout-request");
 
 /// Collections whose records may be deleted once their time is over.
-const PERISHABLE: [Collection; 9] = [
+const PERISHABLE: [Collection; 10] = [
     LOGINS,
     SESSIONS,
     AUTHORIZATION_REQUESTS,
@@ -36,6 +37,7 @@ const PERISHABLE: [Collection; 9] = [
     REVOKED,
     PROOFS,
     REFRESH,
+    LOGOUTS,
     IDENTITY_REVIEWS,
 ];
 

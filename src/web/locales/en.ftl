@@ -44,6 +44,15 @@ login-title = Log in
 login-lead = Whichever you use, your Tsuno ID is the same. Choose the one you have.
 login-note = If you are not sure which one to use, call { $phone }.
 
+## Logging out, begun by a service
+end-session-title = Log out of the Tsuno page too?
+end-session-lead = A service asks to log you out.
+end-session-lead-client = { $client } asks to log you out.
+end-session-what = After logging out you confirm who you are again the next time. What you consented to stays as it is.
+end-session-form = Whether to log out
+end-session-stay = Stay logged in
+end-session-button = Log out
+
 ## Asking for consent
 authorize-title = May “{ $client }” use your information?
 authorize-lead = “{ $client }” would like to use the information below. Please read it, then choose.
@@ -316,6 +325,12 @@ login-weak-next = Please log in again with your My Number Card or with your fing
 closed-title = Your Tsuno ID is closed
 closed-what = All consents and logins have ended. Thank you for using it.
 closed-next = If you need anything, call { $phone }.
+logged-out-title = You are logged out
+logged-out-what = You are logged out of the Tsuno page on this device.
+logged-out-next = You can close this page. To use it again, log in from the home page.
+logout-refused-title = The request to log out could not be taken
+logout-refused-what = The request of the service is wrong or has expired. Whether you are logged in has not changed.
+logout-refused-next = To log out of the Tsuno page, press "Log out" at the top of the page.
 authorize-error-title = This service could not be connected
 authorize-error-what = The request of the service is wrong or has expired. None of your information was given.
 authorize-error-next = Go back to the service and start again.

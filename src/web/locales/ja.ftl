@@ -44,6 +44,15 @@ login-title = ログイン
 login-lead = どちらの方法でも、同じ都農IDで入れます。お使いのものを選んでください。
 login-note = どちらを使うか迷うときは、{ $phone } へお電話ください。
 
+## サービスからのログアウト
+end-session-title = 都農ページからもログアウトしますか？
+end-session-lead = サービスから、ログアウトの依頼がありました。
+end-session-lead-client = 「{ $client }」から、ログアウトの依頼がありました。
+end-session-what = ログアウトすると、次に使うときに、もう一度本人確認をします。同意した内容は変わりません。
+end-session-form = ログアウトするかどうか
+end-session-stay = ログアウトしない
+end-session-button = ログアウトする
+
 ## 同意をたずねるページ
 authorize-title = 「{ $client }」に、あなたの情報を渡してよいですか？
 authorize-lead = 「{ $client }」が、下の情報を使いたいと言っています。読んでから、どちらかを選んでください。
@@ -313,6 +322,12 @@ login-weak-next = マイナンバーカードまたは生体認証を使って�
 closed-title = 都農IDをやめました
 closed-what = すべての同意とログインを終わりにしました。ご利用ありがとうございました。
 closed-next = お困りのことがあれば { $phone } へお電話ください。
+logged-out-title = ログアウトしました
+logged-out-what = この端末では、都農ページからログアウトしています。
+logged-out-next = この画面を閉じて大丈夫です。もう一度使うときは、ホームからログインしてください。
+logout-refused-title = ログアウトの依頼を受け付けられませんでした
+logout-refused-what = サービスからの依頼に誤りがあるか、時間が切れています。ログインの状態は変わっていません。
+logout-refused-next = 都農ページからログアウトするときは、画面の上の「ログアウト」を押してください。
 authorize-error-title = このサービスとつなげませんでした
 authorize-error-what = サービスからの申し込みに誤りがあるか、時間が切れています。あなたの情報は渡していません。
 authorize-error-next = サービスの画面に戻り、はじめからやり直してください。

@@ -6,6 +6,7 @@ pub(crate) mod authorize;
 pub(crate) mod coins;
 pub(crate) mod consents;
 pub(crate) mod developers;
+pub(crate) mod end_session;
 pub(crate) mod error;
 pub(crate) mod home;
 pub(crate) mod login;

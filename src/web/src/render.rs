@@ -66,6 +66,7 @@ templates![
     "login.html",
     "account.html",
     "close.html",
+    "end_session.html",
     "message.html",
     "notice.html",
     "authorize.html",

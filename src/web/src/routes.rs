@@ -3,7 +3,9 @@
 use actix_web::web::{self, ServiceConfig};
 
 use crate::assets;
-use crate::pages::{access_log, account, authorize, coins, consents, developers, home, login};
+use crate::pages::{
+    access_log, account, authorize, coins, consents, developers, end_session, home, login,
+};
 
 /// Adds every page. The application holds a `web::Data<Site>`.
 pub fn configure(cfg: &mut ServiceConfig) {
@@ -14,6 +16,9 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .route("/logout", web::post().to(login::logout))
         .route("/oauth/authorize", web::get().to(authorize::ask))
         .route("/oauth/authorize/decision", web::post().to(authorize::decide))
+        .route("/oauth/end-session", web::get().to(end_session::ask))
+        .route("/oauth/end-session", web::post().to(end_session::post))
+        .route("/oauth/end-session/confirm", web::post().to(end_session::confirm))
         .route("/consents", web::get().to(consents::list))
         .route("/consents/{id}", web::get().to(consents::show))
         .route("/consents/{id}/receipt", web::get().to(consents::receipt))

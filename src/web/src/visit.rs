@@ -174,12 +174,31 @@ impl Visit {
         security::parameter(&self.query, name)
     }
 
-    /// Ends the session of this browser.
-    pub(crate) async fn end_session(&self) -> Result<(), Problem> {
+    /// All parameters of the address.
+    pub(crate) fn parameters(&self) -> Vec<(String, String)> {
+        url::form_urlencoded::parse(self.query.as_bytes()).into_owned().collect()
+    }
+
+    /// Ends the session that this browser had before.
+    pub(crate) async fn leave_session(&self) -> Result<(), Problem> {
         match &self.session_cookie {
             Some(cookie) => self.site.parts.sessions.end(&self.site.parts.tenant, cookie).await,
             None => Ok(()),
         }
+    }
+
+    /// Ends the session of this browser, and has it forgotten. Who came without its cookie may have been sent by another site, which must not
+    /// end it: then nothing is done.
+    pub(crate) async fn end_session(&self, answer: &mut HttpResponse) -> Result<(), Problem> {
+        if self.session_cookie.is_none() {
+            return Ok(());
+        }
+        self.leave_session().await?;
+        let spent = self.cookie(session_cookie_name(self.site.https()), "", Some(0));
+        if let Err(error) = answer.add_cookie(&spent) {
+            tracing::error!(request = self.id, %error, "a cookie cannot be set");
+        }
+        Ok(())
     }
 
     /// The address of this page, for coming back.

@@ -8,12 +8,13 @@ use super::{ErrorCode, OAuthError};
 
 const MAX_LENGTH: usize = 64 * 1024;
 /// Parameters that nobody but their maker can read anything in.
-const SECRET: [&str; 9] = [
+const SECRET: [&str; 10] = [
     "client_assertion",
     "client_secret",
     "code",
     "code_challenge",
     "code_verifier",
+    "id_token_hint",
     "refresh_token",
     "request",
     "request_uri",

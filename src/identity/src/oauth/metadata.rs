@@ -20,6 +20,7 @@ impl AuthorizationServer {
             "introspection_endpoint": at("/oauth/introspect"),
             "revocation_endpoint": at("/oauth/revoke"),
             "userinfo_endpoint": at("/oauth/userinfo"),
+            "end_session_endpoint": at("/oauth/end-session"),
             "jwks_uri": at("/oauth/jwks"),
             "require_pushed_authorization_requests": true,
             "response_types_supported": ["code"],

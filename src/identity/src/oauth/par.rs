@@ -14,7 +14,7 @@ use crate::services::seconds;
 const URN: &str = "urn:ietf:params:oauth:request_uri:";
 /// The browser must arrive with the `request_uri` within this, seconds.
 const TO_ARRIVE: i64 = 90;
-const LONGEST_STATE: usize = 1024;
+pub(super) const LONGEST_STATE: usize = 1024;
 
 /// The answer to a pushed request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -82,7 +82,7 @@ async fn finish(visit: &Visit, provider: &str, query: &CallbackQuery) -> Shown {
     match parts.logins.callback(&parts.tenant, provider, query, cookie).await? {
         LoginOutcome::SignedIn { session, return_to, .. } => {
             // A session that this browser had before is not left behind.
-            visit.end_session().await?;
+            visit.leave_session().await?;
             let name = session_cookie_name(visit.site.https());
             Ok(Visit::see_other(&return_to)
                 .cookie(visit.cookie(name, &session.cookie, None))
@@ -125,14 +125,12 @@ pub(crate) async fn logout(visit: Visit, form: Posted<Logout>) -> HttpResponse {
 }
 
 async fn leave(visit: &Visit, csrf: &str) -> Shown {
-    let name = session_cookie_name(visit.site.https());
-    if let Some(session) = visit.session()? {
-        if !session.csrf_matches(csrf) {
-            return Err(Stop::Message(StatusCode::FORBIDDEN, Kind::FormExpired));
-        }
-        visit.end_session().await?;
+    if visit.session()?.is_some_and(|session| !session.csrf_matches(csrf)) {
+        return Err(Stop::Message(StatusCode::FORBIDDEN, Kind::FormExpired));
     }
-    Ok(Visit::see_other("/").cookie(visit.cookie(name, "", Some(0))).finish())
+    let mut answer = Visit::see_other("/").finish();
+    visit.end_session(&mut answer).await?;
+    Ok(answer)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::pages::consents::{
     ConsentPage, ConsentsPage, NoticePage, RenewPage, RenewalNotice, WithdrawPage,
 };
 use crate::pages::developers::{DevelopersPage, DocsPage};
+use crate::pages::end_session::EndSessionPage;
 use crate::pages::error::MessagePage;
 use crate::pages::home::HomePage;
 use crate::pages::login::LoginPage;
@@ -69,6 +70,7 @@ fn rendered(lang: Lang) -> (Vec<(String, String)>, BTreeSet<String>) {
     show!("/access-log", true, AccessLogPage::samples(lang));
     show!("/account", true, AccountPage::samples());
     show!("/account/close", true, ClosePage::samples());
+    show!("/oauth/end-session", true, EndSessionPage::samples());
     show!("/coins", true, CoinsPage::samples(lang));
     show!("/developers", false, DevelopersPage::samples());
     show!("/docs", false, DocsPage::samples());

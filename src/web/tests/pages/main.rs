@@ -3,6 +3,7 @@
 
 mod consent;
 mod login;
+mod logout;
 mod looking;
 mod prompt;
 mod town;

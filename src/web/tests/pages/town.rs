@@ -36,6 +36,9 @@ use tsunagu_web::{HelpDesk, Site, SiteConfig, SiteParts};
 use url::Url;
 
 pub(crate) const BASE: &str = "http://127.0.0.1:8080";
+/// Where the vendor wants residents to go after logging out.
+pub(crate) const BYE: &str = "https://health.example/bye?from=town";
+const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters-length";
 pub(crate) const CALLBACK: &str = "https://health.example/callback";
 
 fn text(ja: &str, en: &str) -> Text {
@@ -133,6 +136,7 @@ fn client(key: &SigningKey) -> Client {
         "sector": "health.example",
         "kind": "consumer",
         "redirect_uris": [CALLBACK],
+        "post_logout_redirect_uris": [BYE],
         "jwks": JwkSet { keys: vec![key.public().clone()] },
         "purposes": ["health-coaching"],
         "data_classes": ["contact", "basic", "health-activity"],
@@ -311,10 +315,7 @@ impl Town {
         asked: Option<serde_json::Value>,
         more: &[(&str, &str)],
     ) -> String {
-        let now = self.clock.seconds();
-        let claims = json!({"iss": "health", "sub": "health", "aud": BASE, "jti": format!("{}", self.clock.micros()),
-            "iat": now, "exp": now + 60});
-        self.pass(1);
+        let assertion = self.assertion();
         let mut details = json!([{"type": "resident_data", "purpose": "health-coaching",
             "actions": ["read", "write"]}]);
         let details = asked.map(|asked| {
@@ -327,13 +328,10 @@ impl Town {
             ("redirect_uri", CALLBACK.to_owned()),
             ("scope", "openid ngsi-ld".to_owned()),
             ("state", "the-state".to_owned()),
-            ("code_challenge", URL_SAFE_NO_PAD.encode([7; 32])),
+            ("code_challenge", challenge()),
             ("code_challenge_method", "S256".to_owned()),
-            (
-                "client_assertion_type",
-                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer".to_owned(),
-            ),
-            ("client_assertion", self.vendor.sign("JWT", &claims).unwrap()),
+            ("client_assertion_type", ASSERTION_TYPE.to_owned()),
+            ("client_assertion", assertion),
         ];
         let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
         let fields = fields.into_iter().chain(details).chain(more);
@@ -344,6 +342,34 @@ impl Town {
             .append_pair("request_uri", &pushed.request_uri)
             .finish();
         format!("/oauth/authorize?{query}")
+    }
+
+    /// Proves who the vendor is, once.
+    fn assertion(&self) -> String {
+        let now = self.clock.seconds();
+        let claims = json!({"iss": "health", "sub": "health", "aud": BASE, "jti": format!("{}", self.clock.micros()),
+            "iat": now, "exp": now + 60});
+        self.pass(1);
+        self.vendor.sign("JWT", &claims).unwrap()
+    }
+
+    /// The vendor redeems the code of the address that the browser was sent to, and gets an ID token.
+    pub(crate) async fn id_token(&self, back: &Seen) -> String {
+        let back = Url::parse(back.location.as_deref().unwrap()).unwrap();
+        let code = back.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+        let assertion = self.assertion();
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("redirect_uri", CALLBACK),
+            ("code_verifier", VERIFIER),
+            ("client_assertion_type", ASSERTION_TYPE),
+            ("client_assertion", &assertion),
+        ];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let form = Form::from_pairs(fields).unwrap();
+        let tokens = self.authorization.token(&form, &Possession::default()).await.unwrap();
+        tokens.id_token.unwrap()
     }
 
     /// What the record of access says of a resident's consents, oldest first.
@@ -451,6 +477,13 @@ impl Town {
     }
 }
 
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+fn challenge() -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, VERIFIER.as_bytes());
+    URL_SAFE_NO_PAD.encode(digest)
+}
+
 /// A browser: keeps cookies, follows nothing.
 pub(crate) struct Browser<S> {
     app: S,
@@ -463,6 +496,8 @@ pub(crate) struct Seen {
     pub(crate) location: Option<String>,
     pub(crate) policy: String,
     pub(crate) body: String,
+    /// Names of the cookies that it sets or takes back.
+    pub(crate) cookies: Vec<String>,
 }
 
 impl Seen {
@@ -491,6 +526,19 @@ where
         self.send(test::TestRequest::post().uri(address).set_form(fields)).await
     }
 
+    /// Another site's page posts a form: cookies with `SameSite=Lax` stay behind.
+    pub(crate) async fn post_from_elsewhere(
+        &mut self,
+        address: &str,
+        fields: &[(&str, &str)],
+    ) -> Seen {
+        let kept = std::mem::take(&mut self.cookies);
+        let seen = self.post(address, fields).await;
+        let set = std::mem::replace(&mut self.cookies, kept);
+        self.cookies.extend(set);
+        seen
+    }
+
     /// Presses a button of the consent page.
     pub(crate) async fn press(&mut self, page: &Seen, decision: &str) -> Seen {
         let names = ["csrf", "client_id", "request_uri", "lang", "shown_at", "notice"];
@@ -509,6 +557,7 @@ where
             request = request.cookie(Cookie::new(name.clone(), value.clone()));
         }
         let answer = test::call_service(&self.app, request.to_request()).await;
+        let set = answer.response().cookies().map(|cookie| cookie.name().to_owned()).collect();
         for cookie in answer.response().cookies() {
             if cookie.max_age().is_some_and(actix_web::cookie::time::Duration::is_zero) {
                 self.cookies.remove(cookie.name());
@@ -526,6 +575,7 @@ where
             location: header(header::LOCATION),
             policy: header(header::CONTENT_SECURITY_POLICY).unwrap_or_default(),
             body: String::from_utf8(test::read_body(answer).await.to_vec()).unwrap(),
+            cookies: set,
         }
     }
 
