@@ -20,7 +20,7 @@ use serde::Serialize;
 use tsunagu_consent::Consent;
 use tsunagu_domain::Problem;
 
-pub(crate) use body::{ConsentBody, ConsentsBody};
+pub(crate) use body::{ConsentBody, ConsentsBody, TextBody};
 pub(crate) use deletion::{
     __path_deleted, __path_deletion, __path_deletions, deleted, deletion, deletions,
 };

@@ -8,6 +8,7 @@ mod export;
 mod find_usage;
 mod heartbeat;
 mod proof;
+pub(crate) mod shares;
 mod usage_period;
 mod words;
 
@@ -39,6 +40,19 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
         .service(resource("/me/access-log/{index}/proof", [(Method::GET, web::get().to(proof))]))
         .service(resource("/me/consents", [(Method::GET, web::get().to(consents))]))
         .service(resource("/me/export", [(Method::GET, web::get().to(export))]))
+        // Before what would take this word as an id.
+        .service(resource("/me/share-codes/notice", [(Method::GET, web::get().to(shares::notice))]))
+        .service(resource(
+            "/me/share-codes",
+            [
+                (Method::GET, web::get().to(shares::list)),
+                (Method::POST, web::post().to(shares::make)),
+            ],
+        ))
+        .service(resource(
+            "/me/share-codes/{id}/cancel",
+            [(Method::POST, web::post().to(shares::cancel))],
+        ))
         .service(resource("/me/close", [(Method::POST, web::post().to(close))]))
         .service(resource("/v2/findUsage", [(Method::GET, web::get().to(find_usage))]))
         .service(resource("/v2/usagePeriod", [(Method::GET, web::get().to(usage_period))]))

@@ -5,10 +5,10 @@ use tsunagu_domain::{Catalogue, ClientId, Frequency, Text, Timestamp, TsunoId};
 use tsunagu_policy::{Grant, GrantedType};
 
 use crate::content::parts_of;
-use crate::{ConsentedData, ConsentedPurpose, DataAction, NoticeShown, Requested, State};
+use crate::{Basis, ConsentedData, ConsentedPurpose, DataAction, NoticeShown, Requested, State};
 
 /// The version of the form that is written.
-pub(crate) const FORM: u32 = 2;
+pub(crate) const FORM: u32 = 3;
 
 /// So long before its end a resident is told that a consent will end, microseconds: 30 days.
 pub const WARNED_AHEAD: Timestamp = 30 * 86_400_000_000;
@@ -76,6 +76,9 @@ pub struct Consent {
     /// What a newer catalogue asks in addition, until it is agreed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reconsent: Option<Reconsent>,
+    /// Where it comes from, when the resident did not answer a request of the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
 }
 
 impl Consent {
@@ -92,7 +95,11 @@ impl Consent {
 
     /// Whether it ends so soon that the resident is to be told.
     pub fn ends_soon(&self, now: Timestamp) -> bool {
-        self.is_open() && (self.ends().saturating_sub(WARNED_AHEAD)..self.ends()).contains(&now)
+        // What lasts no longer anyway ends as it was meant to.
+        let lasts = self.valid_until.saturating_sub(self.valid_from) > WARNED_AHEAD;
+        (lasts || self.ends() < self.valid_until)
+            && self.is_open()
+            && (self.ends().saturating_sub(WARNED_AHEAD)..self.ends()).contains(&now)
     }
 
     /// The question that waits for the resident's answer.

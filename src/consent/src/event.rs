@@ -11,6 +11,8 @@ use crate::{ConsentedData, NoticeShown, State};
 pub enum Reason {
     /// The resident was asked for it and answered.
     Asked,
+    /// The resident made a share code, and the client redeemed it.
+    ShareCode,
     /// A newer one for the same client and purpose took its place.
     Replaced,
     /// The resident wished it.
@@ -36,6 +38,7 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Asked => "asked",
+            Self::ShareCode => "share-code",
             Self::Replaced => "replaced",
             Self::OwnWish => "own-wish",
             Self::AccountClosed => "account-closed",

@@ -6,6 +6,7 @@ pub(crate) mod keys;
 pub(crate) mod orders;
 mod read;
 mod reconsent;
+mod share;
 mod write;
 
 use std::fmt;
@@ -26,6 +27,7 @@ use grants::Grants;
 use keys::CURRENT;
 pub use read::{Listed, Part};
 pub use reconsent::Reconsented;
+pub use share::Confirmed;
 use write::{By, Step, keep_notice};
 
 /// Giving a consent needs a login no older than this, seconds.
@@ -172,6 +174,8 @@ impl Ledger {
         tenant: &TenantId,
         by: &Resident<'_>,
     ) -> Result<Vec<Consent>, Problem> {
+        // First, so that nobody redeems one meanwhile.
+        self.end_shares(tenant, by).await?;
         let all = Part { offset: 0, limit: usize::MAX };
         let mut ended = Vec::new();
         for consent in self.of_subject(tenant, by.subject, all).await?.consents {

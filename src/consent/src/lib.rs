@@ -15,6 +15,7 @@ mod event;
 mod ledger;
 mod receipt;
 mod request;
+mod share;
 mod state;
 
 pub use consent::{Consent, Reconsent, WARNED_AHEAD};
@@ -25,10 +26,14 @@ pub use deletion::{
 };
 pub use deliver::{Answered, Deletions, Delivered, Patience, Recipient, Recipients};
 pub use event::{Event, Reason};
-pub use ledger::{Changed, Due, Ledger, Listed, Part, Reconsented, Resident};
+pub use ledger::{Changed, Confirmed, Due, Ledger, Listed, Part, Reconsented, Resident};
 pub use receipt::{
     InvalidReceipt, InvalidSigningKey, Party, PiiInformation, PiiProcessing, Platform, Receipt,
     ReceiptEvent, ReceiptSigner, Verdict, verify_receipt,
 };
 pub use request::{DataAction, NewConsent, Notice, RESIDENT_DATA, Requested};
+pub use share::{
+    Basis, FAILURES_IN_AN_HOUR, NewShare, NotRedeemed, REDEEMABLE_AT_MOST, Redeemer, Redemption,
+    ShareCode, ShareNotice, ShareState, Shared, USES_AT_MOST, WRONG_TRIES,
+};
 pub use state::State;

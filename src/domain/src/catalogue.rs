@@ -101,6 +101,14 @@ pub struct Purpose {
     /// consent goes on as it was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reconsent_days: Option<u32>,
+    /// Whether residents share data for it themselves, by a code that they show to whom they like.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub by_share_code: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// The whole catalogue.

@@ -37,8 +37,8 @@ pub use login::{
 pub use oauth::{
     AccessToken, Answerable, AuthorizationRequest, AuthorizationServer, Binding, DataAction,
     DetailType, EndSession, ErrorCode, Form, KeyRole, KeyState, LiveGrants, Mtls, OAuthError,
-    Parts, Possession, ProofError, Proofs, Pushed, ResidentData, Scheme, SigningKeys, TokenError,
-    Tokens,
+    Parts, Possession, ProofError, Proofs, Pushed, Redeemed, Redeeming, ResidentData,
+    SHARE_CODE_GRANT, Scheme, ShareCodes, ShareRefusal, SigningKeys, TokenError, Tokens,
 };
 pub use records::sweep;
 pub use residency::{Municipality, Residency, Verdict};

@@ -42,7 +42,7 @@ pub use keys::{KeyRole, KeyState, SigningKeys};
 pub use par::Pushed;
 pub use presented::Scheme;
 pub use prompt::Answerable;
-pub use token::Tokens;
+pub use token::{Redeemed, Redeeming, SHARE_CODE_GRANT, ShareCodes, ShareRefusal, Tokens};
 
 use access_token::Verified;
 
@@ -101,6 +101,7 @@ pub struct AuthorizationServer {
     proofs: Proofs,
     grants: Arc<dyn LiveGrants>,
     mtls: Option<Mtls>,
+    shares: Option<Arc<dyn ShareCodes>>,
     verified: Cache<[u8; 32], Arc<Verified>>,
     /// What was revoked and has not expired, as far as this process saw it revoked.
     revoked: RwLock<HashMap<String, Timestamp>>,
@@ -134,9 +135,16 @@ impl AuthorizationServer {
             proofs: parts.proofs,
             grants: parts.grants,
             mtls: parts.mtls,
+            shares: None,
             verified: Cache::new(REMEMBERED_TOKENS),
             revoked: RwLock::default(),
         })
+    }
+
+    /// The same, redeeming share codes, too.
+    #[must_use]
+    pub fn with_share_codes(self, codes: Arc<dyn ShareCodes>) -> Self {
+        Self { shares: Some(codes), ..self }
     }
 
     /// The issuer identifier.

@@ -11,3 +11,4 @@ pub(crate) mod error;
 pub(crate) mod home;
 pub(crate) mod login;
 pub(crate) mod own;
+pub(crate) mod share;

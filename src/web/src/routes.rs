@@ -4,7 +4,7 @@ use actix_web::web::{self, ServiceConfig};
 
 use crate::assets;
 use crate::pages::{
-    access_log, account, authorize, coins, consents, developers, end_session, home, login,
+    access_log, account, authorize, coins, consents, developers, end_session, home, login, share,
 };
 
 /// Adds every page. The application holds a `web::Data<Site>`.
@@ -30,6 +30,10 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .route("/consents/{id}/renew", web::get().to(consents::ask))
         .route("/consents/{id}/renew", web::post().to(consents::answer))
         .route("/access-log", web::get().to(access_log::show))
+        .route("/share", web::get().to(share::show))
+        .route("/share", web::post().to(share::make))
+        .route("/share/confirm", web::post().to(share::confirm))
+        .route("/share/{id}/cancel", web::post().to(share::cancel))
         .route("/account", web::get().to(account::show))
         .route("/account/close", web::get().to(account::ask_to_close))
         .route("/account/close", web::post().to(account::close))

@@ -28,6 +28,7 @@ mod rates;
 mod real_data;
 mod refusals;
 mod replicas;
+mod sharing;
 mod story;
 mod support;
 mod withdrawal;

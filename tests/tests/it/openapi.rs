@@ -153,7 +153,7 @@ async fn every_operation_says_what_it_does_takes_and_answers() {
             missing(refused, "no answer for a missing token");
         }
         let writes = ["post ", "put ", "patch "].iter().any(|method| name.starts_with(method));
-        let says_all = ["/withdraw", "/pause", "/resume", "/deletion", "/close"]
+        let says_all = ["/withdraw", "/pause", "/resume", "/deletion", "/close", "/cancel"]
             .iter()
             .any(|end| name.ends_with(end));
         if writes && !says_all {

@@ -119,6 +119,10 @@ const TABLE: &[(&str, &str, For)] = &[
     ("GET", "/me/coins", For::Resident),
     ("GET", "/me/export", For::Resident),
     ("POST", "/me/close", For::Resident),
+    ("GET", "/me/share-codes", For::Resident),
+    ("POST", "/me/share-codes", For::Resident),
+    ("GET", "/me/share-codes/notice", For::Resident),
+    ("POST", "/me/share-codes/{id}/cancel", For::Resident),
     ("GET", "/v2/findUsage", For::Resident),
     ("GET", "/v2/usagePeriod", For::Resident),
     ("GET", "/v2/heartbeat", For::All("whether the service lives")),
@@ -213,7 +217,9 @@ impl Gate {
             request = request.form(&[("client_id", APP), ("grant_type", "client_credentials")]);
         } else if path.starts_with("/ngsi-ld/") && method != Method::GET {
             request = request.json(&body(path, &method, &id));
-        } else if path.starts_with("/admin/") && method != Method::GET {
+        } else if (path.starts_with("/admin/") || path == "/me/share-codes")
+            && method != Method::GET
+        {
             request = request.json(&json!({}));
         }
         seen(request).await

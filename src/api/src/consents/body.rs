@@ -1,7 +1,7 @@
 //! Consents as JSON.
 
 use serde::Serialize;
-use tsunagu_consent::{Consent, ConsentedData, DataAction, Event, Reason, Reconsent, State};
+use tsunagu_consent::{Basis, Consent, ConsentedData, DataAction, Event, Reason, Reconsent, State};
 use tsunagu_domain::{Frequency, Sensitivity, Text, Timestamp, TsunoId, to_iso};
 use utoipa::ToSchema;
 
@@ -142,6 +142,9 @@ pub(crate) struct ConsentBody {
     state: State,
     changed_at: String,
     catalogue_version: u32,
+    /// The id of the resident's share code that the client redeemed, if that is where it comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share_code: Option<String>,
     /// The history, oldest first, when one consent is asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     events: Vec<EventBody>,
@@ -182,6 +185,7 @@ impl ConsentBody {
             state: consent.state_at(now),
             changed_at: to_iso(consent.changed_at),
             catalogue_version: consent.catalogue_version,
+            share_code: consent.basis.as_ref().map(|Basis::ShareCode { id, .. }| id.clone()),
             events: events.collect(),
         }
     }

@@ -64,6 +64,15 @@ fn verb(access: &Access) -> (&'static str, &'static str) {
             ("別のログイン方法と結び付け", "Linked another way to log in to")
         }
         Action::Link => ("住民記録と結び付け", "Linked to the municipal record"),
+        Action::Consent if access.reason == "share-code-made" => {
+            ("見せるための共有コードを作成", "Made a share code to show")
+        }
+        Action::Consent if access.reason == "share-code-cancelled" => {
+            ("見せるための共有コードを取り消し", "Took back the share code to show")
+        }
+        Action::Consent if access.reason.starts_with("share-code-") => {
+            ("見るために共有コードを使用", "Used a share code to see")
+        }
         Action::Consent if consent(State::Refused) => ("提供しないと回答", "Declined to share"),
         Action::Consent if consent(State::Withdrawn) => {
             ("提供する同意を取り消し", "Withdrew the consent to share")
@@ -114,6 +123,7 @@ fn data(catalogue: &Catalogue, access: &Access) -> Text {
 fn ours(access: &Access) -> Text {
     match access.types.first().map(String::as_str) {
         Some("urn:tsunagu:type:Consent") => text("同意の記録", "records of consent"),
+        Some("urn:tsunagu:type:ShareCode") => text("共有コード", "share codes"),
         Some("urn:tsunagu:type:AccessLog") => text("利用の記録", "the record of use"),
         Some("urn:tsunagu:type:IdentityReview" | "urn:tsunagu:type:LinkReview") => {
             text("窓口での確認の記録", "what waits for the counter")

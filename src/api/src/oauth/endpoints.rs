@@ -69,7 +69,7 @@ pub(crate) struct TokenForm {
     client_assertion_type: String,
     /// As for a pushed request, with a jti of its own.
     client_assertion: String,
-    /// `authorization_code`, `refresh_token` or `client_credentials`
+    /// `authorization_code`, `refresh_token`, `client_credentials` or `urn:tsunagu:grant-type:share-code`
     grant_type: String,
     /// For `authorization_code`.
     code: Option<String>,
@@ -79,7 +79,9 @@ pub(crate) struct TokenForm {
     code_verifier: Option<String>,
     /// For `refresh_token`; good for one use.
     refresh_token: Option<String>,
-    /// For `refresh_token`: what was granted, or less. For `client_credentials`: `ngsi-ld`
+    /// For `urn:tsunagu:grant-type:share-code`: the code that a resident showed.
+    share_code: Option<String>,
+    /// For `refresh_token`: what was granted, or less. For `client_credentials`: `ngsi-ld`. For a share code `ngsi-ld`, with or without `offline_access`
     scope: Option<String>,
 }
 

@@ -51,6 +51,7 @@ impl Ledger {
 
     /// Writes the events of everything that is due by now. Several processes may look at once.
     pub async fn run_due(&self, tenant: &TenantId) -> Result<Due, Problem> {
+        self.forget_failures(tenant).await?;
         let now = self.clock.micros();
         let mut done = Due::default();
         let mut after = None;

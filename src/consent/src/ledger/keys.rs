@@ -30,6 +30,13 @@ pub(crate) const OPEN_ORDERS: Collection = Collection("deletion-open");
 /// Next try ‖ consent id → orders that were not taken.
 pub(crate) const OUTBOX: Collection = Collection("deletion-outbox");
 
+/// Name of a share code → the code without its secret.
+pub(crate) const SHARES: Collection = Collection("share-code");
+/// Subject ‖ inverted time ‖ name of a share code.
+pub(crate) const SHARES_BY_SUBJECT: Collection = Collection("share-code-by-subject");
+/// Hour ‖ client → how many of its tries led to nothing.
+pub(crate) const SHARE_FAILURES: Collection = Collection("share-code-failures");
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Pointer {
@@ -106,6 +113,15 @@ pub(crate) fn read_timed(key: &[u8]) -> Result<Timestamp, StoreError> {
     let time = key.first_chunk::<8>().map(|time| u64::from_be_bytes(*time));
     time.and_then(|time| Timestamp::try_from(time).ok())
         .ok_or_else(|| StoreError::Corrupt("a key of a deletion order is not readable".to_owned()))
+}
+
+/// The beginning of the keys of an hour since the epoch.
+pub(crate) fn hour(hour: i64) -> [u8; 8] {
+    u64::try_from(hour).unwrap_or(0).to_be_bytes()
+}
+
+pub(crate) fn failures(hour: i64, client: &ClientId) -> Vec<u8> {
+    [&self::hour(hour)[..], client.as_str().as_bytes()].concat()
 }
 
 fn newest_first(at: Timestamp) -> [u8; 8] {

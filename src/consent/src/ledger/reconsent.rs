@@ -72,7 +72,8 @@ impl Ledger {
                 return Ok(false);
             };
             let now = self.clock.micros();
-            if !consent.is_open() {
+            // What comes from a share code is what the code was made for, until it ends.
+            if !consent.is_open() || consent.basis.is_some() {
                 return Ok(false);
             }
             let mut ops = Vec::new();

@@ -9,7 +9,7 @@ use super::keys::{self, BY_CLIENT, BY_SUBJECT, CONSENT, EVENT, NOTICES};
 use super::{Ledger, Resident};
 use crate::consent::FORM;
 use crate::content::{ConsentedPurpose, NoticeShown, resolve};
-use crate::{Consent, ConsentedData, Event, NewConsent, Notice, Reason, State};
+use crate::{Basis, Consent, ConsentedData, Event, NewConsent, Notice, Reason, State};
 
 /// Nobody proved anything.
 static UNPROVEN: Assurance = Assurance {
@@ -27,7 +27,7 @@ pub(super) struct By<'a> {
     /// As the event names it.
     name: &'static str,
     /// As the record of access names it.
-    actor: &'static str,
+    actor: &'a str,
     assurance: &'a Assurance,
     request: &'a str,
 }
@@ -40,6 +40,13 @@ impl By<'_> {
         assurance: &UNPROVEN,
         request: "consents",
     };
+}
+
+impl<'a> By<'a> {
+    /// A client that redeems a code: the resident gave it when they made the code.
+    pub(super) fn redeeming(actor: &'a str, assurance: &'a Assurance, request: &'a str) -> Self {
+        Self { name: "resident", actor, assurance, request }
+    }
 }
 
 impl<'a> From<&Resident<'a>> for By<'a> {
@@ -125,6 +132,7 @@ impl Ledger {
             changed_at: from,
             catalogue_version: self.catalogue.version,
             reconsent: None,
+            basis: None,
         })
     }
 
@@ -136,10 +144,12 @@ impl Ledger {
         now: Timestamp,
         ops: &mut Vec<Op>,
     ) -> Result<(), Problem> {
-        let step = Step {
-            notice: Some(consent.notice.clone()),
-            ..Step::to(consent.state, Reason::Asked, now)
+        let reason = match consent.basis {
+            Some(Basis::ShareCode { .. }) => Reason::ShareCode,
+            None => Reason::Asked,
         };
+        let step =
+            Step { notice: Some(consent.notice.clone()), ..Step::to(consent.state, reason, now) };
         self.event(consent, step, by, Expect::Absent, ops)?;
         let indexes = [
             (BY_SUBJECT, keys::by_subject(consent.subject, now, &consent.id)),
@@ -180,7 +190,11 @@ impl Ledger {
     ) -> Result<(), Problem> {
         let now = step.at;
         // What the event itself says is what happened: the state alone would not tell a warning.
-        let told = if step.reason.keeps_state() { step.reason.as_str() } else { step.to.as_str() };
+        let told = match step.reason {
+            Reason::ShareCode => "share-code-redeemed",
+            reason if reason.keeps_state() => reason.as_str(),
+            _ => step.to.as_str(),
+        };
         let event = Event {
             v: 2,
             seq: consent.version,
@@ -250,7 +264,7 @@ pub(super) fn shown(notice: &Notice, now: Timestamp) -> Result<NoticeShown, Prob
     Ok(NoticeShown {
         version: notice.version.clone(),
         lang: notice.lang.clone(),
-        sha256: hex(digest(&SHA256, &notice.bytes).as_ref()),
+        sha256: hex_digest(&notice.bytes),
         shown_at: notice.shown_at,
     })
 }
@@ -265,7 +279,9 @@ pub(super) fn keep_notice(notice: &Notice) -> Op {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// SHA-256, hexadecimal.
+pub(super) fn hex_digest(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let digest = digest(&SHA256, bytes);
+    digest.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -5,4 +5,5 @@
 mod deleting;
 mod giving;
 mod life;
+mod sharing;
 mod world;

@@ -49,7 +49,9 @@ pub(crate) const CATALOGUE: &str = r#"{"version":3,
     {"code":"coach","text":{"ja":"助言","en":"coaching"},"legal_basis":"dpv:Consent",
      "retention_days":30,"max_days":365,"data_classes":["contact","walks"]},
     {"code":"research","text":{"ja":"研究","en":"research"},"legal_basis":"dpv:Consent",
-     "retention_days":10,"max_days":90,"data_classes":["walks"]}]}"#;
+     "retention_days":10,"max_days":90,"data_classes":["walks"]},
+    {"code":"visit","text":{"ja":"診察","en":"visit"},"legal_basis":"dpv:Consent","by_share_code":true,
+     "retention_days":5,"max_days":10,"data_classes":["contact","walks"]}]}"#;
 
 pub(crate) fn iri(term: &str) -> String {
     format!("https://example.org/{term}")

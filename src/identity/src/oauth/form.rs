@@ -8,7 +8,7 @@ use super::{ErrorCode, OAuthError};
 
 const MAX_LENGTH: usize = 64 * 1024;
 /// Parameters that nobody but their maker can read anything in.
-const SECRET: [&str; 10] = [
+const SECRET: [&str; 11] = [
     "client_assertion",
     "client_secret",
     "code",
@@ -18,6 +18,7 @@ const SECRET: [&str; 10] = [
     "refresh_token",
     "request",
     "request_uri",
+    "share_code",
     "token",
 ];
 /// No request has nearly as many parameters.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tsunagu_domain::{Level, Problem};
 
-use super::AuthorizationServer;
+use super::{AuthorizationServer, SHARE_CODE_GRANT};
 use crate::JwkSet;
 use crate::jose::{Algorithm, FAPI};
 
@@ -25,7 +25,7 @@ impl AuthorizationServer {
             "require_pushed_authorization_requests": true,
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
-            "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+            "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", SHARE_CODE_GRANT],
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": ["private_key_jwt"],
             "token_endpoint_auth_signing_alg_values_supported": algorithms,

@@ -3,6 +3,7 @@
 mod machine;
 mod mint;
 mod refresh;
+mod share;
 
 use serde::Serialize;
 use tsunagu_domain::Sensitivity;
@@ -20,6 +21,7 @@ use crate::services::seconds;
 use mint::Minted;
 
 use refresh::Authorization;
+pub use share::{Redeemed, Redeeming, SHARE_CODE_GRANT, ShareCodes, ShareRefusal};
 
 /// An access token that is bound to a key lives for so many seconds.
 pub(super) const ACCESS_TOKEN_SECONDS: i64 = 300;
@@ -65,7 +67,7 @@ fn invalid_grant<T>(why: &str) -> Result<T, OAuthError> {
 }
 
 impl AuthorizationServer {
-    /// Answers a token request: `authorization_code`, `refresh_token` or `client_credentials`.
+    /// Answers a token request: `authorization_code`, `refresh_token`, `client_credentials` or [`SHARE_CODE_GRANT`].
     pub async fn token(
         &self,
         form: &Form,
@@ -78,9 +80,10 @@ impl AuthorizationServer {
             "authorization_code" => self.redeem(form, &known, binding).await,
             "refresh_token" => self.refresh(form, &known, binding).await,
             "client_credentials" => self.machine(form, &known, binding).await,
+            SHARE_CODE_GRANT => self.redeem_share(form, &known, binding).await,
             _ => Err(OAuthError::new(
                 ErrorCode::UnsupportedGrantType,
-                "the grant_type must be authorization_code, refresh_token or client_credentials",
+                "the grant_type must be authorization_code, refresh_token, client_credentials or urn:tsunagu:grant-type:share-code",
             )),
         }
     }

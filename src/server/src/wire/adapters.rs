@@ -8,9 +8,9 @@ use tsunagu_audit::{Answer, WitnessCalls};
 use tsunagu_broker::{Broker, DocumentLoader, Published, Request};
 use tsunagu_connect::{Platform, UpsertOutcome};
 use tsunagu_connector_coin_issuer::{Call, Http, HttpError, Reply};
-use tsunagu_consent::{Answered, Ledger, Recipient, Recipients};
+use tsunagu_consent::{Answered, Ledger, NotRedeemed, Recipient, Recipients, Redeemer};
 use tsunagu_domain::{Catalogue, ClientId, Clock, IdGen, Problem, ProblemCode, TenantId, TsunoId};
-use tsunagu_identity::{Clients, LiveGrants};
+use tsunagu_identity::{Clients, LiveGrants, Redeemed, Redeeming, ShareCodes, ShareRefusal};
 use tsunagu_ngsi_ld::Entity;
 use tsunagu_outbound::{Method, Outbound, OutboundError};
 use tsunagu_policy::{Asked, Policies, Principal, View};
@@ -81,6 +81,49 @@ impl LiveGrants for ConsentGrants {
     async fn is_live(&self, tenant: &TenantId, grant_id: &str) -> Result<bool, Problem> {
         let now = self.clock.micros();
         Ok(self.ledger.live_grant(tenant, grant_id, now).await?.is_some())
+    }
+}
+
+/// Share codes, as the authorization server redeems them.
+pub(super) struct LedgerShares {
+    pub(super) ledger: Arc<Ledger>,
+}
+
+#[async_trait]
+impl ShareCodes for LedgerShares {
+    async fn redeem(
+        &self,
+        tenant: &TenantId,
+        by: Redeeming<'_>,
+        code: &str,
+    ) -> Result<Redeemed, ShareRefusal> {
+        let redeemer = Redeemer {
+            client: by.client,
+            name: by.name,
+            purposes: by.purposes,
+            data_classes: by.data_classes,
+            bound: by.bound,
+            request: by.request,
+        };
+        let (consent, assurance) =
+            self.ledger.redeem(tenant, &redeemer, code).await.map_err(refusal)?;
+        Ok(Redeemed {
+            subject: consent.subject,
+            data_classes: consent.data.iter().map(|part| part.class.clone()).collect(),
+            grant: consent.id,
+            purpose: consent.purpose.code,
+            assurance,
+        })
+    }
+}
+
+fn refusal(refused: NotRedeemed) -> ShareRefusal {
+    match refused {
+        NotRedeemed::Unknown => ShareRefusal::Unknown,
+        NotRedeemed::NotRegistered => ShareRefusal::NotRegistered,
+        NotRedeemed::Unbound => ShareRefusal::Unbound,
+        NotRedeemed::TooMany => ShareRefusal::TooMany,
+        NotRedeemed::Failed(problem) => ShareRefusal::Failed(problem),
     }
 }
 

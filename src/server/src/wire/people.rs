@@ -12,7 +12,7 @@ use tsunagu_identity::{
 use tsunagu_outbound::Outbound;
 
 use super::Foundation;
-use super::adapters::ConsentGrants;
+use super::adapters::{ConsentGrants, LedgerShares};
 use crate::config::{Config, without_slash};
 
 /// Everyone who acts, and what they agreed to.
@@ -69,7 +69,8 @@ impl People {
                 .as_ref()
                 .map(|mtls| Mtls { base_url: mtls.base_url.as_ref().map(without_slash) }),
         })?;
-        let authorization = Arc::new(authorization);
+        let shares = LedgerShares { ledger: Arc::clone(&ledger) };
+        let authorization = Arc::new(authorization.with_share_codes(Arc::new(shares)));
         Ok(Self {
             services,
             sectors,

@@ -108,6 +108,10 @@ impl AccessLogPage {
             line(service(), &[], "identify", false, 2),
             line(Who::Town, &["氏名"], "identify", true, 1),
             line(Who::You, &[], "consent", true, 1),
+            line(Who::You, &[], "share", false, 1),
+            line(service(), &[], "redeem", false, 1),
+            line(Who::You, &[], "share", true, 1),
+            line(service(), &[], "redeem", true, 1),
             line(Who::Town, &["住民記録"], "link", true, 1),
         ];
         let full = |own| Self {

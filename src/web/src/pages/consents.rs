@@ -42,6 +42,8 @@ pub(crate) struct ConsentLine {
     pub(crate) ends_soon: bool,
     /// Whether the resident is asked for more.
     pub(crate) asked_again: bool,
+    /// Whether it comes from a share code.
+    pub(crate) shared: bool,
 }
 
 /// The model of one consent.
@@ -55,6 +57,8 @@ pub(crate) struct ConsentPage {
     pub(crate) state: &'static str,
     /// Whether it is in force.
     pub(crate) live: bool,
+    /// Whether it comes from a share code.
+    pub(crate) shared: bool,
     /// Whether the resident comes from withdrawing it.
     pub(crate) just_withdrawn: bool,
     /// What it covers.
@@ -122,6 +126,8 @@ pub(crate) struct NoticePage {
     pub(crate) notice_lang: String,
     /// Its exact bytes.
     pub(crate) notice: String,
+    /// Whether it is text in lines and no HTML.
+    pub(crate) plain: bool,
     /// Their SHA-256, hexadecimal.
     pub(crate) digest: String,
 }
@@ -221,6 +227,7 @@ mod samples {
             changed: day(lang, AT),
             ends_soon: state == "resumed",
             asked_again: state == "given",
+            shared: state == "resumed",
         }
     }
 
@@ -254,6 +261,7 @@ mod samples {
                 client: CLIENT.to_owned(),
                 state,
                 live,
+                shared: state == "expired",
                 just_withdrawn: state == "withdrawn",
                 classes: ClassView::samples(),
                 actions: vec!["read", "write"],
@@ -277,6 +285,7 @@ mod samples {
                 "catalogue-widened",
                 "ends-soon",
                 "given",
+                "share-code",
                 "refused",
                 "expired",
                 "superseded",
@@ -338,15 +347,16 @@ mod samples {
 
     impl NoticePage {
         pub(crate) fn samples(lang: Lang, notice: &str) -> Vec<(&'static str, Self)> {
-            let page = Self {
+            let page = |plain, notice: &str| Self {
                 href: "/consents/0e1b".to_owned(),
                 client: CLIENT.to_owned(),
                 day: day(lang, AT),
                 notice_lang: "ja".to_owned(),
                 notice: notice.to_owned(),
+                plain,
                 digest: "9f86d081884c7d65".to_owned(),
             };
-            vec![("shown", page)]
+            vec![("shown", page(false, notice)), ("shown-shared", page(true, "見せる情報\n・歩数"))]
         }
     }
 

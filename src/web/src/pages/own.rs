@@ -32,8 +32,8 @@ pub(crate) async fn person(
 }
 
 /// What is kept about a resident and is no entity: how it is called in the record of access, and by people.
-pub(crate) const RECORDS: [(&str, InWords); 6] =
-    [COINS, CONSENTS, DELETIONS, ACCESS_LOG, IDENTITY_REVIEWS, LINK_REVIEWS];
+pub(crate) const RECORDS: [(&str, InWords); 7] =
+    [COINS, CONSENTS, SHARE_CODES, DELETIONS, ACCESS_LOG, IDENTITY_REVIEWS, LINK_REVIEWS];
 /// The Japanese and the English words.
 type InWords = (&'static str, &'static str);
 /// Decisions about coins.
@@ -42,6 +42,9 @@ pub(crate) const COINS: (&str, InWords) =
 /// Consents.
 pub(crate) const CONSENTS: (&str, InWords) =
     ("urn:tsunagu:type:Consent", ("同意の記録", "records of consent"));
+/// Codes by which they share.
+pub(crate) const SHARE_CODES: (&str, InWords) =
+    ("urn:tsunagu:type:ShareCode", ("共有コードの記録", "share codes"));
 /// Orders to delete.
 pub(crate) const DELETIONS: (&str, InWords) = (
     "urn:tsunagu:type:DeletionOrder",

@@ -15,6 +15,7 @@ use crate::pages::end_session::EndSessionPage;
 use crate::pages::error::MessagePage;
 use crate::pages::home::HomePage;
 use crate::pages::login::LoginPage;
+use crate::pages::share::{CodePage, ConfirmPage, SharePage};
 
 const LANGUAGES: [Lang; 2] = [Lang::Ja, Lang::En];
 
@@ -67,6 +68,9 @@ fn rendered(lang: Lang) -> (Vec<(String, String)>, BTreeSet<String>) {
     show!("/consents/0e1b/notice", true, NoticePage::samples(lang, notices.last().unwrap()));
     show!("/consents/0e1b/renew", true, RenewPage::samples(renewals.last().unwrap()));
     show!("/consents/0e1b/withdraw", true, WithdrawPage::samples());
+    show!("/share", true, SharePage::samples(lang));
+    show!("/share", true, ConfirmPage::samples());
+    show!("/share", true, CodePage::samples());
     show!("/access-log", true, AccessLogPage::samples(lang));
     show!("/account", true, AccountPage::samples());
     show!("/account/close", true, ClosePage::samples());

@@ -353,7 +353,7 @@ max_auth_age = 300
             SENSORS => "kind = \"publisher\"\nreads_open_data = true\nwrites_open_data = true\n".to_owned(),
             REGISTER => "kind = \"publisher\"\npublishes = [\"Person\", \"ResidentRecord\", \"HealthActivity\"]\ncanonical_ids = true\n".to_owned(),
             APP | VENDOR | SECOND => format!(
-                "kind = \"consumer\"\nredirect_uris = [{:?}]\npurposes = [\"health-coaching\"]\n\
+                "kind = \"consumer\"\nredirect_uris = [{:?}]\npurposes = [\"health-coaching\", \"consultation\"]\n\
                  data_classes = [\"contact\", \"health-activity\"]\n",
                 self.callback
             ),

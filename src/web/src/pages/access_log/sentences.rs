@@ -74,6 +74,13 @@ fn line(lang: Lang, rules: Rules<'_>, names: &HashMap<String, Who>, access: &Acc
             Action::Notify => "notify",
             Action::Write => "write",
             Action::Identify => "identify",
+            Action::Consent if access.reason.starts_with("share-code-") => {
+                if access.actor == OWN {
+                    "share"
+                } else {
+                    "redeem"
+                }
+            }
             Action::Consent => "consent",
             Action::Link => "link",
         },

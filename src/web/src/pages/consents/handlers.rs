@@ -3,7 +3,7 @@
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
-use tsunagu_consent::{Consent, ConsentedData, DataAction, Event, Part, State};
+use tsunagu_consent::{Consent, ConsentedData, DataAction, Event, Part, Reason, State};
 use tsunagu_domain::{Problem, ProblemCode, Sensitivity, Timestamp};
 use tsunagu_identity::Session;
 
@@ -58,6 +58,7 @@ fn line(lang: Lang, consent: &Consent, now: Timestamp) -> ConsentLine {
         },
         ends_soon: consent.ends_soon(now),
         asked_again: consent.asked_again(now).is_some(),
+        shared: consent.basis.is_some(),
     }
 }
 
@@ -128,6 +129,7 @@ async fn one(visit: &Visit, id: &str) -> Shown {
         client: lang.pick(&consent.client_name).to_owned(),
         state: state.as_str(),
         live: consent.live_at(now),
+        shared: consent.basis.is_some(),
         just_withdrawn: state == State::Withdrawn && visit.parameter("done").is_some(),
         classes: classes(lang, &consent.data),
         actions: actions(&consent.data),
@@ -155,7 +157,11 @@ fn event_line(lang: Lang, event: &Event) -> EventLine {
     EventLine {
         day: dates::day(lang, event.at),
         time: dates::time(event.at),
-        what: if event.reason.keeps_state() { event.reason.as_str() } else { event.state.as_str() },
+        what: match event.reason {
+            Reason::ShareCode => event.reason.as_str(),
+            reason if reason.keeps_state() => reason.as_str(),
+            _ => event.state.as_str(),
+        },
     }
 }
 
@@ -194,6 +200,7 @@ async fn as_shown(visit: &Visit, id: &str) -> Shown {
         client: visit.lang.pick(&consent.client_name).to_owned(),
         day: dates::day(visit.lang, consent.notice.shown_at),
         notice: notice.ok_or_else(Problem::not_found)?,
+        plain: consent.basis.is_some(),
         notice_lang: consent.notice.lang,
         digest: consent.notice.sha256,
     })
