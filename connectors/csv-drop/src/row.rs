@@ -203,6 +203,10 @@ fn remedy(rule: &str) -> (&'static str, &'static str) {
             "個人番号とみられる12桁の数字があります。削除してください",
             "there are twelve digits that can be an individual number; remove them",
         ),
+        "individual-number-file" => (
+            "ファイル名に個人番号とみられる12桁の数字があります。名前を変えて置き直してください",
+            "the name of the file holds twelve digits that can be an individual number; give it another name and drop it again",
+        ),
         "column-missing" => (
             "必要な列がありません。見出し行を確認してください",
             "a needed column is missing; check the header line",

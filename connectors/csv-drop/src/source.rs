@@ -1,5 +1,6 @@
 //! The folder as a source: which file is next, and how far it has been read.
 
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +8,7 @@ use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
 use tsunagu_connect::{Batch, ConnectError, Cursor, Manifest, RowReport, Source};
-use tsunagu_domain::Clock;
+use tsunagu_domain::{Clock, individual_number};
 
 use crate::cursor::{Current, Progress, Stamp};
 use crate::entity::Entities;
@@ -40,6 +41,17 @@ struct Listed {
     name: String,
     modified: i64,
     size: u64,
+}
+
+impl Listed {
+    /// What the file is called in reports and in the cursor. A name with what can be an individual number in it is repeated nowhere.
+    fn shown(&self) -> Cow<'_, str> {
+        if !individual_number::is_in(&self.name) {
+            return Cow::Borrowed(&self.name);
+        }
+        let hidden = self.name.chars().map(|c| if c.is_numeric() { '*' } else { c });
+        Cow::Owned(format!("{} ({})", hidden.collect::<String>(), self.modified))
+    }
 }
 
 impl CsvDrop {
@@ -114,7 +126,7 @@ impl Folder {
             });
         } else {
             progress.done.insert(open.name.clone(), open.stamp.clone());
-            progress.done.retain(|name, _| listed.iter().any(|file| file.name == *name));
+            progress.done.retain(|name, _| listed.iter().any(|file| file.shown() == *name));
             progress.current = None;
             self.open = None;
         }
@@ -158,10 +170,17 @@ impl Folder {
         report: &mut RowReport,
     ) -> io::Result<bool> {
         for file in listed {
-            let done = progress.done.get(&file.name);
+            let shown = file.shown();
+            let done = progress.done.get(&*shown);
             if done.is_some_and(|stamp| stamp.modified == file.modified && stamp.size == file.size)
             {
                 continue;
+            }
+            if let Cow::Owned(shown) = shown {
+                report.refuse([refusal(&shown, 0, None, "individual-number-file")]);
+                let (modified, size) = (file.modified, file.size);
+                progress.done.insert(shown, Stamp { modified, size, digest: String::new() });
+                return Ok(true);
             }
             let scanned = match self.scan(&file.name) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,

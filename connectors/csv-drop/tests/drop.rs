@@ -17,6 +17,7 @@ use tsunagu_connector_csv_drop::{Config, CsvDrop};
 use tsunagu_domain::{Clock, ManualClock, Problem, ProblemCode, SeededIds, TenantId};
 use tsunagu_ngsi_ld::Entity;
 use tsunagu_store::testing::MemoryStore;
+use tsunagu_store::{Collection, Scan, Store as _};
 
 const HEADER: &str = "住民番号,氏名,氏名カナ,生年月日,性別,郵便番号,住所,異動区分,備考\r\n";
 
@@ -366,6 +367,35 @@ async fn files_that_cannot_be_right_are_refused_whole() {
     world.drop_file("juki.csv", format!("{HEADER}{}{}", good(1), good(2)).as_bytes());
     let report = world.runner_with(&json!({ "min_rows": 3 })).run_once().await.unwrap().unwrap();
     assert_eq!(findings(&report), [(0, None, "rows-too-few")]);
+}
+
+#[tokio::test]
+async fn t76_a_file_named_by_an_individual_number_is_refused_and_its_name_repeated_nowhere() {
+    for name in
+        ["juki 123456789018.csv", "juki_1234-5678-9018_2.csv", "juki-１２３４５６７８９０１８.csv"]
+    {
+        let world = World::new();
+        world.drop_file(name, format!("{HEADER}{}", good(1)).as_bytes());
+        let report = world.run().await;
+        assert_eq!(findings(&report), [(0, None, "individual-number-file")], "{name}");
+        assert!(report.rows.refused[0].input.starts_with("juki"), "{report:?}");
+        assert!(world.town.kept.lock().unwrap().is_empty());
+        let mut said = format!("{report:?}");
+        let scan = Scan { limit: 10, ..Scan::default() };
+        for kept in ["connector-cursor", "connector-run"].map(Collection) {
+            let records = world.store.records(&tenant(), kept, &scan).await.unwrap();
+            assert!(!records.is_empty(), "nothing was kept in {kept:?}");
+            let texts = records.iter().map(|(_, record)| String::from_utf8_lossy(&record.value));
+            said.extend(texts);
+        }
+        assert!(!said.contains("123456789018") && !said.contains("9018"), "{said}");
+        assert!(!said.contains("１２３４"), "{said}");
+        assert!(world.runner().run_once().await.unwrap().is_none(), "told once");
+        // Under another name it is taken over.
+        fs::remove_file(world.folder.path().join(name)).unwrap();
+        world.drop_file("juki.csv", format!("{HEADER}{}", good(1)).as_bytes());
+        assert_eq!(world.run().await.rows.accepted, 1);
+    }
 }
 
 #[tokio::test]
