@@ -128,7 +128,9 @@ fn refused(gateway: &Gateway, scheme: Scheme, error: &TokenError) -> Failure {
     let (code, detail) = match error {
         TokenError::Proof(ProofError::Nonce) => ("use_dpop_nonce", error.to_string()),
         TokenError::Proof(_) => ("invalid_dpop_proof", error.to_string()),
-        TokenError::Certificate(_) | TokenError::Scheme => ("invalid_token", error.to_string()),
+        TokenError::Audience | TokenError::Certificate(_) | TokenError::Scheme => {
+            ("invalid_token", error.to_string())
+        }
         _ => {
             let detail = "the access token is not valid (unknown, expired or revoked); get a new one at /oauth/token";
             ("invalid_token", detail.to_owned())

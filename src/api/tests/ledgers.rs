@@ -477,6 +477,23 @@ async fn t28_a_login_that_is_too_weak_or_old_is_told_what_is_needed() {
 }
 
 #[actix_web::test]
+async fn t49_a_token_for_another_resource_opens_nothing() {
+    let world = world().await;
+    for aud in [json!("https://coins.example/api"), json!([]), json!([format!("{BASE}/other")])] {
+        let claims = json!({"aud": aud, "jti": format!("{aud}")});
+        for (subject, scope) in [(None, "ngsi-ld"), (Some(ALICE), "openid ngsi-ld")] {
+            let token = world.token_with("health", subject, scope, &claims);
+            for path in ["/ngsi-ld/v1/types", "/consents/v1", "/oauth/userinfo", "/connectors/v1"] {
+                let refused = world.get(path, Some((AUTHORIZATION.as_str(), &token))).await;
+                assert_eq!(refused.status, 401, "{path} {aud}");
+                assert!(refused.challenge.contains("error=\"invalid_token\""), "{path} {aud}");
+                assert!(refused.text().contains("another resource"), "{path} {aud}");
+            }
+        }
+    }
+}
+
+#[actix_web::test]
 async fn a_client_sees_its_own_consents_with_pairwise_ids() {
     let world = world().await;
     let mine = world.give(ALICE, "health").await;

@@ -13,15 +13,17 @@ use tsunagu_domain::{
 use tsunagu_ngsi_ld::Context;
 use tsunagu_outbound::Outbound;
 use tsunagu_policy as policy;
-use tsunagu_store::{Expect, Scan, WriteSet};
+use tsunagu_store::{Expect, Op, Scan, WriteSet};
 use url::{Host, Url};
 
 use crate::Services;
-use crate::jose::{Algorithm, FAPI, Jwk, JwkSet, RemoteKeys};
-use crate::records::{self, CLIENTS};
+use crate::jose::{Algorithm, FAPI, Jwk, JwkSet, RemoteKeys, sha256};
+use crate::records::{self, CLIENTS, RESOURCES};
 
 /// What operators may ask for.
 const OPERATOR_SCOPES: [&str; 2] = ["staff", "audit"];
+/// What tokens for the platform itself may have.
+const OWN_SCOPES: [&str; 5] = ["openid", "ngsi-ld", "offline_access", "staff", "audit"];
 
 /// What a client is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +37,8 @@ pub enum ClientKind {
     ConsumerAndPublisher,
     /// A tool of staff or of an auditor: what it may do is in its scopes.
     Operator,
+    /// A server with a resource of its own that takes tokens of this platform and asks about them (RFC 7662).
+    ResourceServer,
 }
 
 impl ClientKind {
@@ -103,9 +107,16 @@ pub struct Client {
     /// Tenants beside its own that it may name in `NGSILD-Tenant`, on its own behalf only.
     #[serde(default)]
     pub tenants: Vec<TenantId>,
-    /// Scopes beside `ngsi-ld` that it may ask for on its own behalf: `staff`, `audit`.
+    /// Scopes beside `ngsi-ld` that it may ask for on its own behalf: `staff`, `audit`. Of a resource server those that tokens for its
+    /// resource may have.
     #[serde(default)]
     pub scopes: Vec<String>,
+    /// The identifier of its resource (RFC 8707 section 2), of a resource server only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// Identifiers of the resources beside the NGSI-LD one that it may ask tokens for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
     /// May read entities about nobody.
     #[serde(default)]
     pub reads_open_data: bool,
@@ -180,7 +191,9 @@ impl Client {
         if self.kind.consumes() && self.redirect_uris.is_empty() {
             return Err(wrong("/redirect_uris", "a consumer needs a redirect uri"));
         }
-        if self.scopes.iter().any(|scope| !OPERATOR_SCOPES.contains(&scope.as_str())) {
+        self.check_resource()?;
+        let is_for_operators = |scope: &String| OPERATOR_SCOPES.contains(&scope.as_str());
+        if self.kind != ClientKind::ResourceServer && !self.scopes.iter().all(is_for_operators) {
             return Err(wrong("/scopes", "the scopes of an operator are staff and audit"));
         }
         if self.kind.consumes() && !self.tenants.is_empty() {
@@ -214,17 +227,42 @@ impl Client {
     }
 }
 
+impl Client {
+    fn check_resource(&self) -> Result<(), Problem> {
+        let is_server = self.kind == ClientKind::ResourceServer;
+        match &self.resource {
+            Some(resource) if is_server => check_redirect_uri(resource).map_err(|problem| {
+                wrong("/resource", problem.detail.replace("redirect uri", "resource"))
+            })?,
+            Some(_) => return Err(wrong("/resource", "only a resource server has a resource")),
+            None if is_server => {
+                return Err(wrong("/resource", "a resource server needs its identifier"));
+            }
+            None => {}
+        }
+        let is_word = |scope: &String| {
+            !scope.is_empty()
+                && scope.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+        };
+        let is_foreign = |scope: &String| is_word(scope) && !OWN_SCOPES.contains(&scope.as_str());
+        if is_server && !self.scopes.iter().all(is_foreign) {
+            let detail = "the scopes of a resource are words that mean nothing to this platform";
+            return Err(wrong("/scopes", detail));
+        }
+        Ok(())
+    }
+}
+
+fn underivable() -> Problem {
+    Problem::new(ProblemCode::InternalError, "the pairwise key of the sector could not be derived")
+}
+
 /// What the policy needs of a client. Makes its cipher, so keep the result: [`Clients::policy`] does.
 pub fn to_policy(client: &Client, keys: &SectorKeys) -> Result<policy::Client, Problem> {
     let sector = if client.canonical_ids {
         None
     } else {
-        let cipher = keys.sector(&client.sector).map_err(|_| {
-            Problem::new(
-                ProblemCode::InternalError,
-                "the pairwise key of the sector could not be derived",
-            )
-        })?;
+        let cipher = keys.sector(&client.sector).map_err(|_| underivable())?;
         Some(Arc::new(cipher))
     };
     let core = Context::core();
@@ -345,9 +383,58 @@ impl Clients {
             }
         }
         let op = records::put(CLIENTS, client.id.as_str().as_bytes(), None, client, Expect::Any)?;
-        let receipt = self.services.store.commit(WriteSet::new(tenant.clone()).with(op)).await?;
+        let mut set = WriteSet::new(tenant.clone()).with(op);
+        set.ops.extend(self.claim(tenant, client).await?);
+        let receipt = self.services.store.commit(set).await?;
         self.keep(tenant, self.know(client.clone(), receipt.version)?);
         Ok(())
+    }
+
+    /// The operation by which a resource becomes that of its server, unless it is already. No two servers have one.
+    async fn claim(&self, tenant: &TenantId, client: &Client) -> Result<Option<Op>, Problem> {
+        let Some(resource) = &client.resource else { return Ok(None) };
+        let (store, key) = (&*self.services.store, sha256(resource.as_bytes()));
+        let kept = records::read::<ClientId>(store, tenant, RESOURCES, &key).await?;
+        let expect = match kept {
+            Some(kept) if kept.data == client.id => return Ok(None),
+            Some(kept) if self.resource_server(tenant, resource).await?.is_some() => {
+                let detail = format!("this resource is that of the client '{}'", kept.data);
+                return Err(wrong("/resource", detail));
+            }
+            Some(kept) => Expect::Version(kept.version),
+            None => Expect::Absent,
+        };
+        Ok(Some(records::put(RESOURCES, &key, None, &client.id, expect)?))
+    }
+
+    /// The server of a resource, suspended or not.
+    pub(crate) async fn resource_server(
+        &self,
+        tenant: &TenantId,
+        resource: &str,
+    ) -> Result<Option<Arc<Known>>, Problem> {
+        let (store, key) = (&*self.services.store, sha256(resource.as_bytes()));
+        let Some(kept) = records::read::<ClientId>(store, tenant, RESOURCES, &key).await? else {
+            return Ok(None);
+        };
+        let known = self.known(tenant, &kept.data).await?;
+        // Whose resource is another by now has given this one up.
+        Ok(known.filter(|known| known.client.resource.as_deref() == Some(resource)))
+    }
+
+    /// The name of a resident in one token, which tells nobody but this platform who it is.
+    pub(crate) fn name_in_token(&self, jti: &str, id: TsunoId) -> Result<TsunoId, Problem> {
+        Ok(self.of_token(jti)?.outward(id))
+    }
+
+    /// The resident who has this name in one token.
+    pub(crate) fn named_in_token(&self, jti: &str, name: TsunoId) -> Result<TsunoId, Problem> {
+        Ok(self.of_token(jti)?.inward(name))
+    }
+
+    fn of_token(&self, jti: &str) -> Result<SectorCipher, Problem> {
+        // No configured sector has such a name.
+        self.sectors.sector(&format!("\0token\0{jti}")).map_err(|_| underivable())
     }
 
     /// Every client, by id.

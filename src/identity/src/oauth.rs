@@ -5,6 +5,7 @@
 //! live shorter and open no sensitive data.
 
 mod access_token;
+mod audience;
 mod authorize;
 mod client_auth;
 mod details;

@@ -8,6 +8,8 @@ use tsunagu_store::{Collection, Conflict, Expect, Op, Scan, Store, StoreError, W
 use crate::Services;
 
 pub(crate) const CLIENTS: Collection = Collection("client");
+/// Which client is the server of a resource, by the digest of its identifier.
+pub(crate) const RESOURCES: Collection = Collection("resource-server");
 pub(crate) const SIGNING_KEYS: Collection = Collection("signing-key");
 pub(crate) const LOGINS: Collection = Collection("login");
 pub(crate) const IDENTITIES: Collection = Collection("identity");

@@ -26,6 +26,7 @@ pub use moves::Moves;
 pub use reviews::{Decided, Doubt, IdentityReview, Staff};
 pub(crate) use sign_in::Signed;
 pub use standing::{Suspension, in_good_standing};
+pub(crate) use standing::{is_in_force, is_open};
 
 /// What this room keeps of a resident beside the Person entity.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -53,8 +53,8 @@ pub(crate) struct PushForm {
     prompt: Option<String>,
     /// The level of the login, or levels of which the lowest suffices: `urn:tsunagu:acr:2`, `urn:tsunagu:acr:3`
     acr_values: Option<String>,
-    /// The NGSI-LD resource.
-    resource: Option<String>,
+    /// For what tokens are wanted, several times for several resources: the NGSI-LD resource, which it is without, or those that the client is registered for.
+    resource: Option<Vec<String>>,
     /// Thumbprint of the key whose DPoP proof must redeem the code (RFC 9449 section 10); a DPoP header says the same.
     dpop_jkt: Option<String>,
     /// JSON: `[{"type":"resident_data","purpose":"…","data_classes":["…"],"actions":["read","write"]}]`
@@ -83,6 +83,8 @@ pub(crate) struct TokenForm {
     share_code: Option<String>,
     /// For `refresh_token`: what was granted, or less. For `client_credentials`: `ngsi-ld`. For a share code `ngsi-ld`, with or without `offline_access`
     scope: Option<String>,
+    /// For what the token is, several times for several resources: all that were asked for before, or some of them.
+    resource: Option<Vec<String>>,
 }
 
 /// A request about one token.
@@ -138,11 +140,13 @@ pub(crate) async fn token(
     Ok(answer(StatusCode::OK, &tokens))
 }
 
-/// Ask about a token of one's own (RFC 7662)
+/// Ask about a token of one's own, or for one's own resource (RFC 7662)
+///
+/// A resource server learns about tokens whose audience is its resource, with the names that it has for residents.
 #[utoipa::path(post, path = "/oauth/introspect", tag = "Authorization",
     request_body(content = AboutToken, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "active, and what the token says; of other clients' tokens only that they are not active", body = Object),
+        (status = 200, description = "active, and what the token says; of any other token only that it is not active", body = Object),
         (status = 401, description = "The client did not prove who it is", body = OAuthErrorBody),
     ))]
 pub(crate) async fn introspect(

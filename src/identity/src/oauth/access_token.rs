@@ -8,6 +8,7 @@ use tsunagu_domain::{
     Assurance, ClientId, Level, Problem, ProblemCode, TenantId, Timestamp, TsunoId,
 };
 
+use super::audience::Aud;
 use super::{AuthorizationServer, ProofError, ResidentData};
 use crate::clients::Known;
 use crate::jose::{Algorithm, JwsError, Signed, sha256};
@@ -19,7 +20,7 @@ use crate::services::seconds;
 pub(super) struct Claims {
     pub(super) iss: String,
     pub(super) sub: String,
-    pub(super) aud: String,
+    pub(super) aud: Aud,
     pub(super) client_id: ClientId,
     pub(super) iat: i64,
     pub(super) exp: i64,
@@ -50,12 +51,12 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// What a token says of whom and for what; when and by whom it is given is added as it is signed.
+    /// What a token says of whom; for what it is, and its id, is for the caller to add, and when and by whom it is given as it is signed.
     pub(super) fn new(sub: String, client: &ClientId, scope: &str) -> Self {
         Self {
             iss: String::new(),
             sub,
-            aud: String::new(),
+            aud: Aud::default(),
             client_id: client.clone(),
             iat: 0,
             exp: 0,
@@ -110,6 +111,8 @@ pub struct AccessToken {
     pub assurance: Assurance,
     /// The key that its holder has to prove, or the certificate to show; without one it serves whoever has it.
     pub binding: Option<Binding>,
+    /// The identifiers of the resources that it is for.
+    pub audience: Vec<String>,
     /// Its id.
     pub jti: String,
     /// First moment at which it is not valid any more.
@@ -155,9 +158,12 @@ const ASK_AGAIN: Timestamp = 500_000;
 /// Why an access token does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Not an access token of this server: form, algorithm, type, signature, issuer or audience.
+    /// Not an access token of this server: form, algorithm, type, signature or issuer.
     #[error("the access token is not one of this platform")]
     Invalid,
+    /// It is for other resources than the one it was sent to (RFC 9068 section 4).
+    #[error("the access token is for another resource than this; ask for one with this resource")]
+    Audience,
     /// Its time is over, or has not come.
     #[error("the access token has expired")]
     Expired,
@@ -208,10 +214,16 @@ impl From<TokenError> for Problem {
 const SKEW: i64 = 5;
 
 impl AuthorizationServer {
-    /// Verifies an access token, whoever sends it: [`Self::verify_presented`] is for requests. The signature of a token seen before is
+    /// Verifies an access token for the NGSI-LD resource, whoever sends it: [`Self::verify_presented`] is for requests. The signature of a token seen before is
     /// not computed again; its time, its revocation and its client are looked at every time, where another process may have changed
     /// them at most half a second ago. Whether its grant is alive is for the caller to ask.
     pub async fn verify_access_token(&self, text: &str) -> Result<Arc<AccessToken>, TokenError> {
+        let token = self.verify_for_any(text).await?;
+        if token.audience.contains(&self.resource) { Ok(token) } else { Err(TokenError::Audience) }
+    }
+
+    /// The same, for whichever resource it is.
+    pub(super) async fn verify_for_any(&self, text: &str) -> Result<Arc<AccessToken>, TokenError> {
         let now = self.services.clock.micros();
         let key = sha256(text.as_bytes());
         let verified = if let Some(verified) = self.verified.get(&key) {
@@ -274,8 +286,14 @@ impl AuthorizationServer {
         let subject = if claims.sub == claims.client_id.as_str() {
             None
         } else {
-            let outward: TsunoId = claims.sub.parse().map_err(|_| TokenError::Invalid)?;
-            Some(known.inward(outward))
+            let name: TsunoId = claims.sub.parse().map_err(|_| TokenError::Invalid)?;
+            let id = if claims.aud.0 == [self.resource.as_str()] {
+                known.inward(name)
+            } else {
+                let named = self.clients.named_in_token(&claims.jti, name);
+                named.map_err(TokenError::Unavailable)?
+            };
+            Some(id)
         };
         let token = AccessToken {
             tenant: self.tenant.clone(),
@@ -293,6 +311,7 @@ impl AuthorizationServer {
                 idp: claims.idp.unwrap_or_default(),
             },
             binding: claims.cnf,
+            audience: claims.aud.0,
             jti: claims.jti,
             exp: seconds(claims.exp),
         };
@@ -314,7 +333,10 @@ impl AuthorizationServer {
         let kid = signed.kid.as_deref().ok_or(TokenError::Invalid)?;
         let key = self.keys.public(kid).await.map_err(TokenError::Unavailable)?;
         let claims: Claims = signed.verify(&key.ok_or(TokenError::Invalid)?)?;
-        let ours = claims.iss == self.issuer && claims.aud == self.resource;
-        if ours { Ok((claims, kid.to_owned())) } else { Err(TokenError::Invalid) }
+        if claims.iss == self.issuer {
+            Ok((claims, kid.to_owned()))
+        } else {
+            Err(TokenError::Invalid)
+        }
     }
 }

@@ -62,6 +62,9 @@ pub(super) struct Code {
     pub(super) redirect_uri: String,
     pub(super) challenge: String,
     pub(super) scope: String,
+    /// What it may have tokens for.
+    #[serde(default)]
+    pub(super) resources: Vec<String>,
     pub(super) nonce: Option<String>,
     pub(super) details: Option<ResidentData>,
     pub(super) grant: Option<String>,
@@ -151,6 +154,7 @@ impl AuthorizationServer {
             redirect_uri: asked.redirect_uri.clone(),
             challenge: asked.code_challenge.clone(),
             scope: asked.scope.clone(),
+            resources: asked.resources.clone(),
             nonce: asked.nonce.clone(),
             details: request.details.clone(),
             grant: grant_id.map(str::to_owned),

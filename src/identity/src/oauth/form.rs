@@ -21,10 +21,13 @@ const SECRET: [&str; 11] = [
     "share_code",
     "token",
 ];
+/// May come several times (RFC 8707 section 2).
+const MANY: &str = "resource";
 /// No request has nearly as many parameters.
 const MOST: usize = 100;
 
-/// The parameters of a posted form. A parameter given twice refuses the request, an empty one counts as absent (RFC 6749 section 3.1).
+/// The parameters of a posted form. A parameter given twice refuses the request, but for `resource`; an empty one counts as absent (RFC 6749
+/// section 3.1).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Form(Vec<(String, String)>);
 
@@ -55,7 +58,7 @@ impl Form {
                     "there are too many parameters",
                 ));
             }
-            if form.iter().any(|(known, _)| *known == name) {
+            if name != MANY && form.iter().any(|(known, _)| *known == name) {
                 return Err(OAuthError::new(
                     ErrorCode::InvalidRequest,
                     "a parameter is given twice",
@@ -77,6 +80,12 @@ impl Form {
     pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Every value of `resource`.
+    pub(super) fn resources(&self) -> impl Iterator<Item = &str> {
+        let all = self.0.iter().filter(|(name, value)| name == MANY && !value.is_empty());
+        all.map(|(_, value)| value.as_str())
     }
 
     /// A parameter that must be there.

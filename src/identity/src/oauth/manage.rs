@@ -1,10 +1,13 @@
 //! What can be done with a token besides using it: user information, introspection, revocation.
 
 use serde_json::{Value, json};
-use tsunagu_store::access::Action;
+use tsunagu_domain::{ClientId, TsunoId};
+use tsunagu_store::access::{Access, Action, Decision};
 
+use super::audience::Aud;
 use super::{AccessToken, AuthorizationServer, Binding, ErrorCode, Form, OAuthError, TokenError};
 use crate::person::iri;
+use crate::residents::is_in_force;
 use crate::services::{auth_seconds, seconds};
 
 impl AuthorizationServer {
@@ -17,37 +20,39 @@ impl AuthorizationServer {
                 "the token is not from a login",
             ));
         };
-        if !self.is_live(token.grant_id.as_deref()).await? {
-            return Err(OAuthError::new(
-                ErrorCode::InvalidToken,
-                "the consent behind this token is not live",
-            ));
+        let refused = if !self.is_live(token.grant_id.as_deref()).await? {
+            Some("the consent behind this token is not live")
+        } else if !is_in_force(&self.services, &self.tenant, subject).await? {
+            Some("the Tsuno ID behind this token was closed or is suspended")
+        } else {
+            None
+        };
+        if let Some(why) = refused {
+            let access = self.identifies(&token.client, subject, token, "userinfo");
+            let denied = Access { decision: Decision::Denied, count: 0, ..access };
+            self.services.log.record(&self.tenant, &denied).await?;
+            return Err(OAuthError::new(ErrorCode::InvalidToken, why));
         }
         let known = self.clients.known(&self.tenant, &token.client).await?;
         let Some(known) = known else {
             return Err(OAuthError::new(ErrorCode::InvalidToken, "the client is not registered"));
         };
-        let mut access = self.services.access(
-            format!("client:{}", token.client),
-            Some(subject),
-            Action::Identify,
-        );
-        access.types = vec![iri("Person")];
-        access.grant.clone_from(&token.grant_id);
-        "userinfo".clone_into(&mut access.reason);
-        access.count = 1;
+        let access = self.identifies(&token.client, subject, token, "userinfo");
         self.services.log.record(&self.tenant, &access).await?;
         Ok(json!({ "sub": known.outward(subject).to_string() }))
     }
 
-    /// Introspection (RFC 7662). A client learns about its own tokens; of any other it hears that it is not active.
+    /// Introspection (RFC 7662). A client learns about its own tokens, a resource server about those for its resource; of any other they
+    /// hear that it is not active.
     pub async fn introspect(&self, form: &Form) -> Result<Value, OAuthError> {
         let known = self.authenticate(form).await?;
         let text = form.required("token")?;
         let client = &known.client.id;
         if let Some((kept, _, true)) = self.refreshable(text, client).await? {
             let authorization = &kept.authorization;
-            if !self.is_live(authorization.grant.as_deref()).await? {
+            if !self.is_live(authorization.grant.as_deref()).await?
+                || !is_in_force(&self.services, &self.tenant, authorization.subject).await?
+            {
                 return Ok(inactive());
             }
             return Ok(without_nulls(json!({
@@ -60,13 +65,25 @@ impl AuthorizationServer {
                 "cnf": kept.certificate.clone().map(Binding::Certificate),
             })));
         }
-        let token = match self.verify_access_token(text).await {
-            Ok(token) if token.client == *client => token,
+        let token = match self.verify_for_any(text).await {
+            Ok(token) => token,
             Err(TokenError::Unavailable(problem)) => return Err(problem.into()),
-            _ => return Ok(inactive()),
+            Err(_) => return Ok(inactive()),
         };
-        if !self.is_live(token.grant_id.as_deref()).await? {
+        let theirs = token.client == *client;
+        let resource = known.client.resource.as_ref();
+        let for_them = resource.is_some_and(|resource| token.audience.contains(resource));
+        if !(theirs || for_them) || !self.is_live(token.grant_id.as_deref()).await? {
             return Ok(inactive());
+        }
+        if let Some(subject) = token.subject
+            && !is_in_force(&self.services, &self.tenant, subject).await?
+        {
+            return Ok(inactive());
+        }
+        if let Some(subject) = token.subject.filter(|_| !theirs) {
+            let access = self.identifies(client, subject, &token, "introspection");
+            self.services.log.record(&self.tenant, &access).await?;
         }
         let own = token.client.to_string();
         let resident = token.subject.is_some();
@@ -74,19 +91,37 @@ impl AuthorizationServer {
         Ok(without_nulls(json!({
             "active": true,
             "iss": self.issuer,
+            // Each asker has names of its own for residents.
             "sub": token.subject.map_or(own, |id| known.outward(id).to_string()),
-            "aud": self.resource,
+            "aud": Aud(token.audience.clone()),
             "client_id": token.client,
             "exp": token.exp.div_euclid(seconds(1)),
             "jti": token.jti,
             "scope": token.scope,
             "token_type": token.token_type(),
             "cnf": token.binding,
-            "grant_id": token.grant_id,
+            "grant_id": token.grant_id.as_ref().filter(|_| theirs),
             "acr": token.assurance.acr,
             "auth_time": resident.then(|| auth_seconds(&token.assurance)),
-            "authorization_details": resident.then_some(details),
+            "authorization_details": (resident && theirs).then_some(details),
         })))
+    }
+
+    /// The record of somebody being told who a token is about.
+    fn identifies(
+        &self,
+        client: &ClientId,
+        subject: TsunoId,
+        token: &AccessToken,
+        reason: &str,
+    ) -> Access {
+        let actor = format!("client:{client}");
+        let mut access = self.services.access(actor, Some(subject), Action::Identify);
+        access.types = vec![iri("Person")];
+        access.grant.clone_from(&token.grant_id);
+        reason.clone_into(&mut access.reason);
+        access.count = 1;
+        access
     }
 
     /// Revocation (RFC 7009) of a token by the client that it was given to, and with it of every token of the same authorization. What is

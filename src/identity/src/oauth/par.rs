@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tsunagu_domain::{ClientId, Timestamp};
 use tsunagu_store::{Expect, WriteSet};
 
+use super::audience::Audience;
 use super::prompt::Wanted;
 use super::token::OFFLINE_SCOPE;
 use super::{AuthorizationServer, ErrorCode, Form, OAuthError, Possession, ResidentData, details};
@@ -35,6 +36,9 @@ pub(super) struct Request {
     pub(super) scope: String,
     pub(super) state: Option<String>,
     pub(super) nonce: Option<String>,
+    /// What it may have tokens for.
+    #[serde(default)]
+    pub(super) resources: Vec<String>,
     #[serde(default)]
     pub(super) wanted: Wanted,
     pub(super) details: Option<ResidentData>,
@@ -87,11 +91,13 @@ impl AuthorizationServer {
         if form.get("response_mode").is_some_and(|mode| mode != "query") {
             return refuse("the response_mode must be query");
         }
+        let audience = self.audience(&known, self.named_or_own(form)?).await?;
         let request = Request {
             client: client.id.clone(),
             redirect_uri: redirect_uri.to_owned(),
             code_challenge: challenge(form)?.to_owned(),
-            scope: self.scope(form)?,
+            scope: scope(form, &audience)?,
+            resources: audience.resources,
             state: short(form, "state")?,
             nonce: short(form, "nonce")?,
             wanted: Wanted::read(form)?,
@@ -129,33 +135,21 @@ impl AuthorizationServer {
         }
         Ok(Some(proven))
     }
+}
 
-    /// The scope of a login: `openid` must be in it, `ngsi-ld` and `offline_access` may.
-    fn scope(&self, form: &Form) -> Result<String, OAuthError> {
-        self.target(form)?;
-        let scope = form.required("scope")?;
-        let known =
-            scope.split(' ').all(|word| matches!(word, "openid" | "ngsi-ld" | OFFLINE_SCOPE));
-        if known && scope.split(' ').any(|word| word == "openid") {
-            Ok(scope.to_owned())
-        } else {
-            Err(OAuthError::new(
-                ErrorCode::InvalidScope,
-                "the scope must be openid, with or without ngsi-ld and offline_access",
-            ))
-        }
-    }
-
-    /// RFC 8707: the one resource there is may be named.
-    pub(super) fn target(&self, form: &Form) -> Result<(), OAuthError> {
-        if form.get("resource").is_none_or(|resource| resource == self.resource) {
-            Ok(())
-        } else {
-            Err(OAuthError::new(
-                ErrorCode::InvalidTarget,
-                "tokens are given for the ngsi-ld resource only",
-            ))
-        }
+/// The scope of a login: `openid` must be in it, `ngsi-ld` and `offline_access` may, and what the asked resources know.
+fn scope(form: &Form, audience: &Audience) -> Result<String, OAuthError> {
+    let scope = form.required("scope")?;
+    let is_known = |word: &str| {
+        matches!(word, "openid" | "ngsi-ld" | OFFLINE_SCOPE) || audience.is_of_a_server(word)
+    };
+    if scope.split(' ').all(is_known) && scope.split(' ').any(|word| word == "openid") {
+        Ok(scope.to_owned())
+    } else {
+        Err(OAuthError::new(
+            ErrorCode::InvalidScope,
+            "the scope must be openid, with or without ngsi-ld, offline_access and what the asked resources know",
+        ))
     }
 }
 

@@ -6,7 +6,7 @@ mod refresh;
 mod share;
 
 use serde::Serialize;
-use tsunagu_domain::Sensitivity;
+use tsunagu_domain::{Sensitivity, TsunoId};
 use tsunagu_store::access::Action;
 use tsunagu_store::{Expect, Op, WriteSet};
 
@@ -16,6 +16,7 @@ use crate::clients::Known;
 use crate::jose::{b64, same, sha256};
 use crate::person::iri;
 use crate::records::{self, CODES, REFRESH, REVOKED};
+use crate::residents::is_open;
 use crate::services::seconds;
 
 use mint::Minted;
@@ -75,7 +76,6 @@ impl AuthorizationServer {
     ) -> Result<Tokens, OAuthError> {
         let known = self.authenticate(form).await?;
         let binding = self.binding(&known, possession).await?;
-        self.target(form)?;
         match form.required("grant_type")? {
             "authorization_code" => self.redeem(form, &known, binding).await,
             "refresh_token" => self.refresh(form, &known, binding).await,
@@ -145,6 +145,7 @@ impl AuthorizationServer {
             return invalid_grant(unknown);
         }
         self.may_redeem(form, &code, binding.as_ref()).await?;
+        let audience = self.narrowed(form, known, &code.resources).await?;
         let family = self.services.ids.uuid();
         code.redeemed = Some(family.clone());
         let op = records::put(CODES, &key, until, &code, Expect::Version(version))?;
@@ -164,14 +165,15 @@ impl AuthorizationServer {
                 None => invalid_grant(unknown),
             };
         }
+        let scope = audience.scope(&authorization.scope);
         let Minted { access_token, token_type, expires_in } =
-            self.access_token(known, &authorization, &authorization.scope, binding).await?;
+            self.access_token(known, &authorization, &scope, &audience, binding).await?;
         let id_token = self.id_token(known, &authorization, &access_token).await?;
         Ok(Tokens {
             access_token,
             token_type,
             expires_in,
-            scope: authorization.scope,
+            scope,
             id_token: Some(id_token),
             refresh_token,
             grant_id: authorization.grant,
@@ -204,10 +206,14 @@ impl AuthorizationServer {
         if binding.is_none() {
             self.opens_nothing_sensitive(code.details.as_ref())?;
         }
-        self.grant_lives(code.grant.as_deref()).await
+        self.grant_lives(code.grant.as_deref(), code.subject).await
     }
 
-    async fn grant_lives(&self, grant: Option<&str>) -> Result<(), OAuthError> {
+    /// Whether there is still a consent, where there was one, of somebody who still has a Tsuno ID.
+    async fn grant_lives(&self, grant: Option<&str>, subject: TsunoId) -> Result<(), OAuthError> {
+        if !is_open(&self.services, &self.tenant, subject).await? {
+            return invalid_grant("the Tsuno ID behind this was closed");
+        }
         if let Some(grant) = grant
             && !self.grants.is_live(&self.tenant, grant).await?
         {

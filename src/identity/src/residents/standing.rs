@@ -7,7 +7,8 @@ use tsunagu_domain::{Problem, TenantId, Timestamp, TsunoId};
 use tsunagu_store::{Expect, Guard, Op, Scan, WriteSet};
 
 use super::{Resident, Residents};
-use crate::records::{self, RESIDENTS, SUSPENSIONS};
+use crate::Services;
+use crate::records::{self, CLOSED, RESIDENTS, SUSPENSIONS};
 use crate::residency::{Residency, Verdict};
 use crate::services::seconds;
 
@@ -55,6 +56,32 @@ pub fn in_good_standing(id: TsunoId) -> Vec<Guard> {
     let absent =
         |reason: Suspension| Guard::Absent { collection: SUSPENSIONS, key: reason.key(id) };
     Suspension::ALL.into_iter().map(absent).collect()
+}
+
+/// Whether an id is open: issued ids are until their resident closes them.
+pub(crate) async fn is_open(
+    services: &Services,
+    tenant: &TenantId,
+    id: TsunoId,
+) -> Result<bool, Problem> {
+    Ok(services.store.record(tenant, CLOSED, id.as_bytes()).await?.is_none())
+}
+
+/// Whether an id is open and not suspended.
+pub(crate) async fn is_in_force(
+    services: &Services,
+    tenant: &TenantId,
+    id: TsunoId,
+) -> Result<bool, Problem> {
+    if !is_open(services, tenant, id).await? {
+        return Ok(false);
+    }
+    for suspension in Suspension::ALL {
+        if services.store.record(tenant, SUSPENSIONS, &suspension.key(id)).await?.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 impl Residency {

@@ -246,7 +246,7 @@ impl World {
         match client {
             "app" => &self.app,
             "other" => &self.other,
-            "juki" => &self.municipal,
+            "juki" | "coins" | "parking" => &self.municipal,
             _ => unreachable!("no such client in this town"),
         }
     }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use tsunagu_domain::{ClientId, Level, Problem};
 
 use super::super::access_token::Claims;
+use super::super::audience::{Aud, Audience};
 use super::super::{AuthorizationServer, Binding};
 use super::{ACCESS_TOKEN_SECONDS, Authorization, BEARER_TOKEN_SECONDS};
 use crate::clients::Known;
@@ -44,22 +45,32 @@ impl AuthorizationServer {
         known: &Known,
         authorization: &Authorization,
         scope: &str,
+        audience: &Audience,
         binding: Option<Binding>,
     ) -> Result<Minted, Problem> {
         let assurance = &authorization.assurance;
-        let sub = known.outward(authorization.subject).to_string();
+        let (jti, subject) = (self.services.ids.uuid(), authorization.subject);
+        // Who else reads the token must not learn by what name this client knows the resident, nor the other way round.
+        let sub = if audience.is_ours_alone() {
+            known.outward(subject)
+        } else {
+            self.clients.name_in_token(&jti, subject)?
+        };
+        let details = authorization.details.iter().filter(|_| audience.ours);
         self.minted(Claims {
+            aud: Aud(audience.resources.clone()),
+            jti,
             family: Some(authorization.family.clone()),
             cnf: binding,
             grant_id: authorization.grant.clone(),
-            authorization_details: authorization.details.iter().cloned().collect(),
+            authorization_details: details.cloned().collect(),
             auth_time: Some(auth_seconds(assurance)),
             acr: Some(assurance.level().acr().to_owned()),
             amr: assurance.amr.clone(),
             ial: Some(assurance.ial),
             aal: Some(assurance.aal),
             idp: Some(assurance.idp.clone()),
-            ..Claims::new(sub, &authorization.client, scope)
+            ..Claims::new(sub.to_string(), &authorization.client, scope)
         })
         .await
     }
@@ -69,10 +80,16 @@ impl AuthorizationServer {
         &self,
         client: &ClientId,
         scope: &str,
+        audience: &Audience,
         binding: Option<Binding>,
     ) -> Result<Minted, Problem> {
-        let claims = Claims::new(client.to_string(), client, scope);
-        self.minted(Claims { cnf: binding, ..claims }).await
+        self.minted(Claims {
+            aud: Aud(audience.resources.clone()),
+            jti: self.services.ids.uuid(),
+            cnf: binding,
+            ..Claims::new(client.to_string(), client, scope)
+        })
+        .await
     }
 
     /// Signs claims, after adding what every access token says.
@@ -83,14 +100,7 @@ impl AuthorizationServer {
             Some(Binding::Certificate(_)) => ("Bearer", ACCESS_TOKEN_SECONDS),
             None => ("Bearer", BEARER_TOKEN_SECONDS),
         };
-        let claims = Claims {
-            iss: self.issuer.clone(),
-            aud: self.resource.clone(),
-            iat: now,
-            exp: now + expires_in,
-            jti: self.services.ids.uuid(),
-            ..claims
-        };
+        let claims = Claims { iss: self.issuer.clone(), iat: now, exp: now + expires_in, ..claims };
         let access_token = self.keys.sign("at+jwt", &claims).await?;
         Ok(Minted { access_token, token_type, expires_in })
     }

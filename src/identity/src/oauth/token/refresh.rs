@@ -30,6 +30,9 @@ pub(in super::super) struct Authorization {
     pub(in super::super) grant: Option<String>,
     pub(in super::super) details: Option<ResidentData>,
     pub(in super::super) scope: String,
+    /// What it may have tokens for; empty for the NGSI-LD resource.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in super::super) resources: Vec<String>,
     pub(in super::super) assurance: Assurance,
     /// Of the authorization request; for the first ID token only.
     #[serde(skip)]
@@ -51,6 +54,7 @@ impl Authorization {
             grant: code.grant,
             details: code.details,
             scope: code.scope,
+            resources: code.resources,
             assurance: code.assurance,
             nonce: code.nonce,
         }
@@ -159,9 +163,11 @@ impl AuthorizationServer {
             );
         }
         kept.certificate = shown;
-        let scope = narrowed(form, &kept.authorization)?;
+        let audience = self.narrowed(form, known, &kept.authorization.resources).await?;
+        let scope = audience.scope(&narrowed(form, &kept.authorization)?);
         no_more_details(form, kept.authorization.details.as_ref())?;
-        self.grant_lives(kept.authorization.grant.as_deref()).await?;
+        let authorization = &kept.authorization;
+        self.grant_lives(authorization.grant.as_deref(), authorization.subject).await?;
         let (text, current) = self.secret_of(&family);
         kept.current = current;
         let until = Some(self.services.clock.micros() + seconds(IDLE_SECONDS));
@@ -172,7 +178,7 @@ impl AuthorizationServer {
             return self.used_again(&family).await;
         }
         let Minted { access_token, token_type, expires_in } =
-            self.access_token(known, &kept.authorization, &scope, binding).await?;
+            self.access_token(known, &kept.authorization, &scope, &audience, binding).await?;
         Ok(Tokens {
             access_token,
             token_type,
