@@ -29,10 +29,10 @@ pub use jose::{
 };
 pub use linking::{LinkReview, MatchKeys, ReviewReason};
 pub use login::{
-    AcrLevels, AddressForm, AssertionAudience, Attempt, Begun, BirthDateForm, CallbackQuery,
-    ClientAuth, Endpoints, Gender, GenderForm, IdTokenAlgorithm, IdTokenError, Identified,
-    LOGIN_SECONDS, LoginOutcome, LoginProvider, Logins, OpenIdProvider, ProviderError,
-    ProviderPolicy, RefusalReason, VerifiedData, VerifiedPerson,
+    AcrLevels, AddressForm, AssertionAudience, Attempt, Authenticated, Begun, BirthDateForm,
+    CallbackQuery, ClientAuth, Endpoints, Gender, GenderForm, IdTokenAlgorithm, IdTokenError,
+    Identified, LOGIN_SECONDS, LoginOutcome, LoginProvider, Logins, OpenIdProvider, ProviderError,
+    ProviderPolicy, RefusalReason, StaffArrival, StaffLogins, VerifiedData, VerifiedPerson,
 };
 pub use oauth::{
     AccessToken, Answerable, AuthorizationRequest, AuthorizationServer, Binding, DataAction,

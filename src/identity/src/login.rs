@@ -5,7 +5,9 @@ mod client_auth;
 mod id_token;
 mod openid;
 mod policy;
+mod staff;
 mod verified;
+mod ways;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,15 +15,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tsunagu_domain::{Assurance, Problem, TenantId, Text};
-use tsunagu_store::{Expect, WriteSet};
 use url::Url;
 
-use crate::jose::{b64, same, sha256};
-use crate::records::{self, LOGINS};
 use crate::residents::{Residents, Signed};
-use crate::services::seconds;
 use crate::sessions::{NewSession, Sessions};
 use crate::{Residency, Services};
+use ways::{Arrival, Ways};
 
 pub use attempt::{Attempt, CallbackQuery};
 pub use id_token::IdTokenError;
@@ -30,6 +29,7 @@ pub use policy::{
     AcrLevels, AddressForm, AssertionAudience, BirthDateForm, ClientAuth, Endpoints, GenderForm,
     IdTokenAlgorithm, ProviderPolicy, VerifiedData,
 };
+pub use staff::{StaffArrival, StaffLogins};
 
 /// A login that was begun must be finished within this: 10 minutes.
 pub const LOGIN_SECONDS: i64 = 600;
@@ -112,6 +112,23 @@ impl fmt::Debug for Identified {
     }
 }
 
+/// An account that a provider vouches for.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Authenticated {
+    /// The provider's issuer identifier.
+    pub issuer: String,
+    /// The account's identifier at that issuer.
+    pub subject: String,
+    /// How surely.
+    pub assurance: Assurance,
+}
+
+impl fmt::Debug for Authenticated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Authenticated(…)")
+    }
+}
+
 /// Why a login was refused: a code for logs and for the page to explain. Carries nothing of the person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RefusalReason {
@@ -164,6 +181,16 @@ pub trait LoginProvider: Send + Sync + 'static {
 
     /// Redeems the code and fetches who it is, every check included.
     async fn identify(&self, code: &str, attempt: &Attempt) -> Result<Identified, RefusalReason>;
+
+    /// Redeems the code and says which account it is, every check of the ID token included. Nothing further about the person is asked for.
+    async fn authenticate(
+        &self,
+        code: &str,
+        attempt: &Attempt,
+    ) -> Result<Authenticated, RefusalReason> {
+        let Identified { issuer, subject, assurance, .. } = self.identify(code, attempt).await?;
+        Ok(Authenticated { issuer, subject, assurance })
+    }
 }
 
 /// A login that was begun: send the browser to `redirect` and set the cookie.
@@ -217,11 +244,9 @@ pub enum LoginOutcome {
 /// The logins under way.
 #[derive(Clone)]
 pub struct Logins {
-    services: Services,
+    ways: Ways,
     residents: Arc<Residents>,
     sessions: Sessions,
-    providers: Vec<Arc<dyn LoginProvider>>,
-    base: Url,
 }
 
 impl fmt::Debug for Logins {
@@ -230,27 +255,10 @@ impl fmt::Debug for Logins {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Pending {
-    provider: String,
-    attempt: Attempt,
-    /// Digest of the cookie that the same browser must bring back.
-    browser: String,
-    return_to: String,
-}
-
-/// A path on this site and nothing else: no scheme, no host, nothing a browser turns into one.
-fn local_path(return_to: &str) -> &str {
-    let tricky = |c: char| c == '\\' || c.is_control() || c.is_whitespace();
-    let local =
-        return_to.starts_with('/') && !return_to.starts_with("//") && !return_to.contains(tricky);
-    if local { return_to } else { "/" }
-}
-
 impl Logins {
     /// Logins through these providers. `base` is the platform's own base URL: a provider sends browsers back to
     /// `{base}/login/{provider}/callback`.
+    #[expect(clippy::needless_pass_by_value, reason = "the wiring hands over what it made")]
     pub fn new(
         services: Services,
         residents: Arc<Residents>,
@@ -258,16 +266,12 @@ impl Logins {
         providers: Vec<Arc<dyn LoginProvider>>,
         base: Url,
     ) -> Self {
-        Self { services, residents, sessions, providers, base }
+        Self { ways: Ways::new(services, providers, &base, "/login"), residents, sessions }
     }
 
     /// The providers: name in paths, and what residents call it.
     pub fn providers(&self) -> impl ExactSizeIterator<Item = (&str, &Text)> {
-        self.providers.iter().map(|provider| (provider.name(), provider.label()))
-    }
-
-    fn provider(&self, name: &str) -> Result<&Arc<dyn LoginProvider>, Problem> {
-        self.providers.iter().find(|p| p.name() == name).ok_or_else(Problem::not_found)
+        self.ways.providers()
     }
 
     /// Begins a login. `return_to` is where the resident wanted to go; anything but a local path becomes `/`. With `anew` the provider is
@@ -279,30 +283,7 @@ impl Logins {
         return_to: &str,
         anew: bool,
     ) -> Result<Begun, Problem> {
-        let adapter = self.provider(provider)?;
-        let callback =
-            format!("{}/login/{provider}/callback", self.base.as_str().trim_end_matches('/'));
-        let attempt = Attempt::new(&*self.services.ids, callback, anew);
-        let unavailable = |reason: RefusalReason| {
-            tracing::warn!(%reason, provider, "a login could not be begun");
-            Problem::new(
-                tsunagu_domain::ProblemCode::BadGateway,
-                "the identity provider does not answer; try again later",
-            )
-        };
-        let redirect = adapter.authorization_url(&attempt).await.map_err(unavailable)?;
-        let cookie = self.services.ids.secret();
-        let key = sha256(attempt.state.as_bytes());
-        let pending = Pending {
-            provider: provider.to_owned(),
-            attempt,
-            browser: b64(sha256(cookie.as_bytes())),
-            return_to: local_path(return_to).to_owned(),
-        };
-        let until = self.services.clock.micros() + seconds(LOGIN_SECONDS);
-        let op = records::put(LOGINS, &key, Some(until), &pending, Expect::Absent)?;
-        self.services.store.commit(WriteSet::new(tenant.clone()).with(op)).await?;
-        Ok(Begun { redirect, cookie })
+        self.ways.begin(tenant, provider, return_to, anew).await
     }
 
     /// Finishes a login with what the browser brought back from the provider. Delete the login cookie whatever comes out.
@@ -313,32 +294,21 @@ impl Logins {
         query: &CallbackQuery,
         cookie: Option<&str>,
     ) -> Result<LoginOutcome, Problem> {
-        let adapter = self.provider(provider)?;
         let refused = |reason: RefusalReason| {
             tracing::warn!(%reason, provider, "a login was refused");
             Ok(LoginOutcome::Refused(reason))
         };
-        let Some(pending) = self.take(tenant, provider, query, cookie).await? else {
-            return refused(RefusalReason::State);
-        };
-        match (query.iss.as_deref(), adapter.names_itself().await) {
-            (Some(iss), _) if iss != adapter.issuer() => return refused(RefusalReason::Issuer),
-            (None, Ok(true)) => return refused(RefusalReason::Issuer),
-            (None, Err(reason)) => return refused(reason),
-            _ => {}
-        }
-        let code = match (&query.code, query.error.as_deref()) {
-            (_, Some("access_denied")) => {
-                return Ok(LoginOutcome::Cancelled { return_to: pending.return_to });
-            }
-            (_, Some("server_error" | "temporarily_unavailable")) => {
-                return refused(RefusalReason::ProviderUnavailable);
-            }
-            (_, Some(_)) => return refused(RefusalReason::ProviderError),
-            (None, None) => return refused(RefusalReason::Code),
-            (Some(code), None) => code,
-        };
-        let identified = match adapter.identify(code, &pending.attempt).await {
+        let (adapter, code, attempt, return_to) =
+            match self.ways.arrive(tenant, provider, query, cookie).await? {
+                Arrival::Refused(reason) => return refused(reason),
+                Arrival::Cancelled { return_to } => {
+                    return Ok(LoginOutcome::Cancelled { return_to });
+                }
+                Arrival::With { provider, code, attempt, return_to } => {
+                    (provider, code, attempt, return_to)
+                }
+            };
+        let identified = match adapter.identify(&code, &attempt).await {
             Ok(identified) => identified,
             Err(reason) => return refused(reason),
         };
@@ -347,63 +317,11 @@ impl Logins {
             Signed::In { resident, first_time } => {
                 let begin = self.sessions.begin(tenant, resident.tsuno_id, assurance);
                 let session = begin.await?;
-                Ok(LoginOutcome::SignedIn { session, return_to: pending.return_to, first_time })
+                Ok(LoginOutcome::SignedIn { session, return_to, first_time })
             }
             Signed::NotResident { residency } => Ok(LoginOutcome::NotResident { residency }),
             Signed::Counter { reference } => Ok(LoginOutcome::Counter { reference }),
             Signed::TooWeak => Ok(LoginOutcome::TooWeak),
-        }
-    }
-
-    /// Takes the login under way out of the store: whoever comes second finds nothing. A browser that did not begin it takes nothing,
-    /// so that a stranger cannot spoil it.
-    async fn take(
-        &self,
-        tenant: &TenantId,
-        provider: &str,
-        query: &CallbackQuery,
-        cookie: Option<&str>,
-    ) -> Result<Option<Pending>, Problem> {
-        let (Some(state), Some(cookie)) = (query.state.as_deref(), cookie) else {
-            return Ok(None);
-        };
-        let key = sha256(state.as_bytes());
-        let store = &*self.services.store;
-        let Some(kept) = records::read::<Pending>(store, tenant, LOGINS, &key).await? else {
-            return Ok(None);
-        };
-        let ours = kept.data.provider == provider
-            && kept.live(self.services.clock.micros())
-            && same(&kept.data.browser, &b64(sha256(cookie.as_bytes())));
-        if !ours {
-            return Ok(None);
-        }
-        let set = WriteSet::new(tenant.clone()).with(records::delete(
-            LOGINS,
-            &key,
-            Expect::Version(kept.version),
-        ));
-        Ok(records::try_commit(store, set).await?.then_some(kept.data))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::local_path;
-
-    #[test]
-    fn only_local_paths_are_returned_to() {
-        assert_eq!(local_path("/me?tab=coins"), "/me?tab=coins");
-        for open in [
-            "",
-            "me",
-            "//evil.example",
-            "/\\evil.example",
-            "https://evil.example",
-            "/\t/evil.example",
-            "/a\nb",
-        ] {
-            assert_eq!(local_path(open), "/", "{open:?}");
         }
     }
 }

@@ -16,7 +16,9 @@ use super::client_auth::{Credential, Now};
 use super::id_token::{self, Expected, IdClaims, SKEW};
 use super::policy::{ProviderPolicy, VerifiedData};
 use super::verified::{self, Forms};
-use super::{Attempt, IdTokenError, Identified, LoginProvider, RefusalReason, VerifiedPerson};
+use super::{
+    Attempt, Authenticated, IdTokenError, Identified, LoginProvider, RefusalReason, VerifiedPerson,
+};
 use crate::jose::{RemoteKeys, UserDataKey};
 
 /// Parameters of the authorization request that a policy cannot change.
@@ -49,7 +51,12 @@ impl ProviderError {
 
 /// Where the verified data come from, its key read.
 enum Source {
-    UserData { key: UserDataKey, endpoint: Option<Url> },
+    /// Nowhere: such a provider says which account it is and nothing about the person.
+    Nothing,
+    UserData {
+        key: UserDataKey,
+        endpoint: Option<Url>,
+    },
     Userinfo(Forms),
 }
 
@@ -100,8 +107,24 @@ struct TokenAnswer {
 }
 
 impl OpenIdProvider {
-    /// The provider of this name in paths. Reads the keys of the policy; nothing is called yet.
+    /// The provider of this name in paths. Reads the keys of the policy; nothing is called yet. A policy without `verified_data` is refused:
+    /// who a resident is follows from them.
     pub fn new(
+        name: String,
+        policy: ProviderPolicy,
+        outbound: Arc<Outbound>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGen>,
+    ) -> Result<Self, ProviderError> {
+        if policy.verified_data.is_none() {
+            let reason = "verified_data is missing, from which follows who a resident is";
+            return Err(ProviderError { what: name, reason });
+        }
+        Self::of_accounts(name, policy, outbound, clock, ids)
+    }
+
+    /// The same of a provider that need not know more about people than their accounts: staff log in through it.
+    pub fn of_accounts(
         name: String,
         policy: ProviderPolicy,
         outbound: Arc<Outbound>,
@@ -119,17 +142,20 @@ impl OpenIdProvider {
         }
         let credential = Credential::read(&policy.client_auth)?;
         let source = match &policy.verified_data {
-            VerifiedData::UserData { key_file, endpoint } => {
+            None => Source::Nothing,
+            Some(VerifiedData::UserData { key_file, endpoint }) => {
                 let wrong = |reason| ProviderError::of_file(key_file, reason);
                 let jwk = std::fs::read_to_string(key_file).map_err(|_| wrong("not readable"))?;
                 let key = UserDataKey::from_jwk(&jwk).map_err(|_| wrong("no private P-256 JWK"))?;
                 Source::UserData { key, endpoint: endpoint.clone() }
             }
-            VerifiedData::Userinfo { birth_date, gender, address } => Source::Userinfo(Forms {
-                birth_date: *birth_date,
-                gender: *gender,
-                address: *address,
-            }),
+            Some(VerifiedData::Userinfo { birth_date, gender, address }) => {
+                Source::Userinfo(Forms {
+                    birth_date: *birth_date,
+                    gender: *gender,
+                    address: *address,
+                })
+            }
         };
         let provider = OnceCell::new();
         Ok(Self { name, policy, credential, source, outbound, clock, ids, provider })
@@ -212,6 +238,7 @@ impl OpenIdProvider {
 
     async fn person(&self, userinfo: &Value, token: &str) -> Result<VerifiedPerson, RefusalReason> {
         let (key, endpoint) = match &self.source {
+            Source::Nothing => return Err(RefusalReason::UserData),
             Source::Userinfo(forms) => {
                 return verified::claims(userinfo, *forms).ok_or(RefusalReason::UserData);
             }
@@ -230,6 +257,29 @@ impl OpenIdProvider {
         let sealed = std::str::from_utf8(&answer.body).map_err(|_| RefusalReason::UserData)?;
         let plain = key.decrypt(sealed).map_err(|_| RefusalReason::UserData)?;
         verified::user_data(&plain).ok_or(RefusalReason::UserData)
+    }
+
+    /// Redeems the code: the verified claims of the ID token, and the access token that came with it.
+    async fn proven(
+        &self,
+        code: &str,
+        attempt: &Attempt,
+    ) -> Result<(&Provider, IdClaims, String), RefusalReason> {
+        let provider = self.provider().await?;
+        let tokens = self.redeem(&provider.token, code, attempt).await?;
+        let algorithms: Vec<_> = self.policy.algorithms.iter().map(|one| (*one).into()).collect();
+        let expected = Expected {
+            algorithms: &algorithms,
+            issuer: &self.policy.issuer,
+            client_id: &self.policy.client_id,
+            nonce: &attempt.nonce,
+            access_token: &tokens.access_token,
+            now: self.clock.seconds(),
+        };
+        let claims = id_token::verify(&tokens.id_token, &provider.keys, &expected)
+            .await
+            .map_err(RefusalReason::IdToken)?;
+        Ok((provider, claims, tokens.access_token))
     }
 
     fn assurance(&self, claims: &IdClaims) -> Result<Assurance, RefusalReason> {
@@ -293,29 +343,25 @@ impl LoginProvider for OpenIdProvider {
     }
 
     async fn identify(&self, code: &str, attempt: &Attempt) -> Result<Identified, RefusalReason> {
-        let provider = self.provider().await?;
-        let tokens = self.redeem(&provider.token, code, attempt).await?;
-        let algorithms: Vec<_> = self.policy.algorithms.iter().map(|one| (*one).into()).collect();
-        let expected = Expected {
-            algorithms: &algorithms,
-            issuer: &self.policy.issuer,
-            client_id: &self.policy.client_id,
-            nonce: &attempt.nonce,
-            access_token: &tokens.access_token,
-            now: self.clock.seconds(),
-        };
-        let claims = id_token::verify(&tokens.id_token, &provider.keys, &expected)
-            .await
-            .map_err(RefusalReason::IdToken)?;
+        let (provider, claims, token) = self.proven(code, attempt).await?;
         let assurance = self.assurance(&claims)?;
-        let userinfo: Value =
-            read(self.with_token(&provider.userinfo, &tokens.access_token).await)?;
+        let userinfo: Value = read(self.with_token(&provider.userinfo, &token).await)?;
         if userinfo.get("sub").and_then(Value::as_str) != Some(claims.sub.as_str()) {
             return Err(RefusalReason::UserinfoSubject);
         }
-        let person = self.person(&userinfo, &tokens.access_token).await?;
+        let person = self.person(&userinfo, &token).await?;
         let issuer = self.policy.issuer.clone();
         Ok(Identified { issuer, subject: claims.sub, assurance, person })
+    }
+
+    async fn authenticate(
+        &self,
+        code: &str,
+        attempt: &Attempt,
+    ) -> Result<Authenticated, RefusalReason> {
+        let (_, claims, _) = self.proven(code, attempt).await?;
+        let assurance = self.assurance(&claims)?;
+        Ok(Authenticated { issuer: self.policy.issuer.clone(), subject: claims.sub, assurance })
     }
 }
 

@@ -43,8 +43,9 @@ pub struct ProviderPolicy {
     /// More parameters of the authorization request, such as `acr_values` or `prompt`.
     #[serde(default)]
     pub parameters: BTreeMap<String, String>,
-    /// Where the verified data about a person come from.
-    pub verified_data: VerifiedData,
+    /// Where the verified data about a person come from. Residents need it; of staff nothing is asked but which account it is.
+    #[serde(default)]
+    pub verified_data: Option<VerifiedData>,
     /// What each `acr` is worth. Anything else, and none at all, is level 1.
     #[serde(default)]
     pub acr_map: BTreeMap<String, AcrLevels>,
