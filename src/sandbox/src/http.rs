@@ -6,6 +6,8 @@ use std::fmt;
 use actix_web::http::header::{self, ContentType, HeaderValue};
 use actix_web::http::{StatusCode, header::HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::Error;
@@ -134,6 +136,23 @@ pub(crate) fn credentials<'a>(request: &'a HttpRequest, scheme: &str) -> Option<
     let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (given, rest) = value.split_once(' ')?;
     given.eq_ignore_ascii_case(scheme).then(|| rest.trim())
+}
+
+/// Id and secret of Basic credentials; both are form-encoded (RFC 6749, 2.3.1).
+pub(crate) fn basic_credentials(encoded: &str) -> Option<(String, String)> {
+    let bytes = STANDARD.decode(encoded).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    Some((form_decode(id)?, form_decode(secret)?))
+}
+
+fn form_decode(text: &str) -> Option<String> {
+    // a value alone would be taken for a name, and `&` or `=` in it would split it
+    if text.contains(['&', '=']) {
+        return Some(text.to_owned());
+    }
+    let (name, _) = url::form_urlencoded::parse(text.as_bytes()).next()?;
+    Some(name.into_owned())
 }
 
 /// Refuses a request whose bearer key is not `key`.

@@ -18,6 +18,7 @@
 //! | `municipal` | [`municipal`] | a municipal system that publishes the resident register as CSV |
 //! | `vendor` | [`vendor`] | a healthcare app's server, an OpenID client of the gateway |
 //! | `coin-issuer` | [`coin_issuer`] | the issuer of the town's coin, with faults to order |
+//! | `town-hall` | [`town_hall`] | the town hall's own OpenID provider, through which staff log in |
 //!
 //! They share one invented town ([`town`]): the same people are on the register and can log in.
 //!
@@ -37,6 +38,7 @@ pub mod municipal;
 mod serve;
 pub mod story;
 pub mod town;
+pub mod town_hall;
 pub mod vendor;
 pub mod xid;
 

@@ -9,7 +9,7 @@ use actix_web::{App, HttpServer};
 use clap::Subcommand;
 use tokio::task::JoinHandle;
 
-use crate::{Clock, Error, coin_issuer, daa, municipal, system_clock, vendor, xid};
+use crate::{Clock, Error, coin_issuer, daa, municipal, system_clock, town_hall, vendor, xid};
 
 /// Largest request body a server of the sandbox reads, in bytes.
 const MAX_BODY: usize = 256 * 1024;
@@ -27,6 +27,8 @@ pub enum Role {
     Municipal(municipal::Options),
     /// The issuer of the town's coin
     CoinIssuer(coin_issuer::Options),
+    /// The OpenID provider of the town hall, for staff
+    TownHall(town_hall::Options),
 }
 
 /// A server that answers.
@@ -39,7 +41,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// The role as the command line spells it: `xid`, `daa`, `vendor`, `municipal` or `coin-issuer`.
+    /// The role as the command line spells it: `xid`, `daa`, `vendor`, `municipal`, `coin-issuer` or `town-hall`.
     pub fn role(&self) -> &'static str {
         self.role
     }
@@ -72,6 +74,7 @@ pub async fn start(role: Role, clock: Clock) -> Result<Running, Error> {
         Role::Vendor(options) => vendor::start(options, clock),
         Role::Municipal(options) => municipal::start(options).await,
         Role::CoinIssuer(options) => coin_issuer::start(options, clock),
+        Role::TownHall(options) => town_hall::start(options, clock),
     }
 }
 

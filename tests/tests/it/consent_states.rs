@@ -121,7 +121,7 @@ async fn every_operation_answers_as_the_state_of_the_consent_says() {
     for client in [SENSORS, STAFF, AUDITOR, REGISTER] {
         machines.push((client, Credential::Token(town.token(client).await)));
     }
-    let sessions = [&hanako, &taro].map(|browser| browser.cookie(&town.base).unwrap());
+    let sessions = [&hanako, &taro].map(|browser| browser.cookies(&town.base).unwrap());
     let [hanakos, taros] = sessions.map(Credential::Session);
     let live = Credential::Token(consented.token.clone());
 
@@ -131,7 +131,7 @@ async fn every_operation_answers_as_the_state_of_the_consent_says() {
     let mut weakly = Browser::new();
     let shown = story::logs_in(&town.parties(), &mut weakly, "hanako").await;
     assert_eq!(shown.unwrap_err(), "the login ended with 403 Forbidden");
-    let weakly = Credential::Session(weakly.cookie(&town.base).unwrap());
+    let weakly = Credential::Session(weakly.cookies(&town.base).unwrap());
 
     let gate = Gate { town, person: consented.person, consent, secret };
     let mut faults = Vec::new();

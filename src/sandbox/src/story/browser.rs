@@ -85,7 +85,7 @@ impl Browser {
     ) -> Result<(StatusCode, serde_json::Value), String> {
         let mut request =
             self.client.request(method, url.clone()).header(ACCEPT, "application/json");
-        if let Some(cookie) = self.cookie(&url) {
+        if let Some(cookie) = self.cookies(&url) {
             request = request.header(COOKIE, cookie);
         }
         if let Some(body) = body {
@@ -109,7 +109,7 @@ impl Browser {
         for _ in 0..MOST_REDIRECTS {
             let mut request = self.client.request(method.clone(), url.clone());
             request = request.header(ACCEPT, "text/html").header("Accept-Language", "ja");
-            if let Some(cookie) = self.cookie(&url) {
+            if let Some(cookie) = self.cookies(&url) {
                 request = request.header(COOKIE, cookie);
             }
             if let Some(fields) = fields.take() {
@@ -131,8 +131,8 @@ impl Browser {
         Err(format!("{} redirects without end", url.path()))
     }
 
-    /// The `Cookie` header that this browser sends to this address.
-    pub fn cookie(&self, url: &Url) -> Option<String> {
+    /// What it sends there in `Cookie`; `None` when it has none.
+    pub fn cookies(&self, url: &Url) -> Option<String> {
         let jar = self.cookies.get(&place(url))?;
         let pairs: Vec<String> =
             jar.iter().map(|(name, value)| format!("{name}={value}")).collect();

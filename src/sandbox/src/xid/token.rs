@@ -3,13 +3,11 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::state::State;
 use super::userdata::profile;
-use crate::http::{Params, Refusal, credentials};
+use crate::http::{Params, Refusal, basic_credentials, credentials};
 use crate::idp::{self, Fault, Login};
 use crate::jose;
 use crate::{Error, town::Person};
@@ -89,23 +87,6 @@ fn wrong_client() -> Refusal {
         "invalid_client",
         "the client is unknown or its secret is wrong or missing",
     )
-}
-
-/// Id and secret of Basic credentials; both are form-encoded (RFC 6749, 2.3.1).
-fn basic_credentials(encoded: &str) -> Option<(String, String)> {
-    let bytes = STANDARD.decode(encoded).ok()?;
-    let text = String::from_utf8(bytes).ok()?;
-    let (id, secret) = text.split_once(':')?;
-    Some((form_decode(id)?, form_decode(secret)?))
-}
-
-fn form_decode(text: &str) -> Option<String> {
-    // a value alone would be taken for a name, and `&` or `=` in it would split it
-    if text.contains(['&', '=']) {
-        return Some(text.to_owned());
-    }
-    let (name, _) = url::form_urlencoded::parse(text.as_bytes()).next()?;
-    Some(name.into_owned())
 }
 
 fn id_token(
