@@ -27,6 +27,8 @@ pub enum DeletionReason {
     Expired,
     /// A newer consent covers less.
     Narrowed,
+    /// The client is registered no more.
+    Revoked,
 }
 
 impl DeletionReason {
@@ -36,6 +38,7 @@ impl DeletionReason {
             Self::Withdrawn => "withdrawn",
             Self::Expired => "expired",
             Self::Narrowed => "narrowed",
+            Self::Revoked => "revoked",
         }
     }
 }
@@ -107,6 +110,7 @@ impl DeletionOrder {
             State::Withdrawn => DeletionReason::Withdrawn,
             State::Expired => DeletionReason::Expired,
             State::Superseded => DeletionReason::Narrowed,
+            State::Revoked => DeletionReason::Revoked,
             State::Given | State::Refused | State::Paused | State::Resumed => return None,
         };
         let mut data = data.to_vec();

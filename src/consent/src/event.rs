@@ -19,6 +19,8 @@ pub enum Reason {
     OwnWish,
     /// The resident left the platform.
     AccountClosed,
+    /// The registration of the client was ended.
+    ClientEnded,
     /// Its period will be over in 30 days or less. The state stays.
     EndsSoon,
     /// Its period is over.
@@ -42,6 +44,7 @@ impl Reason {
             Self::Replaced => "replaced",
             Self::OwnWish => "own-wish",
             Self::AccountClosed => "account-closed",
+            Self::ClientEnded => "client-ended",
             Self::EndsSoon => "ends-soon",
             Self::PeriodOver => "period-over",
             Self::CatalogueWidened => "catalogue-widened",

@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use tsunagu_domain::{
-    Assurance, Catalogue, Clock, IdGen, Level, Problem, ProblemCode, StepUp, TenantId, Timestamp,
+    Assurance, Catalogue, ClientId, Clock, IdGen, Level, Problem, ProblemCode, StepUp, TenantId, Timestamp,
     TsunoId,
 };
 use tsunagu_store::access::AccessLog;
@@ -185,6 +185,40 @@ impl Ledger {
             ended.extend(done.happened.then_some(done.consent));
         }
         Ok(ended)
+    }
+
+    /// Ends every consent for a client whose registration was ended, and orders it to delete; says how many there were. Repeating it does what is left.
+    pub async fn end_client(
+        &self,
+        tenant: &TenantId,
+        client: &ClientId,
+        request: &str,
+    ) -> Result<usize, Problem> {
+        let all = Part { offset: 0, limit: usize::MAX };
+        let mut ended = 0;
+        for consent in self.of_client(tenant, client, all).await?.consents {
+            ended += usize::from(self.revoke(tenant, &consent.id, request).await?);
+        }
+        Ok(ended)
+    }
+
+    /// Whether there was something to end.
+    async fn revoke(&self, tenant: &TenantId, id: &str, request: &str) -> Result<bool, Problem> {
+        for _ in 0..ATTEMPTS {
+            let (found, now) = (self.head(tenant, id).await?, self.clock.micros());
+            let open = |consent: &Consent| consent.is_open() && now < consent.ends();
+            let Some((version, consent)) = found.filter(|(_, consent)| open(consent)) else {
+                return Ok(false);
+            };
+            let mut ops = Vec::new();
+            let step = Step::to(State::Revoked, Reason::ClientEnded, now);
+            let consent = self.change(consent, version, step, By::town(request), &mut ops)?;
+            self.order(&consent, &consent.data, now, &mut ops)?;
+            if self.commit(tenant, ops).await? {
+                return Ok(true);
+            }
+        }
+        Err(raced())
     }
 
     /// Puts a consent out of force until it is resumed.

@@ -140,6 +140,7 @@ fn status(state: State) -> Option<String> {
         State::Withdrawn => "dpv:ConsentWithdrawn",
         State::Expired => "dpv:ConsentExpired",
         State::Superseded => "dpv:ConsentInvalidated",
+        State::Revoked => "dpv:ConsentRevoked",
         State::Paused => return None,
     };
     Some(term.to_owned())

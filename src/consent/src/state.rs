@@ -20,6 +20,8 @@ pub enum State {
     Expired,
     /// Replaced by a newer one for the same client and purpose.
     Superseded,
+    /// Ended by the town: its client is registered no more (DPV: `ConsentRevoked`).
+    Revoked,
 }
 
 impl State {
@@ -38,6 +40,7 @@ impl State {
             Self::Resumed => "resumed",
             Self::Expired => "expired",
             Self::Superseded => "superseded",
+            Self::Revoked => "revoked",
         }
     }
 }

@@ -47,6 +47,11 @@ impl<'a> By<'a> {
     pub(super) fn redeeming(actor: &'a str, assurance: &'a Assurance, request: &'a str) -> Self {
         Self { name: "resident", actor, assurance, request }
     }
+
+    /// The town, which ended the registration of the client.
+    pub(super) fn town(request: &'a str) -> Self {
+        Self { name: "platform", actor: "platform:clients", assurance: &UNPROVEN, request }
+    }
 }
 
 impl<'a> From<&Resident<'a>> for By<'a> {
