@@ -6,9 +6,10 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderName};
 use tsunagu_audit::Reader;
 use tsunagu_consent::Resident;
-use tsunagu_domain::{ClientId, Level, Problem, ProblemCode, StepUp, TenantId, TsunoId};
+use tsunagu_domain::{Level, Problem, ProblemCode, StepUp, TenantId, TsunoId};
 use tsunagu_identity::{AccessToken, Session, session_cookie_name};
 use tsunagu_policy::Client;
+use tsunagu_staff::{Acting, Object, Role, Via, staff_cookie_name};
 use tsunagu_store::access::{Access, Action, Decision};
 
 use crate::caller::{TENANT_HEADER, header_text, tenant};
@@ -21,6 +22,9 @@ pub(crate) const AUDIT_SCOPE: &str = "audit";
 pub(crate) const STAFF_SCOPE: &str = "staff";
 /// The header that repeats the secret of a session's forms.
 const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
+
+/// What is told to a page of another site.
+const NOT_MEANT: &str = "a change in a session needs this site's Origin header, or the session's secret in X-CSRF-Token";
 
 /// How old a login may be for what cannot be taken back.
 const FRESH_SECONDS: i64 = 300;
@@ -74,8 +78,7 @@ impl SessionCaller {
         if own || secret.is_some_and(|secret| self.session.csrf_matches(&secret)) {
             return Ok(());
         }
-        let detail = "a change in a session needs this site's Origin header, or the session's secret in X-CSRF-Token";
-        Err(Failure::new(ProblemCode::Forbidden, detail))
+        Err(Failure::new(ProblemCode::Forbidden, NOT_MEANT))
     }
 
     /// Refuses what needs a login of the last five minutes (RFC 9470) in a session that is older.
@@ -237,20 +240,111 @@ pub(crate) async fn auditor(
     let token = scoped(gateway, request, AUDIT_SCOPE).await?;
     let actor = format!("client:{}", token.client);
     let request = request_id::of(request);
-    Ok((token.tenant.clone(), Reader { actor, request }))
+    Ok((token.tenant.clone(), Reader::auditor(actor, request)))
 }
 
 /// A request of staff.
 #[derive(Debug)]
 pub(crate) struct Staff {
     pub(crate) tenant: TenantId,
-    pub(crate) client: ClientId,
+    /// As the log names them: `client:<id>` or `staff:<name>`.
+    pub(crate) actor: String,
+    /// Why they look, as the log names it.
+    pub(crate) reason: &'static str,
 }
 
-/// Staff of the town hall: a client whose token has the scope [`STAFF_SCOPE`].
+/// A tool of the town hall: a client whose token has the scope [`STAFF_SCOPE`].
 pub(crate) async fn staff(gateway: &Gateway, request: &HttpRequest) -> Result<Staff, Failure> {
     let token = scoped(gateway, request, STAFF_SCOPE).await?;
-    Ok(Staff { tenant: token.tenant.clone(), client: token.client.clone() })
+    let actor = format!("client:{}", token.client);
+    Ok(Staff { tenant: token.tenant.clone(), actor, reason: STAFF_SCOPE })
+}
+
+/// A member of staff with this role in a session of theirs, for whom this is a standing duty; or a [tool](staff) of the town hall. A token decides
+/// when there is one.
+pub(crate) async fn on_duty(
+    gateway: &Gateway,
+    request: &HttpRequest,
+    role: Role,
+    object: Object<'_>,
+) -> Result<Staff, Failure> {
+    if request.headers().contains_key(header::AUTHORIZATION)
+        || !StaffCaller::has_cookie(gateway, request)
+    {
+        return staff(gateway, request).await;
+    }
+    let caller = StaffCaller::of(gateway, request, object).await?;
+    caller.demand(gateway, &[role], object).await?;
+    let reason = match role {
+        Role::Counter => "counter-duty",
+        Role::Operator | Role::Auditor | Role::Approver => "staff",
+    };
+    Ok(Staff { tenant: caller.tenant, actor: caller.acting.actor(), reason })
+}
+
+/// A member of staff in a session of their own.
+#[derive(Debug)]
+pub(crate) struct StaffCaller {
+    pub(crate) tenant: TenantId,
+    pub(crate) acting: Acting,
+}
+
+impl StaffCaller {
+    fn has_cookie(gateway: &Gateway, request: &HttpRequest) -> bool {
+        request.cookie(Self::cookie(gateway)).is_some()
+    }
+
+    fn cookie(gateway: &Gateway) -> &'static str {
+        staff_cookie_name(gateway.base_url.starts_with("https://"))
+    }
+
+    /// The member whose session cookie came; a change needs this site's own `Origin` or the session's secret. A token is refused and that written
+    /// down: what comes here needs a person.
+    pub(crate) async fn of(
+        gateway: &Gateway,
+        request: &HttpRequest,
+        object: Object<'_>,
+    ) -> Result<Self, Failure> {
+        if let Some(token) = presented::token(gateway, request).await? {
+            let actor = format!("client:{}", token.client);
+            let detail = "this needs a person: log in at /staff, a token is not enough";
+            let problem = Problem::new(ProblemCode::Forbidden, detail);
+            let (desk, id) = (&gateway.staff.desk, request_id::of(request));
+            let why = "needs-a-person";
+            let told = desk.refused(&token.tenant, (&actor, &id), object, why, problem).await;
+            return Err(told.into());
+        }
+        let tenant = named_tenant(gateway, request)?;
+        let found = match request.cookie(Self::cookie(gateway)) {
+            Some(cookie) => gateway.staff.sessions.find(&tenant, cookie.value()).await?,
+            None => None,
+        };
+        let session = found.ok_or_else(|| {
+            let detail = "this needs a session of staff; log in at /staff";
+            Failure::new(ProblemCode::Unauthorized, detail)
+                .challenged("Cookie realm=\"tsunagu\", form-action=\"/staff\"".to_owned())
+        })?;
+        if !request.method().is_safe() {
+            let own = header_text(request, &header::ORIGIN)?.is_some_and(|o| o == gateway.base_url);
+            let secret = header_text(request, &CSRF_HEADER)?;
+            if !(own || secret.is_some_and(|secret| session.csrf_matches(&secret))) {
+                return Err(Failure::new(ProblemCode::Forbidden, NOT_MEANT));
+            }
+        }
+        let request = request_id::of(request);
+        let acting = Acting { member: session.member, via: Via::Session, request };
+        Ok(Self { tenant, acting })
+    }
+
+    /// Refuses, in writing, whoever has none of these roles.
+    pub(crate) async fn demand(
+        &self,
+        gateway: &Gateway,
+        roles: &[Role],
+        object: Object<'_>,
+    ) -> Result<(), Failure> {
+        Ok(gateway.staff.desk.demand(&self.tenant, &self.acting, roles, object).await?)
+    }
 }
 
 /// The record of staff reading records about these people.
@@ -261,8 +355,8 @@ pub(crate) fn staff_reads(
     what: &str,
     subjects: Vec<TsunoId>,
 ) -> Access {
-    let (actor, count) = (format!("client:{}", staff.client), subjects.len());
-    read(gateway, request, actor, subjects, what, "staff", count)
+    let count = subjects.len();
+    read(gateway, request, staff.actor.clone(), subjects, what, staff.reason, count)
 }
 
 /// A live token of an active client on its own behalf with this scope; another is a 403, none a 401.

@@ -12,6 +12,7 @@ use tsunagu_domain::{Catalogue, Clock, IdGen, TenantId, Timestamp};
 use tsunagu_identity::{AuthorizationServer, Clients, Residents, Sessions};
 use tsunagu_policy::Policies;
 use tsunagu_rewards::Rewards;
+use tsunagu_staff::{Cases, Office};
 use tsunagu_store::Store;
 
 use crate::{Proxies, Rates};
@@ -59,6 +60,10 @@ pub struct Gateway {
     pub sessions: Arc<Sessions>,
     /// Residents, and who waits for a person at the counter.
     pub residents: Arc<Residents>,
+    /// Members of staff.
+    pub staff: Arc<Office>,
+    /// Cases of staff.
+    pub cases: Arc<Cases>,
     /// The transparency log of accesses.
     pub audit: Arc<AuditLog>,
     /// Consents.

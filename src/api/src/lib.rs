@@ -36,6 +36,7 @@ pub mod request_id;
 mod residents;
 mod resource;
 mod rewards;
+mod staff;
 
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
@@ -62,6 +63,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
     rewards::configure(cfg);
     residents::configure(cfg);
     connectors::configure(cfg);
+    staff::configure(cfg);
     cfg.service(resource::resource(
         "/openapi.json",
         [(Method::GET, web::get().to(openapi::serve))],

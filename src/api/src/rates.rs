@@ -13,8 +13,14 @@ use tsunagu_shared_state::{RateLimits, Verdict, Whose};
 use crate::{Failure, Gateway};
 
 /// Where each begun login or asked token makes a record.
-const LOGINS: [&str; 5] =
-    ["/login", "/oauth/par", "/oauth/authorize", "/oauth/token", "/oauth/end-session"];
+const LOGINS: [&str; 6] = [
+    "/login",
+    "/staff/login",
+    "/oauth/par",
+    "/oauth/authorize",
+    "/oauth/token",
+    "/oauth/end-session",
+];
 
 /// The limits in force.
 pub struct Rates {

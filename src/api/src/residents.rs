@@ -5,13 +5,16 @@ mod decide_link;
 mod identity_reviews;
 mod link_reviews;
 
+use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use serde::de::DeserializeOwned;
 use tsunagu_domain::{ProblemCode, TsunoId};
 use tsunagu_store::access::{Access, Action, Decision};
 
-use crate::actors::Staff;
+use tsunagu_staff::{Object, Role};
+
+use crate::actors::{Staff, on_duty};
 use crate::resource::resource;
 use crate::{Failure, Gateway};
 
@@ -36,12 +39,27 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
     ));
 }
 
+/// The counter: its queues are a standing duty of the role (ADR 0016), and open to tools of the town hall.
+async fn counter(
+    gateway: &Gateway,
+    request: &HttpRequest,
+    kind: &'static str,
+    act: &'static str,
+    id: &str,
+) -> Result<Staff, Failure> {
+    on_duty(gateway, request, Role::Counter, Object::new(kind, act, id)).await
+}
+
+/// What the queues are called in records of access.
+const IDENTITY_REVIEW: &str = "urn:tsunagu:type:IdentityReview";
+const LINK_REVIEW: &str = "urn:tsunagu:type:LinkReview";
+
 /// The record of staff looking at a queue in which these people are named.
 fn looked_at(
     gateway: &Gateway,
     staff: &Staff,
     request: String,
-    queue: &str,
+    queue: &'static str,
     mut subjects: Vec<TsunoId>,
 ) -> Access {
     subjects.sort_unstable();
@@ -49,17 +67,17 @@ fn looked_at(
     Access {
         at: gateway.clock.micros(),
         request,
-        actor: format!("client:{}", staff.client),
+        actor: staff.actor.clone(),
         count: subjects.len() as u64,
         subjects,
         purpose: None,
         grant: None,
         grant_version: None,
         action: Action::Query,
-        types: vec![format!("urn:tsunagu:type:{queue}")],
+        types: vec![queue.to_owned()],
         attributes: Vec::new(),
         decision: Decision::Allowed,
-        reason: "staff".to_owned(),
+        reason: staff.reason.to_owned(),
     }
 }
 

@@ -37,6 +37,7 @@ use tsunagu_identity::{
 use tsunagu_outbound::{Outbound, Policy};
 use tsunagu_policy::View;
 use tsunagu_rewards::{Rewards, Rules};
+use tsunagu_staff::{Cases, Office};
 use tsunagu_store::access::AccessLog;
 use tsunagu_store::testing::MemoryStore;
 use tsunagu_store::{Log, Store};
@@ -134,6 +135,17 @@ fn rewards(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>, sectors: &SectorKeys)
     Rewards::new(Arc::clone(store), Arc::clone(clock), rules, sector)
 }
 
+fn cases(
+    services: &Services,
+    audit: &Arc<AuditLog>,
+    broker: &Arc<Broker>,
+    residents: &Arc<Residents>,
+) -> Arc<Cases> {
+    let policies = tsunagu_policy::Policies::built_in().unwrap().clone();
+    let (audit, broker, residents) = (Arc::clone(audit), Arc::clone(broker), Arc::clone(residents));
+    Arc::new(Cases::new(services.clone(), audit, broker, residents, policies))
+}
+
 async fn world() -> World {
     let tenant: TenantId = "tsuno".parse().unwrap();
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
@@ -169,7 +181,7 @@ async fn world() -> World {
         mtls: None,
     })
     .unwrap();
-    let ledger = Ledger::new(
+    let ledger = Arc::new(Ledger::new(
         Arc::clone(&store),
         Arc::clone(&clock),
         Arc::clone(&ids),
@@ -177,15 +189,15 @@ async fn world() -> World {
         Arc::clone(&catalogue),
         platform(),
         receipts(),
-    );
-    let broker = Broker::new(tsunagu_broker::Parts {
+    ));
+    let broker = Arc::new(Broker::new(tsunagu_broker::Parts {
         store: Arc::clone(&store),
         access: log,
         consequences: Vec::new(),
         catalogue: Arc::clone(&catalogue),
         contexts: Contexts::new(HashMap::new(), Arc::new(NoLoader)),
         clock: Arc::clone(&clock),
-    });
+    }));
     let subscriptions = Arc::new(Subscriptions::new(SubscriptionParts {
         store: Arc::clone(&store),
         catalogue: Arc::clone(&catalogue),
@@ -199,16 +211,19 @@ async fn world() -> World {
         Arc::clone(&clock),
         Arc::clone(&subscriptions),
     );
+    let residents = residents(services.clone());
     let gateway = Gateway {
-        broker: Arc::new(broker),
+        cases: cases(&services, &audit, &broker, &residents),
+        staff: Arc::new(Office::new(&services, Arc::clone(&clients), Arc::clone(&ledger))),
+        broker,
         sources: Arc::new(sources),
         subscriptions,
         authorization: Arc::new(authorization),
         clients,
-        sessions: Arc::new(Sessions::new(services.clone())),
-        residents: residents(services),
+        sessions: Arc::new(Sessions::new(services)),
+        residents,
         audit,
-        ledger: Arc::new(ledger),
+        ledger,
         rewards: Arc::new(rewards(&store, &clock, &SectorKeys::new(&master))),
         connectors: Arc::new(Connectors::new(Arc::clone(&store), Vec::new()).unwrap()),
         store,

@@ -44,6 +44,15 @@ pub struct Reader {
     pub actor: String,
     /// Id of the request.
     pub request: String,
+    /// Why, as in [`Access::reason`], e.g. `auditor`.
+    pub reason: String,
+}
+
+impl Reader {
+    /// An auditor's tool, or a task of the operator's.
+    pub fn auditor(actor: String, request: String) -> Self {
+        Self { actor, request, reason: "auditor".to_owned() }
+    }
 }
 
 type Slot = Arc<tokio::sync::Mutex<Option<Arc<Kept>>>>;
@@ -164,7 +173,7 @@ impl AuditLog {
             types: vec![ENTRY_TYPE.to_owned()],
             attributes: Vec::new(),
             decision: Decision::Allowed,
-            reason: "auditor".to_owned(),
+            reason: reader.reason.clone(),
             count: found.len() as u64,
         };
         self.record(tenant, &access).await?;

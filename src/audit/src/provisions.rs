@@ -196,7 +196,7 @@ impl AuditLog {
             types: vec![ENTRY_TYPE.to_owned()],
             attributes: Vec::new(),
             decision: Decision::Allowed,
-            reason: "auditor".to_owned(),
+            reason: reader.reason.clone(),
             count: persons.len() as u64,
         }
     }

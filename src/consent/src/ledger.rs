@@ -13,8 +13,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use tsunagu_domain::{
-    Assurance, Catalogue, ClientId, Clock, IdGen, Level, Problem, ProblemCode, StepUp, TenantId, Timestamp,
-    TsunoId,
+    Assurance, Catalogue, ClientId, Clock, IdGen, Level, Problem, ProblemCode, StepUp, TenantId,
+    Timestamp, TsunoId,
 };
 use tsunagu_store::access::AccessLog;
 use tsunagu_store::{Expect, Op, Store};

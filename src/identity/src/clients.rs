@@ -363,8 +363,58 @@ impl Clients {
         Ok(known.map(|known| Arc::clone(&known.policy)))
     }
 
+    /// The id of a resident as this client knows it, suspended or not; `None` when it was never registered.
+    pub async fn outward(
+        &self,
+        tenant: &TenantId,
+        id: &ClientId,
+        subject: TsunoId,
+    ) -> Result<Option<TsunoId>, Problem> {
+        Ok(self.known(tenant, id).await?.map(|known| known.outward(subject)))
+    }
+
     /// Registers or changes a client.
     pub async fn put(&self, tenant: &TenantId, client: &Client) -> Result<(), Problem> {
+        let ops = self.registering(tenant, client, Expect::Any).await?;
+        let receipt = self.services.store.commit(WriteSet { tenant: tenant.clone(), ops }).await?;
+        self.keep(tenant, self.know(client.clone(), receipt.version)?);
+        Ok(())
+    }
+
+    /// The registration as it is in the store at this moment, with its version.
+    pub async fn stored(
+        &self,
+        tenant: &TenantId,
+        id: &ClientId,
+    ) -> Result<Option<(u64, Client)>, Problem> {
+        let store = &*self.services.store;
+        let kept = records::read::<Client>(store, tenant, CLIENTS, id.as_str().as_bytes()).await?;
+        Ok(kept.map(|kept| (kept.version, kept.data)))
+    }
+
+    /// The operations that register or change a client, for putting them in a transaction with its reason. This process sees it once
+    /// [`Self::renew`] was called, any other within half a second.
+    pub async fn registering(
+        &self,
+        tenant: &TenantId,
+        client: &Client,
+        expect: Expect,
+    ) -> Result<Vec<Op>, Problem> {
+        self.check(client)?;
+        let op = records::put(CLIENTS, client.id.as_str().as_bytes(), None, client, expect)?;
+        Ok([op].into_iter().chain(self.claim(tenant, client).await?).collect())
+    }
+
+    /// Takes over what the store has of this client, after a commit with [`Self::registering`].
+    pub async fn renew(&self, tenant: &TenantId, id: &ClientId) -> Result<(), Problem> {
+        if let Some((version, client)) = self.stored(tenant, id).await? {
+            self.keep(tenant, self.know(client, version)?);
+        }
+        Ok(())
+    }
+
+    /// Checks that the registration makes sense by itself and names what the catalogue has.
+    pub fn check(&self, client: &Client) -> Result<(), Problem> {
         client.check()?;
         for purpose in &client.purposes {
             if self.services.catalogue.purpose(purpose).is_none() {
@@ -382,11 +432,6 @@ impl Clients {
                 ));
             }
         }
-        let op = records::put(CLIENTS, client.id.as_str().as_bytes(), None, client, Expect::Any)?;
-        let mut set = WriteSet::new(tenant.clone()).with(op);
-        set.ops.extend(self.claim(tenant, client).await?);
-        let receipt = self.services.store.commit(set).await?;
-        self.keep(tenant, self.know(client.clone(), receipt.version)?);
         Ok(())
     }
 

@@ -171,7 +171,7 @@ pub(crate) fn run(command: AuditCommand) -> anyhow::Result<()> {
                 let base = Foundation::open(&config).await?;
                 let before = base.clock.micros() - i64::from(older_than_days) * DAY;
                 let reader =
-                    Reader { actor: format!("operator:{by}"), request: base.ids.uuid() };
+                    Reader::auditor(format!("operator:{by}"), base.ids.uuid());
                 let erased = base.audit.erase(&base.tenant, &reader, person, before).await?;
                 base.store.close().await;
                 say(&format!(

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use tsunagu_domain::{TenantId, Text};
 use tsunagu_identity::{Client, Municipality, ProviderPolicy};
 use tsunagu_shared_state::Quotas;
+use tsunagu_staff::Configured;
 use url::Url;
 
 /// Everything a gateway is told.
@@ -45,6 +46,9 @@ pub(crate) struct Config {
     /// Identity providers to log in through, by their name in paths.
     #[serde(default)]
     pub(crate) login: BTreeMap<String, ProviderPolicy>,
+    /// Members of staff and how they log in.
+    #[serde(default)]
+    pub(crate) staff: Staff,
     /// Registered clients; they are written to the store at start.
     #[serde(default)]
     pub(crate) clients: Vec<Client>,
@@ -130,6 +134,18 @@ pub(crate) struct HelpDesk {
     pub(crate) phone: String,
     /// When someone answers.
     pub(crate) hours: Text,
+}
+
+/// The staff of the town hall.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Staff {
+    /// Identity providers that staff log in through, by their name in paths below `/staff/login`.
+    #[serde(default)]
+    pub(crate) login: BTreeMap<String, ProviderPolicy>,
+    /// The members with their roles; who is not here has none.
+    #[serde(default)]
+    pub(crate) members: Vec<Configured>,
 }
 
 /// Which @contexts are known.

@@ -1,6 +1,7 @@
 //! `tsunagu`: the data-linkage gateway, its administration, and a whole town to try it in.
 
 mod audit;
+mod client;
 mod config;
 #[cfg(feature = "sandbox")]
 mod demo;
@@ -57,6 +58,11 @@ enum Command {
     Witness {
         #[command(subcommand)]
         command: witness::WitnessCommand,
+    },
+    /// Apply for clients, approve, suspend and end them, as a member of staff
+    Client {
+        #[command(subcommand)]
+        command: client::ClientCommand,
     },
     /// List, rotate and remove the keys that sign tokens
     Key {
@@ -121,6 +127,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(args) => demo::demo(&args),
         Command::Audit { command } => audit::run(command),
         Command::Witness { command } => witness::run(command),
+        Command::Client { command } => client::run(&command),
         Command::Key { command } => key::run(&command),
         Command::Config { command: ConfigCommand::Check(args) } => {
             let config = config::read(&args.config, args.store)?;

@@ -21,6 +21,7 @@ use tsunagu_identity::{Client, MatchKeys, Moves, in_good_standing};
 use tsunagu_outbound::Outbound;
 use tsunagu_rewards::{Rewards, Rules};
 use tsunagu_shared_state::{LocalLimits, Quotas, RateLimits, RedisLimits};
+use tsunagu_staff::{Cases, Members};
 use tsunagu_store::Consequence;
 use tsunagu_web::{HelpDesk, Site, SiteConfig, SiteParts};
 
@@ -29,6 +30,7 @@ use adapters::FetchDocuments;
 use flows::{Ending, Flows};
 pub(crate) use foundation::Foundation;
 use people::People;
+pub(crate) use people::office;
 
 /// A gateway, ready to serve.
 pub(crate) struct App {
@@ -89,6 +91,14 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
     let ending = Ending { broker: Arc::clone(&broker), sources: Arc::clone(&sources) };
     let flows = Flows::wire(config, &base, &outbound, ending, &people, notifications)?;
 
+    let cases = Arc::new(Cases::new(
+        people.services.clone(),
+        Arc::clone(&base.audit),
+        Arc::clone(&broker),
+        Arc::clone(&people.residents),
+        base.policies.clone(),
+    ));
+
     let gateway = Data::new(Gateway {
         broker: Arc::clone(&broker),
         sources,
@@ -98,6 +108,8 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         sessions: Arc::clone(&people.sessions),
         residents: Arc::clone(&people.residents),
         ledger: Arc::clone(&people.ledger),
+        staff: Arc::clone(&people.staff),
+        cases: Arc::clone(&cases),
         audit: Arc::clone(&base.audit),
         rewards: Arc::clone(&rewards),
         connectors: Arc::clone(&flows.connectors),
@@ -118,7 +130,7 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         request_ids: RequestIds::new(&*base.ids),
         started: base.clock.micros(),
     });
-    let site = Data::new(site(config, &base, people, rewards, broker)?);
+    let site = Data::new(site(config, &base, people, cases, rewards, broker)?);
     Ok(App { base, gateway, site, flows })
 }
 
@@ -126,6 +138,7 @@ fn site(
     config: &Config,
     base: &Foundation,
     people: People,
+    cases: Arc<Cases>,
     rewards: Arc<Rewards>,
     broker: Arc<Broker>,
 ) -> anyhow::Result<Site> {
@@ -145,6 +158,9 @@ fn site(
         catalogue: Arc::clone(&base.catalogue),
         policies: base.policies.clone(),
         logins: people.logins,
+        staff_logins: people.staff_logins,
+        staff: people.staff,
+        cases,
         residents: people.residents,
         sessions: (*people.sessions).clone(),
         clients: people.clients,
@@ -167,6 +183,7 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
         foundation::witnesses(config, settings)?;
     }
     proxies(config)?;
+    Members::check(&config.staff.members).context("the members of staff are not right")?;
     for client in &config.clients {
         client.check().with_context(|| format!("the client {} is not right", client.id))?;
     }

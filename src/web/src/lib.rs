@@ -1,4 +1,4 @@
-//! The pages that residents and developers see: HTML rendered on the server, no script needed, Japanese first.
+//! The pages that residents, staff and developers see: HTML rendered on the server, no script needed, Japanese first.
 //!
 //! This room owns templates, texts, style and the handlers that fill them. It decides nothing: who a resident is, what a consent
 //! allows and what is in the record of access come from the rooms that own them, gathered in [`Site`]. Every answer goes the same
@@ -15,6 +15,7 @@ mod render;
 mod routes;
 mod security;
 mod site;
+mod staff_visit;
 mod visit;
 
 pub use pages::error::{not_found, problem};

@@ -12,3 +12,4 @@ pub(crate) mod home;
 pub(crate) mod login;
 pub(crate) mod own;
 pub(crate) mod share;
+pub(crate) mod staff;

@@ -36,6 +36,17 @@ pub(crate) struct Frame {
     pub(crate) path: String,
     /// The secret that forms bring along; `None` when nobody is signed in.
     pub(crate) csrf: Option<String>,
+    /// What staff see around their pages; `None` on the pages of residents.
+    pub(crate) staff: Option<StaffFrame>,
+}
+
+/// What surrounds the pages of staff.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct StaffFrame {
+    /// Who is logged in; empty when nobody is.
+    pub(crate) name: String,
+    /// Where they may go: paths and keys of texts.
+    pub(crate) ways: Vec<(&'static str, &'static str)>,
 }
 
 /// A page cannot be shown.
@@ -83,6 +94,14 @@ templates![
     "coins.html",
     "developers.html",
     "docs.html",
+    "staff_home.html",
+    "staff_clients.html",
+    "staff_client.html",
+    "staff_apply.html",
+    "staff_cases.html",
+    "staff_case.html",
+    "staff_open.html",
+    "staff_read.html",
 ];
 
 impl Renderer {

@@ -5,6 +5,7 @@ use actix_web::web::{self, ServiceConfig};
 use crate::assets;
 use crate::pages::{
     access_log, account, authorize, coins, consents, developers, end_session, home, login, share,
+    staff,
 };
 
 /// Adds every page. The application holds a `web::Data<Site>`.
@@ -38,6 +39,20 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .route("/account/close", web::get().to(account::ask_to_close))
         .route("/account/close", web::post().to(account::close))
         .route("/coins", web::get().to(coins::show))
+        .route("/staff", web::get().to(staff::home::show))
+        .route("/staff/login/{provider}", web::get().to(staff::login::begin))
+        .route("/staff/login/{provider}/callback", web::get().to(staff::login::callback))
+        .route("/staff/clients", web::get().to(staff::clients::list))
+        .route("/staff/clients/apply", web::get().to(staff::clients::ask))
+        .route("/staff/clients/apply", web::post().to(staff::clients::apply))
+        .route("/staff/clients/{id}", web::get().to(staff::clients::show))
+        .route("/staff/clients/{id}/{act}", web::post().to(staff::clients::decide))
+        .route("/staff/cases", web::get().to(staff::cases::list))
+        .route("/staff/cases/new", web::get().to(staff::cases::ask))
+        .route("/staff/cases/new", web::post().to(staff::cases::open))
+        .route("/staff/cases/{id}", web::get().to(staff::cases::show))
+        .route("/staff/cases/{id}/{act}", web::post().to(staff::cases::act))
+        .route("/staff/logout", web::post().to(staff::login::logout))
         .route("/developers", web::get().to(developers::show))
         .route("/docs", web::get().to(developers::docs))
         .route("/assets/{path:.*}", web::get().to(assets::serve));

@@ -7,9 +7,12 @@ use tsunagu_audit::AuditLog;
 use tsunagu_broker::Broker;
 use tsunagu_consent::Ledger;
 use tsunagu_domain::{Catalogue, Clock, Problem, TenantId, Text, TsunoId};
-use tsunagu_identity::{AuthorizationServer, Clients, Logins, Residents, Session, Sessions};
+use tsunagu_identity::{
+    AuthorizationServer, Clients, Logins, Residents, Session, Sessions, StaffLogins,
+};
 use tsunagu_policy::{Asked, Policies, Principal, View};
 use tsunagu_rewards::Rewards;
+use tsunagu_staff::{Cases, Office};
 
 use crate::render::{RenderError, Renderer};
 
@@ -53,6 +56,12 @@ pub struct SiteParts {
     pub residents: Arc<Residents>,
     /// Who is logged in.
     pub sessions: Sessions,
+    /// Logging in as staff.
+    pub staff_logins: StaffLogins,
+    /// Members of staff.
+    pub staff: Arc<Office>,
+    /// Cases of staff.
+    pub cases: Arc<Cases>,
     /// Registered services, for their names.
     pub clients: Arc<Clients>,
     /// The authorization endpoint behind the consent page.

@@ -11,6 +11,7 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use tsunagu_domain::{Level, Problem, ProblemCode};
 use tsunagu_identity::{OAuthError, Session, login_cookie_name, session_cookie_name};
+use tsunagu_staff::StaffSession;
 
 use crate::locale::Lang;
 use crate::pages::error::{Action, Kind, MessagePage};
@@ -18,6 +19,7 @@ use crate::pages::login::ProviderView;
 use crate::render::{Frame, Page};
 use crate::security::{self, LANG_COOKIE, is_local};
 use crate::site::Site;
+use crate::staff_visit;
 
 /// A visit.
 pub(crate) struct Visit {
@@ -32,6 +34,10 @@ pub(crate) struct Visit {
     session: Result<Option<Session>, Problem>,
     session_cookie: Option<String>,
     pub(crate) login_cookie: Option<String>,
+    /// Whether it is a page of staff. Then there is no resident's session here.
+    at_desk: bool,
+    /// The member of staff who is logged in.
+    member: Option<StaffSession>,
     /// Id of the request.
     pub(crate) id: String,
 }
@@ -139,9 +145,21 @@ impl Visit {
             session: Ok(None),
             session_cookie,
             login_cookie: cookie(login_cookie_name(site.https())),
+            at_desk: false,
+            member: None,
             id: (site.parts.config.request_id)(request),
             site,
         }
+    }
+
+    /// The same as a page of staff.
+    pub(crate) fn at_the_desk(self, member: Option<StaffSession>) -> Self {
+        Self { at_desk: true, member, ..self }
+    }
+
+    /// The member of staff who is logged in, if one is.
+    pub(crate) fn member(&self) -> Option<&StaffSession> {
+        self.member.as_ref()
     }
 
     /// Who is logged in, if anyone is.
@@ -227,6 +245,8 @@ impl Visit {
     fn way_in(&self, return_to: &str, anew: bool) -> String {
         match self.ways_in(return_to, anew).as_slice() {
             [only] => only.href.clone(),
+            // Where staff begin there is the choice.
+            _ if self.at_desk => "/staff".to_owned(),
             _ => to_login("/login", return_to, anew),
         }
     }
@@ -238,17 +258,27 @@ impl Visit {
 
     /// The providers to log in through, when it shall end at `return_to`.
     pub(crate) fn ways_in(&self, return_to: &str, anew: bool) -> Vec<ProviderView> {
-        let providers = self.site.parts.logins.providers();
-        let way = |(name, label)| ProviderView {
+        let way = |at: &str, name: &str, label| ProviderView {
             name: self.lang.pick(label).to_owned(),
-            href: to_login(&format!("/login/{name}"), return_to, anew),
+            href: to_login(&format!("{at}/{name}"), return_to, anew),
         };
-        providers.map(way).collect()
+        let parts = &self.site.parts;
+        if self.at_desk {
+            let providers = parts.staff_logins.providers();
+            return providers.map(|(name, label)| way("/staff/login", name, label)).collect();
+        }
+        parts.logins.providers().map(|(name, label)| way("/login", name, label)).collect()
     }
 
     fn frame(&self) -> Frame {
         let config = &self.site.parts.config;
         let session = self.session.as_ref().ok().and_then(Option::as_ref);
+        let member = self.member();
+        let csrf = if self.at_desk {
+            member.map(|member| member.csrf.clone())
+        } else {
+            session.map(|session| session.csrf.clone())
+        };
         let in_language = |lang: Lang| {
             let (path, query) =
                 if self.repeatable { (self.path.as_str(), self.query.as_str()) } else { ("/", "") };
@@ -262,7 +292,8 @@ impl Visit {
             in_ja: in_language(Lang::Ja),
             in_en: in_language(Lang::En),
             path: self.path.clone(),
-            csrf: session.map(|session| session.csrf.clone()),
+            csrf,
+            staff: self.at_desk.then(|| staff_visit::frame(member)),
         }
     }
 
@@ -359,7 +390,8 @@ impl Visit {
                 (StatusCode::FORBIDDEN, MessagePage { reference: Some(reference), ..page })
             }
             Stop::Message(status, kind) => {
-                let action = if kind.asks_for_login() { again("/") } else { None };
+                let home = if self.at_desk { "/staff" } else { "/" };
+                let action = if kind.asks_for_login() { again(home) } else { None };
                 (status, MessagePage::new(kind, action, request()))
             }
             Stop::Problem(problem) => {
@@ -378,6 +410,7 @@ impl Visit {
                     ProblemCode::ResourceNotFound => Kind::NotFound,
                     ProblemCode::TooManyRequests => Kind::TooMany,
                     ProblemCode::Forbidden | ProblemCode::ConsentRequired => Kind::Forbidden,
+                    ProblemCode::Conflict if self.at_desk => Kind::StaffChanged,
                     ProblemCode::Unavailable | ProblemCode::BadGateway | ProblemCode::Conflict => {
                         Kind::Unavailable
                     }

@@ -29,6 +29,7 @@ mod real_data;
 mod refusals;
 mod replicas;
 mod sharing;
+mod staff;
 mod story;
 mod support;
 mod withdrawal;

@@ -34,6 +34,8 @@ pub(crate) enum For {
     Staff,
     /// A token of an auditor.
     Auditor,
+    /// A person in a session of staff: whatever token comes is refused.
+    Member,
     /// A resident's own session.
     Resident,
     /// A resident's session, or the client of a token, about their own consents.
@@ -143,6 +145,22 @@ const TABLE: &[(&str, &str, For)] = &[
     ("POST", "/admin/v1/link-reviews/{tsunoId}/decision", For::Staff),
     ("GET", "/connectors/v1", For::Staff),
     ("GET", "/connectors/v1/{name}/runs", For::Staff),
+    ("GET", "/staff/v1/me", For::Member),
+    ("GET", "/staff/v1/cases", For::Member),
+    ("POST", "/staff/v1/cases", For::Member),
+    ("GET", "/staff/v1/cases/{id}", For::Member),
+    ("GET", "/staff/v1/cases/{id}/read", For::Member),
+    ("POST", "/staff/v1/cases/{id}/approve", For::Member),
+    ("POST", "/staff/v1/cases/{id}/deny", For::Member),
+    ("POST", "/staff/v1/cases/{id}/close", For::Member),
+    ("GET", "/staff/v1/clients", For::Member),
+    ("POST", "/staff/v1/clients", For::Member),
+    ("GET", "/staff/v1/clients/{id}", For::Member),
+    ("POST", "/staff/v1/clients/{id}/approve", For::Member),
+    ("POST", "/staff/v1/clients/{id}/deny", For::Member),
+    ("POST", "/staff/v1/clients/{id}/suspend", For::Member),
+    ("POST", "/staff/v1/clients/{id}/resume", For::Member),
+    ("POST", "/staff/v1/clients/{id}/end", For::Member),
     ("GET", "/livez", For::All("whether the process lives")),
     ("GET", "/readyz", For::All("whether the store answers")),
     ("GET", "/version", For::All("what runs here")),
@@ -217,7 +235,9 @@ impl Gate {
             request = request.form(&[("client_id", APP), ("grant_type", "client_credentials")]);
         } else if path.starts_with("/ngsi-ld/") && method != Method::GET {
             request = request.json(&body(path, &method, &id));
-        } else if (path.starts_with("/admin/") || path == "/me/share-codes")
+        } else if (path.starts_with("/admin/")
+            || path.starts_with("/staff/")
+            || path == "/me/share-codes")
             && method != Method::GET
         {
             request = request.json(&json!({}));
@@ -367,7 +387,7 @@ async fn every_operation_refuses_whom_it_must() {
             For::All(_) => &[200],
             For::ProvenClient => &[400, 401],
             // Whether it lives or not, this token lacks what is asked for.
-            For::Login | For::Staff | For::Auditor => &[401, 403],
+            For::Login | For::Staff | For::Auditor | For::Member => &[401, 403],
             _ => &[401],
         }
     };
@@ -432,7 +452,8 @@ async fn every_operation_refuses_whom_it_must() {
             | For::OpenDataWriter
             | For::SourceManager
             | For::Staff
-            | For::Auditor => &[401, 403],
+            | For::Auditor
+            | For::Member => &[401, 403],
         }
     };
     gate.expect("the token of a withdrawn consent", &consentless, without_consent, &mut faults)

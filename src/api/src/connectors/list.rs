@@ -2,8 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::failure;
-use crate::actors::staff;
+use super::{failure, operator};
 use crate::{Failure, Gateway};
 
 /// List the connectors
@@ -23,7 +22,7 @@ pub(crate) async fn list(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let staff = staff(&gateway, &request).await?;
+    let staff = operator(&gateway, &request, "").await?;
     let list = gateway.connectors.list(&staff.tenant).await.map_err(|error| failure(&error))?;
     Ok(HttpResponse::Ok().json(list))
 }

@@ -3,8 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use tsunagu_domain::Problem;
 
-use super::failure;
-use crate::actors::staff;
+use super::{failure, operator};
 use crate::{Failure, Gateway};
 
 /// List the runs of a connector
@@ -27,7 +26,7 @@ pub(crate) async fn runs(
     request: HttpRequest,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
-    let staff = staff(&gateway, &request).await?;
+    let staff = operator(&gateway, &request, &name).await?;
     let found =
         gateway.connectors.runs(&staff.tenant, &name).await.map_err(|error| failure(&error))?;
     Ok(HttpResponse::Ok().json(found.ok_or_else(Problem::not_found)?))

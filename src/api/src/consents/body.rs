@@ -137,7 +137,7 @@ pub(crate) struct ConsentBody {
     data_life_days: u32,
     /// SHA-256 of the notice that was shown, hexadecimal.
     notice_sha256: String,
-    /// `given`, `refused`, `withdrawn`, `paused`, `resumed`, `expired`, `superseded`.
+    /// `given`, `refused`, `withdrawn`, `paused`, `resumed`, `expired`, `superseded`, `revoked`.
     #[schema(value_type = String)]
     state: State,
     changed_at: String,

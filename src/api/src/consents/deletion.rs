@@ -23,7 +23,7 @@ pub(crate) struct DeletionBody {
     /// The consent that ended.
     consent: String,
     client: String,
-    /// `withdrawn`, `expired`, `narrowed`.
+    /// `withdrawn`, `expired`, `narrowed`, `revoked`.
     reason: &'static str,
     /// Codes of data classes.
     data_classes: Vec<String>,

@@ -40,6 +40,9 @@ pub(crate) struct AccessBody {
     reason: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     purpose: Option<String>,
+    /// The case in which staff looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    case: Option<String>,
     /// Consent id.
     #[serde(skip_serializing_if = "Option::is_none")]
     consent: Option<String>,
@@ -63,7 +66,8 @@ impl AccessBody {
         Ok(Self {
             index,
             at: to_iso(access.at),
-            actor: access.actor,
+            case: tsunagu_staff::told(&access).and_then(|told| told.case),
+            actor: words::code(access.actor),
             actor_ja: who.ja,
             actor_en: who.en,
             action_ja: what.ja,

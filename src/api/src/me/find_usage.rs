@@ -70,7 +70,7 @@ pub(crate) async fn find_usage(
             logtime: to_iso(access.at),
             action: words::what(&gateway.catalogue, &access).ja,
             receiver_name: words::who(&gateway, &caller.tenant, &access).await?.ja,
-            receiver_code: access.actor,
+            receiver_code: words::code(access.actor),
             receiver_system: "tsunagu".to_owned(),
         });
     }

@@ -2,6 +2,7 @@
 
 use tsunagu_consent::State;
 use tsunagu_domain::{Catalogue, Problem, TenantId, Text};
+use tsunagu_staff::Told;
 use tsunagu_store::access::{Access, Action, Decision};
 
 use crate::Gateway;
@@ -19,6 +20,8 @@ pub(super) async fn who(
     let (kind, name) = access.actor.split_once(':').unwrap_or((&access.actor, ""));
     Ok(match kind {
         "resident" => text("ご本人", "You"),
+        // Which member it was, the town hall says to whoever names the case.
+        "staff" => text("役場の職員", "A member of the town hall's staff"),
         "platform" => text("データ連携基盤", "The data-linkage platform"),
         "connector" => text(format!("連携システム {name}"), format!("Connected system {name}")),
         _ => {
@@ -36,18 +39,39 @@ pub(super) fn what(catalogue: &Catalogue, access: &Access) -> Text {
     let data = data(catalogue, access);
     let purpose = access.purpose.as_deref().and_then(|code| catalogue.purpose(code));
     let (ja, en) = verb(access);
+    let told = tsunagu_staff::told(access);
     let mut sentence = match purpose {
         Some(purpose) => text(
             format!("「{}」のために、{}を{ja}", purpose.text.ja, data.ja),
             format!("{en} {} for: {}", data.en, purpose.text.en),
         ),
-        None => text(format!("{}を{ja}", data.ja), format!("{en} {}", data.en)),
+        None => match &told {
+            Some(told) => told_by_staff(told, &data, (ja, en)),
+            None => text(format!("{}を{ja}", data.ja), format!("{en} {}", data.en)),
+        },
     };
     if access.decision == Decision::Denied {
         sentence.ja.push_str("（許可されませんでした）");
         sentence.en.push_str(" (refused)");
     }
     sentence
+}
+
+/// Why staff did it, and in which case.
+fn told_by_staff(told: &Told, data: &Text, (ja, en): (&str, &str)) -> Text {
+    let (case_ja, case_en) = match &told.case {
+        Some(case) => (format!("（用件番号 {case}）"), format!(" (case {case})")),
+        None => (String::new(), String::new()),
+    };
+    text(
+        format!("「{}」のために{case_ja}、{}を{ja}", told.why.0, data.ja),
+        format!("{en} {} for: {}{case_en}", data.en, told.why.1),
+    )
+}
+
+/// What an actor is called to residents: of staff, which member it was is not told here.
+pub(super) fn code(actor: String) -> String {
+    if actor.starts_with("staff:") { "staff".to_owned() } else { actor }
 }
 
 fn verb(access: &Access) -> (&'static str, &'static str) {
@@ -86,6 +110,10 @@ fn verb(access: &Access) -> (&'static str, &'static str) {
         Action::Consent if consent(State::Superseded) => {
             ("提供する古い同意を置き換え", "Replaced the older consent to share")
         }
+        Action::Consent if consent(State::Revoked) => (
+            "提供する同意を、サービスの終了により終了",
+            "Ended the consent with the service's end: to share",
+        ),
         Action::Consent => ("提供することに同意", "Consented to share"),
     }
 }
@@ -127,6 +155,9 @@ fn ours(access: &Access) -> Text {
         Some("urn:tsunagu:type:AccessLog") => text("利用の記録", "the record of use"),
         Some("urn:tsunagu:type:IdentityReview" | "urn:tsunagu:type:LinkReview") => {
             text("窓口での確認の記録", "what waits for the counter")
+        }
+        Some("urn:tsunagu:type:StaffCase") => {
+            text("役場の用件の記録", "the record of a case at the town hall")
         }
         Some("urn:tsunagu:type:AuditEntry") => text("監査の記録", "entries of the audit log"),
         _ => text("データ", "data"),

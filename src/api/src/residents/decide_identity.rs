@@ -6,8 +6,7 @@ use tsunagu_domain::TsunoId;
 use tsunagu_identity::Decided;
 use utoipa::ToSchema;
 
-use super::read;
-use crate::actors::staff;
+use super::{IDENTITY_REVIEW, counter, read};
 use crate::body::Capped;
 use crate::{Failure, Gateway, request_id};
 
@@ -47,7 +46,7 @@ pub(crate) async fn decide_identity(
     reference: web::Path<String>,
     body: Capped,
 ) -> Result<HttpResponse, Failure> {
-    let staff = staff(&gateway, &request).await?;
+    let staff = counter(&gateway, &request, IDENTITY_REVIEW, "identity-decide", &reference).await?;
     gateway.residents.identity_review(&staff.tenant, &reference).await?;
     let form =
         r#"{"decision":"same-as","tsunoId":"…"}, {"decision":"new"} or {"decision":"refused"}"#;
@@ -56,8 +55,8 @@ pub(crate) async fn decide_identity(
         DecisionBody::New => Decided::New,
         DecisionBody::Refused => Decided::Refused,
     };
-    let (actor, id) = (format!("client:{}", staff.client), request_id::of(&request));
-    let by = tsunagu_identity::Staff { actor: &actor, request: &id };
+    let id = request_id::of(&request);
+    let by = tsunagu_identity::Staff { actor: &staff.actor, request: &id };
     gateway.residents.decide_identity(&staff.tenant, by, &reference, decided).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -5,8 +5,7 @@ use serde::Deserialize;
 use tsunagu_domain::{Problem, TsunoId};
 use utoipa::ToSchema;
 
-use super::read;
-use crate::actors::staff;
+use super::{LINK_REVIEW, counter, read};
 use crate::body::Capped;
 use crate::{Failure, Gateway, request_id};
 
@@ -38,12 +37,12 @@ pub(crate) async fn decide_link(
     id: web::Path<String>,
     body: Capped,
 ) -> Result<HttpResponse, Failure> {
-    let staff = staff(&gateway, &request).await?;
+    let staff = counter(&gateway, &request, LINK_REVIEW, "link-decide", &id).await?;
     let id: TsunoId = id.parse().map_err(|_| Problem::not_found())?;
     gateway.residents.link_review(&staff.tenant, id).await?;
     let RecordBody { record } = read(&body.0, r#"{"record":"urn:ngsi-ld:ResidentRecord:…"}"#)?;
-    let (actor, request) = (format!("client:{}", staff.client), request_id::of(&request));
-    let by = tsunagu_identity::Staff { actor: &actor, request: &request };
+    let request = request_id::of(&request);
+    let by = tsunagu_identity::Staff { actor: &staff.actor, request: &request };
     gateway.residents.decide_link(&staff.tenant, by, id, &record).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -7,8 +7,7 @@ use tsunagu_identity::{Decided, Doubt, IdentityReview};
 use tsunagu_store::access::AccessLog as _;
 use utoipa::ToSchema;
 
-use super::looked_at;
-use crate::actors::staff;
+use super::{IDENTITY_REVIEW, counter, looked_at};
 use crate::params::Params;
 use crate::{Failure, Gateway, request_id};
 
@@ -68,14 +67,14 @@ pub(crate) async fn identity_reviews(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let staff = staff(&gateway, &request).await?;
+    let staff = counter(&gateway, &request, IDENTITY_REVIEW, "identity-reviews", "").await?;
     let params = Params::read(&request, &["limit", "after"])?;
     let limit = params.number("limit", 100, gateway.limits.max_page)?.max(1);
     let found =
         gateway.residents.identity_reviews(&staff.tenant, params.get("after"), limit).await?;
     let named = found.iter().flat_map(|review| review.candidates.iter().copied()).collect();
     let id = request_id::of(&request);
-    let access = looked_at(&gateway, &staff, id, "IdentityReview", named);
+    let access = looked_at(&gateway, &staff, id, IDENTITY_REVIEW, named);
     let ticket = gateway.audit.record(&staff.tenant, &access).await?;
     let mut response = HttpResponse::Ok();
     crate::ngsi_ld::personal(&mut response, Some(&ticket));

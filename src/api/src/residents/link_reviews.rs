@@ -7,8 +7,7 @@ use tsunagu_identity::ReviewReason;
 use tsunagu_store::access::AccessLog as _;
 use utoipa::ToSchema;
 
-use super::looked_at;
-use crate::actors::staff;
+use super::{LINK_REVIEW, counter, looked_at};
 use crate::params::{Params, wrong};
 use crate::{Failure, Gateway, request_id};
 
@@ -50,7 +49,7 @@ pub(crate) async fn link_reviews(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let staff = staff(&gateway, &request).await?;
+    let staff = counter(&gateway, &request, LINK_REVIEW, "link-reviews", "").await?;
     let params = Params::read(&request, &["limit", "after"])?;
     let limit = params.number("limit", 100, gateway.limits.max_page)?.max(1);
     let after = params.get("after").map(str::parse::<TsunoId>).transpose();
@@ -58,7 +57,7 @@ pub(crate) async fn link_reviews(
     let found = gateway.residents.reviews(&staff.tenant, after, limit).await?;
     let named = found.iter().map(|review| review.tsuno_id).collect();
     let id = request_id::of(&request);
-    let access = looked_at(&gateway, &staff, id, "LinkReview", named);
+    let access = looked_at(&gateway, &staff, id, LINK_REVIEW, named);
     let ticket = gateway.audit.record(&staff.tenant, &access).await?;
     let mut response = HttpResponse::Ok();
     crate::ngsi_ld::personal(&mut response, Some(&ticket));

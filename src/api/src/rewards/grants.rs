@@ -43,10 +43,9 @@ pub(crate) async fn grants(
         let mut subjects: Vec<_> = found.iter().map(|grant| grant.subject).collect();
         subjects.sort_unstable();
         subjects.dedup();
-        let actor = format!("client:{}", staff.client);
         let entry = access(
-            actor,
-            "staff",
+            staff.actor,
+            staff.reason,
             request_id::of(&request),
             gateway.clock.micros(),
             subjects,

@@ -175,7 +175,7 @@ async fn residents_see_their_accesses_newest_first_and_no_one_else() {
 async fn reading_the_log_is_an_entry_that_the_resident_sees() {
     let world = world();
     world.fill(3).await;
-    let reader = Reader { actor: "client:auditor".to_owned(), request: "r-9".to_owned() };
+    let reader = Reader::auditor("client:auditor".to_owned(), "r-9".to_owned());
     let read = world.log.read_entries(&world.tenant, &reader, 1, 10).await.unwrap();
     assert_eq!(read.iter().map(|entry| entry.index).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(world.store.log_size(&world.tenant, Log("audit")).await.unwrap(), 4);

@@ -68,7 +68,7 @@ impl World {
 
 /// Someone who reads or erases.
 pub(crate) fn reader() -> Reader {
-    Reader { actor: "client:auditor".to_owned(), request: "r-9".to_owned() }
+    Reader::auditor("client:auditor".to_owned(), "r-9".to_owned())
 }
 
 /// The log in a folder, and its public key.

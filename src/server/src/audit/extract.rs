@@ -103,7 +103,7 @@ fn read(args: ServeArgs, extract: &ExtractArgs) -> anyhow::Result<Provisions> {
     };
     rt::System::new().block_on(async {
         let base = Foundation::open(&config).await?;
-        let reader = Reader { actor: format!("operator:{}", extract.by), request: base.ids.uuid() };
+        let reader = Reader::auditor(format!("operator:{}", extract.by), base.ids.uuid());
         let found = base.audit.provisions(&base.tenant, &reader, &which).await;
         base.store.close().await;
         Ok(found?)

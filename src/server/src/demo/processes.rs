@@ -28,6 +28,7 @@ pub(crate) struct World {
 /// Secrets of the parties; they live as long as the demo.
 pub(super) struct Secrets {
     pub(super) xid_client: String,
+    pub(super) town_hall: String,
     pub(super) municipal: String,
     pub(super) coin: String,
     pub(super) coin_admin: String,
@@ -43,6 +44,7 @@ impl Secrets {
         };
         Ok(Self {
             xid_client: secret()?,
+            town_hall: secret()?,
             municipal: secret()?,
             coin: secret()?,
             coin_admin: secret()?,
@@ -94,6 +96,10 @@ impl World {
         let key = keys.daa.public.as_str();
         let daa = ["sandbox", "daa", "--client-key", key, "--redirect-uri", &callback];
         let daa = starter.start(&daa, &[]).await?;
+        let callback = format!("{gateway}/staff/login/town-hall/callback");
+        let town_hall = ["sandbox", "town-hall", "--redirect-uri", &callback];
+        let secret = [("SANDBOX_TOWN_HALL_CLIENT_SECRET", secrets.town_hall.as_str())];
+        let town_hall = starter.start(&town_hall, &secret).await?;
         let coin_issuer = starter
             .start(
                 &["sandbox", "coin-issuer"],
@@ -122,6 +128,7 @@ impl World {
             xid: &xid,
             daa: &daa,
             daa_key: &daa_key,
+            town_hall: &town_hall,
             coin_issuer: &coin_issuer,
             vendor: &vendor,
             drop: &drop,
@@ -154,14 +161,15 @@ impl World {
     pub(crate) fn addresses(&self) -> String {
         let World { parties, .. } = self;
         format!(
-            "\n  都農ページ / resident's page     {}\n  つのヘルスケア / healthcare app  {}\n  API reference                    {}docs\n  OpenAPI 3.1                      {}openapi.json\n  xID (simulated)                  {}\n  デジタル認証アプリ (simulated)   {}\n  coin issuer (simulated)          {}\n\n  Log in as 都農 花子 (hanako). Ctrl-C ends everything.",
+            "\n  都農ページ / resident's page     {}\n  つのヘルスケア / healthcare app  {}\n  API reference                    {}docs\n  OpenAPI 3.1                      {}openapi.json\n  xID (simulated)                  {}\n  デジタル認証アプリ (simulated)   {}\n  coin issuer (simulated)          {}\n\n  Log in as 都農 花子 (hanako); as staff at {}staff. Ctrl-C ends everything.",
             parties.gateway,
             parties.vendor,
             parties.gateway,
             parties.gateway,
             parties.xid,
             parties.daa,
-            parties.coin_issuer
+            parties.coin_issuer,
+            parties.gateway
         )
     }
 

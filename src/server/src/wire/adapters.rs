@@ -141,12 +141,13 @@ impl Recipients for ClientEvents {
         client: &ClientId,
         subject: TsunoId,
     ) -> Result<Option<Recipient>, Problem> {
-        let (Some(registered), Some(policy)) =
-            (self.clients.get(tenant, client).await?, self.clients.policy(tenant, client).await?)
-        else {
+        // Whether it is active or not: what a suspended or ended client received is to be deleted all the same.
+        let (Some(registered), Some(principal)) = (
+            self.clients.get(tenant, client).await?,
+            self.clients.outward(tenant, client, subject).await?,
+        ) else {
             return Ok(None);
         };
-        let principal = policy.sector.as_ref().map_or(subject, |sector| sector.outward(subject));
         let endpoint = registered.events_uri.as_ref().map(ToString::to_string);
         Ok(Some(Recipient { endpoint, principal }))
     }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tsunagu_broker::Broker;
 use tsunagu_consent::{Deletions, Delivered, Due, Ledger};
 use tsunagu_domain::{Problem, TenantId};
+use tsunagu_staff::Office;
 
 /// How often to look. What is over is out of force by its time, whether the event of it is written or not.
 const LOOK: Duration = Duration::from_secs(10);
@@ -20,6 +21,7 @@ pub(super) struct Keeper {
     pub(super) ledger: Arc<Ledger>,
     pub(super) broker: Arc<Broker>,
     pub(super) deletions: Deletions,
+    pub(super) staff: Arc<Office>,
     pub(super) tenant: TenantId,
 }
 
@@ -74,6 +76,7 @@ impl Keeper {
     }
 
     async fn look(&self) -> Result<(), Problem> {
+        self.staff.clients.wind_up_all(&self.tenant).await?;
         let due = self.ledger.run_due(&self.tenant).await?;
         if due != Due::default() {
             tracing::info!(due.warned, due.ended, "consents end");

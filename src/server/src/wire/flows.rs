@@ -123,6 +123,7 @@ impl Flows {
                 }),
                 Patience::default(),
             ),
+            staff: Arc::clone(&people.staff),
             tenant: base.tenant.clone(),
         };
         Ok(Self {
@@ -177,6 +178,10 @@ async fn sweep(
         match tsunagu_identity::sweep(&services, &tenant).await {
             Ok(swept) => tracing::debug!(swept, "expired records were deleted"),
             Err(problem) => tracing::warn!(%problem, "expired records could not be deleted"),
+        }
+        match tsunagu_staff::sweep(&services, &tenant).await {
+            Ok(swept) => tracing::debug!(swept, "sessions of staff were deleted"),
+            Err(problem) => tracing::warn!(%problem, "sessions of staff could not be deleted"),
         }
         match residents.lapse(&tenant).await {
             Ok(lapsed) => tracing::debug!(lapsed, "residents have to prove again where they live"),

@@ -7,9 +7,10 @@ use tsunagu_consent::{Ledger, Party, Platform, ReceiptSigner};
 use tsunagu_domain::SectorKeys;
 use tsunagu_identity::{
     AuthorizationServer, Clients, DigestKey, LoginProvider, Logins, Mtls, OpenIdProvider, Proofs,
-    ProviderPolicy, Residents, Services, Sessions, SigningKeys,
+    ProviderPolicy, Residents, Services, Sessions, SigningKeys, StaffLogins,
 };
 use tsunagu_outbound::Outbound;
+use tsunagu_staff::Office;
 
 use super::Foundation;
 use super::adapters::{ConsentGrants, LedgerShares};
@@ -26,10 +27,12 @@ pub(crate) struct People {
     pub(crate) residents: Arc<Residents>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) authorization: Arc<AuthorizationServer>,
+    pub(crate) staff: Arc<Office>,
+    pub(crate) staff_logins: StaffLogins,
 }
 
 impl People {
-    /// From configuration and foundation. Configured clients are written to the store.
+    /// From configuration and foundation. Configured members and clients are written to the store.
     pub(crate) async fn wire(
         config: &Config,
         base: &Foundation,
@@ -39,10 +42,6 @@ impl People {
         let digests = DigestKey::new(&base.keys.secret("digests")?);
         let services = base.services();
         let clients = Clients::new(services.clone(), Arc::clone(&sectors), Arc::clone(outbound));
-        for client in &config.clients {
-            let put = clients.put(&base.tenant, client).await;
-            put.with_context(|| format!("the client {} is not right", client.id))?;
-        }
         let clients = Arc::new(clients);
         let sessions = Arc::new(Sessions::new(services.clone()));
         let residents =
@@ -55,6 +54,18 @@ impl People {
             config.base_url.clone(),
         );
         let ledger = Arc::new(ledger(config, base)?);
+        let staff = Office::new(&services, Arc::clone(&clients), Arc::clone(&ledger));
+        let members = staff.members.configure(&base.tenant, &config.staff.members);
+        members.await.context("the members of staff are not right")?;
+        let staff_logins = StaffLogins::new(
+            services.clone(),
+            staff_providers(config, base, outbound)?,
+            &config.base_url,
+        );
+        for client in &config.clients {
+            let configured = staff.clients.configure(&base.tenant, client).await;
+            configured.with_context(|| format!("the client {} is not right", client.id))?;
+        }
         let grants = ConsentGrants { ledger: Arc::clone(&ledger), clock: Arc::clone(&base.clock) };
         let authorization = AuthorizationServer::new(tsunagu_identity::Parts {
             keys: SigningKeys::load(&services, &base.tenant).await?,
@@ -81,8 +92,19 @@ impl People {
             residents,
             ledger,
             authorization,
+            staff: Arc::new(staff),
+            staff_logins,
         })
     }
+}
+
+/// The office alone, for the command line.
+pub(crate) fn office(config: &Config, base: &Foundation) -> anyhow::Result<Office> {
+    let sectors = Arc::new(SectorKeys::new(&base.keys.secret("pairwise")?));
+    let services = base.services();
+    let outbound = super::foundation::outbound(config)?;
+    let clients = Arc::new(Clients::new(services.clone(), sectors, outbound));
+    Ok(Office::new(&services, clients, Arc::new(ledger(config, base)?)))
 }
 
 /// The embedded store belongs to one process, PostgreSQL to as many as there are replicas (ADR 0011).
@@ -112,6 +134,27 @@ fn providers(
         Ok(Arc::new(provider) as Arc<dyn LoginProvider>)
     };
     config.login.iter().map(provider).collect()
+}
+
+/// Of staff nothing is asked but which account it is.
+fn staff_providers(
+    config: &Config,
+    base: &Foundation,
+    outbound: &Arc<Outbound>,
+) -> anyhow::Result<Vec<Arc<dyn LoginProvider>>> {
+    let provider = |(name, policy): (&String, &ProviderPolicy)| {
+        let provider = OpenIdProvider::of_accounts(
+            name.clone(),
+            policy.clone(),
+            Arc::clone(outbound),
+            Arc::clone(&base.clock),
+            Arc::clone(&base.ids),
+        );
+        let provider =
+            provider.with_context(|| format!("the login {name} of staff is not right"))?;
+        Ok(Arc::new(provider) as Arc<dyn LoginProvider>)
+    };
+    config.staff.login.iter().map(provider).collect()
 }
 
 fn ledger(config: &Config, base: &Foundation) -> anyhow::Result<Ledger> {

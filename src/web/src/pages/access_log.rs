@@ -45,6 +45,8 @@ pub(crate) struct LogLine {
     pub(crate) what: Vec<String>,
     /// Why, in the words of the purpose.
     pub(crate) purpose: Option<String>,
+    /// The case in which staff looked.
+    pub(crate) case: Option<String>,
     /// Which rule decided, in words of the policies.
     pub(crate) because: Option<String>,
     /// What was done: the end of a key `log-…`.
@@ -63,6 +65,8 @@ pub(crate) enum Who {
     You,
     /// The town's platform.
     Town,
+    /// A member of the town hall's staff.
+    Staff,
     /// A service.
     Service {
         /// Its name.
@@ -85,6 +89,7 @@ impl AccessLogPage {
             who,
             what: what.iter().map(|w| (*w).to_owned()).collect(),
             purpose: (times != 1).then(|| "健康づくりの助言のため".to_owned()),
+            case: (times == 4).then(|| "20261130-3f9a11c2".to_owned()),
             because: (times == 2).then(|| "有効な同意がないため".to_owned()),
             action,
             denied,
@@ -97,6 +102,7 @@ impl AccessLogPage {
             line(service(), &["歩数"], "query", false, 2),
             line(Who::You, &[], "consent", false, 1),
             line(Who::You, &["氏名"], "read", false, 1),
+            line(Who::Staff, &["氏名"], "read", false, 4),
         ];
         let second = vec![
             line(Who::Town, &["氏名", "生年月日", "性別", "住所"], "identify", false, 1),

@@ -233,7 +233,7 @@ mod samples {
 
     impl ConsentsPage {
         pub(crate) fn samples(lang: Lang) -> Vec<(&'static str, Self)> {
-            let ended = ["refused", "withdrawn", "paused", "expired", "superseded"];
+            let ended = ["refused", "withdrawn", "paused", "expired", "superseded", "revoked"];
             let full = Self {
                 live: vec![line(lang, "given"), line(lang, "resumed")],
                 ended: ended.into_iter().map(|state| line(lang, state)).collect(),
@@ -289,6 +289,7 @@ mod samples {
                 "refused",
                 "expired",
                 "superseded",
+                "revoked",
             ];
             vec![
                 ("consent", of("given", true, &["given"])),

@@ -24,6 +24,9 @@ pub(crate) enum Kind {
     Closed,
     LoggedOut,
     LogoutRefused,
+    StaffUnknown,
+    StaffWeak,
+    StaffChanged,
     AuthorizeError,
     FormExpired,
     NotFound,
@@ -44,6 +47,7 @@ impl Kind {
                 | Self::LoginUnavailable
                 | Self::LoginRefused
                 | Self::LoginWeak
+                | Self::StaffWeak
         )
     }
 }
@@ -112,6 +116,9 @@ impl MessagePage {
             ("closed", of(Closed, None, None)),
             ("logged-out", of(LoggedOut, None, None)),
             ("logout-refused", of(LogoutRefused, None, request())),
+            ("staff-unknown", of(StaffUnknown, None, request())),
+            ("staff-changed", of(StaffChanged, None, request())),
+            ("staff-weak", of(StaffWeak, login(), request())),
             ("authorize-error", of(AuthorizeError, None, request())),
             ("form-expired", of(FormExpired, None, request())),
             ("not-found", of(NotFound, None, None)),

@@ -92,19 +92,25 @@ async fn finish(visit: &Visit, provider: &str, query: &CallbackQuery) -> Shown {
         LoginOutcome::Counter { reference } => Err(Stop::Counter(reference)),
         LoginOutcome::TooWeak => message(StatusCode::FORBIDDEN, Kind::LoginWeak),
         LoginOutcome::Cancelled { .. } => message(StatusCode::OK, Kind::LoginCancelled),
-        LoginOutcome::Refused(reason) => match reason {
-            RefusalReason::State => message(StatusCode::BAD_REQUEST, Kind::LoginExpired),
-            RefusalReason::ProviderUnavailable => {
-                message(StatusCode::BAD_GATEWAY, Kind::LoginUnavailable)
-            }
-            RefusalReason::ProviderError
-            | RefusalReason::Issuer
-            | RefusalReason::Code
-            | RefusalReason::Scope
-            | RefusalReason::IdToken(_)
-            | RefusalReason::UserinfoSubject
-            | RefusalReason::UserData => message(StatusCode::BAD_REQUEST, Kind::LoginRefused),
-        },
+        LoginOutcome::Refused(reason) => refused(reason),
+    }
+}
+
+/// What is told about a login that failed a check.
+pub(crate) fn refused(reason: RefusalReason) -> Shown {
+    let message = |status, kind| Err(Stop::Message(status, kind));
+    match reason {
+        RefusalReason::State => message(StatusCode::BAD_REQUEST, Kind::LoginExpired),
+        RefusalReason::ProviderUnavailable => {
+            message(StatusCode::BAD_GATEWAY, Kind::LoginUnavailable)
+        }
+        RefusalReason::ProviderError
+        | RefusalReason::Issuer
+        | RefusalReason::Code
+        | RefusalReason::Scope
+        | RefusalReason::IdToken(_)
+        | RefusalReason::UserinfoSubject
+        | RefusalReason::UserData => message(StatusCode::BAD_REQUEST, Kind::LoginRefused),
     }
 }
 

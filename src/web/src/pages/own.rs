@@ -32,8 +32,17 @@ pub(crate) async fn person(
 }
 
 /// What is kept about a resident and is no entity: how it is called in the record of access, and by people.
-pub(crate) const RECORDS: [(&str, InWords); 7] =
-    [COINS, CONSENTS, SHARE_CODES, DELETIONS, ACCESS_LOG, IDENTITY_REVIEWS, LINK_REVIEWS];
+pub(crate) const RECORDS: [(&str, InWords); 9] = [
+    COINS,
+    CONSENTS,
+    SHARE_CODES,
+    DELETIONS,
+    ACCESS_LOG,
+    IDENTITY_REVIEWS,
+    LINK_REVIEWS,
+    STAFF_CASES,
+    AUDIT_ENTRIES,
+];
 /// The Japanese and the English words.
 type InWords = (&'static str, &'static str);
 /// Decisions about coins.
@@ -64,6 +73,13 @@ const LINK_REVIEWS: (&str, InWords) = (
     "urn:tsunagu:type:LinkReview",
     ("窓口での住民記録の確認の記録", "what the counter decides about your municipal record"),
 );
+
+/// Why staff look, whose data, until when.
+const STAFF_CASES: (&str, InWords) =
+    ("urn:tsunagu:type:StaffCase", ("役場の用件の記録", "the record of a case at the town hall"));
+/// Entries of the log, as auditors read them.
+const AUDIT_ENTRIES: (&str, InWords) =
+    ("urn:tsunagu:type:AuditEntry", ("監査用の利用の記録", "entries of the audit log"));
 
 /// Writes down that the resident looks at one of these records; before the page is answered.
 pub(crate) async fn looks_at(

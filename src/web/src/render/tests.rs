@@ -16,6 +16,9 @@ use crate::pages::error::MessagePage;
 use crate::pages::home::HomePage;
 use crate::pages::login::LoginPage;
 use crate::pages::share::{CodePage, ConfirmPage, SharePage};
+use crate::pages::staff::cases::{StaffCasePage, StaffCasesPage, StaffOpenPage, StaffReadPage};
+use crate::pages::staff::clients::{StaffApplyPage, StaffClientPage, StaffClientsPage};
+use crate::pages::staff::home::StaffHomePage;
 
 const LANGUAGES: [Lang; 2] = [Lang::Ja, Lang::En];
 
@@ -29,7 +32,12 @@ fn frame(lang: Lang, path: &str, signed_in: bool) -> Frame {
         in_en: format!("{path}?lang=en"),
         path: path.to_owned(),
         csrf: signed_in.then(|| "secret-of-the-session".to_owned()),
+        staff: None,
     }
+}
+
+fn staff_frame(lang: Lang, path: &str, signed_in: bool) -> Frame {
+    Frame { staff: Some(StaffFrame::sample(signed_in)), ..frame(lang, path, signed_in) }
 }
 
 /// Every page with every sample, as name and HTML, and the keys of the texts that were shown.
@@ -76,6 +84,25 @@ fn rendered(lang: Lang) -> (Vec<(String, String)>, BTreeSet<String>) {
     show!("/account/close", true, ClosePage::samples());
     show!("/oauth/end-session", true, EndSessionPage::samples());
     show!("/coins", true, CoinsPage::samples(lang));
+    for (name, page) in StaffHomePage::samples() {
+        let frame = staff_frame(lang, "/staff", page.name.is_some());
+        pages.push((name.to_owned(), renderer.page(&frame, &page).unwrap()));
+    }
+    macro_rules! show_staff {
+        ($path:literal, $samples:expr) => {
+            for (name, page) in $samples {
+                let html = renderer.page(&staff_frame(lang, $path, true), &page);
+                pages.push((name.to_owned(), html.unwrap_or_else(|e| panic!("{name}: {e:#}"))));
+            }
+        };
+    }
+    show_staff!("/staff/cases", StaffCasesPage::samples(lang));
+    show_staff!("/staff/cases/1", StaffCasePage::samples(lang));
+    show_staff!("/staff/cases/new", StaffOpenPage::samples());
+    show_staff!("/staff/cases/1/read", StaffReadPage::samples());
+    show_staff!("/staff/clients", StaffClientsPage::samples());
+    show_staff!("/staff/clients/app", StaffClientPage::samples(lang));
+    show_staff!("/staff/clients/apply", StaffApplyPage::samples());
     show!("/developers", false, DevelopersPage::samples());
     show!("/docs", false, DocsPage::samples());
     drop(renderer);

@@ -6,4 +6,5 @@ mod login;
 mod logout;
 mod looking;
 mod prompt;
+mod staff;
 mod town;

@@ -24,12 +24,13 @@ use tsunagu_domain::{
 use tsunagu_identity::{
     Attempt, AuthorizationServer, Client, Clients, DigestKey, Form, Gender, Identified, JwkSet,
     LiveGrants, LoginProvider, Logins, Municipality, Possession, Proofs, RefusalReason, Residents,
-    Services, Sessions, SigningKey, SigningKeys, VerifiedPerson,
+    Services, Sessions, SigningKey, SigningKeys, StaffLogins, VerifiedPerson,
 };
 use tsunagu_ngsi_ld::{Context, Format, RenderOptions};
 use tsunagu_outbound::{Outbound, Policy};
 use tsunagu_policy::{Asked, Principal, decide};
 use tsunagu_rewards::{Rewards, Rules};
+use tsunagu_staff::{Cases, Configured, Office, Role};
 use tsunagu_store::access::Action;
 use tsunagu_store::testing::MemoryStore;
 use tsunagu_web::{HelpDesk, Site, SiteConfig, SiteParts};
@@ -127,6 +128,7 @@ pub(crate) struct Town {
     catalogue: Arc<Catalogue>,
     vendor: SigningKey,
     pub(crate) site: web::Data<Site>,
+    pub(crate) staff: Arc<Office>,
 }
 
 fn client(key: &SigningKey) -> Client {
@@ -144,6 +146,23 @@ fn client(key: &SigningKey) -> Client {
         "contact": "help@health.example",
     }))
     .unwrap()
+}
+
+/// Members of staff, by the codes of the scripted provider.
+pub(crate) fn members() -> Vec<Configured> {
+    let member = |name: &str, subject: &str, roles: &[Role]| Configured {
+        name: name.to_owned(),
+        issuer: "https://xid.example".to_owned(),
+        subject: subject.to_owned(),
+        roles: roles.to_vec(),
+    };
+    vec![
+        member("kato", "hanako", &[Role::Counter]),
+        member("inoue", "taro", &[Role::Operator, Role::Approver]),
+        member("ueda", "jiro", &[Role::Approver]),
+        member("mori", "counter", &[Role::Auditor]),
+        member("weak", "weak", &Role::ALL),
+    ]
 }
 
 fn platform() -> Platform {
@@ -192,8 +211,8 @@ impl Town {
         let sectors = Arc::new(SectorKeys::new(&[2; 32]));
         let outbound = Arc::new(Outbound::new(Policy::default()));
         let clients = Clients::new(services.clone(), Arc::clone(&sectors), outbound);
-        clients.put(&tenant, &client(&vendor)).await.unwrap();
         let clients = Arc::new(clients);
+        let case_services = services.clone();
         let sessions = Sessions::new(services.clone());
         let municipality = Municipality {
             prefecture: "宮崎県".to_owned(),
@@ -208,6 +227,11 @@ impl Town {
             vec![Arc::new(Scripted(Arc::clone(&clock), text("xID", "xID")))],
             Url::parse(BASE).unwrap(),
         );
+        let staff_logins = StaffLogins::new(
+            services.clone(),
+            vec![Arc::new(Scripted(Arc::clone(&clock), text("役場", "Town hall")))],
+            &Url::parse(BASE).unwrap(),
+        );
         let ledger = Arc::new(Ledger::new(
             Arc::<MemoryStore>::clone(&store),
             Arc::<ManualClock>::clone(&clock),
@@ -217,6 +241,9 @@ impl Town {
             platform(),
             ReceiptSigner::from_pkcs8("r", &SigningKey::generate_pkcs8().unwrap()).unwrap(),
         ));
+        let staff = Arc::new(Office::new(&services, Arc::clone(&clients), Arc::clone(&ledger)));
+        staff.members.configure(&tenant, &members()).await.unwrap();
+        staff.clients.configure(&tenant, &client(&vendor)).await.unwrap();
         let authorization = Arc::new(
             AuthorizationServer::new(tsunagu_identity::Parts {
                 keys: SigningKeys::load(&services, &tenant).await.unwrap(),
@@ -244,6 +271,14 @@ impl Town {
             contexts: Contexts::new(HashMap::new(), Arc::new(NoLoader)),
             clock: Arc::<ManualClock>::clone(&clock),
         }));
+        let policies = tsunagu_policy::Policies::built_in().unwrap().clone();
+        let cases = Arc::new(Cases::new(
+            case_services,
+            Arc::clone(&audit),
+            Arc::clone(&broker),
+            Arc::clone(&residents),
+            policies.clone(),
+        ));
         let site = Site::new(SiteParts {
             config: SiteConfig {
                 town: text("都農町", "Tsuno Town"),
@@ -257,10 +292,13 @@ impl Town {
             tenant: tenant.clone(),
             clock: Arc::<ManualClock>::clone(&clock),
             catalogue: Arc::clone(&catalogue),
-            policies: tsunagu_policy::Policies::built_in().unwrap().clone(),
+            policies,
             logins,
             residents,
             sessions,
+            staff_logins,
+            staff: Arc::clone(&staff),
+            cases,
             clients: Arc::clone(&clients),
             authorization: Arc::clone(&authorization),
             ledger: Arc::clone(&ledger),
@@ -279,6 +317,7 @@ impl Town {
             broker,
             catalogue,
             vendor,
+            staff,
             site: web::Data::new(site.unwrap()),
         }
     }
@@ -381,6 +420,14 @@ impl Town {
             found.filter(|access| access.action == Action::Consent).map(|a| a.reason).collect();
         events.reverse();
         events
+    }
+
+    /// What the log says that an actor did or was refused, oldest first.
+    pub(crate) async fn acts_of(&self, actor: &str) -> Vec<String> {
+        let reader = tsunagu_audit::Reader::auditor("test".to_owned(), "r".to_owned());
+        let read = self.audit.read_entries(&self.tenant, &reader, 0, 1_000).await.unwrap();
+        let found = read.iter().filter_map(|entry| entry.access());
+        found.filter(|access| access.actor == actor).map(|access| access.reason.clone()).collect()
     }
 
     /// A catalogue with a telephone number more in the class of contacts comes into force.
@@ -548,6 +595,10 @@ where
         self.post("/oauth/authorize/decision", &fields).await
     }
 
+    pub(crate) async fn post_all(&mut self, address: &str, fields: &[(String, String)]) -> Seen {
+        self.send(test::TestRequest::post().uri(address).set_form(fields)).await
+    }
+
     pub(crate) fn cookie(&self, name: &str) -> Option<&String> {
         self.cookies.get(name)
     }
@@ -589,6 +640,15 @@ where
         let location = begun.location.unwrap();
         let state = location.split_once("state=").unwrap().1;
         self.get(&format!("/login/xid/callback?code={code}&state={state}")).await
+    }
+
+    /// Logs in as staff through the scripted provider; gives what the callback answered.
+    pub(crate) async fn log_in_as_staff(&mut self, code: &str) -> Seen {
+        let begun = self.get("/staff/login/xid").await;
+        assert_eq!(begun.status, 303);
+        let location = begun.location.unwrap();
+        let state = location.split_once("state=").unwrap().1;
+        self.get(&format!("/staff/login/xid/callback?code={code}&state={state}")).await
     }
 
     /// The Tsuno ID that the home page shows.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket};
-use tsunagu_sandbox::story::{self, Browser, Machine};
+use tsunagu_sandbox::story::{self, Browser, Machine, Page};
 use tsunagu_sandbox::{KeyPair, RsaPair};
 use url::Url;
 
@@ -39,9 +39,20 @@ const ASKED: &str = r#"[{"type":"resident_data","purpose":"health-coaching","dat
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
+const TOWN_HALL_SECRET: &str = "town-hall-secret-of-tests-0123456789";
+/// Members of staff: name, account at the town hall's provider, roles.
+const MEMBERS: [(&str, &str, &[&str]); 5] = [
+    ("kato", "th-1001", &["counter"]),
+    ("inoue", "th-1002", &["operator"]),
+    ("mori", "th-1003", &["auditor"]),
+    ("ueda", "th-1004", &["approver"]),
+    ("ishikawa", "th-1005", &["approver", "operator"]),
+];
+
 const COIN_KEY: &str = "coin-key-of-tests-0123456789";
 
 /// What a town has beside its gateway.
+#[expect(clippy::struct_excessive_bools, reason = "each is a party of its own")]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
     /// xID and the coin issuer.
@@ -52,6 +63,8 @@ pub(crate) struct Plan {
     pub(crate) daa: bool,
     /// An identity provider that others wrote, beside xID.
     pub(crate) foreign: bool,
+    /// The town hall's own provider, and members of staff.
+    pub(crate) staff: bool,
     /// Reward rules.
     pub(crate) rewards: Option<Value>,
     /// Pinned @contexts: URL and file.
@@ -72,6 +85,7 @@ pub(crate) struct Town {
     pub(crate) xid: Option<Process>,
     pub(crate) daa: Option<Process>,
     pub(crate) foreign: Option<Process>,
+    pub(crate) hall: Option<Process>,
     pub(crate) coins: Option<Process>,
     keys: Vec<(&'static str, KeyPair)>,
     pub(crate) callback: String,
@@ -140,6 +154,14 @@ impl Town {
             let log = folder.path().join("coins.log");
             coins = Some(Process::start(&["sandbox", "coin-issuer"], &key, &log).await);
         }
+        let mut hall = None;
+        if plan.staff {
+            let there = format!("{base}staff/login/town-hall/callback");
+            let args = ["sandbox", "town-hall", "--redirect-uri", &there];
+            let secret = [("SANDBOX_TOWN_HALL_CLIENT_SECRET", TOWN_HALL_SECRET)];
+            let log = folder.path().join("town-hall.log");
+            hall = Some(Process::start(&args, &secret, &log).await);
+        }
         let mut town = Self {
             gateway: None,
             base,
@@ -147,6 +169,7 @@ impl Town {
             xid,
             daa,
             foreign,
+            hall,
             coins,
             keys,
             callback: landing().await,
@@ -296,7 +319,8 @@ key = "{COIN_KEY}"
             .unwrap();
         }
         text += &self.further_providers();
-        let here = [&self.xid, &self.daa, &self.foreign, &self.coins].into_iter().flatten();
+        let others = [&self.daa, &self.foreign, &self.hall, &self.coins];
+        let here = std::iter::once(&self.xid).chain(others).flatten();
         let here = here.map(|process| process.url.authority().to_owned());
         let here: Vec<_> = here.chain(plan.receivers.iter().cloned()).collect();
         write!(text, "\n[outbound]\nallow_private = {here:?}\n").unwrap();
@@ -344,6 +368,9 @@ max_auth_age = 300
                 issuer = foreign.url.as_str().trim_end_matches('/'),
             )
             .unwrap();
+        }
+        if let Some(hall) = &self.hall {
+            text += &staff(hall.url.as_str().trim_end_matches('/'));
         }
         text
     }
@@ -436,6 +463,20 @@ max_auth_age = 300
         std::fs::write(self.config(), text).unwrap();
     }
 
+    /// A member of staff logs in with two factors; the page that this ends at.
+    pub(crate) async fn member(&self, browser: &mut Browser, name: &str) -> Page {
+        let subject = MEMBERS.iter().find(|(known, ..)| *known == name).unwrap().1;
+        self.account(browser, &[("persona", subject), ("outcome", "ok")]).await
+    }
+
+    /// Somebody logs in at the town hall's provider as the form says.
+    pub(crate) async fn account(&self, browser: &mut Browser, form: &[(&str, &str)]) -> Page {
+        let begin = self.base.join("/staff/login/town-hall").unwrap();
+        let page = browser.open(begin).await.unwrap();
+        let asked = page.form("/authorize").unwrap();
+        browser.send(&page, &asked, form).await.unwrap()
+    }
+
     /// The resident of this browser consents and logs in to the app: PAR, PKCE, our consent page, code, token.
     pub(crate) async fn connect(&self, browser: &mut Browser) -> Login {
         self.connected(browser, APP, &[("authorization_details", ASKED)]).await
@@ -514,6 +555,29 @@ max_auth_age = 300
         let url = self.coins.as_ref().unwrap().url.join(&format!("/statement?date={day}")).unwrap();
         seen(self.http.get(url).bearer_auth(COIN_KEY)).await.json()
     }
+}
+
+/// The town hall's provider and the members of staff: each role has one, and `ishikawa` two.
+fn staff(issuer: &str) -> String {
+    let mut text = format!(
+        r#"
+[staff.login.town-hall]
+label = {{ ja = "役場の認証基盤", en = "the town hall's login" }}
+issuer = "{issuer}"
+client_id = "tsunagu"
+client_auth = {{ method = "client_secret_basic", secret = "{TOWN_HALL_SECRET}" }}
+scopes = ["openid"]
+acr_map = {{ "urn:town-hall:mfa" = {{ ial = "substantial", aal = "substantial" }} }}
+"#
+    );
+    for (name, subject, roles) in MEMBERS {
+        write!(
+            text,
+            "\n[[staff.members]]\nname = {name:?}\nissuer = \"{issuer}\"\nsubject = {subject:?}\nroles = {roles:?}\n"
+        )
+        .unwrap();
+    }
+    text
 }
 
 /// `oidc-provider` from npm. `cargo xtask test` installs it; by hand, `TEST_OIDC_PROVIDER` names its folder (docs/clients.md).

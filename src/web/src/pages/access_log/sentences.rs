@@ -52,6 +52,7 @@ impl LogLine {
             && self.who == other.who
             && self.what == other.what
             && self.purpose == other.purpose
+            && self.case == other.case
             && self.because == other.because
     }
 }
@@ -62,11 +63,17 @@ fn line(lang: Lang, rules: Rules<'_>, names: &HashMap<String, Who>, access: &Acc
         // A purpose that the catalogue dropped is still told, by its code.
         None => code.to_owned(),
     });
+    let told = tsunagu_staff::told(access);
+    let why = told.as_ref().map(|told| match lang {
+        Lang::Ja => told.why.0.to_owned(),
+        Lang::En => told.why.1.to_owned(),
+    });
     LogLine {
         time: dates::time(access.at),
         who: names.get(&access.actor).cloned().unwrap_or(Who::Town),
         what: what(lang, rules.catalogue, access),
-        purpose,
+        purpose: purpose.or(why),
+        case: told.and_then(|told| told.case),
         because: because(lang, rules.policies, access),
         action: match access.action {
             Action::Read => "read",

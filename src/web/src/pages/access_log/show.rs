@@ -122,6 +122,8 @@ async fn names(visit: &Visit, accesses: &[Access]) -> Result<HashMap<String, Who
             let name =
                 client.map_or_else(|| id.to_owned(), |c| visit.lang.pick(&c.name).to_owned());
             Who::Service { name }
+        } else if access.actor.starts_with("staff:") {
+            Who::Staff
         } else {
             Who::Town
         };

@@ -1,0 +1,6 @@
+//! What members of staff may do, through the room's own interface, over a store in memory.
+#![cfg(test)]
+
+mod cases;
+mod clients;
+mod world;

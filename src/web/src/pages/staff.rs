@@ -1,0 +1,6 @@
+//! The pages of staff, below `/staff`.
+
+pub(crate) mod cases;
+pub(crate) mod clients;
+pub(crate) mod home;
+pub(crate) mod login;
