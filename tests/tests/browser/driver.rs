@@ -209,6 +209,14 @@ impl WebDriver {
         Ok(())
     }
 
+    /// Types into the one field that a CSS selector selects.
+    pub(crate) async fn write(&self, css: &str, text: &str) -> anyhow::Result<()> {
+        let element = self.one(css).await?;
+        let path = format!("/element/{}/value", element.0);
+        self.send(Method::POST, &path, Some(&json!({"text": text}))).await?;
+        Ok(())
+    }
+
     /// Clicks the one element that a CSS selector selects, which leads to another page, and waits until that is there: a click answers
     /// when it is done, not when the page that a form leads to has come.
     pub(crate) async fn follow(&self, css: &str) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, ensure};
 use url::Url;
 
+use crate::desk::desk;
 use crate::driver::{Scripts, WebDriver};
 use crate::page;
 
@@ -18,7 +19,7 @@ pub(crate) struct Addresses {
 }
 
 impl Addresses {
-    fn page(&self, path: &str) -> anyhow::Result<String> {
+    pub(crate) fn page(&self, path: &str) -> anyhow::Result<String> {
         Ok(self.gateway.join(path)?.into())
     }
 }
@@ -26,14 +27,16 @@ impl Addresses {
 /// Goes the whole way. Works with scripts on and off, in a browser that has not been here before; the resident `hanako` must have no
 /// live consent for the app.
 pub(crate) async fn journey(driver: &WebDriver, addresses: &Addresses) -> anyhow::Result<()> {
-    log_in(driver, addresses).await.context("logging in")?;
+    let id = log_in(driver, addresses).await.context("logging in")?;
     connect(driver, addresses).await.context("connecting the app")?;
     look(driver, addresses).await.context("looking at one's pages")?;
+    let (hall, case) = desk(driver, addresses, &id).await.context("at the town hall")?;
+    told(driver, addresses, &case).await.context("being told of the town hall")?;
     withdraw(driver, addresses).await.context("withdrawing")?;
     leave(driver, addresses).await.context("logging out")?;
     try_the_api(driver, addresses).await.context("the API reference")?;
 
-    let known = [&addresses.gateway, &addresses.xid, &addresses.vendor];
+    let known = [&addresses.gateway, &addresses.xid, &addresses.vendor, &hall];
     let known = known.map(|url| url.origin().ascii_serialization());
     for origin in driver.asked_origins().await? {
         ensure!(known.contains(&origin), "something was asked of {origin}");
@@ -46,7 +49,7 @@ async fn main_text(driver: &WebDriver) -> anyhow::Result<String> {
 }
 
 /// The page must say every one of these.
-async fn says(driver: &WebDriver, texts: &[&str]) -> anyhow::Result<()> {
+pub(crate) async fn says(driver: &WebDriver, texts: &[&str]) -> anyhow::Result<()> {
     let page = main_text(driver).await?;
     for text in texts {
         ensure!(page.contains(text), "{} does not say {text}:\n{page}", driver.url().await?.path());
@@ -54,7 +57,8 @@ async fn says(driver: &WebDriver, texts: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn log_in(driver: &WebDriver, addresses: &Addresses) -> anyhow::Result<()> {
+/// Gives the Tsuno ID.
+async fn log_in(driver: &WebDriver, addresses: &Addresses) -> anyhow::Result<String> {
     driver.open(&addresses.page("/")?).await?;
     page::check(driver).await?;
     driver.follow("main a.button[href='/login/xid']").await?;
@@ -76,7 +80,7 @@ async fn log_in(driver: &WebDriver, addresses: &Addresses) -> anyhow::Result<()>
     says(driver, &["都農 花子", "つながっているサービス", "だれが見たか", "つのコイン"]).await?;
     let id = driver.text(&driver.one("p.id").await?).await?;
     ensure!(id.split('-').count() == 7, "the Tsuno ID is not shown in groups: {id}");
-    Ok(())
+    Ok(id)
 }
 
 async fn connect(driver: &WebDriver, addresses: &Addresses) -> anyhow::Result<()> {
@@ -128,6 +132,13 @@ async fn look(driver: &WebDriver, addresses: &Addresses) -> anyhow::Result<()> {
     says(driver, &["Connected services", "Tsuno Healthcare"]).await?;
     driver.follow(".lang a").await?;
     says(driver, &["つながっているサービス"]).await
+}
+
+/// Who of the town hall looked, why, and in which case.
+async fn told(driver: &WebDriver, addresses: &Addresses, case: &str) -> anyhow::Result<()> {
+    driver.open(&addresses.page("/access-log")?).await?;
+    page::check(driver).await?;
+    says(driver, &["役場の職員が、", "ご本人からの問い合わせ", case]).await
 }
 
 async fn withdraw(driver: &WebDriver, addresses: &Addresses) -> anyhow::Result<()> {

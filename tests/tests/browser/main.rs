@@ -1,4 +1,4 @@
-//! A resident with a real browser, on the pages of a running demo: with scripts and without, at 320 pixels, asking no other host.
+//! A resident, and a member of staff, with a real browser, on the pages of a running demo: with scripts and without, at 320 pixels, asking no other host.
 //!
 //! Needs chromium and chromedriver (`TEST_CHROMIUM`, `TEST_CHROMEDRIVER`, or where Debian puts them) and the built program;
 //! `cargo xtask test` sees to all three.
@@ -9,6 +9,7 @@
     reason = "tests may unwrap; an outsider reads the environment and has clients of its own"
 )]
 
+mod desk;
 mod driver;
 mod journey;
 mod page;
