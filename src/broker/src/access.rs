@@ -48,6 +48,7 @@ pub(crate) fn actor_name(actor: &Actor) -> String {
         Actor::Anonymous => "anonymous".to_owned(),
         Actor::Client(client) => format!("client:{client}"),
         Actor::Resident(_) => "resident".to_owned(),
+        Actor::Staff { name, .. } => format!("staff:{name}"),
         Actor::Platform(task) => format!("platform:{task}"),
     }
 }
@@ -55,7 +56,15 @@ pub(crate) fn actor_name(actor: &Actor) -> String {
 /// The policies that let the view do this, or that there is none.
 fn reason(view: &View, action: Action) -> String {
     let policies: Vec<&str> = view.allowed_by(action == Action::Write).collect();
-    if policies.is_empty() { "no-policy".to_owned() } else { policies.join(" ") }
+    if policies.is_empty() { "no-policy".to_owned() } else { in_case(view, policies.join(" ")) }
+}
+
+/// The reason, and behind it the case of a member of staff.
+fn in_case(view: &View, reason: String) -> String {
+    match view.actor() {
+        Actor::Staff { case, .. } => format!("{reason} {case}"),
+        _ => reason,
+    }
 }
 
 fn blank(request: &Request<'_>, at: Timestamp, action: Action) -> Access {
@@ -123,7 +132,7 @@ pub(crate) fn denied(
         subjects: subject.into_iter().collect(),
         types,
         decision: Decision::Denied,
-        reason: format!("{:?}", problem.code),
+        reason: in_case(request.view, format!("{:?}", problem.code)),
         ..blank(request, at, action)
     }
 }

@@ -59,6 +59,25 @@ pub struct Grant {
     pub frequency: Option<Frequency>,
 }
 
+/// A case of a member of staff as the policy sees it. The caller loads it fresh for every request.
+#[derive(Debug, Clone)]
+pub struct StaffCase {
+    /// Its id and its reason, as the record of access names them.
+    pub said: String,
+    /// The account of the member whose case it is.
+    pub account: String,
+    /// The resident whom it is about; `None` when it is about several.
+    pub subject: Option<TsunoId>,
+    /// Opened and neither closed nor denied.
+    pub open: bool,
+    /// Whether a second person approved it.
+    pub approved: bool,
+    /// First moment of its period.
+    pub from: Timestamp,
+    /// First moment after its period.
+    pub until: Timestamp,
+}
+
 /// Who asks, as proven by the token, session or wiring.
 #[derive(Debug, Clone)]
 pub enum Principal<'a> {
@@ -91,6 +110,15 @@ pub enum Principal<'a> {
         subject: TsunoId,
         /// Assurance of the session.
         assurance: &'a Assurance,
+    },
+    /// A member of staff looking in a case of theirs.
+    Staff {
+        /// What the log calls them.
+        name: &'a str,
+        /// The account behind the name.
+        account: &'a str,
+        /// The case, as it is now.
+        case: &'a StaffCase,
     },
     /// A task of the platform itself (issuing an id, linking a record), wired by hand.
     Platform {

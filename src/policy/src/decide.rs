@@ -10,7 +10,7 @@ use tsunagu_domain::{Assurance, TsunoId};
 use crate::policies::{Action, Policies, uid};
 use crate::question::{self, Acting, Known, Registration};
 use crate::view::{Actor, Because, Compiled, Open, Personal, View};
-use crate::{Asked, Client, Denied, Grant, GrantedType, Principal};
+use crate::{Asked, Client, Denied, Grant, GrantedType, Principal, StaffCase};
 
 /// Compiles what `asked` may see and do under the policies of the program alone.
 pub fn decide(asked: &Asked<'_>) -> Result<View, Denied> {
@@ -37,6 +37,7 @@ impl Policies {
                 )
             }
             Principal::Resident { subject, assurance } => case.resident(*subject, assurance),
+            Principal::Staff { name, account, case: of } => case.staff(name, account, of),
             Principal::Platform { task } => case.platform(task),
         }
     }
@@ -139,6 +140,24 @@ impl Case<'_> {
         let because = Because { read: own.by, write: BTreeSet::new() };
         let rest = self.compiled(Actor::Resident(subject), open);
         Ok(self.view(Compiled { personal: Personal::Own(subject), because, ..rest }))
+    }
+
+    fn staff(&self, name: &str, account: &str, case: &StaffCase) -> Result<View, Denied> {
+        let types = self.policies.types();
+        let me = uid(&types.member, account);
+        let (resource, personal) = match case.subject {
+            Some(subject) => (question::resident(types, subject), Personal::Own(subject)),
+            None => (uid(&types.everything, ""), Personal::Everybody),
+        };
+        let known = question::in_case(types, case, self.asked.now)?;
+        let verdict = self.policies.ask(&me, Action::ReadInCase, &resource, &known);
+        if !verdict.allowed {
+            return Err(Denied::by(&verdict));
+        }
+        let because = Because { read: verdict.by, write: BTreeSet::new() };
+        let actor = Actor::Staff { name: name.to_owned(), case: case.said.clone() };
+        let open = Open { read: false, write: false, sources: false };
+        Ok(self.view(Compiled { personal, because, ..self.compiled(actor, open) }))
     }
 
     fn platform(&self, task: &'static str) -> Result<View, Denied> {

@@ -5,10 +5,11 @@ use tsunagu_domain::{Level, Problem, ProblemCode, StepUp};
 use crate::policies::Verdict;
 
 /// The policies that refuse a view as a whole, the first reason first.
-const REFUSALS: [(&str, Denied); 3] = [
+const REFUSALS: [(&str, Denied); 4] = [
     ("no-live-consent", Denied::NoConsent),
     ("other-purpose", Denied::OtherPurpose),
     ("weak-login", Denied::LowAssurance),
+    ("case-not-open", Denied::CaseNotOpen),
 ];
 
 /// Why there is no view at all.
@@ -23,6 +24,9 @@ pub enum Denied {
     /// The login was too weak.
     #[error("the login does not reach assurance level 2")]
     LowAssurance,
+    /// The case of the member of staff is closed, over, denied, not approved, or another's.
+    #[error("the case is not open")]
+    CaseNotOpen,
     /// A policy that the town added refuses.
     #[error("the policy '{0}' of the town refuses")]
     ByTown(String),
@@ -67,6 +71,10 @@ impl From<Denied> for Problem {
             Denied::LowAssurance => Self::step_up(
                 StepUp::Level(Level::Substantial),
                 "reading personal data needs a login at assurance level 2 or higher; send the resident to log in again",
+            ),
+            Denied::CaseNotOpen => Self::new(
+                ProblemCode::Forbidden,
+                "the case is not open for this; open another with its reason",
             ),
             Denied::ByTown(policy) => Self::new(
                 ProblemCode::Forbidden,

@@ -85,7 +85,7 @@ impl Facts {
             Principal::Resident { subject, assurance } => {
                 Who::Resident { subject: *subject, login: levels(assurance) }
             }
-            Principal::Platform { .. } => return None,
+            Principal::Staff { .. } | Principal::Platform { .. } => return None,
         };
         Some(Self { tenant: asked.tenant.clone(), catalogue: place(asked.catalogue), who })
     }

@@ -13,7 +13,7 @@ mod policies;
 mod question;
 mod view;
 
-pub use asked::{Asked, Client, Grant, GrantedType, Principal};
+pub use asked::{Asked, Client, Grant, GrantedType, Principal, StaffCase};
 pub use decide::decide;
 pub use denied::Denied;
 pub use policies::{Policies, PolicyError};

@@ -30,6 +30,7 @@ pub(crate) enum Action {
     Read,
     Write,
     ReadOwn,
+    ReadInCase,
     Publish,
     ReadOpenData,
     WriteOpenData,
@@ -38,11 +39,12 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::ActFor,
         Self::Read,
         Self::Write,
         Self::ReadOwn,
+        Self::ReadInCase,
         Self::Publish,
         Self::ReadOpenData,
         Self::WriteOpenData,
@@ -56,6 +58,7 @@ impl Action {
             Self::Read => "read",
             Self::Write => "write",
             Self::ReadOwn => "readOwn",
+            Self::ReadInCase => "readInCase",
             Self::Publish => "publish",
             Self::ReadOpenData => "readOpenData",
             Self::WriteOpenData => "writeOpenData",
@@ -245,6 +248,7 @@ pub(crate) struct Types {
     pub(crate) consumer: EntityTypeName,
     pub(crate) machine: EntityTypeName,
     pub(crate) resident: EntityTypeName,
+    pub(crate) member: EntityTypeName,
     pub(crate) task: EntityTypeName,
     pub(crate) attribute: EntityTypeName,
     pub(crate) personal_type: EntityTypeName,
@@ -261,6 +265,7 @@ impl Types {
             consumer: named("Consumer")?,
             machine: named("Machine")?,
             resident: named("Resident")?,
+            member: named("Member")?,
             task: named("Task")?,
             attribute: named("Attribute")?,
             personal_type: named("PersonalType")?,

@@ -7,7 +7,7 @@ use cedar_policy::{Context, Entities, Entity, EntityUid, RestrictedExpression as
 use tsunagu_domain::{Assurance, Level, Timestamp, TsunoId, individual_number};
 
 use crate::policies::{Types, uid};
-use crate::{Denied, Grant, GrantedType};
+use crate::{Denied, Grant, GrantedType, StaffCase};
 
 /// What is known when a question is put.
 pub(crate) struct Known {
@@ -76,6 +76,22 @@ fn consent(types: &Types, grant: &Grant) -> Result<Value, Denied> {
 /// What is known of a resident who looks at their own data.
 pub(crate) fn own(assurance: &Assurance) -> Result<Known, Denied> {
     known([pair("login", login(assurance)?)], [])
+}
+
+/// What is known of a member of staff in a case.
+pub(crate) fn in_case(types: &Types, case: &StaffCase, now: Timestamp) -> Result<Known, Denied> {
+    let subject = case.subject.map(|subject| Value::new_entity_uid(resident(types, subject)));
+    let members = [
+        pair("member", Value::new_entity_uid(uid(&types.member, &case.account))),
+        pair("open", Value::new_bool(case.open)),
+        pair("approved", Value::new_bool(case.approved)),
+        pair("from", Value::new_long(case.from)),
+        pair("until", Value::new_long(case.until)),
+    ];
+    let subject = subject.map(|subject| pair("subject", subject));
+    let case = Value::new_record(members.into_iter().chain(subject));
+    let case = case.map_err(|_| Denied::Undecided)?;
+    known([pair("now", Value::new_long(now)), pair("case", case)], [])
 }
 
 /// What is known of a publisher.

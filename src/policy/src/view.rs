@@ -27,6 +27,13 @@ pub enum Actor {
     Client(ClientId),
     /// A resident.
     Resident(TsunoId),
+    /// A member of staff in a case.
+    Staff {
+        /// What the log calls them.
+        name: String,
+        /// The case and its reason, as the log names them.
+        case: String,
+    },
     /// A task of the platform.
     Platform(&'static str),
 }
@@ -44,6 +51,8 @@ pub(crate) enum Personal {
     None,
     Granted(Arc<Grant>),
     Own(TsunoId),
+    /// Everybody's is read, nobody's written.
+    Everybody,
     All,
 }
 
@@ -129,7 +138,7 @@ impl View {
         match &self.0.personal {
             Personal::Granted(grant) => Some(grant.subject),
             Personal::Own(subject) => Some(*subject),
-            Personal::None | Personal::All => None,
+            Personal::None | Personal::Everybody | Personal::All => None,
         }
     }
 
@@ -139,7 +148,7 @@ impl View {
             || match &self.0.personal {
                 Personal::None => false,
                 Personal::Granted(grant) => !grant.read.is_empty(),
-                Personal::Own(_) | Personal::All => true,
+                Personal::Own(_) | Personal::Everybody | Personal::All => true,
             }
     }
 
@@ -152,7 +161,7 @@ impl View {
             || match &self.0.personal {
                 Personal::None => false,
                 Personal::Granted(grant) => grant.read.iter().any(|g| g.entity_type == entity_type),
-                Personal::Own(_) | Personal::All => true,
+                Personal::Own(_) | Personal::Everybody | Personal::All => true,
             }
     }
 
@@ -165,7 +174,7 @@ impl View {
         }
         let about = |subject: TsunoId| doc.subject().and_then(|s| s.parse().ok()) == Some(subject);
         let granted = match &inner.personal {
-            Personal::All => return Some(whole()),
+            Personal::Everybody | Personal::All => return Some(whole()),
             Personal::Own(subject) if about(*subject) => return Some(whole()),
             Personal::Granted(grant) if about(grant.subject) => {
                 let types: Vec<&GrantedType> =

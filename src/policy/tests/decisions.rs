@@ -7,7 +7,8 @@ use std::sync::Arc;
 use tsunagu_domain::{Assurance, Catalogue, Level, Timestamp, TsunoId};
 use tsunagu_ngsi_ld::Context;
 use tsunagu_policy::{
-    Asked, Client, Denied, Grant, GrantedType, Policies, PolicyError, Principal, View, decide,
+    Asked, Client, Denied, Grant, GrantedType, Policies, PolicyError, Principal, StaffCase, View,
+    decide,
 };
 
 const CATALOGUE: &[u8] = include_bytes!("../../../schemas/catalogue.json");
@@ -349,4 +350,47 @@ fn without_a_town_the_free_function_decides_the_same() {
     };
     let asked = Asked { tenant: &tenant, catalogue: &catalogue, now: FROM, principal };
     assert_eq!(decide(&asked).err(), Some(Denied::LowAssurance));
+}
+
+/// A member of staff sees in a case of their own, about whom it is about, while it is open; and writes nothing.
+#[test]
+fn staff_see_in_a_case_alone() {
+    let built_in = Policies::built_in().unwrap();
+    let case = StaffCase {
+        said: "inquiry 20261130-0a1b2c3d".to_owned(),
+        account: "a1".to_owned(),
+        subject: Some(HANAKO),
+        open: true,
+        approved: false,
+        from: FROM,
+        until: UNTIL,
+    };
+    let seen = |account: &str, case: &StaffCase, now| {
+        asked(built_in, now, Principal::Staff { name: "kato", account, case })
+    };
+    let view = seen("a1", &case, FROM).unwrap();
+    assert_eq!((view.only_subject(), because(&view)), (Some(HANAKO), (vec!["staff-case"], vec![])));
+    assert!(view.may_see_persons() && !view.may_see_type("x:Building"));
+    let person = [iri("Person")];
+    assert!(view.may_write(&person, Some(HANAKO), &iri("name")).is_err());
+
+    let several = StaffCase { subject: None, ..case.clone() };
+    let approved = StaffCase { approved: true, ..several.clone() };
+    let view = seen("a1", &approved, FROM).unwrap();
+    assert_eq!((view.only_subject(), because(&view)), (None, (vec!["staff-case-of-two"], vec![])));
+    assert!(view.may_write(&person, Some(HANAKO), &iri("name")).is_err());
+    assert!(view.may_write_open_data().is_err() && view.may_manage_sources().is_err());
+
+    let closed = StaffCase { open: false, ..case.clone() };
+    for (account, case, now) in [
+        ("a2", &case, FROM),
+        ("a1", &case, FROM - 1),
+        ("a1", &case, UNTIL),
+        ("a1", &closed, FROM),
+        ("a2", &approved, FROM),
+        ("a1", &approved, UNTIL),
+    ] {
+        assert_eq!(seen(account, case, now).err(), Some(Denied::CaseNotOpen));
+    }
+    assert_eq!(seen("a1", &several, FROM).err(), Some(Denied::Undecided));
 }

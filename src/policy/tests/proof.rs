@@ -146,6 +146,15 @@ const WRONG: &[(&str, &str, &str)] = &[
         "context has consent && context.consent.reads.contains(resource)",
         "context has consent",
     ),
+    ("another member's case counts", "context.case.member == principal &&", ""),
+    ("a closed case counts", "context.case.open &&", ""),
+    (
+        "a case counts at its last moment",
+        "context.now < context.case",
+        "context.now <= context.case",
+    ),
+    ("a case about one resident opens another", "&& context.case.subject == resource", ""),
+    ("one person opens everything", "when { context.case.approved }", "when { context.case.open }"),
     ("what may be read may be written", "context.consent.writes", "context.consent.reads"),
     (
         "a back door for the operator's own app",
