@@ -74,7 +74,7 @@ impl Served {
             tsunagu_audit::Signer::from_seed(&secret(&gateway.folder.join("keys"), "audit.key")?)?,
         );
         let tenant: TenantId = TENANT.parse()?;
-        let reader = Reader { actor: "client:soak".to_owned(), request: "soak".to_owned() };
+        let reader = Reader::auditor("client:soak".to_owned(), "soak".to_owned());
         let (mut left, mut from) = (self.0.iter().peekable(), 0);
         while left.peek().is_some() {
             let page = log.read_entries(&tenant, &reader, from, 1000).await?;

@@ -24,6 +24,7 @@ fn closed(whom: For, _: &str, _: &str) -> &'static [u16] {
         For::All(_) | For::Login => &[200],
         For::ProvenClient => &[400, 401],
         For::Resident => &[401],
+        For::Member => &[401, 403],
         // Its own consents, whatever their state.
         For::ResidentOrClient => &[200, 404],
         _ => &[403],
@@ -41,6 +42,7 @@ fn open(whom: For, method: &str, path: &str) -> &'static [u16] {
         For::All(_) | For::Login | For::Asker => &[200],
         For::ProvenClient => &[400, 401],
         For::Resident => &[401],
+        For::Member => &[401, 403],
         For::ResidentOrClient => &[200, 404],
         // Where open data is, this app has no business.
         For::Viewer if path.contains("/csourceRegistrations") => &[403],
@@ -98,6 +100,7 @@ fn machine(whom: For, _: &str, path: &str) -> &'static [u16] {
         For::All(_) => &[200],
         For::ProvenClient => &[400, 401],
         For::Resident => &[401],
+        For::Member => &[401, 403],
         For::ResidentOrClient if path.contains("{id}") => &[403, 404],
         For::Login => &[403],
         _ => &[200, 201, 204, 207, 400, 403, 404, 409],

@@ -124,6 +124,8 @@ impl AuthorizationServer {
                 "the scope must be ngsi-ld, with or without offline_access",
             ));
         }
+        // What a resident shows is here and nowhere else.
+        let audience = self.narrowed(form, known, &[]).await?;
         let by = Redeeming {
             client: &client.id,
             name: &client.name,
@@ -150,9 +152,10 @@ impl AuthorizationServer {
             scope: scope.to_owned(),
             assurance: redeemed.assurance,
             nonce: None,
+            resources: audience.resources.clone(),
         };
         // The resident may have taken it back meanwhile.
-        self.grant_lives(authorization.grant.as_deref()).await?;
+        self.grant_lives(authorization.grant.as_deref(), authorization.subject).await?;
         let refresh_token = match self.first_refresh_token(&authorization, binding.as_ref())? {
             Some((text, op)) => {
                 self.services.store.commit(WriteSet::new(self.tenant.clone()).with(op)).await?;
@@ -161,7 +164,7 @@ impl AuthorizationServer {
             None => None,
         };
         let Minted { access_token, token_type, expires_in } =
-            self.access_token(known, &authorization, scope, binding).await?;
+            self.access_token(known, &authorization, scope, &audience, binding).await?;
         Ok(Tokens {
             access_token,
             token_type,
