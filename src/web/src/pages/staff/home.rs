@@ -34,7 +34,7 @@ fn page(visit: &StaffVisit) -> Shown {
     visit.page(&StaffHomePage {
         name: member.map(|member| member.name.clone()),
         roles: member.into_iter().flat_map(|m| &m.roles).map(|role| role.as_str()).collect(),
-        providers: if member.is_some() { Vec::new() } else { visit.ways_in("/staff") },
+        providers: if member.is_some() { Vec::new() } else { visit.ways_in("/staff", false) },
     })
 }
 
