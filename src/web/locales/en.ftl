@@ -537,3 +537,22 @@ case-row-consent = Consent
 case-row-ground = Ground
 case-row-actor = Who
 case-row-erased = Erased entries
+
+## Counter
+staff-queue = Counter
+queue-lead = Who waits for a decision about identity or municipal record. They are told of every look and decision.
+queue-identities = Waiting for a decision about identity
+queue-links = Waiting for a decision about the municipal record
+queue-none = Nobody waits.
+queue-decided = decided
+queue-doubt-address = Nobody can tell whether the address from { $provider } is in the town.
+queue-doubt-person = Nobody can tell whether the person from { $provider } has a Tsuno ID already.
+queue-decide = Decide
+queue-same = The same person as { $id }
+queue-new = A resident without a Tsuno ID
+queue-refused = Not to be let in
+queue-link-none = No record agrees well enough.
+queue-link-several = Several records agree.
+queue-link-ended = The record that agrees says that the person left or died.
+queue-record = Record
+queue-link = Link this record

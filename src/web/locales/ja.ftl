@@ -536,3 +536,22 @@ case-row-consent = 同意
 case-row-ground = 根拠
 case-row-actor = だれが
 case-row-erased = 消された記録
+
+## 窓口
+staff-queue = 窓口での確認
+queue-lead = 本人確認や住民記録の確認を待っている方です。見たこと、決めたことは、ご本人に伝わります。
+queue-identities = 本人確認を待っている方
+queue-links = 住民記録の確認を待っている方
+queue-none = お待ちの方はいません。
+queue-decided = 決定済み
+queue-doubt-address = { $provider }からの住所が町内かどうか、わかりません。
+queue-doubt-person = { $provider }からの方が、すでに都農IDをお持ちの方かどうか、わかりません。
+queue-decide = 決める
+queue-same = この方と同じ人です：{ $id }
+queue-new = 都農IDのない町民です
+queue-refused = 認めません
+queue-link-none = 十分に一致する記録がありません。
+queue-link-several = 一致する記録が複数あります。
+queue-link-ended = 一致する記録では、転出または死亡となっています。
+queue-record = 記録
+queue-link = この記録と結び付ける

@@ -102,6 +102,7 @@ templates![
     "staff_case.html",
     "staff_open.html",
     "staff_read.html",
+    "staff_queue.html",
 ];
 
 impl Renderer {

@@ -4,3 +4,4 @@ pub(crate) mod cases;
 pub(crate) mod clients;
 pub(crate) mod home;
 pub(crate) mod login;
+pub(crate) mod queue;

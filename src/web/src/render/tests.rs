@@ -19,6 +19,7 @@ use crate::pages::share::{CodePage, ConfirmPage, SharePage};
 use crate::pages::staff::cases::{StaffCasePage, StaffCasesPage, StaffOpenPage, StaffReadPage};
 use crate::pages::staff::clients::{StaffApplyPage, StaffClientPage, StaffClientsPage};
 use crate::pages::staff::home::StaffHomePage;
+use crate::pages::staff::queue::StaffQueuePage;
 
 const LANGUAGES: [Lang; 2] = [Lang::Ja, Lang::En];
 
@@ -96,6 +97,7 @@ fn rendered(lang: Lang) -> (Vec<(String, String)>, BTreeSet<String>) {
             }
         };
     }
+    show_staff!("/staff/queue", StaffQueuePage::samples(lang));
     show_staff!("/staff/cases", StaffCasesPage::samples(lang));
     show_staff!("/staff/cases/1", StaffCasePage::samples(lang));
     show_staff!("/staff/cases/new", StaffOpenPage::samples());

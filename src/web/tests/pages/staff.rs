@@ -241,3 +241,33 @@ async fn t85_staff_look_in_cases_by_page_and_residents_see_it() {
     let page = mori.post(&format!("{provisions}/read"), &[("csrf", &own)]).await;
     assert!(page.says("消された記録"), "{}", page.body);
 }
+
+/// The counter's queue is its standing duty; to others it is closed. What is decided holds at the next login.
+#[actix_web::test]
+async fn the_counter_decides_who_somebody_is_by_page() {
+    let town = Town::new().await;
+    let mut sakura = town.browser().await;
+    let told = sakura.log_in("counter", "/").await;
+    assert!(told.says("窓口で確認します"));
+    let mut inoue = town.browser().await;
+    inoue.log_in_as_staff("taro").await;
+    assert_eq!(inoue.get("/staff/queue").await.status, 403);
+    let mut kato = town.browser().await;
+    kato.log_in_as_staff("hanako").await;
+    let queue = kato.get("/staff/queue").await;
+    assert!(queue.says("町内かどうか、わかりません"), "{}", queue.body);
+    let (_, rest) = queue.body.split_once("/staff/queue/identity/").unwrap();
+    let reference = rest.split('"').next().unwrap();
+    assert!(told.says(reference));
+    let address = format!("/staff/queue/identity/{reference}");
+    let secret = queue.field("csrf");
+    let forged = kato.post(&address, &[("csrf", "guessed"), ("decision", "new")]).await;
+    assert_eq!(forged.status, 403);
+    let decided = kato.post(&address, &[("csrf", &secret), ("decision", "new")]).await;
+    assert_eq!(decided.status, 303);
+    assert!(kato.get("/staff/queue").await.says("決定済み"));
+    assert_eq!(sakura.log_in("counter", "/").await.status, 303);
+    assert_eq!(town.acts_of("staff:inoue").await, ["counter-reviews role-missing"]);
+    let expected = ["counter-duty", "counter-new-resident", "counter-duty"];
+    assert_eq!(town.acts_of("staff:kato").await, expected);
+}
