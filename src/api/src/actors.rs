@@ -5,12 +5,12 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderName};
 use tsunagu_audit::Reader;
-use tsunagu_consent::Resident;
+use tsunagu_consent::{Delegation, Resident};
 use tsunagu_domain::{Level, Problem, ProblemCode, StepUp, TenantId, TsunoId};
 use tsunagu_identity::{AccessToken, Session, session_cookie_name};
 use tsunagu_policy::Client;
 use tsunagu_staff::{Acting, Object, Role, Via, staff_cookie_name};
-use tsunagu_store::access::{Access, Action, Decision};
+use tsunagu_store::access::{Access, AccessLog as _, Action, Decision};
 
 use crate::caller::{TENANT_HEADER, header_text, tenant};
 use crate::presented::{self, unauthorized};
@@ -20,6 +20,8 @@ use crate::{Failure, Gateway, request_id};
 pub(crate) const AUDIT_SCOPE: &str = "audit";
 /// The scope of a token of the town hall.
 pub(crate) const STAFF_SCOPE: &str = "staff";
+/// The header by which somebody says that they act for another: the id of the delegation.
+pub(crate) const ACTING_HEADER: HeaderName = HeaderName::from_static("tsunagu-acting-for");
 /// The header that repeats the secret of a session's forms.
 const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
 
@@ -42,16 +44,84 @@ pub(crate) fn named_tenant(gateway: &Gateway, request: &HttpRequest) -> Result<T
     }
 }
 
-/// A resident in a session of their own.
+/// What somebody wants to do for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// See who saw their data.
+    See,
+    /// Look at their consents.
+    Look,
+    /// Change them.
+    Change,
+}
+
+impl Wish {
+    fn within(self, delegation: &Delegation) -> bool {
+        match self {
+            Self::See => delegation.scope.sees(),
+            Self::Look => true,
+            Self::Change => delegation.scope.consents(),
+        }
+    }
+}
+
+/// A resident in a session of their own, for themselves or for another.
 pub(crate) struct SessionCaller {
     pub(crate) tenant: TenantId,
     pub(crate) session: Session,
     pub(crate) request_id: String,
+    /// Under what they act for another.
+    delegation: Option<Box<Delegation>>,
 }
 
 impl SessionCaller {
-    /// The resident whose session cookie came, at level 2 or higher: this is their own data.
+    /// The resident whose session cookie came, at level 2 or higher: this is their own data, and nobody does this for another.
     pub(crate) async fn of(gateway: &Gateway, request: &HttpRequest) -> Result<Self, Failure> {
+        if request.headers().contains_key(ACTING_HEADER) {
+            let detail = "this can be done by the resident alone, not by somebody for them";
+            return Err(Problem::new(ProblemCode::Forbidden, detail)
+                .at(ACTING_HEADER.as_str())
+                .into());
+        }
+        Self::of_session(gateway, request).await
+    }
+
+    /// The same, or somebody who may do this for another and says so in [`ACTING_HEADER`].
+    pub(crate) async fn acting(
+        gateway: &Gateway,
+        request: &HttpRequest,
+        wish: Wish,
+    ) -> Result<Self, Failure> {
+        let id = header_text(request, &ACTING_HEADER)?;
+        let mut caller = Self::of_session(gateway, request).await?;
+        let Some(id) = id else { return Ok(caller) };
+        let found = gateway.ledger.delegation(&caller.tenant, &id).await?;
+        let me = caller.session.tsuno_id;
+        let now = gateway.clock.micros();
+        let refused = || {
+            let detail = "this delegation is over, is not yours, or does not let you do this";
+            Problem::new(ProblemCode::Forbidden, detail).at(ACTING_HEADER.as_str())
+        };
+        let Some(delegation) = found else { return Err(refused().into()) };
+        if delegation.delegate == me && delegation.live_at(now) && wish.within(&delegation) {
+            caller.delegation = Some(Box::new(delegation));
+            return Ok(caller);
+        }
+        // The resident sees who tried.
+        let actor = if delegation.delegate == me {
+            delegation.actor()
+        } else {
+            "other-resident".to_owned()
+        };
+        let principal = vec![delegation.principal];
+        let access =
+            read(gateway, &caller.request_id, actor, principal, "Consent", "no-delegation", 0);
+        let access = Access { decision: Decision::Denied, ..access };
+        gateway.audit.record(&caller.tenant, &access).await?;
+        Err(refused().into())
+    }
+
+    async fn of_session(gateway: &Gateway, request: &HttpRequest) -> Result<Self, Failure> {
         let tenant = named_tenant(gateway, request)?;
         let name = session_cookie_name(gateway.base_url.starts_with("https://"));
         let found = match request.cookie(name) {
@@ -68,7 +138,7 @@ impl SessionCaller {
             let detail = "your own data is shown at assurance level 2 or higher; log in again";
             return Err(Problem::step_up(StepUp::Level(Level::Substantial), detail).into());
         }
-        Ok(Self { tenant, session, request_id: request_id::of(request) })
+        Ok(Self { tenant, session, request_id: request_id::of(request), delegation: None })
     }
 
     /// Refuses a change that another site's page made the browser send: it needs our own `Origin`, or the session's secret.
@@ -90,8 +160,9 @@ impl SessionCaller {
         Err(Problem::step_up(StepUp::MaxAge(FRESH_SECONDS), detail).into())
     }
 
+    /// Whose data this is about.
     pub(crate) fn subject(&self) -> TsunoId {
-        self.session.tsuno_id
+        self.delegation.as_ref().map_or(self.session.tsuno_id, |delegation| delegation.principal)
     }
 
     pub(crate) fn resident(&self) -> Resident<'_> {
@@ -99,6 +170,10 @@ impl SessionCaller {
             subject: self.subject(),
             assurance: &self.session.assurance,
             request: &self.request_id,
+            acting: self
+                .delegation
+                .as_deref()
+                .map_or(tsunagu_consent::Acting::Themselves, tsunagu_consent::Acting::For),
         }
     }
 
@@ -107,10 +182,10 @@ impl SessionCaller {
         read(
             gateway,
             &self.request_id,
-            "resident".to_owned(),
+            self.resident().actor(),
             vec![self.subject()],
             what,
-            "own-data",
+            if self.delegation.is_some() { "delegation" } else { "own-data" },
             count,
         )
     }
@@ -167,7 +242,7 @@ impl Party {
     pub(crate) async fn of(gateway: &Gateway, request: &HttpRequest) -> Result<Self, Failure> {
         match presented::token(gateway, request).await? {
             Some(token) => Ok(Self::Client(ClientCaller::of(gateway, request, &token).await?)),
-            None => Ok(Self::Resident(SessionCaller::of(gateway, request).await?)),
+            None => Ok(Self::Resident(SessionCaller::acting(gateway, request, Wish::Look).await?)),
         }
     }
 

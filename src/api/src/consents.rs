@@ -2,6 +2,7 @@
 //! here: that takes the page that shows the notice.
 
 mod body;
+mod confirm;
 mod deletion;
 mod keys;
 mod list;
@@ -21,6 +22,7 @@ use tsunagu_consent::Consent;
 use tsunagu_domain::Problem;
 
 pub(crate) use body::{ConsentBody, ConsentsBody, TextBody};
+pub(crate) use confirm::{__path_confirm, confirm};
 pub(crate) use deletion::{
     __path_deleted, __path_deletion, __path_deletions, deleted, deletion, deletions,
 };
@@ -56,6 +58,7 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
             ))
             .service(resource("/{id}", [(Method::GET, web::get().to(retrieve))]))
             .service(resource("/{id}/withdraw", [(Method::POST, web::post().to(withdraw))]))
+            .service(resource("/{id}/confirm", [(Method::POST, web::post().to(confirm))]))
             .service(resource("/{id}/pause", [(Method::POST, web::post().to(pause))]))
             .service(resource("/{id}/resume", [(Method::POST, web::post().to(resume))]))
             .service(resource("/{id}/receipt", [(Method::GET, web::get().to(receipt))])),

@@ -20,6 +20,7 @@ mod body;
 mod caller;
 mod connectors;
 mod consents;
+mod counter;
 mod error;
 mod gateway;
 mod guard;
@@ -58,6 +59,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
     oauth::configure(cfg);
     consents::configure(cfg);
     me::configure(cfg);
+    counter::configure(cfg);
     audit::configure(cfg);
     operations::configure(cfg);
     rewards::configure(cfg);

@@ -4,11 +4,13 @@
 mod access_log;
 mod close;
 mod consents;
+pub(crate) mod delegations;
 mod export;
 mod find_usage;
 mod heartbeat;
 mod proof;
 pub(crate) mod shares;
+mod unused;
 mod usage_period;
 mod words;
 
@@ -24,6 +26,7 @@ pub(crate) use export::{__path_export, export};
 pub(crate) use find_usage::{__path_find_usage, find_usage};
 pub(crate) use heartbeat::{__path_heartbeat, heartbeat};
 pub(crate) use proof::{__path_proof, proof};
+pub(crate) use unused::{__path_unused, unused};
 pub(crate) use usage_period::{__path_usage_period, usage_period};
 
 use crate::Failure;
@@ -39,6 +42,7 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
     cfg.service(resource("/me/access-log", [(Method::GET, web::get().to(access_log))]))
         .service(resource("/me/access-log/{index}/proof", [(Method::GET, web::get().to(proof))]))
         .service(resource("/me/consents", [(Method::GET, web::get().to(consents))]))
+        .service(resource("/me/unused-consents", [(Method::GET, web::get().to(unused))]))
         .service(resource("/me/export", [(Method::GET, web::get().to(export))]))
         // Before what would take this word as an id.
         .service(resource("/me/share-codes/notice", [(Method::GET, web::get().to(shares::notice))]))
@@ -52,6 +56,17 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
         .service(resource(
             "/me/share-codes/{id}/cancel",
             [(Method::POST, web::post().to(shares::cancel))],
+        ))
+        .service(resource(
+            "/me/delegations",
+            [
+                (Method::GET, web::get().to(delegations::list)),
+                (Method::POST, web::post().to(delegations::make)),
+            ],
+        ))
+        .service(resource(
+            "/me/delegations/{id}/end",
+            [(Method::POST, web::post().to(delegations::end))],
         ))
         .service(resource("/me/close", [(Method::POST, web::post().to(close))]))
         .service(resource("/v2/findUsage", [(Method::GET, web::get().to(find_usage))]))

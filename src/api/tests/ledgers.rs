@@ -23,8 +23,8 @@ use tsunagu_broker::{
 };
 use tsunagu_connect::Connectors;
 use tsunagu_consent::{
-    Consent, DataAction, Ledger, NewConsent, Notice, Party, Platform, RESIDENT_DATA, ReceiptSigner,
-    Requested, Resident, verify_receipt,
+    Acting, Consent, DataAction, Ledger, NewConsent, Notice, Party, Platform, RESIDENT_DATA,
+    ReceiptSigner, Requested, Resident, verify_receipt,
 };
 use tsunagu_domain::{
     Assurance, Catalogue, Clock, IdGen, Level, ManualClock, Problem, SectorKeys, SeededIds,
@@ -313,7 +313,8 @@ impl World {
 
     async fn give(&self, subject: TsunoId, client: &str) -> Consent {
         let assurance = self.assurance(Level::Substantial);
-        let by = Resident { subject, assurance: &assurance, request: "r-0" };
+        let by =
+            Resident { subject, assurance: &assurance, request: "r-0", acting: Acting::Themselves };
         let new = NewConsent {
             client: client.parse().unwrap(),
             client_name: text("健康アプリ", "Health app"),

@@ -19,6 +19,7 @@ mod report;
 mod tiles;
 mod tlog_proof;
 mod tree;
+mod usage;
 mod verify;
 mod witness;
 

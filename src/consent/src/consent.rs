@@ -5,13 +5,18 @@ use tsunagu_domain::{Catalogue, ClientId, Frequency, Text, Timestamp, TsunoId};
 use tsunagu_policy::{Grant, GrantedType};
 
 use crate::content::parts_of;
-use crate::{Basis, ConsentedData, ConsentedPurpose, DataAction, NoticeShown, Requested, State};
+use crate::{
+    Basis, ConsentedData, ConsentedPurpose, DataAction, GivenUnder, NoticeShown, Requested, State,
+};
 
 /// The version of the form that is written.
 pub(crate) const FORM: u32 = 3;
 
 /// So long before its end a resident is told that a consent will end, microseconds: 30 days.
 pub const WARNED_AHEAD: Timestamp = 30 * 86_400_000_000;
+
+/// A consent that nobody has used for so many days since it was given is suggested for withdrawal.
+pub const UNUSED_DAYS: u32 = 30;
 
 /// A question to the resident that a change of the catalogue raised: the class they consented to has more in it now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +84,9 @@ pub struct Consent {
     /// Where it comes from, when the resident did not answer a request of the client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<Basis>,
+    /// The guardian under whom it was given, if one gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_under: Option<GivenUnder>,
 }
 
 impl Consent {
@@ -100,6 +108,18 @@ impl Consent {
         (lasts || self.ends() < self.valid_until)
             && self.is_open()
             && (self.ends().saturating_sub(WARNED_AHEAD)..self.ends()).contains(&now)
+    }
+
+    /// Whether a guardian gave it and the resident, who is of age now, has not said yet whether they stand by it. It stays in force meanwhile.
+    pub fn asks_to_confirm(&self, now: Timestamp) -> bool {
+        let asks = |under: &GivenUnder| under.confirmed_at.is_none() && now >= under.of_age;
+        self.is_open() && now < self.ends() && self.given_under.as_ref().is_some_and(asks)
+    }
+
+    /// Whether it is in force and was never used although it was given long ago; `last_use` is what the access log says of it.
+    pub fn unused(&self, now: Timestamp, last_use: Option<&Timestamp>) -> bool {
+        let long = i64::from(UNUSED_DAYS) * 86_400_000_000;
+        last_use.is_none() && self.live_at(now) && now.saturating_sub(self.valid_from) >= long
     }
 
     /// The question that waits for the resident's answer.

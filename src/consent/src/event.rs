@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tsunagu_domain::{Assurance, Timestamp};
 
-use crate::{ConsentedData, NoticeShown, State};
+use crate::{ActedBy, ConsentedData, NoticeShown, State};
 
 /// Why something happened to a consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,6 +33,8 @@ pub enum Reason {
     ReconsentDeclined,
     /// What was new was not agreed to by the deadline.
     ReconsentMissed,
+    /// The resident, of age by now, stands by what a guardian gave. The state stays.
+    Confirmed,
 }
 
 impl Reason {
@@ -50,6 +52,7 @@ impl Reason {
             Self::CatalogueWidened => "catalogue-widened",
             Self::Reconsented => "reconsented",
             Self::ReconsentDeclined => "reconsent-declined",
+            Self::Confirmed => "confirmed",
             Self::ReconsentMissed => "reconsent-missed",
         }
     }
@@ -58,7 +61,11 @@ impl Reason {
     pub fn keeps_state(self) -> bool {
         matches!(
             self,
-            Self::EndsSoon | Self::CatalogueWidened | Self::Reconsented | Self::ReconsentDeclined
+            Self::EndsSoon
+                | Self::CatalogueWidened
+                | Self::Reconsented
+                | Self::ReconsentDeclined
+                | Self::Confirmed
         )
     }
 }
@@ -75,7 +82,8 @@ pub struct Event {
     pub state: State,
     /// When, microseconds since the epoch.
     pub at: Timestamp,
-    /// By whom: `resident`, or `platform` for what time and the catalogue bring.
+    /// By whom: `resident`; `guardian:<delegation>`, `family:<delegation>` or `counter` in their place; `platform` for what time and the catalogue
+    /// bring.
     pub by: String,
     /// The proof of who it was; the lowest for the platform.
     pub assurance: Assurance,
@@ -87,4 +95,7 @@ pub struct Event {
     /// The data that this event is about, where it is not the whole consent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub data: Vec<ConsentedData>,
+    /// Who acted in place of the resident, if somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acted_by: Option<ActedBy>,
 }

@@ -1,5 +1,7 @@
 //! The ledger in the store.
 
+mod assist;
+mod delegate;
 mod due;
 mod grants;
 pub(crate) mod keys;
@@ -21,7 +23,9 @@ use tsunagu_store::{Expect, Op, Store};
 
 use crate::content::without;
 use crate::receipt::{Platform, ReceiptSigner};
-use crate::{Consent, NewConsent, Reason, State};
+use crate::{Acting, Consent, GivenUnder, NewConsent, Reason, State};
+pub use assist::CounterConsent;
+pub use delegate::{Counter, NewDelegation, NewGuardian};
 pub use due::Due;
 use grants::Grants;
 use keys::CURRENT;
@@ -36,15 +40,17 @@ const FRESH_SECONDS: i64 = 300;
 const ATTEMPTS: usize = 8;
 const DAY: i64 = 86_400_000_000;
 
-/// The resident who acts, in a session of their own.
+/// The resident whose consents are changed, and who does it.
 #[derive(Debug, Clone, Copy)]
 pub struct Resident<'a> {
-    /// Who.
+    /// Whose consents.
     pub subject: TsunoId,
-    /// The proof of it.
+    /// The proof of who acts.
     pub assurance: &'a Assurance,
     /// Id of the request.
     pub request: &'a str,
+    /// Whether it is the resident who acts, or somebody for them.
+    pub acting: Acting<'a>,
 }
 
 /// A consent after a change.
@@ -101,9 +107,16 @@ impl Ledger {
         new: &NewConsent,
     ) -> Result<Changed, Problem> {
         let now = self.clock.micros();
+        by.may_consent(now)?;
         strong_and_fresh(by.assurance, now)?;
         let until = now.saturating_add(i64::from(new.days) * DAY);
-        let consent = self.draft(by.subject, new, State::Given, now, until)?;
+        let mut consent = self.draft(by.subject, new, State::Given, now, until)?;
+        if let Acting::For(delegation) = by.acting
+            && let Some(of_age) = delegation.of_age
+        {
+            let delegation = delegation.id.clone();
+            consent.given_under = Some(GivenUnder { delegation, of_age, confirmed_at: None });
+        }
         for _ in 0..ATTEMPTS {
             let pointer = keys::current(by.subject, &consent.client, &consent.purpose.code);
             let current = self.store.record(tenant, CURRENT, &pointer).await?;
@@ -146,6 +159,7 @@ impl Ledger {
         new: &NewConsent,
     ) -> Result<Consent, Problem> {
         let now = self.clock.micros();
+        by.may_consent(now)?;
         // Refused is what was asked for, whatever was ticked.
         let asked =
             NewConsent { chosen: new.requested.classes().cloned().collect(), ..new.clone() };
@@ -174,8 +188,10 @@ impl Ledger {
         tenant: &TenantId,
         by: &Resident<'_>,
     ) -> Result<Vec<Consent>, Problem> {
-        // First, so that nobody redeems one meanwhile.
+        by.themselves()?;
+        // First, so that nobody redeems one or acts for another meanwhile.
         self.end_shares(tenant, by).await?;
+        self.end_delegations(tenant, by).await?;
         let all = Part { offset: 0, limit: usize::MAX };
         let mut ended = Vec::new();
         for consent in self.of_subject(tenant, by.subject, all).await?.consents {
@@ -244,6 +260,34 @@ impl Ledger {
         self.transition(tenant, by, id, State::Resumed, Reason::OwnWish, paused).await
     }
 
+    /// Records that a resident who has come of age stands by what their guardian gave. Needs the same fresh login as giving it.
+    pub async fn confirm(
+        &self,
+        tenant: &TenantId,
+        by: &Resident<'_>,
+        id: &str,
+    ) -> Result<Changed, Problem> {
+        by.themselves()?;
+        for _ in 0..ATTEMPTS {
+            let (version, mut consent) = self.own(tenant, by, id).await?;
+            let now = self.clock.micros();
+            strong_and_fresh(by.assurance, now)?;
+            if !consent.asks_to_confirm(now) {
+                return Ok(Changed { consent, happened: false, superseded: None });
+            }
+            if let Some(under) = &mut consent.given_under {
+                under.confirmed_at = Some(now);
+            }
+            let mut ops = Vec::new();
+            let step = Step::to(consent.state, Reason::Confirmed, now);
+            let consent = self.change(consent, version, step, by.into(), &mut ops)?;
+            if self.commit(tenant, ops).await? {
+                return Ok(Changed { consent, happened: true, superseded: None });
+            }
+        }
+        Err(raced())
+    }
+
     /// The consent of this id in the version of its record, if it is the resident's own.
     async fn own(
         &self,
@@ -267,6 +311,7 @@ impl Ledger {
         for _ in 0..ATTEMPTS {
             let (version, consent) = self.own(tenant, by, id).await?;
             let now = self.clock.micros();
+            by.may_consent(now)?;
             // What is over by time is over, whether the event of it is written or not.
             if !from(&consent) || now >= consent.ends() {
                 return Ok(Changed { consent, happened: false, superseded: None });

@@ -9,6 +9,8 @@
 
 mod consent;
 mod content;
+mod counter_notice;
+mod delegation;
 mod deletion;
 mod deliver;
 mod event;
@@ -18,15 +20,22 @@ mod request;
 mod share;
 mod state;
 
-pub use consent::{Consent, Reconsent, WARNED_AHEAD};
+pub use consent::{Consent, Reconsent, UNUSED_DAYS, WARNED_AHEAD};
 pub use content::{ConsentedAttribute, ConsentedData, ConsentedPurpose, NoticeShown};
+pub use delegation::{
+    ActedBy, Acting, Assisted, Authority, AuthorityEvidence, Delegation, DelegationKind,
+    DelegationScope, Ended, GivenUnder, IdentityEvidence,
+};
 pub use deletion::{
     DELETION_REQUIRED, DeletionEvent, DeletionOrder, DeletionReason, DeletionState, EventClaims,
     EventData, Events, SubjectId,
 };
 pub use deliver::{Answered, Deletions, Delivered, Patience, Recipient, Recipients};
 pub use event::{Event, Reason};
-pub use ledger::{Changed, Confirmed, Due, Ledger, Listed, Part, Reconsented, Resident};
+pub use ledger::{
+    Changed, Confirmed, Counter, CounterConsent, Due, Ledger, Listed, NewDelegation, NewGuardian,
+    Part, Reconsented, Resident,
+};
 pub use receipt::{
     InvalidReceipt, InvalidSigningKey, Party, PiiInformation, PiiProcessing, Platform, Receipt,
     ReceiptEvent, ReceiptSigner, Verdict, verify_receipt,

@@ -3,6 +3,7 @@
 //! Pure. It knows no storage, no HTTP and no wall clock: time and randomness come in through [`Clock`] and
 //! [`IdGen`], so that expiry, replay and rewards can be tested by moving a clock.
 
+mod age;
 mod assurance;
 mod catalogue;
 mod clock;
@@ -15,6 +16,7 @@ mod problem;
 mod tenant;
 mod tsuno_id;
 
+pub use age::{comes_of_age, day_begins, day_ends};
 pub use assurance::{Assurance, Level};
 pub use catalogue::{
     Catalogue, CatalogueError, ClassAttribute, DataClass, PersonalType, Purpose, Sensitivity,

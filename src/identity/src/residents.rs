@@ -1,5 +1,6 @@
 //! Residents: the Tsuno ID is issued here, once per person.
 
+mod birth;
 mod close;
 mod moves;
 mod reviews;

@@ -5,6 +5,7 @@ pub(crate) mod account;
 pub(crate) mod authorize;
 pub(crate) mod coins;
 pub(crate) mod consents;
+pub(crate) mod delegates;
 pub(crate) mod developers;
 pub(crate) mod end_session;
 pub(crate) mod error;

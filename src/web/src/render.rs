@@ -36,6 +36,8 @@ pub(crate) struct Frame {
     pub(crate) path: String,
     /// The secret that forms bring along; `None` when nobody is signed in.
     pub(crate) csrf: Option<String>,
+    /// Name of the resident in whose place the visitor acts.
+    pub(crate) acting: Option<String>,
     /// What staff see around their pages; `None` on the pages of residents.
     pub(crate) staff: Option<StaffFrame>,
 }
@@ -87,6 +89,7 @@ templates![
     "renewal.html",
     "renew.html",
     "shown.html",
+    "delegates.html",
     "share.html",
     "share_confirm.html",
     "share_code.html",

@@ -4,8 +4,8 @@ use actix_web::web::{self, ServiceConfig};
 
 use crate::assets;
 use crate::pages::{
-    access_log, account, authorize, coins, consents, developers, end_session, home, login, share,
-    staff,
+    access_log, account, authorize, coins, consents, delegates, developers, end_session, home,
+    login, share, staff,
 };
 
 /// Adds every page. The application holds a `web::Data<Site>`.
@@ -31,6 +31,12 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .route("/consents/{id}/renew", web::get().to(consents::ask))
         .route("/consents/{id}/renew", web::post().to(consents::answer))
         .route("/access-log", web::get().to(access_log::show))
+        .route("/delegates", web::get().to(delegates::show))
+        .route("/delegates", web::post().to(delegates::add))
+        .route("/delegates/myself", web::post().to(delegates::myself))
+        .route("/delegates/{id}/end", web::post().to(delegates::end))
+        .route("/delegates/{id}/act", web::post().to(delegates::act))
+        .route("/consents/{id}/confirm", web::post().to(consents::confirm))
         .route("/share", web::get().to(share::show))
         .route("/share", web::post().to(share::make))
         .route("/share/confirm", web::post().to(share::confirm))

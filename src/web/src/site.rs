@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 use tsunagu_audit::AuditLog;
 use tsunagu_broker::Broker;
 use tsunagu_consent::Ledger;
-use tsunagu_domain::{Catalogue, Clock, Problem, TenantId, Text, TsunoId};
+use tsunagu_domain::{Catalogue, Clock, Problem, TenantId, Text};
 use tsunagu_identity::{
     AuthorizationServer, Clients, Logins, Residents, Session, Sessions, StaffLogins,
 };
@@ -110,14 +110,5 @@ impl Site {
             },
         };
         Ok(self.parts.policies.decide(&asked)?)
-    }
-
-    /// The person as the ledger wants it.
-    pub(crate) fn resident<'a>(
-        session: &'a Session,
-        request: &'a str,
-    ) -> tsunagu_consent::Resident<'a> {
-        let subject: TsunoId = session.tsuno_id;
-        tsunagu_consent::Resident { subject, assurance: &session.assurance, request }
     }
 }

@@ -9,6 +9,7 @@ use actix_web::dev::Payload;
 use actix_web::error::ErrorInternalServerError;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use tsunagu_consent::{Acting, Delegation, Resident};
 use tsunagu_domain::{Level, Problem, ProblemCode};
 use tsunagu_identity::{OAuthError, Session, login_cookie_name, session_cookie_name};
 use tsunagu_staff::StaffSession;
@@ -21,6 +22,27 @@ use crate::security::{self, LANG_COOKIE, is_local};
 use crate::site::Site;
 use crate::staff_visit;
 
+/// Says for whom a browser acts: the id of a delegation. It is no secret; whether its resident may is looked up for every request.
+pub(crate) const ACTING_COOKIE: &str = "tsunagu_acting";
+
+/// What somebody wants to do for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// See who saw their data.
+    See,
+    /// Look at their consents.
+    Look,
+    /// Change them.
+    Change,
+}
+
+/// For whom a visitor acts.
+struct For {
+    delegation: Delegation,
+    /// The visitor's session with the other in their place.
+    session: Session,
+}
+
 /// A visit.
 pub(crate) struct Visit {
     pub(crate) site: web::Data<Site>,
@@ -32,6 +54,8 @@ pub(crate) struct Visit {
     path: String,
     query: String,
     session: Result<Option<Session>, Problem>,
+    acting: Option<For>,
+    acting_cookie: Option<String>,
     session_cookie: Option<String>,
     pub(crate) login_cookie: Option<String>,
     /// Whether it is a page of staff. Then there is no resident's session here.
@@ -121,6 +145,18 @@ impl Visit {
             let parts = &visit.site.parts;
             visit.session = parts.sessions.find(&parts.tenant, value).await;
         }
+        if let (Some(id), Ok(Some(session))) = (&visit.acting_cookie, &visit.session) {
+            let parts = &visit.site.parts;
+            match parts.ledger.acting(&parts.tenant, session.tsuno_id, id).await {
+                Ok(found) => {
+                    visit.acting = found.map(|delegation| For {
+                        session: Session { tsuno_id: delegation.principal, ..session.clone() },
+                        delegation,
+                    });
+                }
+                Err(problem) => visit.session = Err(problem),
+            }
+        }
         visit
     }
 
@@ -143,6 +179,8 @@ impl Visit {
             path: request.path().to_owned(),
             query: request.query_string().to_owned(),
             session: Ok(None),
+            acting: None,
+            acting_cookie: cookie(ACTING_COOKIE),
             session_cookie,
             login_cookie: cookie(login_cookie_name(site.https())),
             at_desk: false,
@@ -167,8 +205,48 @@ impl Visit {
         self.session.as_ref().map(Option::as_ref).map_err(|problem| problem.clone().into())
     }
 
-    /// The resident who is logged in, surely enough for personal data.
+    /// The resident who is logged in, surely enough for personal data, for what nobody does for another.
     pub(crate) fn resident(&self) -> Result<&Session, Stop> {
+        let session = self.visitor()?;
+        match self.acting {
+            None => Ok(session),
+            Some(_) => Err(Stop::Message(StatusCode::FORBIDDEN, Kind::NotForOthers)),
+        }
+    }
+
+    /// The session of the resident who is meant: the visitor's own, or with the one for whom they act in their place, as far as they may.
+    pub(crate) fn meant(&self, wish: Wish) -> Result<&Session, Stop> {
+        let session = self.visitor()?;
+        let Some(acting) = &self.acting else { return Ok(session) };
+        let scope = acting.delegation.scope;
+        let may = match wish {
+            Wish::See => scope.sees(),
+            Wish::Look => true,
+            Wish::Change => scope.consents(),
+        };
+        if may {
+            Ok(&acting.session)
+        } else {
+            Err(Stop::Message(StatusCode::FORBIDDEN, Kind::NotForOthers))
+        }
+    }
+
+    /// Under what the visitor acts for another.
+    pub(crate) fn delegation(&self) -> Option<&Delegation> {
+        self.acting.as_ref().map(|acting| &acting.delegation)
+    }
+
+    /// Who acts, as the ledger wants it. `session` is one that this visit gave.
+    pub(crate) fn by<'a>(&'a self, session: &'a Session) -> Resident<'a> {
+        Resident {
+            subject: session.tsuno_id,
+            assurance: &session.assurance,
+            request: &self.id,
+            acting: self.delegation().map_or(Acting::Themselves, Acting::For),
+        }
+    }
+
+    fn visitor(&self) -> Result<&Session, Stop> {
         let session = self.session()?.ok_or(Stop::Login)?;
         if session.assurance.reaches(Level::Substantial) {
             Ok(session)
@@ -179,7 +257,19 @@ impl Visit {
 
     /// The resident who is logged in and posted a form from one of their own pages.
     pub(crate) fn posted(&self, csrf: &str) -> Result<&Session, Stop> {
-        let session = self.resident()?;
+        self.posted_by_anyone(csrf)?;
+        self.resident()
+    }
+
+    /// The same for what may be done for another.
+    pub(crate) fn posted_for(&self, csrf: &str) -> Result<&Session, Stop> {
+        self.posted_by_anyone(csrf)?;
+        self.meant(Wish::Change)
+    }
+
+    /// The visitor who posted a form from one of their own pages, for whomever.
+    pub(crate) fn posted_by_anyone(&self, csrf: &str) -> Result<&Session, Stop> {
+        let session = self.visitor()?;
         if session.csrf_matches(csrf) {
             Ok(session)
         } else {
@@ -293,6 +383,7 @@ impl Visit {
             in_en: in_language(Lang::En),
             path: self.path.clone(),
             csrf,
+            acting: self.delegation().map(|delegation| delegation.principal_name.clone()),
             staff: self.at_desk.then(|| staff_visit::frame(member)),
         }
     }
@@ -332,7 +423,7 @@ impl Visit {
 
     /// A page for somebody whose session has just ended.
     pub(crate) fn signed_out_page<P: Page>(&self, status: StatusCode, page: &P) -> Shown {
-        let frame = Frame { csrf: None, ..self.frame() };
+        let frame = Frame { csrf: None, acting: None, ..self.frame() };
         self.framed(&frame, status, page, &[])
     }
 

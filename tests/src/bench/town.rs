@@ -10,7 +10,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Value, json};
 use tsunagu_audit::AuditLog;
 use tsunagu_consent::{
-    DataAction, Ledger, NewConsent, Notice, Party, Platform, RESIDENT_DATA, ReceiptSigner,
+    Acting, DataAction, Ledger, NewConsent, Notice, Party, Platform, RESIDENT_DATA, ReceiptSigner,
     Requested, Resident,
 };
 use tsunagu_domain::{
@@ -206,7 +206,12 @@ impl Filler {
             idp: "xid".to_owned(),
             ..Assurance::default()
         };
-        let by = Resident { subject, assurance: &assurance, request: "fill" };
+        let by = Resident {
+            subject,
+            assurance: &assurance,
+            request: "fill",
+            acting: Acting::Themselves,
+        };
         let classes = ["contact", "basic"].map(str::to_owned).to_vec();
         let consent = NewConsent {
             client: APP.parse()?,

@@ -11,6 +11,7 @@
 )]
 
 mod account;
+mod acting;
 mod attempts;
 mod audited;
 mod bad_input;

@@ -1,7 +1,10 @@
 //! Consents as JSON.
 
 use serde::Serialize;
-use tsunagu_consent::{Basis, Consent, ConsentedData, DataAction, Event, Reason, Reconsent, State};
+use tsunagu_consent::{
+    ActedBy, Basis, Consent, ConsentedData, DataAction, Event, IdentityEvidence, Reason, Reconsent,
+    State,
+};
 use tsunagu_domain::{Frequency, Sensitivity, Text, Timestamp, TsunoId, to_iso};
 use utoipa::ToSchema;
 
@@ -88,8 +91,45 @@ impl From<&Reconsent> for ReconsentBody {
     }
 }
 
+/// Who acted in place of the resident.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ActedByBody {
+    /// Id of the delegation, for a guardian or family.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delegation: Option<String>,
+    /// Who at the counter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clerk: Option<String>,
+    /// How the counter identified the resident.
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<IdentityEvidence>,
+    /// SHA-256 of the notice that was read to the resident, hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice_read: Option<String>,
+}
+
+impl From<&ActedBy> for ActedByBody {
+    fn from(acted: &ActedBy) -> Self {
+        let nobody = Self { delegation: None, clerk: None, identity: None, notice_read: None };
+        match acted {
+            ActedBy::Delegate { delegation, .. } => {
+                Self { delegation: Some(delegation.clone()), ..nobody }
+            }
+            ActedBy::Counter { assisted } => Self {
+                clerk: Some(assisted.clerk.clone()),
+                identity: Some(assisted.identity),
+                notice_read: assisted.notice_read.clone(),
+                ..nobody
+            },
+        }
+    }
+}
+
 /// What happened.
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 struct EventBody {
     /// From 1.
     seq: u64,
@@ -98,8 +138,11 @@ struct EventBody {
     state: State,
     /// ISO 8601.
     at: String,
-    /// By whom: `resident`, `platform`.
+    /// By whom: `resident`; `guardian`, `family` or `counter` in their place; `platform`.
     by: String,
+    /// Who it was in place of the resident, if somebody was. The resident is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acted_by: Option<ActedByBody>,
     /// Why, e.g. `own-wish`, `period-over`; `ends-soon`, `catalogue-widened` and what the resident answers to that leave the state as it was.
     #[schema(value_type = String)]
     reason: Reason,
@@ -142,6 +185,10 @@ pub(crate) struct ConsentBody {
     state: State,
     changed_at: String,
     catalogue_version: u32,
+    /// Whether a guardian gave it.
+    given_by_guardian: bool,
+    /// Whether a guardian gave it and the resident, of age by now, is asked to confirm it. It stays in force meanwhile.
+    confirmation_asked: bool,
     /// The id of the resident's share code that the client redeemed, if that is where it comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     share_code: Option<String>,
@@ -161,7 +208,8 @@ impl ConsentBody {
             seq: event.seq,
             state: event.state,
             at: to_iso(event.at),
-            by: event.by.clone(),
+            by: event.by.split(':').next().unwrap_or_default().to_owned(),
+            acted_by: event.acted_by.as_ref().map(Into::into),
             reason: event.reason,
         });
         Self {
@@ -185,6 +233,8 @@ impl ConsentBody {
             state: consent.state_at(now),
             changed_at: to_iso(consent.changed_at),
             catalogue_version: consent.catalogue_version,
+            given_by_guardian: consent.given_under.is_some(),
+            confirmation_asked: consent.asks_to_confirm(now),
             share_code: consent.basis.as_ref().map(|Basis::ShareCode { id, .. }| id.clone()),
             events: events.collect(),
         }

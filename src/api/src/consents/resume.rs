@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{ConsentBody, id, personal};
-use crate::actors::SessionCaller;
+use crate::actors::{SessionCaller, Wish};
 use crate::{Failure, Gateway};
 
 /// Puts a paused consent in force again
@@ -11,6 +11,7 @@ use crate::{Failure, Gateway};
 /// Only in the resident's own session, after a login of the last five minutes. What is not paused is left as it is.
 #[utoipa::path(post, path = "/consents/v1/{id}/resume", tag = "Consents",
     params(
+        ("Tsunagu-Acting-For" = Option<String>, Header, description = "Id of the delegation under which one acts for another"),
         ("id" = String, Path, description = "Consent id"),
         ("X-CSRF-Token" = Option<String>, Header, description = "The session's secret, unless the Origin header is this site's"),
     ),
@@ -23,7 +24,7 @@ pub(crate) async fn resume(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let caller = SessionCaller::of(&gateway, &request).await?;
+    let caller = SessionCaller::acting(&gateway, &request, Wish::Change).await?;
     caller.meant(&gateway, &request)?;
     let changed = gateway.ledger.resume(&caller.tenant, &caller.resident(), id(&request)).await?;
     let now = gateway.clock.micros();

@@ -21,7 +21,13 @@ pub(crate) async fn retrieve(
 ) -> Result<HttpResponse, Failure> {
     let party = Party::of(&gateway, &request).await?;
     let consent = own(&gateway, &party, id(&request)).await?;
-    let events = gateway.ledger.events(party.tenant(), &consent.id).await?;
+    let mut events = gateway.ledger.events(party.tenant(), &consent.id).await?;
+    if let Party::Client(_) = &party {
+        // A service is told that somebody acted for the resident, and not who.
+        for event in &mut events {
+            event.acted_by = None;
+        }
+    }
     let access = party.reads(&gateway, CONSENT_TYPE, vec![consent.subject]);
     gateway.audit.record(party.tenant(), &access).await?;
     let subject = party.outward(consent.subject);

@@ -8,7 +8,7 @@ use tsunagu_store::access::{AccessLog, Action, Decision};
 use utoipa::ToSchema;
 
 use super::{ACCESS_LOG_TYPE, period, words};
-use crate::actors::SessionCaller;
+use crate::actors::{SessionCaller, Wish};
 use crate::consents::personal;
 use crate::params::Params;
 use crate::{Failure, Gateway};
@@ -95,6 +95,7 @@ pub(crate) struct AccessLogBody {
 /// Who did what with one's own data, denied attempts included
 #[utoipa::path(get, path = "/me/access-log", tag = "Residents",
     params(
+        ("Tsunagu-Acting-For" = Option<String>, Header, description = "Id of the delegation under which one acts for another"),
         ("periodStart" = Option<String>, Query, description = "Not before, ISO 8601"),
         ("periodEnd" = Option<String>, Query, description = "Not after, ISO 8601"),
         ("offset" = Option<u64>, Query, description = "Leaving out so many of the newest"),
@@ -108,7 +109,7 @@ pub(crate) async fn access_log(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let caller = SessionCaller::of(&gateway, &request).await?;
+    let caller = SessionCaller::acting(&gateway, &request, Wish::See).await?;
     let params = Params::read(&request, &["periodStart", "periodEnd", "offset", "limit"])?;
     let (total, accesses) = read(&gateway, &caller, &params).await?;
     let mut bodies = Vec::with_capacity(accesses.len());

@@ -2,13 +2,14 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::actors::{Party, SessionCaller};
+use crate::actors::{Party, SessionCaller, Wish};
 use crate::consents::{ConsentsBody, listed};
 use crate::{Failure, Gateway};
 
 /// One's own consents, as `/consents/v1` in a session
 #[utoipa::path(get, path = "/me/consents", tag = "Residents",
     params(
+        ("Tsunagu-Acting-For" = Option<String>, Header, description = "Id of the delegation under which one acts for another"),
         ("offset" = Option<u64>, Query, description = "Leaving out so many of the newest"),
         ("limit" = Option<u64>, Query, description = "At most so many; 100 by default, 1000 at most"),
     ),
@@ -20,6 +21,6 @@ pub(crate) async fn consents(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let party = Party::Resident(SessionCaller::of(&gateway, &request).await?);
+    let party = Party::Resident(SessionCaller::acting(&gateway, &request, Wish::Look).await?);
     listed(&gateway, &request, &party).await
 }

@@ -15,12 +15,16 @@ use tsunagu_store::access::Access;
 use utoipa::ToSchema;
 
 use super::access_log::AccessBody;
+use super::delegations::DelegationBody;
+use super::shares::ShareBody;
 use crate::actors::SessionCaller;
 use crate::consents::ConsentBody;
 use crate::{Failure, Gateway};
 
 /// What is told beside entities, as the record of access names it.
-const BESIDE: [&str; 3] = ["Consent", "Coins", "AccessLog"];
+const BESIDE: [&str; 5] = ["Consent", "ShareCode", "Delegation", "Coins", "AccessLog"];
+/// So many share codes are told, the newest.
+const SHARES: usize = 1000;
 
 /// Where the person was found to live, and how.
 #[derive(Serialize, ToSchema)]
@@ -54,6 +58,11 @@ pub(super) struct ExportBody {
     #[schema(value_type = Vec<Object>)]
     entities: Box<RawValue>,
     consents: Vec<ConsentBody>,
+    share_codes: Vec<ShareBody>,
+    /// Who may act for the person, or might.
+    delegations_for_me: Vec<DelegationBody>,
+    /// For whom the person may act, or might.
+    delegations_by_me: Vec<DelegationBody>,
     #[schema(value_type = Object)]
     coins: CoinsView,
     /// Who got what: the accesses of services that were allowed.
@@ -96,6 +105,9 @@ pub(crate) async fn export(
         let events = gateway.ledger.events(tenant, &consent.id).await?;
         consents.push(ConsentBody::new(consent, subject, now, &events));
     }
+    let shares = gateway.ledger.shares(tenant, subject, SHARES).await?;
+    let for_me = gateway.ledger.delegations_of(tenant, subject).await?;
+    let by_me = gateway.ledger.delegations_to(tenant, subject).await?;
     let coins = gateway.rewards.all_coins_of(tenant, subject).await?;
     let suspended = gateway.residents.suspensions(tenant, subject).await?;
     let resident = gateway.residents.get(tenant, subject).await?;
@@ -126,6 +138,9 @@ pub(crate) async fn export(
         residency,
         entities: entities.ok_or_else(broken)?,
         consents,
+        share_codes: shares.iter().map(|share| ShareBody::new(share, now)).collect(),
+        delegations_for_me: for_me.iter().map(|of| DelegationBody::new(of, now)).collect(),
+        delegations_by_me: by_me.iter().map(|of| DelegationBody::new(of, now)).collect(),
         coins,
         provisions,
         access_log,

@@ -6,7 +6,7 @@ use tsunagu_domain::{Problem, ProblemCode, TsunoId, to_iso};
 use utoipa::ToSchema;
 
 use super::{access_log, words};
-use crate::actors::SessionCaller;
+use crate::actors::{SessionCaller, Wish};
 use crate::consents::personal;
 use crate::params::{Params, wrong};
 use crate::{Failure, Gateway};
@@ -39,7 +39,8 @@ pub(crate) struct FindUsageResponse {
 /// Uses of one's own data, in the shape of the Estonian data tracker
 #[utoipa::path(get, path = "/v2/findUsage", tag = "Residents",
     params(
-        ("userCode" = String, Query, description = "The Tsuno ID of the session"),
+        ("Tsunagu-Acting-For" = Option<String>, Header, description = "Id of the delegation under which one acts for another"),
+        ("userCode" = String, Query, description = "The Tsuno ID of the session, or of whom one acts for"),
         ("periodStart" = Option<String>, Query, description = "Not before, ISO 8601"),
         ("periodEnd" = Option<String>, Query, description = "Not after, ISO 8601"),
         ("offset" = Option<u64>, Query, description = "Leaving out so many"),
@@ -54,13 +55,14 @@ pub(crate) async fn find_usage(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let caller = SessionCaller::of(&gateway, &request).await?;
+    let caller = SessionCaller::acting(&gateway, &request, Wish::See).await?;
     let known = ["userCode", "periodStart", "periodEnd", "offset", "limit"];
     let params = Params::read(&request, &known)?;
     let code = params.get("userCode").ok_or_else(|| wrong("userCode", "is missing"))?;
-    // Acting for another person is not built; a header that claims it is not believed.
+    // Whoever acts for another asks about that one, and says under what.
     if code.parse::<TsunoId>() != Ok(caller.subject()) {
-        let detail = "userCode is the Tsuno ID of the session's own resident";
+        let detail =
+            "userCode is the Tsuno ID of the session's own resident, or of whom one acts for";
         return Err(Problem::new(ProblemCode::Forbidden, detail).at("userCode").into());
     }
     let (total_usages, accesses) = access_log::read(&gateway, &caller, &params).await?;

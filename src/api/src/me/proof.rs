@@ -6,7 +6,7 @@ use tsunagu_domain::Problem;
 use tsunagu_store::access::AccessLog as _;
 
 use super::ACCESS_LOG_TYPE;
-use crate::actors::SessionCaller;
+use crate::actors::{SessionCaller, Wish};
 use crate::params::Params;
 use crate::{Failure, Gateway};
 
@@ -15,7 +15,7 @@ use crate::{Failure, Gateway};
 /// It carries what the entry says, names nobody else, and is verified without any server by `tsunagu audit verify-proof` or by the verifier in Python. An
 /// entry about somebody else and one that there is not are the same 404.
 #[utoipa::path(get, path = "/me/access-log/{index}/proof", tag = "Residents",
-    params(("index" = u64, Path, description = "The `index` of an access of `/me/access-log`")),
+    params(("Tsunagu-Acting-For" = Option<String>, Header, description = "Id of the delegation under which one acts for another"), ("index" = u64, Path, description = "The `index` of an access of `/me/access-log`")),
     responses(
         (status = 200, description = "The proof", body = String, content_type = "text/plain"),
         (status = 401, description = "No session, or too weak a login", body = crate::openapi::ProblemBody, content_type = "application/problem+json"),
@@ -25,7 +25,7 @@ pub(crate) async fn proof(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let caller = SessionCaller::of(&gateway, &request).await?;
+    let caller = SessionCaller::acting(&gateway, &request, Wish::See).await?;
     Params::read(&request, &[])?;
     let index = request.match_info().get("index").and_then(|text| text.parse().ok());
     let index: u64 = index.ok_or_else(Problem::not_found)?;

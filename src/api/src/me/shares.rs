@@ -71,7 +71,7 @@ pub(super) struct ShareBody {
 }
 
 impl ShareBody {
-    fn new(share: &ShareCode, now: Timestamp) -> Self {
+    pub(super) fn new(share: &ShareCode, now: Timestamp) -> Self {
         let mut data_classes: Vec<_> = share.data.iter().map(|part| part.class.clone()).collect();
         data_classes.dedup();
         Self {

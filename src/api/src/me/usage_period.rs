@@ -5,7 +5,7 @@ use serde::Serialize;
 use tsunagu_domain::{Problem, to_iso};
 use utoipa::ToSchema;
 
-use crate::actors::SessionCaller;
+use crate::actors::{SessionCaller, Wish};
 use crate::consents::personal;
 use crate::params::Params;
 use crate::{Failure, Gateway};
@@ -27,7 +27,7 @@ pub(crate) async fn usage_period(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let caller = SessionCaller::of(&gateway, &request).await?;
+    let caller = SessionCaller::acting(&gateway, &request, Wish::See).await?;
     Params::read(&request, &[])?;
     let since = gateway.audit.since(&caller.tenant).await.map_err(Problem::from)?;
     let period_start = to_iso(since.unwrap_or_else(|| gateway.clock.micros()));

@@ -22,6 +22,17 @@ pub(super) async fn who(
         "resident" => text("ご本人", "You"),
         // Which member it was, the town hall says to whoever names the case.
         "staff" => text("役場の職員", "A member of the town hall's staff"),
+        "guardian" | "family" => {
+            let found = gateway.ledger.delegation(tenant, name).await?;
+            let name = found.map_or_else(String::new, |delegation| delegation.delegate_name);
+            if kind == "guardian" {
+                text(format!("保護者 {name}"), format!("Guardian {name}"))
+            } else {
+                text(format!("ご家族 {name}"), format!("Family {name}"))
+            }
+        }
+        "counter" => text(format!("役場の窓口 {name}"), format!("Town hall counter {name}")),
+        "other-resident" => text("ほかの方", "Somebody else"),
         "platform" => text("データ連携基盤", "The data-linkage platform"),
         "connector" => text(format!("連携システム {name}"), format!("Connected system {name}")),
         _ => {
@@ -88,6 +99,11 @@ fn verb(access: &Access) -> (&'static str, &'static str) {
             ("別のログイン方法と結び付け", "Linked another way to log in to")
         }
         Action::Link => ("住民記録と結び付け", "Linked to the municipal record"),
+        Action::Consent if access.reason == "delegation-made" => ("登録", "Registered"),
+        Action::Consent if access.reason == "delegation-ended" => ("終了", "Ended"),
+        Action::Consent if access.reason == "confirmed" => {
+            ("提供する同意を成人後に確認", "Confirmed, of age, the consent to share")
+        }
         Action::Consent if access.reason == "share-code-made" => {
             ("見せるための共有コードを作成", "Made a share code to show")
         }
@@ -151,6 +167,7 @@ fn data(catalogue: &Catalogue, access: &Access) -> Text {
 fn ours(access: &Access) -> Text {
     match access.types.first().map(String::as_str) {
         Some("urn:tsunagu:type:Consent") => text("同意の記録", "records of consent"),
+        Some("urn:tsunagu:type:Delegation") => text("代わりの方", "who acts for you"),
         Some("urn:tsunagu:type:ShareCode") => text("共有コード", "share codes"),
         Some("urn:tsunagu:type:AccessLog") => text("利用の記録", "the record of use"),
         Some("urn:tsunagu:type:IdentityReview" | "urn:tsunagu:type:LinkReview") => {

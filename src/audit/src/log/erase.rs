@@ -6,6 +6,7 @@ use tsunagu_store::{Conflict, Expect, Op, StoreError, WriteSet};
 
 use super::{AuditLog, ENTRY_TYPE, LOG, Reader, STATE};
 use crate::about::{ABOUT, Led};
+use crate::usage::USAGE;
 use crate::{AuditError, entry};
 
 /// At most so many entries are erased in one transaction.
@@ -97,6 +98,12 @@ impl AuditLog {
         if done.entries == 0 {
             return Ok(done);
         }
+        // What was summed up from them goes along, and is summed up anew.
+        set.ops.push(Op::DeleteRecord {
+            collection: USAGE,
+            key: subject.as_bytes().to_vec(),
+            expect: Expect::Any,
+        });
         let value = Vec::new();
         set.ops.push(Op::PutRecord { collection: STATE, key: KEY.to_vec(), value, expect });
         set.ops.extend(self.ops(&self.erasure(by, done.entries))?);

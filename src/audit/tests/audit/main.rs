@@ -8,5 +8,6 @@ mod provisions;
 mod refusal;
 mod rfc6962;
 mod second;
+mod usage;
 mod witnesses;
 mod world;

@@ -37,6 +37,15 @@ pub(crate) const SHARES_BY_SUBJECT: Collection = Collection("share-code-by-subje
 /// Hour ‖ client → how many of its tries led to nothing.
 pub(crate) const SHARE_FAILURES: Collection = Collection("share-code-failures");
 
+/// Id of a delegation → the delegation.
+pub(crate) const DELEGATIONS: Collection = Collection("delegation");
+/// Principal ‖ inverted time ‖ id of a delegation.
+pub(crate) const BY_PRINCIPAL: Collection = Collection("delegation-by-principal");
+/// Delegate ‖ inverted time ‖ id of a delegation.
+pub(crate) const BY_DELEGATE: Collection = Collection("delegation-by-delegate");
+/// Ids of delegations that were ended before their time: absent is what must hold when somebody acts.
+pub(crate) const ENDED_DELEGATIONS: Collection = Collection("delegation-ended");
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Pointer {

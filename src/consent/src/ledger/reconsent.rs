@@ -123,6 +123,7 @@ impl Ledger {
         for _ in 0..ATTEMPTS {
             let (version, mut consent) = self.own(tenant, by, id).await?;
             let now = self.clock.micros();
+            by.may_consent(now)?;
             let Some(asked) = consent.asked_again(now).cloned() else {
                 return Ok(Changed { consent, happened: false, superseded: None });
             };

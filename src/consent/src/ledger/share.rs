@@ -98,6 +98,7 @@ impl Ledger {
         confirmed: Confirmed<'_>,
     ) -> Result<Shared, Problem> {
         let now = self.clock.micros();
+        by.themselves()?;
         strong_and_fresh(by.assurance, now)?;
         let (purpose, data, data_life_days) = self.shareable(new)?;
         let notice = self.share_notice(new, confirmed.lang)?;
@@ -193,6 +194,7 @@ impl Ledger {
         by: &Resident<'_>,
         id: &str,
     ) -> Result<ShareCode, Problem> {
+        by.themselves()?;
         self.end_share(tenant, by, id, Reason::OwnWish).await
     }
 
@@ -356,6 +358,7 @@ impl Ledger {
             changed_at: now,
             catalogue_version: share.catalogue_version,
             reconsent: None,
+            given_under: None,
             basis: Some(Basis::ShareCode { id: share.id.clone(), made_at: share.made_at }),
         }
     }

@@ -1,15 +1,17 @@
 //! Making consents and the operations that store them.
 
+use std::borrow::Cow;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use tsunagu_domain::{Assurance, Level, Problem, ProblemCode, TenantId, Timestamp, TsunoId};
 use tsunagu_store::access::{Access, Action, Decision};
 use tsunagu_store::{Conflict, Expect, Op, StoreError, WriteSet};
 
-use super::keys::{self, BY_CLIENT, BY_SUBJECT, CONSENT, EVENT, NOTICES};
+use super::keys::{self, BY_CLIENT, BY_SUBJECT, CONSENT, ENDED_DELEGATIONS, EVENT, NOTICES};
 use super::{Ledger, Resident};
 use crate::consent::FORM;
 use crate::content::{ConsentedPurpose, NoticeShown, resolve};
-use crate::{Basis, Consent, ConsentedData, Event, NewConsent, Notice, Reason, State};
+use crate::{ActedBy, Basis, Consent, ConsentedData, Event, NewConsent, Notice, Reason, State};
 
 /// Nobody proved anything.
 static UNPROVEN: Assurance = Assurance {
@@ -22,30 +24,34 @@ static UNPROVEN: Assurance = Assurance {
 };
 
 /// Who brings an event about.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct By<'a> {
     /// As the event names it.
-    name: &'static str,
+    name: Cow<'a, str>,
     /// As the record of access names it.
-    actor: &'a str,
+    actor: Cow<'a, str>,
     assurance: &'a Assurance,
     request: &'a str,
+    /// Who acts in place of the resident.
+    instead: Option<ActedBy>,
 }
 
 impl By<'_> {
     /// Time, or a new catalogue.
     pub(super) const PLATFORM: Self = Self {
-        name: "platform",
-        actor: "platform:consents",
+        name: Cow::Borrowed("platform"),
+        actor: Cow::Borrowed("platform:consents"),
         assurance: &UNPROVEN,
         request: "consents",
+        instead: None,
     };
 }
 
 impl<'a> By<'a> {
     /// A client that redeems a code: the resident gave it when they made the code.
     pub(super) fn redeeming(actor: &'a str, assurance: &'a Assurance, request: &'a str) -> Self {
-        Self { name: "resident", actor, assurance, request }
+        let (name, actor) = (Cow::Borrowed("resident"), Cow::Borrowed(actor));
+        Self { name, actor, assurance, request, instead: None }
     }
 
     /// The town, which ended the registration of the client.
@@ -56,7 +62,13 @@ impl<'a> By<'a> {
 
 impl<'a> From<&Resident<'a>> for By<'a> {
     fn from(by: &Resident<'a>) -> Self {
-        Self { name: "resident", actor: "resident", assurance: by.assurance, request: by.request }
+        Self {
+            name: Cow::Owned(by.named()),
+            actor: Cow::Owned(by.actor()),
+            assurance: by.assurance,
+            request: by.request,
+            instead: by.acted_by(),
+        }
     }
 }
 
@@ -138,6 +150,7 @@ impl Ledger {
             catalogue_version: self.catalogue.version,
             reconsent: None,
             basis: None,
+            given_under: None,
         })
     }
 
@@ -201,16 +214,25 @@ impl Ledger {
             _ => step.to.as_str(),
         };
         let event = Event {
-            v: 2,
+            v: 3,
             seq: consent.version,
             state: consent.state,
             at: now,
-            by: by.name.to_owned(),
+            by: by.name.into_owned(),
             assurance: by.assurance.clone(),
             reason: step.reason,
             notice: step.notice,
             data: step.data,
+            acted_by: by.instead,
         };
+        if let Some(ActedBy::Delegate { delegation, .. }) = &event.acted_by {
+            // Nothing is removed: whose delegation was ended meanwhile does nothing.
+            ops.push(Op::DeleteRecord {
+                collection: ENDED_DELEGATIONS,
+                key: delegation.as_bytes().to_vec(),
+                expect: Expect::Absent,
+            });
+        }
         ops.push(Op::PutRecord {
             collection: CONSENT,
             key: consent.id.as_bytes().to_vec(),
@@ -230,7 +252,7 @@ impl Ledger {
         let access = Access {
             at: now,
             request: by.request.to_owned(),
-            actor: by.actor.to_owned(),
+            actor: by.actor.into_owned(),
             subjects: vec![consent.subject],
             purpose: Some(consent.purpose.code.clone()),
             grant: Some(consent.id.clone()),

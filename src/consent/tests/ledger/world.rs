@@ -7,7 +7,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use chrono::DateTime;
 use tsunagu_consent::{
-    Consent, DataAction, Ledger, NewConsent, Notice, Part, Party, Platform, RESIDENT_DATA,
+    Acting, Consent, DataAction, Ledger, NewConsent, Notice, Part, Party, Platform, RESIDENT_DATA,
     ReceiptSigner, Requested, Resident,
 };
 use tsunagu_domain::{
@@ -110,7 +110,7 @@ pub(crate) const ALICE: TsunoId = TsunoId::from_bytes([1; 16]);
 pub(crate) const BOB: TsunoId = TsunoId::from_bytes([2; 16]);
 
 pub(crate) fn resident(subject: TsunoId, assurance: &Assurance) -> Resident<'_> {
-    Resident { subject, assurance, request: "r-1" }
+    Resident { subject, assurance, request: "r-1", acting: Acting::Themselves }
 }
 
 impl World {

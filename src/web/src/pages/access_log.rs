@@ -17,12 +17,25 @@ pub(crate) struct AccessLogPage {
     pub(crate) since: Option<Day>,
     /// Whether one's own looks are shown, too.
     pub(crate) own: bool,
+    /// Consents in force that nobody has used since they were given, long ago.
+    pub(crate) unused: Vec<UnusedLine>,
     /// The accesses by day in Japan, the newest first.
     pub(crate) days: Vec<LogDay>,
     /// The page of newer accesses.
     pub(crate) newer: Option<String>,
     /// The page of older accesses.
     pub(crate) older: Option<String>,
+}
+
+/// A consent that nobody has used.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct UnusedLine {
+    /// The page of the consent.
+    pub(crate) href: String,
+    /// Name of the service.
+    pub(crate) client: String,
+    /// When it was given.
+    pub(crate) given: Day,
 }
 
 /// The accesses of one day.
@@ -67,6 +80,16 @@ pub(crate) enum Who {
     Town,
     /// A member of the town hall's staff.
     Staff,
+    /// Somebody who acts for the resident.
+    Delegate {
+        /// Their name, as the resident knows them.
+        name: String,
+    },
+    /// Somebody at the counter.
+    Counter {
+        /// Who.
+        name: String,
+    },
     /// A service.
     Service {
         /// Its name.
@@ -115,6 +138,8 @@ impl AccessLogPage {
             line(Who::Town, &["氏名"], "identify", true, 1),
             line(Who::You, &[], "consent", true, 1),
             line(Who::You, &[], "share", false, 1),
+            line(Who::Delegate { name: "娘".to_owned() }, &[], "consent", false, 1),
+            line(Who::Counter { name: "窓口3".to_owned() }, &[], "consent", false, 1),
             line(service(), &[], "redeem", false, 1),
             line(Who::You, &[], "share", true, 1),
             line(service(), &[], "redeem", true, 1),
@@ -123,6 +148,15 @@ impl AccessLogPage {
         let full = |own| Self {
             since: Some(day(lang, AT - 40 * 86_400_000_000)),
             own,
+            unused: if own {
+                vec![]
+            } else {
+                vec![UnusedLine {
+                    href: "/consents/0e1b".to_owned(),
+                    client: "つのヘルスケア".to_owned(),
+                    given: day(lang, AT),
+                }]
+            },
             days: vec![
                 LogDay { day: day(lang, AT), entries: vec![] },
                 LogDay { day: day(lang, AT - 86_400_000_000), entries: vec![] },
@@ -133,7 +167,14 @@ impl AccessLogPage {
         let mut page = full(true);
         page.days[0].entries = first;
         page.days[1].entries = second;
-        let none = Self { since: None, own: false, days: vec![], newer: None, older: None };
-        vec![("access-log", page), ("access-log-none", none)]
+        let none = Self {
+            since: None,
+            own: false,
+            unused: vec![],
+            days: vec![],
+            newer: None,
+            older: None,
+        };
+        vec![("access-log", page), ("access-log-others", full(false)), ("access-log-none", none)]
     }
 }

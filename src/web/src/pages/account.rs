@@ -7,7 +7,6 @@ use tsunagu_identity::{Session, Suspension, session_cookie_name};
 
 use crate::pages::error::{Kind, MessagePage};
 use crate::render::Page;
-use crate::site::Site;
 use crate::visit::{Posted, Shown, Stop, Visit};
 
 const FRESH_SECONDS: i64 = 300;
@@ -82,7 +81,7 @@ pub(crate) async fn close(visit: Visit, form: Posted<Close>) -> HttpResponse {
 async fn end(visit: &Visit, csrf: &str) -> Shown {
     let session = lately(visit, visit.posted(csrf)?)?;
     let parts = &visit.site.parts;
-    let resident = Site::resident(session, &visit.id);
+    let resident = visit.by(session);
     parts.ledger.withdraw_all(&parts.tenant, &resident).await?;
     let id = session.tsuno_id;
     parts.residents.close(&parts.tenant, id, &visit.id, &parts.sessions).await?;

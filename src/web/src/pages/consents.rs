@@ -9,7 +9,9 @@ use crate::dates::Day;
 use crate::pages::authorize::{ClassView, FrequencyView};
 use crate::render::Page;
 
-pub(crate) use handlers::{ask_to_withdraw, list, notice, pause, receipt, resume, show, withdraw};
+pub(crate) use handlers::{
+    ask_to_withdraw, confirm, list, notice, pause, receipt, resume, show, withdraw,
+};
 pub(crate) use renew::{answer, ask};
 
 /// The model of the list.
@@ -38,12 +40,8 @@ pub(crate) struct ConsentLine {
     pub(crate) until: Day,
     /// When it last changed.
     pub(crate) changed: Day,
-    /// Whether it ends within 30 days.
-    pub(crate) ends_soon: bool,
-    /// Whether the resident is asked for more.
-    pub(crate) asked_again: bool,
-    /// Whether it comes from a share code.
-    pub(crate) shared: bool,
+    /// What else is to be noticed: keys of texts.
+    pub(crate) tags: Vec<&'static str>,
 }
 
 /// The model of one consent.
@@ -57,8 +55,10 @@ pub(crate) struct ConsentPage {
     pub(crate) state: &'static str,
     /// Whether it is in force.
     pub(crate) live: bool,
-    /// Whether it comes from a share code.
-    pub(crate) shared: bool,
+    /// What else is to be noticed: keys of texts.
+    pub(crate) tags: Vec<&'static str>,
+    /// Whether the resident, of age by now, is asked to confirm what a guardian gave.
+    pub(crate) confirm: bool,
     /// Whether the resident comes from withdrawing it.
     pub(crate) just_withdrawn: bool,
     /// What it covers.
@@ -111,6 +111,8 @@ pub(crate) struct EventLine {
     pub(crate) time: String,
     /// What: the end of a key `event-…`.
     pub(crate) what: &'static str,
+    /// Who acted in place of the resident: the end of a key `event-by-…`, and their name.
+    pub(crate) by: Option<(&'static str, String)>,
 }
 
 /// The model of the notice that was answered.
@@ -225,9 +227,11 @@ mod samples {
             classes: vec!["お名前とご住所".to_owned(), "歩数などの健康活動".to_owned()],
             until: day(lang, AT + 365 * 86_400_000_000),
             changed: day(lang, AT),
-            ends_soon: state == "resumed",
-            asked_again: state == "given",
-            shared: state == "resumed",
+            tags: match state {
+                "given" => vec!["consents-asked", "consents-confirm"],
+                "resumed" => vec!["consents-shared", "consents-ends-soon"],
+                _ => vec![],
+            },
         }
     }
 
@@ -248,6 +252,12 @@ mod samples {
                 day: day(lang, AT),
                 time: crate::dates::time(AT + 32_000_000_000),
                 what: state,
+                by: match state {
+                    "withdrawn" => Some(("guardian", "太郎".to_owned())),
+                    "paused" => Some(("family", "花子".to_owned())),
+                    "given" => Some(("counter", "窓口3".to_owned())),
+                    _ => None,
+                },
             };
             let deletion = |state, overdue| DeletionView {
                 state,
@@ -261,7 +271,8 @@ mod samples {
                 client: CLIENT.to_owned(),
                 state,
                 live,
-                shared: state == "expired",
+                tags: if state == "expired" { vec!["consents-shared"] } else { vec![] },
+                confirm: live,
                 just_withdrawn: state == "withdrawn",
                 classes: ClassView::samples(),
                 actions: vec!["read", "write"],
@@ -286,6 +297,7 @@ mod samples {
                 "ends-soon",
                 "given",
                 "share-code",
+                "confirmed",
                 "refused",
                 "expired",
                 "superseded",

@@ -42,6 +42,9 @@ async fn home(visit: &Visit) -> Shown {
         let providers = visit.ways_in("/", false);
         return visit.page(&HomePage { resident: None, providers });
     }
+    if visit.delegation().is_some() {
+        return Ok(Visit::see_other("/consents").finish());
+    }
     let session = visit.resident()?;
     let name = Context::core().expand("name").into_owned();
     let person = own::person(visit, session, vec![name]).await?;

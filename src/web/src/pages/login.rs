@@ -10,7 +10,7 @@ use tsunagu_identity::{
 
 use crate::pages::error::Kind;
 use crate::render::Page;
-use crate::visit::{Posted, Shown, Stop, Visit};
+use crate::visit::{ACTING_COOKIE, Posted, Shown, Stop, Visit};
 
 /// A way to log in.
 #[derive(Debug, Serialize)]
@@ -134,7 +134,8 @@ async fn leave(visit: &Visit, csrf: &str) -> Shown {
     if visit.session()?.is_some_and(|session| !session.csrf_matches(csrf)) {
         return Err(Stop::Message(StatusCode::FORBIDDEN, Kind::FormExpired));
     }
-    let mut answer = Visit::see_other("/").finish();
+    let acting = visit.cookie(ACTING_COOKIE, "", Some(0));
+    let mut answer = Visit::see_other("/").cookie(acting).finish();
     visit.end_session(&mut answer).await?;
     Ok(answer)
 }

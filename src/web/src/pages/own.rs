@@ -32,10 +32,11 @@ pub(crate) async fn person(
 }
 
 /// What is kept about a resident and is no entity: how it is called in the record of access, and by people.
-pub(crate) const RECORDS: [(&str, InWords); 9] = [
+pub(crate) const RECORDS: [(&str, InWords); 10] = [
     COINS,
     CONSENTS,
     SHARE_CODES,
+    DELEGATIONS,
     DELETIONS,
     ACCESS_LOG,
     IDENTITY_REVIEWS,
@@ -51,6 +52,9 @@ pub(crate) const COINS: (&str, InWords) =
 /// Consents.
 pub(crate) const CONSENTS: (&str, InWords) =
     ("urn:tsunagu:type:Consent", ("同意の記録", "records of consent"));
+/// Who may act for them.
+pub(crate) const DELEGATIONS: (&str, InWords) =
+    ("urn:tsunagu:type:Delegation", ("代わりの方の登録", "who may act for you"));
 /// Codes by which they share.
 pub(crate) const SHARE_CODES: (&str, InWords) =
     ("urn:tsunagu:type:ShareCode", ("共有コードの記録", "share codes"));
@@ -92,7 +96,7 @@ pub(crate) async fn looks_at(
     let access = Access {
         at: parts.clock.micros(),
         request: visit.id.clone(),
-        actor: "resident".to_owned(),
+        actor: visit.by(session).actor(),
         subjects: vec![session.tsuno_id],
         purpose: None,
         grant: None,
@@ -101,7 +105,7 @@ pub(crate) async fn looks_at(
         types: vec![record.to_owned()],
         attributes: Vec::new(),
         decision: Decision::Allowed,
-        reason: "own-data".to_owned(),
+        reason: if visit.delegation().is_some() { "delegation" } else { "own-data" }.to_owned(),
         count: u64::try_from(count).unwrap_or(u64::MAX),
     };
     parts.audit.record(&parts.tenant, &access).await.map(|_| ())

@@ -10,6 +10,7 @@ use crate::pages::coins::CoinsPage;
 use crate::pages::consents::{
     ConsentPage, ConsentsPage, NoticePage, RenewPage, RenewalNotice, WithdrawPage,
 };
+use crate::pages::delegates::DelegatesPage;
 use crate::pages::developers::{DevelopersPage, DocsPage};
 use crate::pages::end_session::EndSessionPage;
 use crate::pages::error::MessagePage;
@@ -32,6 +33,7 @@ fn frame(lang: Lang, path: &str, signed_in: bool) -> Frame {
         in_ja: format!("{path}?lang=ja"),
         in_en: format!("{path}?lang=en"),
         path: path.to_owned(),
+        acting: None,
         csrf: signed_in.then(|| "secret-of-the-session".to_owned()),
         staff: None,
     }
@@ -77,6 +79,12 @@ fn rendered(lang: Lang) -> (Vec<(String, String)>, BTreeSet<String>) {
     show!("/consents/0e1b/notice", true, NoticePage::samples(lang, notices.last().unwrap()));
     show!("/consents/0e1b/renew", true, RenewPage::samples(renewals.last().unwrap()));
     show!("/consents/0e1b/withdraw", true, WithdrawPage::samples());
+    show!("/delegates", true, DelegatesPage::samples(lang));
+    let acting =
+        Frame { acting: Some("都農 太郎".to_owned()), ..frame(lang, "/consents", true) };
+    for (name, page) in ConsentsPage::samples(lang) {
+        pages.push((format!("{name}-acting"), renderer.page(&acting, &page).unwrap()));
+    }
     show!("/share", true, SharePage::samples(lang));
     show!("/share", true, ConfirmPage::samples());
     show!("/share", true, CodePage::samples());

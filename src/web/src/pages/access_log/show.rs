@@ -4,15 +4,16 @@ use std::collections::HashMap;
 
 use actix_web::HttpResponse;
 use tsunagu_audit::Period;
+use tsunagu_consent::{Consent, Part};
 use tsunagu_domain::{Problem, Timestamp, TsunoId};
 use tsunagu_store::access::Access;
 
 use super::sentences::{self, OWN, Rules};
-use super::{AccessLogPage, Who};
+use super::{AccessLogPage, UnusedLine, Who};
 use crate::dates;
 use crate::pages::own;
 use crate::security;
-use crate::visit::{Shown, Visit};
+use crate::visit::{Shown, Visit, Wish};
 
 /// So many accesses make a page.
 const PAGE: usize = 50;
@@ -20,6 +21,9 @@ const PAGE: usize = 50;
 const BATCH: usize = 200;
 /// So often at most for one page.
 const BATCHES: usize = 10;
+
+/// At most so many consents are looked at for those that nobody uses.
+const CONSENTS: usize = 200;
 
 /// `GET /access-log`: `own=1` shows one's own looks, too; `until` and `skip` go on from an earlier page.
 pub(crate) async fn show(visit: Visit) -> HttpResponse {
@@ -35,7 +39,7 @@ struct Found {
 }
 
 async fn page(visit: &Visit) -> Shown {
-    let session = visit.resident()?;
+    let session = visit.meant(Wish::See)?;
     let parts = &visit.site.parts;
     let number = |name| visit.parameter(name).and_then(|value| value.parse::<i64>().ok());
     let own = number("own") == Some(1);
@@ -60,7 +64,10 @@ async fn page(visit: &Visit) -> Shown {
             format!("/access-log?{}", security::query(&parameters))
         }
     };
+    // Suggested where one begins, once.
+    let unused = if skip == 0 { unused(visit, session.tsuno_id, now).await? } else { Vec::new() };
     visit.page(&AccessLogPage {
+        unused,
         since: since.map(|at| dates::day(visit.lang, at)),
         own,
         days,
@@ -69,6 +76,25 @@ async fn page(visit: &Visit) -> Shown {
             .next
             .map(|next| address(&[("until", &until.to_string()), ("skip", &next.to_string())])),
     })
+}
+
+/// Consents in force that nobody has used since they were given, long ago.
+async fn unused(
+    visit: &Visit,
+    subject: TsunoId,
+    now: Timestamp,
+) -> Result<Vec<UnusedLine>, Problem> {
+    let parts = &visit.site.parts;
+    let part = Part { offset: 0, limit: CONSENTS };
+    let listed = parts.ledger.of_subject(&parts.tenant, subject, part).await?;
+    let uses = parts.audit.last_uses(&parts.tenant, subject).await?;
+    let unused = listed.consents.iter().filter(|c| c.unused(now, uses.get(&c.id)));
+    let line = |consent: &Consent| UnusedLine {
+        href: format!("/consents/{}", consent.id),
+        client: visit.lang.pick(&consent.client_name).to_owned(),
+        given: dates::day(visit.lang, consent.valid_from),
+    };
+    Ok(unused.map(line).collect())
 }
 
 async fn find(
@@ -111,8 +137,15 @@ async fn names(visit: &Visit, accesses: &[Access]) -> Result<HashMap<String, Who
         if names.contains_key(&access.actor) {
             continue;
         }
+        let delegate =
+            ["guardian:", "family:"].iter().find_map(|kind| access.actor.strip_prefix(kind));
         let who = if access.actor == OWN {
             Who::You
+        } else if let Some(id) = delegate {
+            let found = parts.ledger.delegation(&parts.tenant, id).await?;
+            Who::Delegate { name: found.map_or_else(String::new, |found| found.delegate_name) }
+        } else if let Some(clerk) = access.actor.strip_prefix("counter:") {
+            Who::Counter { name: clerk.to_owned() }
         } else if let Some(id) = access.actor.strip_prefix("client:") {
             let client = match id.parse() {
                 Ok(id) => parts.clients.get(&parts.tenant, &id).await?,

@@ -13,7 +13,7 @@ use crate::locale::Lang;
 use crate::pages::error::Kind;
 use crate::pages::own;
 use crate::security;
-use crate::visit::{Shown, Stop, Visit};
+use crate::visit::{Shown, Stop, Visit, Wish};
 
 /// Deciding needs a login no older than this, seconds.
 const FRESH_SECONDS: i64 = 300;
@@ -49,14 +49,19 @@ async fn authorize(visit: &Visit) -> Shown {
     if let Some(login) = login {
         return Ok(Visit::see_other(&login).finish());
     }
-    let session = visit.resident()?;
+    let session = visit.meant(Wish::Change)?;
     let Some(details) = &request.details else {
+        // Without a question about data it is a login, and nobody logs in as another.
+        visit.resident()?;
         let back = parts.authorization.approve(&request, session, None).await?;
         return Ok(Visit::see_other(back.as_str()).finish());
     };
     let covering = covering(visit, session, &request, details).await?;
     if let Some(consent) = covering.filter(|_| !request.asks_consent_anew()) {
         let request = granted(&request, &consent);
+        if visit.delegation().is_some() {
+            own::looks_at(visit, session, own::CONSENTS, 1).await?;
+        }
         let back = parts.authorization.approve(&request, session, Some(&consent.id)).await?;
         return Ok(Visit::see_other(back.as_str()).finish());
     }
@@ -166,6 +171,10 @@ async fn own_values(
     catalogue: &Catalogue,
     details: &ResidentData,
 ) -> Result<Vec<OwnValue>, Problem> {
+    if visit.delegation().is_some() {
+        // Whoever decides for another is not shown their values.
+        return Ok(Vec::new());
+    }
     let classes: Vec<&DataClass> =
         details.classes().filter_map(|code| catalogue.data_class(code)).collect();
     let of_person = |entity_type: &str| {

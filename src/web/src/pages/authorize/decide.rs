@@ -10,7 +10,6 @@ use tsunagu_identity::{Answerable, AuthorizationRequest};
 use super::ask::{self, Why};
 use super::wording;
 use crate::security;
-use crate::site::Site;
 use crate::visit::{Posted, Shown, Stop, Visit};
 
 /// A notice may be answered this long after it was shown, microseconds: 15 minutes.
@@ -97,7 +96,7 @@ async fn record(visit: &Visit, form: &Decision) -> Shown {
     if visit.session()?.is_none() {
         return Err(Stop::LoginAgain(page));
     }
-    let session = visit.posted(&form.csrf)?;
+    let session = visit.posted_for(&form.csrf)?;
     let lang = ask::language(&form.lang)?;
     let request =
         parts.authorization.authorization_request(&form.client_id, &form.request_uri).await?;
@@ -125,7 +124,7 @@ async fn record(visit: &Visit, form: &Decision) -> Shown {
         return ask::question(visit, session, &request, details, now, Why::NothingChosen).await;
     }
     let answered = wording::answered(chosen, lang, &request, details, wording, form.shown_at);
-    let by = Site::resident(session, &visit.id);
+    let by = visit.by(session);
     let back = match form.answer {
         Answer::Refuse => {
             parts.ledger.refuse(&parts.tenant, &by, &answered).await?;

@@ -3,7 +3,7 @@
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
-use tsunagu_consent::{Consent, ConsentedData, DataAction, Event, Part, Reason, State};
+use tsunagu_consent::{ActedBy, Consent, ConsentedData, DataAction, Event, Part, Reason, State};
 use tsunagu_domain::{Problem, ProblemCode, Sensitivity, Timestamp};
 use tsunagu_identity::Session;
 
@@ -15,8 +15,7 @@ use crate::locale::Lang;
 use crate::pages::authorize::ClassView;
 use crate::pages::own::{CONSENTS, looks_at};
 use crate::security;
-use crate::site::Site;
-use crate::visit::{Posted, Shown, Stop, Visit};
+use crate::visit::{Posted, Shown, Stop, Visit, Wish};
 
 /// At most so many consents are listed. Nobody answers more services than that.
 const MOST: usize = 200;
@@ -28,7 +27,7 @@ pub(crate) async fn list(visit: Visit) -> HttpResponse {
 }
 
 async fn all(visit: &Visit) -> Shown {
-    let session = visit.resident()?;
+    let session = visit.meant(Wish::Look)?;
     let parts = &visit.site.parts;
     let part = Part { offset: 0, limit: MOST };
     let listed = parts.ledger.of_subject(&parts.tenant, session.tsuno_id, part).await?;
@@ -56,10 +55,19 @@ fn line(lang: Lang, consent: &Consent, now: Timestamp) -> ConsentLine {
         } else {
             dates::day(lang, consent.changed_at)
         },
-        ends_soon: consent.ends_soon(now),
-        asked_again: consent.asked_again(now).is_some(),
-        shared: consent.basis.is_some(),
+        tags: tags(consent, now),
     }
+}
+
+/// What is to be noticed about a consent in the list.
+fn tags(consent: &Consent, now: Timestamp) -> Vec<&'static str> {
+    let all = [
+        (consent.basis.is_some(), "consents-shared"),
+        (consent.asks_to_confirm(now), "consents-confirm"),
+        (consent.asked_again(now).is_some(), "consents-asked"),
+        (consent.ends_soon(now), "consents-ends-soon"),
+    ];
+    all.into_iter().filter(|(holds, _)| *holds).map(|(_, key)| key).collect()
 }
 
 pub(super) fn address(consent: &Consent) -> String {
@@ -107,7 +115,7 @@ pub(crate) async fn show(visit: Visit, id: web::Path<String>) -> HttpResponse {
 }
 
 async fn one(visit: &Visit, id: &str) -> Shown {
-    let session = visit.resident()?;
+    let session = visit.meant(Wish::Look)?;
     let consent = own(visit, session, id).await?;
     let parts = &visit.site.parts;
     let events = parts.ledger.events(&parts.tenant, id).await?;
@@ -129,7 +137,8 @@ async fn one(visit: &Visit, id: &str) -> Shown {
         client: lang.pick(&consent.client_name).to_owned(),
         state: state.as_str(),
         live: consent.live_at(now),
-        shared: consent.basis.is_some(),
+        tags: consent.basis.iter().map(|_| "consents-shared").collect(),
+        confirm: consent.asks_to_confirm(now),
         just_withdrawn: state == State::Withdrawn && visit.parameter("done").is_some(),
         classes: classes(lang, &consent.data),
         actions: actions(&consent.data),
@@ -140,7 +149,7 @@ async fn one(visit: &Visit, id: &str) -> Shown {
         frequency: consent.frequency.map(Into::into),
         ends_soon: consent.ends_soon(now).then(|| last_day(lang, &consent)),
         asked_again: asked_again.unwrap_or_default(),
-        history: events.iter().rev().map(|event| event_line(lang, event)).collect(),
+        history: history(visit, &events).await?,
         deletion,
         receipt_id: consent.receipt_id,
     })
@@ -153,8 +162,28 @@ pub(super) fn actions(data: &[ConsentedData]) -> Vec<&'static str> {
     actions.into_iter().filter(|(action, _)| may(*action)).map(|(_, name)| name).collect()
 }
 
+/// What happened, the newest first, with who acted in place of the resident.
+async fn history(visit: &Visit, events: &[Event]) -> Result<Vec<EventLine>, Problem> {
+    let parts = &visit.site.parts;
+    let mut lines = Vec::with_capacity(events.len());
+    for event in events.iter().rev() {
+        let by = match &event.acted_by {
+            None => None,
+            Some(ActedBy::Counter { assisted }) => Some(("counter", assisted.clerk.clone())),
+            Some(ActedBy::Delegate { authority, delegation, .. }) => {
+                let found = parts.ledger.delegation(&parts.tenant, delegation).await?;
+                let name = found.map_or_else(String::new, |found| found.delegate_name);
+                Some((authority.as_str(), name))
+            }
+        };
+        lines.push(EventLine { by, ..event_line(visit.lang, event) });
+    }
+    Ok(lines)
+}
+
 fn event_line(lang: Lang, event: &Event) -> EventLine {
     EventLine {
+        by: None,
         day: dates::day(lang, event.at),
         time: dates::time(event.at),
         what: match event.reason {
@@ -172,7 +201,7 @@ pub(crate) async fn receipt(visit: Visit, id: web::Path<String>) -> HttpResponse
 }
 
 async fn signed(visit: &Visit, id: &str) -> Shown {
-    let session = visit.resident()?;
+    let session = visit.meant(Wish::Look)?;
     let consent = own(visit, session, id).await?;
     let parts = &visit.site.parts;
     let jws = parts.ledger.receipt(&parts.tenant, &consent.id, session.tsuno_id).await?;
@@ -190,7 +219,7 @@ pub(crate) async fn notice(visit: Visit, id: web::Path<String>) -> HttpResponse 
 }
 
 async fn as_shown(visit: &Visit, id: &str) -> Shown {
-    let session = visit.resident()?;
+    let session = visit.meant(Wish::Look)?;
     let consent = own(visit, session, id).await?;
     let parts = &visit.site.parts;
     let bytes = parts.ledger.notice(&parts.tenant, &consent.notice).await?;
@@ -213,7 +242,7 @@ pub(crate) async fn ask_to_withdraw(visit: Visit, id: web::Path<String>) -> Http
 }
 
 async fn question(visit: &Visit, id: &str) -> Shown {
-    let session = visit.resident()?;
+    let session = visit.meant(Wish::Look)?;
     let consent = own(visit, session, id).await?;
     if !consent.is_open() {
         return Ok(Visit::see_other(&address(&consent)).finish());
@@ -246,9 +275,9 @@ pub(crate) async fn withdraw(
 }
 
 async fn take_back(visit: &Visit, id: &str, csrf: &str) -> Shown {
-    let session = visit.posted(csrf)?;
+    let session = visit.posted_for(csrf)?;
     let parts = &visit.site.parts;
-    let by = Site::resident(session, &visit.id);
+    let by = visit.by(session);
     let changed = parts.ledger.withdraw(&parts.tenant, &by, id).await?;
     Ok(Visit::see_other(&format!("{}?done=1", address(&changed.consent))).finish())
 }
@@ -267,9 +296,9 @@ pub(crate) async fn pause(
 }
 
 async fn stop_for_now(visit: &Visit, id: &str, csrf: &str) -> Shown {
-    let session = visit.posted(csrf)?;
+    let session = visit.posted_for(csrf)?;
     let parts = &visit.site.parts;
-    let by = Site::resident(session, &visit.id);
+    let by = visit.by(session);
     let changed = parts.ledger.pause(&parts.tenant, &by, id).await?;
     Ok(Visit::see_other(&address(&changed.consent)).finish())
 }
@@ -288,14 +317,40 @@ pub(crate) async fn resume(
 }
 
 async fn go_on(visit: &Visit, id: &str, csrf: &str) -> Shown {
-    let session = visit.posted(csrf)?;
+    let session = visit.posted_for(csrf)?;
     let parts = &visit.site.parts;
     let consent = own(visit, session, id).await?;
-    let by = Site::resident(session, &visit.id);
+    let by = visit.by(session);
     match parts.ledger.resume(&parts.tenant, &by, id).await {
         Ok(changed) => Ok(Visit::see_other(&address(&changed.consent)).finish()),
         Err(problem) if problem.code == ProblemCode::StepUpRequired => {
             Err(Stop::LoginAgain(address(&consent)))
+        }
+        Err(problem) => Err(problem.into()),
+    }
+}
+
+/// `POST /consents/{id}/confirm`: the resident, of age by now, stands by what a guardian gave. Needs the same fresh login as giving.
+pub(crate) async fn confirm(
+    visit: Visit,
+    id: web::Path<String>,
+    form: Posted<Button>,
+) -> HttpResponse {
+    let shown = match form {
+        Ok(form) => stand_by(&visit, &id, &form.csrf).await,
+        Err(_) => Err(Stop::bad_form()),
+    };
+    visit.answer(shown)
+}
+
+async fn stand_by(visit: &Visit, id: &str, csrf: &str) -> Shown {
+    let session = visit.posted(csrf)?;
+    let parts = &visit.site.parts;
+    let by = visit.by(session);
+    match parts.ledger.confirm(&parts.tenant, &by, id).await {
+        Ok(changed) => Ok(Visit::see_other(&address(&changed.consent)).finish()),
+        Err(problem) if problem.code == ProblemCode::StepUpRequired => {
+            Err(Stop::LoginAgain(format!("/consents/{id}")))
         }
         Err(problem) => Err(problem.into()),
     }

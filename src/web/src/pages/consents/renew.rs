@@ -12,8 +12,7 @@ use crate::dates;
 use crate::locale::Lang;
 use crate::pages::authorize::{Answer, NOTICE_VERSION, TO_ANSWER};
 use crate::security;
-use crate::site::Site;
-use crate::visit::{Posted, Shown, Stop, Visit};
+use crate::visit::{Posted, Shown, Stop, Visit, Wish};
 
 /// `GET /consents/{id}/renew`.
 pub(crate) async fn ask(visit: Visit, id: web::Path<String>) -> HttpResponse {
@@ -22,7 +21,7 @@ pub(crate) async fn ask(visit: Visit, id: web::Path<String>) -> HttpResponse {
 }
 
 async fn asked(visit: &Visit, id: &str) -> Shown {
-    let session = visit.resident()?;
+    let session = visit.meant(Wish::Look)?;
     let consent = own(visit, session, id).await?;
     question(visit, &consent, false)
 }
@@ -97,7 +96,7 @@ pub(crate) async fn answer(
 }
 
 async fn record(visit: &Visit, id: &str, form: &Renewal) -> Shown {
-    let session: &Session = visit.posted(&form.csrf)?;
+    let session: &Session = visit.posted_for(&form.csrf)?;
     let lang = Lang::of(&form.lang).ok_or_else(Stop::bad_form)?;
     let decision = Answer::of(&form.decision).ok_or_else(Stop::bad_form)?;
     let parts = &visit.site.parts;
@@ -120,7 +119,7 @@ async fn record(visit: &Visit, id: &str, form: &Renewal) -> Shown {
             shown_at: form.shown_at,
         }),
     };
-    let by = Site::resident(session, &visit.id);
+    let by = visit.by(session);
     match parts.ledger.reconsent(&parts.tenant, &by, id, &answer).await {
         Ok(changed) => Ok(Visit::see_other(&address(&changed.consent)).finish()),
         Err(problem) if problem.code == ProblemCode::StepUpRequired => {

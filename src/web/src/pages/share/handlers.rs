@@ -13,7 +13,6 @@ use crate::dates;
 use crate::locale::Lang;
 use crate::pages::authorize::{Choice, TO_ANSWER};
 use crate::pages::own::{SHARE_CODES, looks_at};
-use crate::site::Site;
 use crate::visit::{Posted, Shown, Stop, Visit};
 
 const HERE: &str = "/share";
@@ -185,7 +184,7 @@ async fn made(visit: &Visit, form: Posted<Vec<(String, String)>>) -> Shown {
         return page(visit, true).await;
     }
     let confirmed = Confirmed { lang: &lang, sha256: &sha256, shown_at };
-    let by = Site::resident(session, &visit.id);
+    let by = visit.by(session);
     match parts.ledger.share(&parts.tenant, &by, &wanted.new, confirmed).await {
         Ok(shared) => visit.page(&CodePage {
             qr: qr::svg(&shared.code)?,
@@ -221,7 +220,7 @@ pub(crate) async fn cancel(
 async fn take_back(visit: &Visit, id: &str, csrf: &str) -> Shown {
     let session = visit.posted(csrf)?;
     let parts = &visit.site.parts;
-    let by = Site::resident(session, &visit.id);
+    let by = visit.by(session);
     parts.ledger.cancel_share(&parts.tenant, &by, id).await?;
     Ok(Visit::see_other(HERE).finish())
 }

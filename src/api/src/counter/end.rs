@@ -1,0 +1,32 @@
+//! `POST /counter/v1/delegations/{id}/end`
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use tsunagu_consent::Counter;
+
+use crate::actors::staff;
+use crate::consents::personal;
+use crate::me::delegations::DelegationBody;
+use crate::{Failure, Gateway, request_id};
+
+/// Ends a delegation at the counter, from the next request on
+///
+/// E.g. when the authority of a guardian has ended. Repeating it changes nothing.
+#[utoipa::path(post, path = "/counter/v1/delegations/{id}/end", tag = "Counter",
+    params(("id" = String, Path, description = "Id of the delegation")),
+    responses(
+        (status = 200, description = "The delegation as it is now", body = DelegationBody),
+        (status = 403, description = "Not staff", body = crate::openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No such delegation", body = crate::openapi::ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])))]
+pub(crate) async fn end(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Failure> {
+    let staff = staff(&gateway, &request).await?;
+    let actor = format!("client:{}", staff.client);
+    let by = Counter { actor: &actor, request: &request_id::of(&request) };
+    let id = request.match_info().get("id").unwrap_or_default();
+    let ended = gateway.ledger.end_at_counter(&staff.tenant, &by, id).await?;
+    Ok(personal(&DelegationBody::new(&ended, gateway.clock.micros())))
+}
