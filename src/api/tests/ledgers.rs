@@ -748,6 +748,7 @@ async fn t59_a_receipt_is_judged_for_its_owner_alone() {
     assert_eq!(judge(client, &other, text).await, said(false, "forged"));
     assert_eq!(judge(COOKIE.as_str(), &cookie, text).await, said(false, "forged"));
     assert_eq!(judge(client, &health, &text.replace('.', "..")).await, said(false, "forged"));
+    assert_eq!(world.log_size().await, before + 4, "one entry for each refusal");
     let pause = TestRequest::post().uri(&format!("/consents/v1/{}/pause", mine.id));
     let pause =
         pause.insert_header((COOKIE, cookie.as_str())).insert_header(("x-csrf-token", csrf));

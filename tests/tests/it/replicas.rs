@@ -8,6 +8,7 @@ use url::Url;
 use crate::support::Backend;
 use crate::support::http::seen;
 use crate::support::town::{Login, Plan, Replica, SENSORS, Town, property};
+use crate::withdrawal::denials;
 
 /// Withdrawals in one run.
 const TRIES: usize = 12;
@@ -72,7 +73,7 @@ async fn cable() -> (String, JoinHandle<()>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_withdrawal_at_one_gateway_is_refused_by_the_next_request_to_any_other() {
+async fn t55_a_withdrawal_at_one_gateway_is_refused_by_the_next_request_to_any_other() {
     let (redis, way) = cable().await;
     let replicas = Replicas::start(&redis).await;
     let tries = std::env::var("SOAK_ROUNDS").ok().map_or(TRIES, |tries| tries.parse().unwrap());
@@ -92,6 +93,8 @@ async fn a_withdrawal_at_one_gateway_is_refused_by_the_next_request_to_any_other
         // Nothing travels between the gateways that could be late: the very first request is refused.
         replicas.everywhere(&login, 403).await;
     }
+    let denied = denials(&replicas.town, &mut hanako, "no-live-consent").await;
+    assert_eq!(denied, TRIES * 3, "one entry for each refusal, whichever gateway refused");
     assert!(way.await.unwrap_err().is_cancelled());
     // And what is about nobody goes on.
     let token = replicas.town.token(SENSORS).await;

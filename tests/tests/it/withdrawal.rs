@@ -5,20 +5,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
+use tsunagu_sandbox::story::Browser;
 
 use crate::support::Backend;
 use crate::support::http::{client, seen};
-use crate::support::town::{Plan, Town};
+use crate::support::town::{APP, Plan, Town};
 
 const READERS: usize = 32;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_read_begun_after_a_withdrawal_succeeds_on_the_embedded_store() {
+async fn t55_no_read_begun_after_a_withdrawal_succeeds_on_the_embedded_store() {
     withdrawn_under_load(Backend::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_read_begun_after_a_withdrawal_succeeds_on_postgresql() {
+async fn t55_no_read_begun_after_a_withdrawal_succeeds_on_postgresql() {
     withdrawn_under_load(Backend::Postgres).await;
 }
 
@@ -67,9 +68,10 @@ async fn withdrawn_under_load(backend: Backend) {
     reach(&answered, so_far + READERS * 8).await;
     stop.store(true, Ordering::SeqCst);
 
-    let (mut before, mut after) = (0, 0);
+    let (mut before, mut after, mut refused) = (0, 0, 0);
     for reader in readers {
         for Read { begun, status } in reader.await.unwrap() {
+            refused += usize::from(status == 403);
             if begun > acknowledged {
                 assert_eq!(status, 403, "a read begun after the withdrawal");
                 after += 1;
@@ -81,6 +83,11 @@ async fn withdrawn_under_load(backend: Backend) {
     }
     assert!(before >= READERS, "only {before} reads succeeded before the withdrawal");
     assert!(after >= READERS, "only {after} reads began after the withdrawal");
+    assert_eq!(
+        denials(&town, &mut hanako, "no-live-consent").await,
+        refused,
+        "one entry for each refusal"
+    );
 }
 
 async fn reach(count: &AtomicUsize, enough: usize) {
@@ -88,4 +95,43 @@ async fn reach(count: &AtomicUsize, enough: usize) {
         (count.load(Ordering::SeqCst) >= enough).then_some(())
     })
     .await;
+}
+
+/// How many refusals of the app for this reason are in the resident's own record.
+pub(crate) async fn denials(town: &Town, browser: &mut Browser, reason: &str) -> usize {
+    let (mut offset, mut found) = (0, 0);
+    loop {
+        let path = format!("/me/access-log?offset={offset}");
+        let url = town.base.join(&path).unwrap();
+        let (_, log) = browser.json(Method::GET, url, None).await.unwrap();
+        let accesses = log["accesses"].as_array().unwrap();
+        let actor = format!("client:{APP}");
+        let denied = |access: &&serde_json::Value| {
+            access["actor"] == actor.as_str()
+                && access["decision"] == "denied"
+                && access["reason"] == reason
+        };
+        found += accesses.iter().filter(denied).count();
+        if accesses.len() < 1000 {
+            return found;
+        }
+        // Each look at the record is an entry of it, so the next page begins one later.
+        offset += accesses.len() + 1;
+    }
+}
+
+#[tokio::test]
+async fn t57_a_consent_for_one_purpose_opens_nothing_for_another() {
+    let town = Town::start(Backend::Embedded, &Plan { people: true, ..Plan::default() }).await;
+    let mut hanako = town.hanako().await;
+    let login = town.connect(&mut hanako).await;
+    let path = format!("/ngsi-ld/v1/entities/{}", login.person);
+    let stated = async |purpose: &str| {
+        let read = town.ask(Method::GET, &path).bearer_auth(&login.token);
+        seen(read.header("Tsunagu-Purpose", purpose)).await.status
+    };
+    assert_eq!(stated("health-coaching").await, 200);
+    assert_eq!(denials(&town, &mut hanako, "other-purpose").await, 0);
+    assert_eq!(stated("research").await, 403);
+    assert_eq!(denials(&town, &mut hanako, "other-purpose").await, 1, "exactly one entry");
 }

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use tsunagu_consent::Verdict;
-use tsunagu_store::access::AccessLog;
+use tsunagu_store::access::{Access, AccessLog, Decision};
 use utoipa::ToSchema;
 
 use super::{CONSENT_TYPE, personal};
@@ -50,7 +50,10 @@ pub(crate) async fn verify(
     };
     let jws = std::str::from_utf8(&body).unwrap_or_default().trim();
     let (receipt, version) = match gateway.ledger.judge_receipt(party.tenant(), jws).await? {
-        Verdict::Forged => return Ok(personal(&forged)),
+        Verdict::Forged => {
+            refused(&gateway, &party).await?;
+            return Ok(personal(&forged));
+        }
         Verdict::Current(receipt) => (receipt, None),
         Verdict::Superseded { receipt, version } => (receipt, Some(version)),
     };
@@ -59,7 +62,10 @@ pub(crate) async fn verify(
     let own = consent.filter(|consent| {
         party.owns(consent) && receipt.pii_principal_id == party.outward(consent.subject)
     });
-    let Some(consent) = own else { return Ok(personal(&forged)) };
+    let Some(consent) = own else {
+        refused(&gateway, &party).await?;
+        return Ok(personal(&forged));
+    };
     let access = party.reads(&gateway, CONSENT_TYPE, vec![consent.subject]);
     gateway.audit.record(party.tenant(), &access).await?;
     Ok(personal(&VerdictBody {
@@ -68,4 +74,12 @@ pub(crate) async fn verify(
         receipt_version: Some(receipt.record_version),
         consent_version: Some(version.unwrap_or(receipt.record_version)),
     }))
+}
+
+/// The record that somebody showed what is no receipt of theirs. Whom it would be about is not known, or none of their business.
+async fn refused(gateway: &Gateway, party: &Party) -> Result<(), Failure> {
+    let read = party.reads(gateway, CONSENT_TYPE, Vec::new());
+    let (decision, reason) = (Decision::Denied, "forged-receipt".to_owned());
+    gateway.audit.record(party.tenant(), &Access { decision, reason, ..read }).await?;
+    Ok(())
 }

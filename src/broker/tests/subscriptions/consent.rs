@@ -38,7 +38,7 @@ async fn a_notification_is_cut_masked_and_on_record_before_it_leaves() {
 }
 
 #[tokio::test]
-async fn a_withdrawn_consent_stops_what_is_queued() {
+async fn t70_a_subscription_that_outlives_its_consent_is_told_nothing() {
     let world = world();
     world.subscribe("app", to_activities()).await;
     world.set_down(RECEIVER, true);
@@ -46,7 +46,16 @@ async fn a_withdrawn_consent_stops_what_is_queued() {
     assert_eq!(world.deliver().await.failed, 1);
     world.register.grant.lock().unwrap().live = false;
     world.set_down(RECEIVER, false);
+    world.events();
     assert_eq!(world.deliver().await.dropped, 1);
+    let events = world.events();
+    let [Event::Access(refused)] = &events[..] else {
+        panic!("the refusal is one entry: {events:?}");
+    };
+    assert_eq!((refused.action, refused.decision), (Action::Notify, Decision::Denied));
+    assert_eq!((&refused.subjects[..], refused.reason.as_str()), (&[ALICE][..], "no-live-consent"));
+    assert_eq!(world.deliver().await, tsunagu_broker::Report::default(), "and it is over");
+    assert!(world.events().is_empty());
     world.register.grant.lock().unwrap().live = true;
     world.pass(3600);
     assert!(world.notified().await.is_empty(), "what was queued is gone for good");
@@ -94,7 +103,7 @@ async fn a_suspended_client_is_told_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_hidden_triggers_matches_and_throttles_nothing() {
+async fn t70_watching_what_nobody_consented_to_triggers_matches_and_throttles_nothing() {
     let world = world();
     world.create("town", activity("urn:a:1", 100)).await;
     for body in [

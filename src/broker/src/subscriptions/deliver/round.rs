@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tsunagu_domain::{Problem, ProblemCode, Timestamp};
 use tsunagu_policy::View;
-use tsunagu_store::access::Action;
+use tsunagu_store::access::{Access, Action, Decision};
 use tsunagu_store::{Expect, Found, Guard, Op, Record, Scan, StoreError, WriteSet};
 
 use super::super::compiled::Compiled;
@@ -49,7 +49,7 @@ impl Deliverer {
         let parts = &self.0.subscriptions.parts;
         let now = self.now();
         let Some((compiled, _)) = self.live(place, now).await? else {
-            report.dropped += purge(&*parts.store, tenant, OUTBOX, *uid).await?;
+            report.dropped += self.drop_all(place).await?;
             return Ok(false);
         };
         let (version, before) = state(&*parts.store, tenant, *uid).await?;
@@ -65,7 +65,7 @@ impl Deliverer {
         let style = Style::of(tenant, &compiled, self.0.broker.contexts()).await;
         // Waiting for a place and for an @context can take long: what the owner may see is decided after it.
         let Some((present, view)) = self.live(place, self.now()).await? else {
-            report.dropped += purge(&*parts.store, tenant, OUTBOX, *uid).await?;
+            report.dropped += self.drop_all(place).await?;
             return Ok(false);
         };
         if !Arc::ptr_eq(&compiled, &present) {
@@ -83,6 +83,39 @@ impl Deliverer {
         let failed = self.book(place, &compiled, wave, fates, report).await?;
         // What came meanwhile has woken the deliverer itself.
         Ok(!failed && !whole)
+    }
+
+    /// Drops the queue of a subscription whose owner may be told nothing any more. Where it is about a resident, that is a refusal, and on record for
+    /// them: one entry for the queue.
+    async fn drop_all(&self, place: &Place) -> Result<u64, StoreError> {
+        let (tenant, uid) = place;
+        let parts = &self.0.subscriptions.parts;
+        let dropped = purge(&*parts.store, tenant, OUTBOX, *uid).await?;
+        let found = self.0.subscriptions.with_index(tenant, |index| index.get(*uid).cloned());
+        let now = self.now();
+        let Some(compiled) = found.await?.filter(|compiled| compiled.is_live(now)) else {
+            return Ok(dropped);
+        };
+        let owner = &compiled.record.owner;
+        let Some(subject) = owner.subject.filter(|_| dropped > 0) else { return Ok(dropped) };
+        let refused = Access {
+            at: now,
+            request: format!("urn:ngsi-ld:Notification:{}", parts.ids.uuid()),
+            actor: format!("client:{}", owner.client),
+            subjects: vec![subject],
+            purpose: None,
+            grant: owner.grant.clone(),
+            grant_version: None,
+            action: Action::Notify,
+            types: Vec::new(),
+            attributes: Vec::new(),
+            decision: Decision::Denied,
+            reason: "no-live-consent".to_owned(),
+            count: 0,
+        };
+        let recorded = self.0.broker.parts.access.record(tenant, &refused).await;
+        recorded.map_err(|problem| StoreError::Unavailable(problem.detail))?;
+        Ok(dropped)
     }
 
     /// Takes the queue for a while, so that no other process delivers from it; false when another has it.
