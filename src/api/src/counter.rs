@@ -15,6 +15,7 @@ use tsunagu_consent::{
     Assisted, CounterConsent, DataAction, IdentityEvidence, RESIDENT_DATA, Requested,
 };
 use tsunagu_domain::{ClientId, Problem, ProblemCode, TenantId, TsunoId};
+use tsunagu_staff::{Object, Role};
 use utoipa::ToSchema;
 
 pub(crate) use consent::{__path_consent, consent};
@@ -23,6 +24,7 @@ pub(crate) use guardian::{__path_guardian, guardian};
 pub(crate) use notice::{__path_notice, notice};
 pub(crate) use withdraw::{__path_withdraw, withdraw};
 
+use crate::actors::{Staff, on_duty};
 use crate::body::Capped;
 use crate::params::wrong;
 use crate::resource::resource;
@@ -43,6 +45,18 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
                 [(Method::POST, web::post().to(withdraw))],
             )),
     );
+}
+
+/// What is done at the counter, as the record of access names it.
+const COUNTER: &str = "urn:tsunagu:type:CounterAct";
+
+/// A member of staff whose duty the counter is, or a tool of the town hall.
+async fn clerk(
+    gateway: &Gateway,
+    request: &HttpRequest,
+    act: &'static str,
+) -> Result<Staff, Failure> {
+    on_duty(gateway, request, Role::Counter, Object::new(COUNTER, act, "")).await
 }
 
 /// What a resident is asked at the counter.

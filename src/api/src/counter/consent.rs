@@ -6,8 +6,7 @@ use serde::Deserialize;
 use tsunagu_consent::Counter;
 use utoipa::ToSchema;
 
-use super::{AskedBody, AssistedBody, asked, read, resident};
-use crate::actors::staff;
+use super::{AskedBody, AssistedBody, asked, clerk, read, resident};
 use crate::body::Capped;
 use crate::consents::ConsentBody;
 use crate::{Failure, Gateway, request_id};
@@ -41,15 +40,15 @@ pub(crate) async fn consent(
     request: HttpRequest,
     body: Capped,
 ) -> Result<HttpResponse, Failure> {
-    let staff = staff(&gateway, &request).await?;
+    let staff = clerk(&gateway, &request, "counter-consent").await?;
     let subject = resident(&gateway, &staff.tenant, &request).await?;
     let form = "{asked: {client, purpose, dataClasses, actions, days, lang}, assisted: {clerk, identity, noticeRead}}";
     let body: CounterConsentBody = read(&gateway, &body, form)?;
     let consent = asked(&gateway, &staff.tenant, &body.asked).await?;
     let (_, new) = gateway.ledger.counter_notice(&consent, &body.asked.lang)?;
-    let actor = format!("client:{}", staff.client);
-    let assisted = body.assisted.map(|assisted| assisted.record(&actor));
-    let by = Counter { actor: &actor, request: &request_id::of(&request) };
+    let actor = &staff.actor;
+    let assisted = body.assisted.map(|assisted| assisted.record(actor));
+    let by = Counter { actor, request: &request_id::of(&request) };
     let ledger = &gateway.ledger;
     let given = ledger.give_assisted(&staff.tenant, &by, subject, assisted.as_ref(), &new).await?;
     let now = gateway.clock.micros();

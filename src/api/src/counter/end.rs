@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use tsunagu_consent::Counter;
 
-use crate::actors::staff;
+use super::clerk;
 use crate::consents::personal;
 use crate::me::delegations::DelegationBody;
 use crate::{Failure, Gateway, request_id};
@@ -23,9 +23,9 @@ pub(crate) async fn end(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let staff = staff(&gateway, &request).await?;
-    let actor = format!("client:{}", staff.client);
-    let by = Counter { actor: &actor, request: &request_id::of(&request) };
+    let staff = clerk(&gateway, &request, "counter-end").await?;
+    let actor = &staff.actor;
+    let by = Counter { actor, request: &request_id::of(&request) };
     let id = request.match_info().get("id").unwrap_or_default();
     let ended = gateway.ledger.end_at_counter(&staff.tenant, &by, id).await?;
     Ok(personal(&DelegationBody::new(&ended, gateway.clock.micros())))

@@ -7,8 +7,7 @@ use tsunagu_consent::{Authority, AuthorityEvidence, Counter, DelegationScope, Ne
 use tsunagu_domain::{Problem, ProblemCode, comes_of_age, day_ends};
 use utoipa::ToSchema;
 
-use super::{known, read};
-use crate::actors::staff;
+use super::{clerk, known, read};
 use crate::body::Capped;
 use crate::me::delegations::DelegationBody;
 use crate::params::wrong;
@@ -57,7 +56,7 @@ pub(crate) async fn guardian(
     request: HttpRequest,
     body: Capped,
 ) -> Result<HttpResponse, Failure> {
-    let staff = staff(&gateway, &request).await?;
+    let staff = clerk(&gateway, &request, "counter-guardian").await?;
     let form = "{principal, delegate, principalName, delegateName, scope, evidence, reference, clerk} and optionally lastDay";
     let body: GuardianBody = read(&gateway, &body, form)?;
     let tenant = &staff.tenant;
@@ -88,8 +87,8 @@ pub(crate) async fn guardian(
             recorded_by: body.clerk,
         },
     };
-    let actor = format!("client:{}", staff.client);
-    let by = Counter { actor: &actor, request: &request_id::of(&request) };
+    let actor = &staff.actor;
+    let by = Counter { actor, request: &request_id::of(&request) };
     let made = gateway.ledger.record_guardian(tenant, &by, new).await?;
     Ok(HttpResponse::Created()
         .insert_header((header::CACHE_CONTROL, "no-store"))

@@ -4,8 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{AskedBody, asked, read};
-use crate::actors::staff;
+use super::{AskedBody, asked, clerk, read};
 use crate::body::Capped;
 use crate::{Failure, Gateway};
 
@@ -37,7 +36,7 @@ pub(crate) async fn notice(
     request: HttpRequest,
     body: Capped,
 ) -> Result<HttpResponse, Failure> {
-    let staff = staff(&gateway, &request).await?;
+    let staff = clerk(&gateway, &request, "counter-notice").await?;
     let body: AskedBody =
         read(&gateway, &body, "{client, purpose, dataClasses, actions, days, lang}")?;
     let consent = asked(&gateway, &staff.tenant, &body).await?;

@@ -5,8 +5,7 @@ use serde::Deserialize;
 use tsunagu_consent::Counter;
 use utoipa::ToSchema;
 
-use super::{AssistedBody, read, resident};
-use crate::actors::staff;
+use super::{AssistedBody, clerk, read, resident};
 use crate::body::Capped;
 use crate::consents::{ConsentBody, personal};
 use crate::{Failure, Gateway, request_id};
@@ -37,12 +36,12 @@ pub(crate) async fn withdraw(
     request: HttpRequest,
     body: Capped,
 ) -> Result<HttpResponse, Failure> {
-    let staff = staff(&gateway, &request).await?;
+    let staff = clerk(&gateway, &request, "counter-withdraw").await?;
     let subject = resident(&gateway, &staff.tenant, &request).await?;
     let body: CounterWithdrawalBody = read(&gateway, &body, "{assisted: {clerk, identity}}")?;
-    let actor = format!("client:{}", staff.client);
-    let assisted = body.assisted.map(|assisted| assisted.record(&actor));
-    let by = Counter { actor: &actor, request: &request_id::of(&request) };
+    let actor = &staff.actor;
+    let assisted = body.assisted.map(|assisted| assisted.record(actor));
+    let by = Counter { actor, request: &request_id::of(&request) };
     let id = request.match_info().get("id").unwrap_or_default();
     let ledger = &gateway.ledger;
     let ended =

@@ -56,7 +56,7 @@ impl<'a> By<'a> {
 
     /// The town, which ended the registration of the client.
     pub(super) fn town(request: &'a str) -> Self {
-        Self { name: "platform", actor: "platform:clients", assurance: &UNPROVEN, request }
+        Self { actor: Cow::Borrowed("platform:clients"), request, ..Self::PLATFORM }
     }
 }
 

@@ -225,7 +225,12 @@ impl World {
             auth_time: now,
             ..Assurance::default()
         };
-        let by = Resident { subject: ALICE, assurance: &assurance, request: "r-2" };
+        let by = Resident {
+            subject: ALICE,
+            assurance: &assurance,
+            request: "r-2",
+            acting: tsunagu_consent::Acting::Themselves,
+        };
         let classes = vec!["contact".to_owned()];
         let new = NewConsent {
             client: client.parse().unwrap(),
