@@ -223,6 +223,11 @@ impl ClientCaller {
         self.client.sector.as_ref().map_or(subject, |cipher| cipher.outward(subject))
     }
 
+    /// The person that this client means.
+    pub(crate) fn inward(&self, name: TsunoId) -> TsunoId {
+        self.client.sector.as_ref().map_or(name, |cipher| cipher.inward(name))
+    }
+
     /// The record of the client reading records about these people.
     pub(crate) fn reads(&self, gateway: &Gateway, what: &str, subjects: Vec<TsunoId>) -> Access {
         let actor = format!("client:{}", self.client.id);
@@ -272,6 +277,14 @@ impl Party {
         }
     }
 
+    /// The person that they mean.
+    pub(crate) fn inward(&self, name: TsunoId) -> TsunoId {
+        match self {
+            Self::Resident(_) => name,
+            Self::Client(caller) => caller.inward(name),
+        }
+    }
+
     /// The record of reading these people's consents.
     pub(crate) fn reads(&self, gateway: &Gateway, what: &str, subjects: Vec<TsunoId>) -> Access {
         match self {
@@ -281,7 +294,7 @@ impl Party {
     }
 }
 
-fn read(
+pub(crate) fn read(
     gateway: &Gateway,
     request: &str,
     actor: String,

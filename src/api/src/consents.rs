@@ -41,7 +41,7 @@ use crate::resource::resource;
 use crate::{Failure, Gateway};
 
 /// What consents are called in records of access.
-const CONSENT_TYPE: &str = "Consent";
+pub(crate) const CONSENT_TYPE: &str = "Consent";
 
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
     cfg.service(

@@ -2,6 +2,7 @@
 
 pub(crate) mod endpoints;
 pub(crate) mod metadata;
+pub(crate) mod pairwise;
 
 use std::fmt;
 
@@ -22,6 +23,7 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
     cfg.service(resource("/oauth/par", [(post(), web::post().to(endpoints::par))]))
         .service(resource("/oauth/token", [(post(), web::post().to(endpoints::token))]))
         .service(resource("/oauth/introspect", [(post(), web::post().to(endpoints::introspect))]))
+        .service(resource("/oauth/pairwise-ids", [(post(), web::post().to(pairwise::names))]))
         .service(resource("/oauth/revoke", [(post(), web::post().to(endpoints::revoke))]))
         .service(resource(
             "/oauth/userinfo",

@@ -96,6 +96,7 @@ pub(crate) struct ProblemBody {
         crate::oauth::endpoints::par,
         crate::oauth::endpoints::token,
         crate::oauth::endpoints::introspect,
+        crate::oauth::pairwise::names,
         crate::oauth::endpoints::revoke,
         crate::oauth::endpoints::userinfo,
         crate::oauth::metadata::jwks,

@@ -13,13 +13,14 @@ use tsunagu_shared_state::{RateLimits, Verdict, Whose};
 use crate::{Failure, Gateway};
 
 /// Where each begun login or asked token makes a record.
-const LOGINS: [&str; 6] = [
+const LOGINS: [&str; 7] = [
     "/login",
     "/staff/login",
     "/oauth/par",
     "/oauth/authorize",
     "/oauth/token",
     "/oauth/end-session",
+    "/oauth/pairwise-ids",
 ];
 
 /// The limits in force.

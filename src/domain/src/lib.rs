@@ -26,7 +26,7 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp, to_iso};
 pub use fingerprint::fingerprint;
 pub use frequency::Frequency;
 pub use id_gen::{IdGen, SeededIds, SystemIds};
-pub use pairwise::{SectorCipher, SectorKeys};
+pub use pairwise::{SectorCipher, SectorKey, SectorKeys};
 pub use problem::{Problem, ProblemCode, StepUp};
 pub use tenant::{ClientId, TenantId};
 pub use tsuno_id::{PERSON_URN, TsunoId};

@@ -19,9 +19,14 @@ const DIGITS: usize = 26;
 ///
 /// Its text is 26 characters of Crockford base 32 and one check character (Luhn mod 32), which finds every single
 /// mistyped character. Reading is forgiving: lower case, hyphens, and `I L O` for `1 1 0` are accepted. A pairwise id has the
-/// same form, so that nothing but the gateway can tell them apart.
+/// same form, so that nothing but the gateway can tell them apart; 26 characters hold two bits more than an id has, and in a pairwise id
+/// they say which key of its sector made it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TsunoId([u8; 16]);
+pub struct TsunoId {
+    bits: [u8; 16],
+    /// 0 to 3; 0 but for pairwise ids of sectors whose key was changed.
+    key: u8,
+}
 
 /// The text is not 27 characters of Crockford base 32 with a right check character.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -31,17 +36,46 @@ pub struct InvalidTsunoId;
 impl TsunoId {
     /// A fresh id.
     pub fn generate(ids: &dyn IdGen) -> Self {
-        Self(ids.bytes16())
+        Self::from_bytes(ids.bytes16())
     }
 
     /// The id with these bits.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
+        Self { bits: bytes, key: 0 }
+    }
+
+    /// The pairwise id with these bits, made by the key of this generation.
+    pub(crate) const fn of_generation(bits: [u8; 16], generation: u32) -> Self {
+        Self { bits, key: (generation % 4) as u8 }
+    }
+
+    /// Whether a key of this generation may have made it.
+    pub(crate) const fn is_of_generation(self, generation: u32) -> bool {
+        self.key == (generation % 4) as u8
+    }
+
+    /// Reads a pairwise id, of whichever key; as a Tsuno ID is read otherwise.
+    pub fn read_pairwise(text: &str) -> Result<Self, InvalidTsunoId> {
+        let mut digits = [0u8; DIGITS + 1];
+        let mut filled = 0;
+        for byte in text.bytes().filter(|b| *b != b'-') {
+            let slot = digits.get_mut(filled).ok_or(InvalidTsunoId)?;
+            *slot = digit_of(byte).ok_or(InvalidTsunoId)?;
+            filled += 1;
+        }
+        let (value_digits, check) = digits.split_last_chunk::<1>().ok_or(InvalidTsunoId)?;
+        let value_digits: [u8; DIGITS] = value_digits.try_into().map_err(|_| InvalidTsunoId)?;
+        if filled != DIGITS + 1 || check_digit(&value_digits) != check[0] {
+            return Err(InvalidTsunoId);
+        }
+        // The upper two of 130 bits fall out.
+        let value = value_digits.iter().fold(0u128, |acc, d| (acc << 5) | u128::from(*d));
+        Ok(Self { bits: value.to_be_bytes(), key: value_digits[0] >> 3 })
     }
 
     /// The 128 bits.
     pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
+        &self.bits
     }
 
     /// The NGSI-LD entity id, `urn:ngsi-ld:Person:<id>`.
@@ -60,7 +94,7 @@ impl TsunoId {
         let (last, _) = digits.take_while(|(_, b)| b.is_ascii_alphanumeric()).nth(DIGITS)?;
         let (id, after) = text.split_at_checked(last + 1)?;
         let ends = !after.starts_with(|c: char| c.is_ascii_alphanumeric());
-        id.parse().ok().filter(|_| ends).map(|id| (id, after))
+        Self::read_pairwise(id).ok().filter(|_| ends).map(|id| (id, after))
     }
 
     /// Whether a text holds the entity id of a person, by itself or inside of something longer.
@@ -86,12 +120,13 @@ impl TsunoId {
     }
 
     fn digits(self) -> [u8; DIGITS] {
-        let mut value = u128::from_be_bytes(self.0);
+        let mut value = u128::from_be_bytes(self.bits);
         let mut digits = [0; DIGITS];
         for digit in digits.iter_mut().rev() {
             *digit = (value & 31) as u8;
             value >>= 5;
         }
+        digits[0] |= self.key << 3;
         digits
     }
 }
@@ -137,21 +172,7 @@ impl FromStr for TsunoId {
     type Err = InvalidTsunoId;
 
     fn from_str(text: &str) -> Result<Self, InvalidTsunoId> {
-        let mut digits = [0u8; DIGITS + 1];
-        let mut filled = 0;
-        for byte in text.bytes().filter(|b| *b != b'-') {
-            let slot = digits.get_mut(filled).ok_or(InvalidTsunoId)?;
-            *slot = digit_of(byte).ok_or(InvalidTsunoId)?;
-            filled += 1;
-        }
-        let (value_digits, check) = digits.split_last_chunk::<1>().ok_or(InvalidTsunoId)?;
-        let value_digits: [u8; DIGITS] = value_digits.try_into().map_err(|_| InvalidTsunoId)?;
-        // 26 digits hold 130 bits: the first may only use its lower three.
-        if filled != DIGITS + 1 || value_digits[0] > 7 || check_digit(&value_digits) != check[0] {
-            return Err(InvalidTsunoId);
-        }
-        let value = value_digits.iter().fold(0u128, |acc, d| (acc << 5) | u128::from(*d));
-        Ok(Self(value.to_be_bytes()))
+        Self::read_pairwise(text).ok().filter(|id| id.key == 0).ok_or(InvalidTsunoId)
     }
 }
 
@@ -164,7 +185,7 @@ impl Serialize for TsunoId {
 impl<'de> Deserialize<'de> for TsunoId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        Self::read_pairwise(&text).map_err(serde::de::Error::custom)
     }
 }
 
@@ -206,6 +227,20 @@ mod tests {
             assert!(wrong.parse::<TsunoId>().is_err());
         }
         assert!(TsunoId::from_urn("urn:ngsi-ld:Person:jane").is_none());
+    }
+
+    #[test]
+    fn a_pairwise_id_says_which_key_made_it_and_is_no_tsuno_id() {
+        let bits = [0xff; 16];
+        for generation in 0..8 {
+            let id = TsunoId::of_generation(bits, generation);
+            let text = id.to_string();
+            assert_eq!(TsunoId::read_pairwise(&text), Ok(id));
+            assert_eq!(serde_json::from_value::<TsunoId>(serde_json::json!(text)).unwrap(), id);
+            assert!(id.is_of_generation(generation) && !id.is_of_generation(generation + 1));
+            assert_eq!(text.parse::<TsunoId>().is_ok(), generation % 4 == 0, "{generation}");
+            assert!(TsunoId::is_named_in(&id.urn()));
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Registered clients: vendors' apps, municipal systems, connectors.
 
+mod resources;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,17 +15,16 @@ use tsunagu_domain::{
 use tsunagu_ngsi_ld::Context;
 use tsunagu_outbound::Outbound;
 use tsunagu_policy as policy;
-use tsunagu_store::{Expect, Op, Scan, WriteSet};
+use tsunagu_store::{Expect, Scan, WriteSet};
 use url::{Host, Url};
 
 use crate::Services;
-use crate::jose::{Algorithm, FAPI, Jwk, JwkSet, RemoteKeys, sha256};
-use crate::records::{self, CLIENTS, RESOURCES};
+use crate::jose::{Algorithm, FAPI, Jwk, JwkSet, RemoteKeys};
+use crate::records::{self, CLIENTS};
+use crate::sectors::Sectors;
 
 /// What operators may ask for.
 const OPERATOR_SCOPES: [&str; 2] = ["staff", "audit"];
-/// What tokens for the platform itself may have.
-const OWN_SCOPES: [&str; 5] = ["openid", "ngsi-ld", "offline_access", "staff", "audit"];
 
 /// What a client is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,53 +228,17 @@ impl Client {
     }
 }
 
-impl Client {
-    fn check_resource(&self) -> Result<(), Problem> {
-        let is_server = self.kind == ClientKind::ResourceServer;
-        match &self.resource {
-            Some(resource) if is_server => check_redirect_uri(resource).map_err(|problem| {
-                wrong("/resource", problem.detail.replace("redirect uri", "resource"))
-            })?,
-            Some(_) => return Err(wrong("/resource", "only a resource server has a resource")),
-            None if is_server => {
-                return Err(wrong("/resource", "a resource server needs its identifier"));
-            }
-            None => {}
-        }
-        let is_word = |scope: &String| {
-            !scope.is_empty()
-                && scope.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
-        };
-        let is_foreign = |scope: &String| is_word(scope) && !OWN_SCOPES.contains(&scope.as_str());
-        if is_server && !self.scopes.iter().all(is_foreign) {
-            let detail = "the scopes of a resource are words that mean nothing to this platform";
-            return Err(wrong("/scopes", detail));
-        }
-        Ok(())
-    }
-}
-
-fn underivable() -> Problem {
-    Problem::new(ProblemCode::InternalError, "the pairwise key of the sector could not be derived")
-}
-
-/// What the policy needs of a client. Makes its cipher, so keep the result: [`Clients::policy`] does.
-pub fn to_policy(client: &Client, keys: &SectorKeys) -> Result<policy::Client, Problem> {
-    let sector = if client.canonical_ids {
-        None
-    } else {
-        let cipher = keys.sector(&client.sector).map_err(|_| underivable())?;
-        Some(Arc::new(cipher))
-    };
+/// What the policy needs of a client, with the cipher of its sector.
+fn to_policy(client: &Client, sector: Option<Arc<SectorCipher>>) -> policy::Client {
     let core = Context::core();
-    Ok(policy::Client {
+    policy::Client {
         id: client.id.clone(),
         sector,
         publishes: client.publishes.iter().map(|term| core.expand(term).into_owned()).collect(),
         reads_open_data: client.reads_open_data,
         writes_open_data: client.writes_open_data,
         manages_sources: client.manages_sources,
-    })
+    }
 }
 
 /// A client with what is derived from its registration.
@@ -304,6 +269,20 @@ impl Known {
         self.cipher().map_or(id, |cipher| cipher.inward(id))
     }
 
+    /// The id of a resident as this client saw it before the key of its sector was changed, as long as that is understood.
+    pub(crate) fn earlier(&self, id: TsunoId) -> Option<TsunoId> {
+        self.cipher().and_then(|cipher| cipher.earlier(id))
+    }
+
+    /// Whether this is the cipher that it has.
+    fn has(&self, cipher: Option<&Arc<SectorCipher>>) -> bool {
+        match (&self.policy.sector, cipher) {
+            (Some(own), Some(cipher)) => Arc::ptr_eq(own, cipher),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
     fn cipher(&self) -> Option<&SectorCipher> {
         self.policy.sector.as_deref()
     }
@@ -324,10 +303,11 @@ impl Known {
 
 type Cache = HashMap<(TenantId, ClientId), Arc<Known>>;
 
-/// The register of clients. A change is seen by the next request to this process, and within half a second by any other.
+/// The register of clients. A change is seen by the next request to this process, and within half a second by any other; a changed key of
+/// a sector within a second.
 pub struct Clients {
     services: Services,
-    sectors: Arc<SectorKeys>,
+    sectors: Sectors,
     outbound: Arc<Outbound>,
     cache: RwLock<Cache>,
 }
@@ -341,7 +321,13 @@ impl fmt::Debug for Clients {
 impl Clients {
     /// A register over the store.
     pub fn new(services: Services, sectors: Arc<SectorKeys>, outbound: Arc<Outbound>) -> Self {
+        let sectors = Sectors::new(services.clone(), sectors);
         Self { services, sectors, outbound, cache: RwLock::default() }
+    }
+
+    /// The keys of their sectors.
+    pub fn sectors(&self) -> &Sectors {
+        &self.sectors
     }
 
     /// The registration of a client, suspended or not.
@@ -377,7 +363,8 @@ impl Clients {
     pub async fn put(&self, tenant: &TenantId, client: &Client) -> Result<(), Problem> {
         let ops = self.registering(tenant, client, Expect::Any).await?;
         let receipt = self.services.store.commit(WriteSet { tenant: tenant.clone(), ops }).await?;
-        self.keep(tenant, self.know(client.clone(), receipt.version)?);
+        let cipher = self.cipher(tenant, client).await?;
+        self.keep(tenant, self.know(client.clone(), receipt.version, cipher));
         Ok(())
     }
 
@@ -408,7 +395,8 @@ impl Clients {
     /// Takes over what the store has of this client, after a commit with [`Self::registering`].
     pub async fn renew(&self, tenant: &TenantId, id: &ClientId) -> Result<(), Problem> {
         if let Some((version, client)) = self.stored(tenant, id).await? {
-            self.keep(tenant, self.know(client, version)?);
+            let cipher = self.cipher(tenant, &client).await?;
+            self.keep(tenant, self.know(client, version, cipher));
         }
         Ok(())
     }
@@ -433,53 +421,6 @@ impl Clients {
             }
         }
         Ok(())
-    }
-
-    /// The operation by which a resource becomes that of its server, unless it is already. No two servers have one.
-    async fn claim(&self, tenant: &TenantId, client: &Client) -> Result<Option<Op>, Problem> {
-        let Some(resource) = &client.resource else { return Ok(None) };
-        let (store, key) = (&*self.services.store, sha256(resource.as_bytes()));
-        let kept = records::read::<ClientId>(store, tenant, RESOURCES, &key).await?;
-        let expect = match kept {
-            Some(kept) if kept.data == client.id => return Ok(None),
-            Some(kept) if self.resource_server(tenant, resource).await?.is_some() => {
-                let detail = format!("this resource is that of the client '{}'", kept.data);
-                return Err(wrong("/resource", detail));
-            }
-            Some(kept) => Expect::Version(kept.version),
-            None => Expect::Absent,
-        };
-        Ok(Some(records::put(RESOURCES, &key, None, &client.id, expect)?))
-    }
-
-    /// The server of a resource, suspended or not.
-    pub(crate) async fn resource_server(
-        &self,
-        tenant: &TenantId,
-        resource: &str,
-    ) -> Result<Option<Arc<Known>>, Problem> {
-        let (store, key) = (&*self.services.store, sha256(resource.as_bytes()));
-        let Some(kept) = records::read::<ClientId>(store, tenant, RESOURCES, &key).await? else {
-            return Ok(None);
-        };
-        let known = self.known(tenant, &kept.data).await?;
-        // Whose resource is another by now has given this one up.
-        Ok(known.filter(|known| known.client.resource.as_deref() == Some(resource)))
-    }
-
-    /// The name of a resident in one token, which tells nobody but this platform who it is.
-    pub(crate) fn name_in_token(&self, jti: &str, id: TsunoId) -> Result<TsunoId, Problem> {
-        Ok(self.of_token(jti)?.outward(id))
-    }
-
-    /// The resident who has this name in one token.
-    pub(crate) fn named_in_token(&self, jti: &str, name: TsunoId) -> Result<TsunoId, Problem> {
-        Ok(self.of_token(jti)?.inward(name))
-    }
-
-    fn of_token(&self, jti: &str) -> Result<SectorCipher, Problem> {
-        // No configured sector has such a name.
-        self.sectors.sector(&format!("\0token\0{jti}")).map_err(|_| underivable())
     }
 
     /// Every client, by id.
@@ -518,25 +459,38 @@ impl Clients {
             self.cache.write().unwrap_or_else(PoisonError::into_inner).remove(&key);
             return Ok(None);
         };
-        if let Some(known) = cached.filter(|known| known.version == kept.version) {
+        let cipher = self.cipher(tenant, &kept.data).await?;
+        let same = |known: &Arc<Known>| known.version == kept.version && known.has(cipher.as_ref());
+        if let Some(known) = cached.filter(same) {
             known.asked.store(now, Ordering::Relaxed);
             return Ok(Some(known));
         }
-        Ok(Some(self.keep(tenant, self.know(kept.data, kept.version)?)))
+        Ok(Some(self.keep(tenant, self.know(kept.data, kept.version, cipher))))
+    }
+
+    async fn cipher(
+        &self,
+        tenant: &TenantId,
+        client: &Client,
+    ) -> Result<Option<Arc<SectorCipher>>, Problem> {
+        if client.canonical_ids {
+            return Ok(None);
+        }
+        self.sectors.cipher(tenant, &client.sector).await.map(Some)
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.services.clock
     }
 
-    fn know(&self, client: Client, version: u64) -> Result<Known, Problem> {
-        let policy = Arc::new(to_policy(&client, &self.sectors)?);
+    fn know(&self, client: Client, version: u64, cipher: Option<Arc<SectorCipher>>) -> Known {
+        let policy = Arc::new(to_policy(&client, cipher));
         let remote = client
             .jwks_uri
             .clone()
             .map(|url| RemoteKeys::new(url, Arc::clone(&self.outbound), Arc::clone(self.clock())));
         let asked = AtomicI64::new(self.clock().micros());
-        Ok(Known { client: Arc::new(client), policy, remote, version, asked })
+        Known { client: Arc::new(client), policy, remote, version, asked }
     }
 
     /// Keeps the newest of what is known: a slow reader must not put an old registration over a new one.

@@ -1,6 +1,6 @@
 //! Who is who: clients, residents and their Tsuno IDs, logins, sessions, and the authorization server.
 //!
-//! * [`Clients`]: who is registered, and what the policy needs to know of them ([`to_policy`]).
+//! * [`Clients`]: who is registered, and what the policy needs to know of them; [`Sectors`]: under which key each sees residents.
 //! * [`Logins`] over [`LoginProvider`]s, each with its [`ProviderPolicy`]: from a press on "log in" to a [`Session`], every check included.
 //! * [`Residents`]: residency from the verified address, the Tsuno ID issued exactly once per person whatever provider they come through, the
 //!   link to the municipal record, what a person at the counter decides about both. [`MatchKeys`] and [`Moves`] follow the municipal records.
@@ -19,11 +19,12 @@ mod person;
 mod records;
 mod residency;
 mod residents;
+mod sectors;
 mod services;
 mod sessions;
 mod text;
 
-pub use clients::{Client, ClientKind, ClientStatus, Clients, to_policy};
+pub use clients::{Client, ClientKind, ClientStatus, Clients};
 pub use jose::{
     AssertionAlgorithm, Jwk, JwkSet, KeyFailure, SigningKey, UserDataKey, UserDataKeyError,
 };
@@ -45,6 +46,7 @@ pub use residency::{Municipality, Residency, Verdict};
 pub use residents::{
     Decided, Doubt, IdentityReview, Moves, Resident, Residents, Staff, Suspension, in_good_standing,
 };
+pub use sectors::{SectorState, Sectors};
 pub use services::{DigestKey, Services};
 pub use sessions::{
     IDLE_SECONDS, NewSession, SESSION_SECONDS, Session, Sessions, login_cookie_name,

@@ -8,6 +8,7 @@ use tsunagu_store::{Collection, Conflict, Expect, Op, Scan, Store, StoreError, W
 use crate::Services;
 
 pub(crate) const CLIENTS: Collection = Collection("client");
+pub(crate) const SECTOR_KEYS: Collection = Collection("sector-key");
 /// Which client is the server of a resource, by the digest of its identifier.
 pub(crate) const RESOURCES: Collection = Collection("resource-server");
 pub(crate) const SIGNING_KEYS: Collection = Collection("signing-key");
@@ -143,7 +144,7 @@ pub(crate) async fn try_commit(store: &dyn Store, set: WriteSet) -> Result<bool,
     }
 }
 
-/// Deletes records whose time is over, and says how many. They count for nothing already: this only frees their space.
+/// Deletes records and keys of sectors whose time is over, and says how many. They count for nothing already: this only frees their space.
 pub async fn sweep(services: &Services, tenant: &TenantId) -> Result<u64, Problem> {
     let now = services.clock.micros();
     let mut swept = 0;
@@ -160,6 +161,7 @@ pub async fn sweep(services: &Services, tenant: &TenantId) -> Result<u64, Proble
             swept += delete_all(services, tenant, gone).await?;
         }
     }
+    swept += crate::sectors::forget_earlier(services, tenant).await?;
     Ok(swept)
 }
 

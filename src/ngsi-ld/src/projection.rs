@@ -22,6 +22,11 @@ pub trait Projection {
         Cow::Borrowed(id)
     }
 
+    /// An identifier as the caller wrote it → as it would be shown now: it may know one by an earlier name.
+    fn current_id<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        Cow::Borrowed(id)
+    }
+
     /// A text that occurs in every identifier [`outward_id`](Self::outward_id) changes; `None` if
     /// it changes none. Lets values without it be copied as they are.
     fn id_marker(&self) -> Option<&str> {

@@ -300,33 +300,30 @@ impl View {
         }
     }
 
-    /// The identity of an instance in a temporal evolution, as the actor may see it: another one in each sector.
-    pub fn outward_instance(&self, id: [u8; 16]) -> String {
-        let block = self.0.mask.as_ref().map_or(id, |cipher| cipher.outward_block(id));
-        let mut urn = String::with_capacity(INSTANCE_URN.len() + 36);
-        urn.push_str(INSTANCE_URN);
-        for (at, byte) in block.iter().enumerate() {
-            if matches!(at, 4 | 6 | 8 | 10) {
-                urn.push('-');
+    /// An id as the actor writes it, by whatever name it knows the person → as it may see it now.
+    pub fn current_id<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        match &self.0.mask {
+            Some(cipher) if cipher.understands_earlier() => {
+                let inward = cipher.inward_urn(id);
+                Cow::Owned(cipher.outward_urn(&inward).into_owned())
             }
-            urn.push(HEX[usize::from(byte >> 4)]);
-            urn.push(HEX[usize::from(byte & 15)]);
+            _ => Cow::Borrowed(id),
         }
-        urn
     }
 
-    /// The instance that the actor means; `None` when it was never shown one of this name.
-    pub fn inward_instance(&self, urn: &str) -> Option<[u8; 16]> {
-        let digits = urn.strip_prefix(INSTANCE_URN)?.chars().filter(|c| *c != '-');
-        let digits: Option<Vec<u8>> = digits.map(|c| u8::try_from(c.to_digit(16)?).ok()).collect();
-        let bytes: Vec<u8> = digits?
-            .chunks_exact(2)
-            .map(|pair| pair.iter().fold(0, |all, d| all << 4 | d))
-            .collect();
-        let block: [u8; 16] = bytes.try_into().ok()?;
-        let id = self.0.mask.as_ref().map_or(block, |cipher| cipher.inward_block(block));
-        // In exactly one spelling.
-        (self.outward_instance(id) == urn).then_some(id)
+    /// The identity of an instance in a temporal evolution, as the actor may see it: another one in each sector.
+    pub fn outward_instance(&self, id: [u8; 16]) -> String {
+        write_instance(self.0.mask.as_ref().map_or(id, |cipher| cipher.outward_block(id)))
+    }
+
+    /// The instances that the actor may mean: none when it was never shown one of this name, and a second as long as the key of its sector
+    /// before the current one is understood.
+    pub fn inward_instances(&self, urn: &str) -> Vec<[u8; 16]> {
+        let Some(block) = read_instance(urn) else { return Vec::new() };
+        match &self.0.mask {
+            Some(cipher) => cipher.inward_blocks(block).collect(),
+            None => vec![block],
+        }
     }
 
     /// Whether ids are rewritten for this actor.
@@ -349,6 +346,29 @@ impl View {
     fn publishes(&self, entity_type: &str) -> bool {
         self.0.publishes.iter().any(|t| t == entity_type)
     }
+}
+
+fn write_instance(block: [u8; 16]) -> String {
+    let mut urn = String::with_capacity(INSTANCE_URN.len() + 36);
+    urn.push_str(INSTANCE_URN);
+    for (at, byte) in block.iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            urn.push('-');
+        }
+        urn.push(HEX[usize::from(byte >> 4)]);
+        urn.push(HEX[usize::from(byte & 15)]);
+    }
+    urn
+}
+
+fn read_instance(urn: &str) -> Option<[u8; 16]> {
+    let digits = urn.strip_prefix(INSTANCE_URN)?.chars().filter(|c| *c != '-');
+    let digits: Option<Vec<u8>> = digits.map(|c| u8::try_from(c.to_digit(16)?).ok()).collect();
+    let bytes: Vec<u8> =
+        digits?.chunks_exact(2).map(|pair| pair.iter().fold(0, |all, d| all << 4 | d)).collect();
+    let block: [u8; 16] = bytes.try_into().ok()?;
+    // In exactly one spelling.
+    (write_instance(block) == urn).then_some(block)
 }
 
 fn no_scope() -> Problem {
@@ -407,6 +427,10 @@ impl Projection for Cut<'_> {
 
     fn outward_id<'a>(&self, id: &'a str) -> Cow<'a, str> {
         self.view.outward_id(id)
+    }
+
+    fn current_id<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        self.view.current_id(id)
     }
 
     fn id_marker(&self) -> Option<&str> {

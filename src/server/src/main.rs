@@ -64,7 +64,7 @@ enum Command {
         #[command(subcommand)]
         command: client::ClientCommand,
     },
-    /// List, rotate and remove the keys that sign tokens
+    /// List, rotate and remove the keys that sign tokens; change the pairwise keys of sectors
     Key {
         #[command(subcommand)]
         command: key::KeyCommand,

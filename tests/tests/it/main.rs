@@ -29,6 +29,7 @@ mod rates;
 mod real_data;
 mod refusals;
 mod replicas;
+mod rotation;
 mod sharing;
 mod staff;
 mod story;

@@ -98,6 +98,7 @@ const TABLE: &[(&str, &str, For)] = &[
     ("POST", "/oauth/par", For::ProvenClient),
     ("POST", "/oauth/token", For::ProvenClient),
     ("POST", "/oauth/introspect", For::ProvenClient),
+    ("POST", "/oauth/pairwise-ids", For::ProvenClient),
     ("POST", "/oauth/revoke", For::ProvenClient),
     ("GET", "/oauth/userinfo", For::Login),
     ("GET", "/oauth/jwks", For::All("public keys")),

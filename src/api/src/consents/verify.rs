@@ -60,7 +60,7 @@ pub(crate) async fn verify(
     // The receipt of somebody else tells its finder nothing.
     let consent = gateway.ledger.get(party.tenant(), &receipt.record_id).await?;
     let own = consent.filter(|consent| {
-        party.owns(consent) && receipt.pii_principal_id == party.outward(consent.subject)
+        party.owns(consent) && party.inward(receipt.pii_principal_id) == consent.subject
     });
     let Some(consent) = own else {
         refused(&gateway, &party).await?;

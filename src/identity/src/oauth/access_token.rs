@@ -286,11 +286,11 @@ impl AuthorizationServer {
         let subject = if claims.sub == claims.client_id.as_str() {
             None
         } else {
-            let name: TsunoId = claims.sub.parse().map_err(|_| TokenError::Invalid)?;
+            let name = TsunoId::read_pairwise(&claims.sub).map_err(|_| TokenError::Invalid)?;
             let id = if claims.aud.0 == [self.resource.as_str()] {
                 known.inward(name)
             } else {
-                let named = self.clients.named_in_token(&claims.jti, name);
+                let named = self.clients.sectors().named_in_token(&claims.jti, name);
                 named.map_err(TokenError::Unavailable)?
             };
             Some(id)

@@ -112,7 +112,7 @@ impl AuthorizationServer {
         let Some(known) = self.active(&hint.aud).await? else {
             return Ok(None);
         };
-        let outward: Option<TsunoId> = hint.sub.parse().ok();
+        let outward = TsunoId::read_pairwise(&hint.sub).ok();
         Ok(outward.map(|id| (Arc::clone(&known), known.inward(id))))
     }
 

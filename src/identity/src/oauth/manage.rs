@@ -1,11 +1,14 @@
 //! What can be done with a token besides using it: user information, introspection, revocation.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
-use tsunagu_domain::{ClientId, TsunoId};
+use tsunagu_domain::{ClientId, Problem, TsunoId};
 use tsunagu_store::access::{Access, Action, Decision};
 
 use super::audience::Aud;
 use super::{AccessToken, AuthorizationServer, Binding, ErrorCode, Form, OAuthError, TokenError};
+use crate::Client;
 use crate::person::iri;
 use crate::residents::is_in_force;
 use crate::services::{auth_seconds, seconds};
@@ -122,6 +125,22 @@ impl AuthorizationServer {
         reason.clone_into(&mut access.reason);
         access.count = 1;
         access
+    }
+
+    /// The client that posted this form, proven; for endpoints of other rooms.
+    pub async fn client_of(&self, form: &Form) -> Result<Arc<Client>, OAuthError> {
+        Ok(Arc::clone(&self.authenticate(form).await?.client))
+    }
+
+    /// How a client knew a resident before the key of its sector was changed, and how it does now; `None` when the earlier name is not
+    /// understood any more, or there never was one.
+    pub async fn names(
+        &self,
+        client: &ClientId,
+        subject: TsunoId,
+    ) -> Result<Option<(TsunoId, TsunoId)>, Problem> {
+        let known = self.clients.known(&self.tenant, client).await?;
+        Ok(known.and_then(|known| Some((known.earlier(subject)?, known.outward(subject)))))
     }
 
     /// Revocation (RFC 7009) of a token by the client that it was given to, and with it of every token of the same authorization. What is

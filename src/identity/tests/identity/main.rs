@@ -15,6 +15,7 @@ mod provider;
 mod refresh;
 mod residents;
 mod resources;
+mod rotation;
 mod sessions;
 mod simulators;
 mod tokens;

@@ -268,6 +268,14 @@ fn outward<'a>(text: &'a str, p: &dyn Projection) -> Cow<'a, str> {
     }
 }
 
+/// A literal of the query, with identifiers as they are shown.
+fn literal<'a>(text: &'a str, p: &dyn Projection) -> Cow<'a, str> {
+    match p.id_marker() {
+        Some(marker) if text.contains(marker) => p.current_id(text),
+        _ => Cow::Borrowed(text),
+    }
+}
+
 /// Whether the target says where another entity is: such can only be equal or unequal (clause 4.9).
 fn is_link(target: Target<'_>) -> bool {
     matches!(target, Target::Json(_, Kind::Relationship | Kind::ListRelationship))
@@ -278,11 +286,11 @@ fn compare(target: Target<'_>, op: Op, operand: &Operand, p: &dyn Projection) ->
         return false;
     }
     let equal = |leaf: &Leaf<'_>| match operand {
-        Operand::One(value) => same(leaf, value),
-        Operand::List(values) => values.iter().any(|value| same(leaf, value)),
+        Operand::One(value) => same(leaf, value, p),
+        Operand::List(values) => values.iter().any(|value| same(leaf, value, p)),
         Operand::Range(from, to) => {
-            order(leaf, from).is_some_and(Ordering::is_ge)
-                && order(leaf, to).is_some_and(Ordering::is_le)
+            order(leaf, from, p).is_some_and(Ordering::is_ge)
+                && order(leaf, to, p).is_some_and(Ordering::is_le)
         }
     };
     let Operand::One(value) = operand else {
@@ -292,34 +300,36 @@ fn compare(target: Target<'_>, op: Op, operand: &Operand, p: &dyn Projection) ->
         Op::Equal => any_leaf(target, p, &mut |leaf| equal(leaf)),
         Op::Unequal => !any_leaf(target, p, &mut |leaf| equal(leaf)),
         Op::Greater => {
-            any_leaf(target, p, &mut |leaf| order(leaf, value).is_some_and(Ordering::is_gt))
+            any_leaf(target, p, &mut |leaf| order(leaf, value, p).is_some_and(Ordering::is_gt))
         }
         Op::GreaterEqual => {
-            any_leaf(target, p, &mut |leaf| order(leaf, value).is_some_and(Ordering::is_ge))
+            any_leaf(target, p, &mut |leaf| order(leaf, value, p).is_some_and(Ordering::is_ge))
         }
         Op::Less => {
-            any_leaf(target, p, &mut |leaf| order(leaf, value).is_some_and(Ordering::is_lt))
+            any_leaf(target, p, &mut |leaf| order(leaf, value, p).is_some_and(Ordering::is_lt))
         }
         Op::LessEqual => {
-            any_leaf(target, p, &mut |leaf| order(leaf, value).is_some_and(Ordering::is_le))
+            any_leaf(target, p, &mut |leaf| order(leaf, value, p).is_some_and(Ordering::is_le))
         }
     }
 }
 
-fn same(leaf: &Leaf<'_>, value: &Scalar) -> bool {
+fn same(leaf: &Leaf<'_>, value: &Scalar, p: &dyn Projection) -> bool {
     match (leaf, value) {
         (Leaf::Bool(a), Scalar::Bool(b)) => a == b,
-        (Leaf::Text(a) | Leaf::Iri(a), Scalar::Uri(b)) => *a == b,
-        (Leaf::Iri(a), Scalar::Text { text, iri }) => *a == iri || *a == text,
-        _ => order(leaf, value) == Some(Ordering::Equal),
+        (Leaf::Text(a) | Leaf::Iri(a), Scalar::Uri(b)) => *a == literal(b, p),
+        (Leaf::Iri(a), Scalar::Text { text, iri }) => {
+            *a == literal(iri, p) || *a == literal(text, p)
+        }
+        _ => order(leaf, value, p) == Some(Ordering::Equal),
     }
 }
 
 /// How data stand to a literal; `None` if they cannot be compared.
-fn order(leaf: &Leaf<'_>, value: &Scalar) -> Option<Ordering> {
+fn order(leaf: &Leaf<'_>, value: &Scalar, p: &dyn Projection) -> Option<Ordering> {
     match (leaf, value) {
         (Leaf::Number(a), Scalar::Number { value, .. }) => a.partial_cmp(value),
-        (Leaf::Text(a), Scalar::Text { text, .. }) => Some((*a).cmp(text)),
+        (Leaf::Text(a), Scalar::Text { text, .. }) => Some((*a).cmp(literal(text, p).as_ref())),
         (Leaf::Text(a), Scalar::DateTime(_, at)) => Some(parse_date_time(a)?.cmp(at)),
         (Leaf::Text(a), Scalar::Date(_, at)) => Some(parse_date(a)?.cmp(at)),
         (Leaf::Text(a), Scalar::Time(_, at)) => Some(parse_time(a)?.cmp(at)),

@@ -94,11 +94,13 @@ impl Broker {
             let mut entity = doc.decode().map_err(ngsi_problem)?;
             let names = [attribute.clone()];
             self.permit(request, &entity, &names).await?;
-            let wanted = view.inward_instance(name.instance);
-            let hit = match wanted {
-                Some(wanted) => self.hit(view, &owner, &attribute, wanted).await?,
-                None => None,
-            };
+            let mut hit = None;
+            for wanted in view.inward_instances(name.instance) {
+                hit = self.hit(view, &owner, &attribute, wanted).await?;
+                if hit.is_some() {
+                    break;
+                }
+            }
             let Some(hit) = hit else {
                 return Err(self.missed(request, &id).await?);
             };

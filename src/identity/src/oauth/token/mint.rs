@@ -54,7 +54,7 @@ impl AuthorizationServer {
         let sub = if audience.is_ours_alone() {
             known.outward(subject)
         } else {
-            self.clients.name_in_token(&jti, subject)?
+            self.clients.sectors().name_in_token(&jti, subject)?
         };
         let details = authorization.details.iter().filter(|_| audience.ours);
         self.minted(Claims {
