@@ -29,7 +29,7 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
             "/oauth/userinfo",
             [
                 (get(), web::get().to(endpoints::userinfo)),
-                (post(), web::post().to(endpoints::userinfo)),
+                (post(), web::post().to(endpoints::post_userinfo)),
             ],
         ))
         .service(resource("/oauth/jwks", [(get(), web::get().to(metadata::jwks))]));

@@ -96,7 +96,8 @@ fn credentials<'r>(
     gateway: &Gateway,
     request: &'r HttpRequest,
 ) -> Result<Option<(Scheme, &'r str)>, Failure> {
-    if request.query_string().contains("access_token=") {
+    let names = url::form_urlencoded::parse(request.query_string().as_bytes());
+    if names.into_iter().any(|(name, _)| name == "access_token") {
         let detail = "a token in the address ends up in logs; send it in the Authorization header";
         return Err(Problem::new(ProblemCode::InvalidRequest, detail).at("access_token").into());
     }

@@ -70,7 +70,9 @@ pub async fn admit_address(gateway: &Gateway, request: &HttpRequest) -> Result<(
     let Some(peer) = request.peer_addr() else { return Ok(()) };
     let address = block(gateway.proxies.asker(peer.ip(), request.headers()));
     rates.admit(Whose::Address, &address).await?;
-    if LOGINS.iter().any(|path| request.path().starts_with(path)) {
+    // As the routes read it: escapes make no other path.
+    let path = request.match_info().get_ref().path();
+    if LOGINS.iter().any(|login| path.starts_with(login)) {
         rates.admit(Whose::Login, &address).await?;
     }
     Ok(())

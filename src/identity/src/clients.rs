@@ -15,7 +15,7 @@ use tsunagu_domain::{
 use tsunagu_ngsi_ld::Context;
 use tsunagu_outbound::Outbound;
 use tsunagu_policy as policy;
-use tsunagu_store::{Expect, Scan, WriteSet};
+use tsunagu_store::{Expect, Op, Scan, WriteSet};
 use url::{Host, Url};
 
 use crate::Services;

@@ -1,7 +1,7 @@
 //! The endpoints of the authorization server that programs call.
 
 use actix_web::http::StatusCode;
-use actix_web::web::Data;
+use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use tsunagu_identity::{ErrorCode, OAuthError};
 use utoipa::ToSchema;
@@ -191,7 +191,24 @@ pub(crate) async fn userinfo(
     gateway: Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, actix_web::Error> {
-    let Some(token) = presented::token(&gateway, &request).await? else {
+    tell(&gateway, &request).await
+}
+
+/// The same by POST (`OpenID` Connect Core section 5.3.1), with the token in the header all the same.
+pub(crate) async fn post_userinfo(
+    gateway: Data<Gateway>,
+    request: HttpRequest,
+    body: Bytes,
+) -> Result<HttpResponse, actix_web::Error> {
+    if url::form_urlencoded::parse(&body).any(|(name, _)| name == "access_token") {
+        let why = "no token is taken from a form; send it in the Authorization header";
+        return Err(OAuthFailure::from(OAuthError::new(ErrorCode::InvalidRequest, why)).into());
+    }
+    tell(&gateway, &request).await
+}
+
+async fn tell(gateway: &Gateway, request: &HttpRequest) -> Result<HttpResponse, actix_web::Error> {
+    let Some(token) = presented::token(gateway, request).await? else {
         let why = "send the access token of a login in the Authorization header";
         return Err(OAuthFailure::from(OAuthError::new(ErrorCode::InvalidToken, why)).into());
     };

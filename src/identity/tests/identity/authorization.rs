@@ -89,7 +89,7 @@ async fn consent_and_request_belong_together() {
 }
 
 #[tokio::test]
-async fn redirect_uris_are_compared_exactly() {
+async fn t11_redirect_uris_are_compared_exactly() {
     let world = World::new().await;
     for uri in [
         "https://app.example/callback/",
@@ -99,6 +99,15 @@ async fn redirect_uris_are_compared_exactly() {
         "https://app.example/a/../callback",
         "https://app.example/a/%2e%2e/callback",
         "https://user@app.example/callback",
+        "https://app.example@other.example/callback",
+        "https://app.example.other.example/callback",
+        "https://app.example/callback%2f",
+        "https://app.example/*",
+        "https://*.example/callback",
+        "https://app.example/callback ",
+        "HTTPS://app.example/callback",
+        "http://app.example/callback",
+        "https://app.example:8443/callback",
         "https://app.example:443/callback",
         "https://APP.example/callback",
         "https://app.example/Callback",

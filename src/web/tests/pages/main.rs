@@ -6,5 +6,6 @@ mod login;
 mod logout;
 mod looking;
 mod prompt;
+mod redirects;
 mod staff;
 mod town;

@@ -599,6 +599,11 @@ where
         self.send(test::TestRequest::post().uri(address).set_form(fields)).await
     }
 
+    /// All cookies, names and values.
+    pub(crate) fn cookies(&self) -> String {
+        format!("{:?}", self.cookies)
+    }
+
     pub(crate) fn cookie(&self, name: &str) -> Option<&String> {
         self.cookies.get(name)
     }
