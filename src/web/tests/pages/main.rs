@@ -1,6 +1,7 @@
 //! The pages through HTTP, over the real rooms and a store in memory.
 #![cfg(test)]
 
+mod acting;
 mod consent;
 mod login;
 mod logout;
