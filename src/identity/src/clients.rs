@@ -15,7 +15,7 @@ use tsunagu_domain::{
 use tsunagu_ngsi_ld::Context;
 use tsunagu_outbound::Outbound;
 use tsunagu_policy as policy;
-use tsunagu_store::{Expect, Op, Scan, WriteSet};
+use tsunagu_store::{Expect, Op, Scan, StoreError, WriteSet};
 use url::{Host, Url};
 
 use crate::Services;
@@ -251,6 +251,9 @@ pub(crate) struct Known {
     asked: AtomicI64,
 }
 
+/// A lost race for a resource is tried again at most so often.
+const TRIES: u32 = 3;
+
 /// What another process changed of a client is noticed within this, microseconds.
 const ASK_AGAIN: Timestamp = 500_000;
 
@@ -361,10 +364,9 @@ impl Clients {
 
     /// Registers or changes a client.
     pub async fn put(&self, tenant: &TenantId, client: &Client) -> Result<(), Problem> {
-        let ops = self.registering(tenant, client, Expect::Any).await?;
-        let receipt = self.services.store.commit(WriteSet { tenant: tenant.clone(), ops }).await?;
+        let version = self.write(tenant, client).await?;
         let cipher = self.cipher(tenant, client).await?;
-        self.keep(tenant, self.know(client.clone(), receipt.version, cipher));
+        self.keep(tenant, self.know(client.clone(), version, cipher));
         Ok(())
     }
 
@@ -421,6 +423,20 @@ impl Clients {
             }
         }
         Ok(())
+    }
+
+    /// Stores a registration and gives its version. Gateways that start together write the same at once.
+    async fn write(&self, tenant: &TenantId, client: &Client) -> Result<u64, Problem> {
+        let mut tries = 0;
+        loop {
+            let ops = self.registering(tenant, client, Expect::Any).await?;
+            tries += 1;
+            match self.services.store.commit(WriteSet { tenant: tenant.clone(), ops }).await {
+                Ok(receipt) => return Ok(receipt.version),
+                Err(StoreError::Conflict { .. }) if tries < TRIES => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Every client, by id.

@@ -1,5 +1,7 @@
 //! Tokens for the resources of others (RFC 8707), and what those learn about them (RFC 7662).
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use tsunagu_domain::{SectorKeys, TsunoId};
 use tsunagu_identity::{
@@ -246,6 +248,31 @@ async fn a_machine_gets_tokens_for_resources_too() {
     assert_eq!(code_of(ask("other", &[("resource", COINS)]).await), ErrorCode::InvalidTarget);
     // To serve a resource gives no rights here.
     assert_eq!(code_of(ask("coins", &[]).await), ErrorCode::UnauthorizedClient);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_who_claim_a_resource_at_once_one_has_it() {
+    let world = Arc::new(World::new().await);
+    let claims = (0..16).map(|n| {
+        let world = Arc::clone(&world);
+        let id = if n % 2 == 0 { "coins" } else { "parking" };
+        tokio::spawn(async move {
+            let claimed = world.clients.put(&world.tenant, &server(&world, id, COINS)).await;
+            (id, claimed)
+        })
+    });
+    let mut owners = std::collections::BTreeSet::new();
+    for claim in claims.collect::<Vec<_>>() {
+        match claim.await.unwrap() {
+            (id, Ok(())) => {
+                owners.insert(id);
+            }
+            (_, Err(problem)) => {
+                assert_eq!(problem.pointer.as_deref(), Some("/resource"), "{problem}");
+            }
+        }
+    }
+    assert_eq!(owners.len(), 1, "two servers have one resource");
 }
 
 #[tokio::test]
