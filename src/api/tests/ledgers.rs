@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "ledgers/acting.rs"]
+mod acting;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
