@@ -1,8 +1,10 @@
 //! Share codes in the ledger: made, redeemed for a consent of their own kind, taken back.
 
+mod noted;
+
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use tsunagu_domain::{Assurance, Problem, ProblemCode, TenantId, Timestamp, TsunoId};
-use tsunagu_store::access::{Access, Action, Decision};
+use tsunagu_store::access::Decision;
 use tsunagu_store::{Conflict, Expect, Op, Scan, StoreError, WriteSet};
 
 use super::keys::{self, SHARE_FAILURES, SHARES, SHARES_BY_SUBJECT};
@@ -16,9 +18,8 @@ use crate::{
     RESIDENT_DATA, Reason, Redeemer, Redemption, Requested, ShareCode, ShareNotice, ShareState,
     Shared, State,
 };
+use noted::Noted;
 
-/// What share codes are called in records of access.
-const SHARE_TYPE: &str = "urn:tsunagu:type:ShareCode";
 const MINUTE: Timestamp = 60_000_000;
 const HOUR: Timestamp = 60 * MINUTE;
 /// The shortest that data may be shared for, minutes.
@@ -157,17 +158,25 @@ impl Ledger {
         subject: TsunoId,
         now: Timestamp,
     ) -> Result<usize, Problem> {
-        let newest = Scan {
-            prefix: subject.as_bytes().to_vec(),
-            limit: 2 * share::OPEN_AT_ONCE,
-            ..Scan::default()
-        };
-        let mut open = 0;
-        for (_, record) in self.store.records(tenant, SHARES_BY_SUBJECT, &newest).await? {
-            let share = self.kept_share(tenant, &keys::pointed(&record.value)?).await?;
-            open += usize::from(share.is_some_and(|(_, s)| s.state(now) == ShareState::Open));
+        let oldest = now.saturating_sub(i64::from(share::REDEEMABLE_AT_MOST) * MINUTE);
+        let prefix = subject.as_bytes().to_vec();
+        let (mut open, mut after) = (0, None);
+        loop {
+            let scan = Scan { prefix: prefix.clone(), after, limit: BATCH, reverse: false };
+            let page = self.store.records(tenant, SHARES_BY_SUBJECT, &scan).await?;
+            for (_, record) in &page {
+                let found = self.kept_share(tenant, &keys::pointed(&record.value)?).await?;
+                let Some((_, share)) = found else { continue };
+                if share.made_at < oldest {
+                    return Ok(open);
+                }
+                open += usize::from(share.state(now) == ShareState::Open);
+            }
+            after = page.last().map(|(key, _)| key.clone());
+            if page.len() < BATCH {
+                return Ok(open);
+            }
         }
-        Ok(open)
     }
 
     /// The share codes of a resident, the newest first, at most `limit`.
@@ -277,8 +286,7 @@ impl Ledger {
                 None => None,
             };
             let (Some((version, share)), Some(presented)) = (found, &presented) else {
-                let reason = "share-code-unknown".to_owned();
-                let nobody = Noted { reason, ..Noted::default() };
+                let nobody = Noted::nothing("share-code-unknown");
                 self.failed(tenant, by, nobody, None, now).await?;
                 return Err(NotRedeemed::Unknown);
             };
@@ -451,62 +459,4 @@ impl Redeemer<'_> {
 fn put(share: &ShareCode, expect: Expect) -> Result<Op, Problem> {
     let (collection, key) = (SHARES, share.id.as_bytes().to_vec());
     Ok(Op::PutRecord { collection, key, value: keys::encode(share)?, expect })
-}
-
-/// What is written down about a code.
-struct Noted {
-    subjects: Vec<TsunoId>,
-    purpose: Option<String>,
-    types: Vec<String>,
-    attributes: Vec<String>,
-    decision: Decision,
-    reason: String,
-}
-
-impl Default for Noted {
-    fn default() -> Self {
-        Self {
-            subjects: Vec::new(),
-            purpose: None,
-            types: vec![SHARE_TYPE.to_owned()],
-            attributes: Vec::new(),
-            decision: Decision::Denied,
-            reason: String::new(),
-        }
-    }
-}
-
-impl Noted {
-    fn of(share: &ShareCode, decision: Decision, reason: &str) -> Self {
-        let attributes = share.data.iter().flat_map(|part| &part.attributes);
-        let mut types: Vec<_> = share.data.iter().map(|part| part.entity_type.clone()).collect();
-        types.sort_unstable();
-        types.dedup();
-        Self {
-            subjects: vec![share.subject],
-            purpose: Some(share.purpose.code.clone()),
-            types,
-            attributes: attributes.map(|attribute| attribute.iri.clone()).collect(),
-            decision,
-            reason: reason.to_owned(),
-        }
-    }
-
-    fn access(self, at: Timestamp, request: &str, actor: &str) -> Access {
-        Access {
-            at,
-            request: request.to_owned(),
-            actor: actor.to_owned(),
-            subjects: self.subjects,
-            purpose: self.purpose,
-            grant: None,
-            grant_version: None,
-            action: Action::Consent,
-            types: self.types,
-            attributes: self.attributes,
-            count: u64::from(self.decision == Decision::Allowed),
-            decision: self.decision,
-            reason: self.reason,
-        }
-    }
 }

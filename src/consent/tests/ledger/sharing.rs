@@ -181,6 +181,18 @@ async fn no_more_codes_are_good_at_once_than_one_can_look_after() {
         Confirmed { lang: "en", sha256: &notice.sha256, shown_at: world.clock.micros() };
     let refused = world.ledger.share(&world.tenant, &by, &new_share(), confirmed).await;
     assert_eq!(refused.unwrap_err().code, ProblemCode::TooManyRequests);
+    // However many were made and taken back since.
+    let assurance = world.fresh();
+    let by = resident(ALICE, &assurance);
+    let first = world.ledger.shares(&world.tenant, ALICE, 1).await.unwrap().remove(0);
+    world.ledger.cancel_share(&world.tenant, &by, &first.id).await.unwrap();
+    for _ in 0..130 {
+        let shared = world.share(&new_share()).await;
+        world.ledger.cancel_share(&world.tenant, &by, &shared.share.id).await.unwrap();
+    }
+    world.share(&new_share()).await;
+    let refused = world.ledger.share(&world.tenant, &by, &new_share(), confirmed).await;
+    assert_eq!(refused.unwrap_err().code, ProblemCode::TooManyRequests);
     world.clock.advance(TimeDelta::minutes(10));
     world.share(&new_share()).await;
 }
