@@ -149,15 +149,22 @@ fn cases(
     Arc::new(Cases::new(services.clone(), audit, broker, residents, policies))
 }
 
+fn audit_log(
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn IdGen>,
+) -> Arc<AuditLog> {
+    let signer = Signer::from_seed(&[4; 32]).unwrap();
+    Arc::new(AuditLog::new(Arc::clone(store), Arc::clone(clock), Arc::clone(ids), signer))
+}
+
 async fn world() -> World {
     let tenant: TenantId = "tsuno".parse().unwrap();
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let manual = Arc::new(ManualClock::at(DateTime::from_timestamp(1_800_000_000, 0).unwrap()));
     let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&manual);
     let ids: Arc<dyn IdGen> = Arc::new(SeededIds::new(1));
-    let signer = Signer::from_seed(&[4; 32]).unwrap();
-    let audit =
-        Arc::new(AuditLog::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&ids), signer));
+    let audit = audit_log(&store, &clock, &ids);
     let log: Arc<dyn AccessLog> = Arc::<AuditLog>::clone(&audit);
     let catalogue = catalogue();
     let services = Services {

@@ -5,7 +5,7 @@ use actix_web::test::TestRequest;
 use chrono::TimeDelta;
 use serde_json::json;
 use tsunagu_consent::{Acting, Delegation, DelegationScope, NewDelegation, Resident};
-use tsunagu_domain::{Clock as _, Level, TsunoId};
+use tsunagu_domain::{Level, TsunoId};
 
 use super::{ALICE, Answer, BASE, BOB, World, world};
 
