@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn a_changed_key_gives_new_ids_and_understands_those_of_the_one_before() {
         let keys = SectorKeys::new(&[7; 32]);
-        let key = |generation| SectorKey { generation, salt: [generation as u8; 32] };
+        let key = |generation| SectorKey { generation, salt: [generation.to_be_bytes()[3]; 32] };
         let ids = SeededIds::new(5);
         for generation in 1..6 {
             let before = keys.rotated("a", &key(generation - 1), None).unwrap();
