@@ -70,6 +70,10 @@ impl LiveGrants for Nothing {
     async fn is_live(&self, _: &TenantId, _: &str) -> Result<bool, Problem> {
         Ok(false)
     }
+
+    async fn acts(&self, _: &TenantId, _: &str) -> Result<bool, Problem> {
+        Ok(false)
+    }
 }
 
 struct World {

@@ -160,6 +160,16 @@ impl SectorCipher {
         self.current.outward(block)
     }
 
+    /// The UUID that this sector sees for one that means something to the gateway alone; `None` for what is none, in its usual text form.
+    pub fn outward_uuid(&self, uuid: &str) -> Option<String> {
+        read_uuid(uuid).map(|block| write_uuid(self.current.outward(block)))
+    }
+
+    /// The UUID behind one that [`Self::outward_uuid`] gave under the current key; `None` for what is no UUID.
+    pub fn inward_uuid(&self, uuid: &str) -> Option<String> {
+        read_uuid(uuid).map(|block| write_uuid(self.current.inward(block)))
+    }
+
     /// The Tsuno ID behind a pairwise id of this sector, under the key that it says it is of. Any 128 bits give some id: one that was never
     /// issued, or is of a key that is not known any more, names nobody.
     pub fn inward(&self, pairwise: TsunoId) -> TsunoId {
@@ -186,6 +196,16 @@ impl SectorCipher {
     pub fn inward_urn<'a>(&self, urn: &'a str) -> Cow<'a, str> {
         rewrite(urn, |id| self.inward(id))
     }
+}
+
+fn write_uuid(block: [u8; 16]) -> String {
+    uuid::Uuid::from_bytes(block).to_string()
+}
+
+/// Reads the one text form that [`write_uuid`] writes: another would come back changed.
+fn read_uuid(text: &str) -> Option<[u8; 16]> {
+    let block = uuid::Uuid::try_parse(text).ok()?.into_bytes();
+    (write_uuid(block) == text).then_some(block)
 }
 
 /// Replaces every id of a person in a text. An id ends where something stands that cannot belong to it.

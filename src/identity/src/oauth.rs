@@ -55,6 +55,9 @@ const REMEMBERED_TOKENS: usize = 50_000;
 pub trait LiveGrants: Send + Sync + 'static {
     /// Whether the grant of this id is live now: given, in its period, neither paused nor withdrawn.
     async fn is_live(&self, tenant: &TenantId, grant_id: &str) -> Result<bool, Problem>;
+
+    /// Whether the delegation of this id is in force now. What a delegate authorized a client for ends with it.
+    async fn acts(&self, tenant: &TenantId, delegation: &str) -> Result<bool, Problem>;
 }
 
 /// That proxies in front tell which certificates clients show in TLS, so that tokens can be bound to them (RFC 8705).

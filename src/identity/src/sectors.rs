@@ -219,6 +219,17 @@ impl Sectors {
         Ok(self.of_token(jti)?.inward(name))
     }
 
+    /// What stands in one token for an id (UUID) that means something to this platform alone: in no other token it is the same.
+    pub(crate) fn id_in_token(&self, jti: &str, id: &str) -> Result<String, Problem> {
+        let enciphered = self.of_token(jti)?.outward_uuid(id);
+        enciphered.ok_or_else(|| internal("an id that a token is to carry is no UUID"))
+    }
+
+    /// The id that stands in one token as this; `None` when no token of ours says so.
+    pub(crate) fn id_of_token(&self, jti: &str, name: &str) -> Result<Option<String>, Problem> {
+        Ok(self.of_token(jti)?.inward_uuid(name))
+    }
+
     fn of_token(&self, jti: &str) -> Result<SectorCipher, Problem> {
         // No configured sector has such a name.
         self.keys.sector(&format!("\0token\0{jti}")).map_err(underivable)

@@ -45,6 +45,9 @@ pub struct Session {
     pub used: Timestamp,
     /// To be put into every form and compared on every post.
     pub csrf: String,
+    /// Id of the delegation under which the visitor acts for `tsuno_id`; nothing that a session is kept with.
+    #[serde(skip)]
+    pub acting: Option<String>,
 }
 
 impl fmt::Debug for Session {
@@ -102,6 +105,7 @@ impl Sessions {
             expires: now + seconds(SESSION_SECONDS),
             used: now,
             csrf: self.services.ids.secret(),
+            acting: None,
         };
         let cookie = self.services.ids.secret();
         let op =

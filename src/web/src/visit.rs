@@ -150,7 +150,11 @@ impl Visit {
             match parts.ledger.acting(&parts.tenant, session.tsuno_id, id).await {
                 Ok(found) => {
                     visit.acting = found.map(|delegation| For {
-                        session: Session { tsuno_id: delegation.principal, ..session.clone() },
+                        session: Session {
+                            tsuno_id: delegation.principal,
+                            acting: Some(delegation.id.clone()),
+                            ..session.clone()
+                        },
                         delegation,
                     });
                 }

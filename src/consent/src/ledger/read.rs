@@ -5,7 +5,7 @@ use tsunagu_store::{Collection, Scan, StoreError};
 
 use super::keys::{BY_CLIENT, BY_SUBJECT, CONSENT, CURRENT, EVENT, NOTICES};
 use super::{Ledger, keys};
-use crate::{Consent, Event, NoticeShown, Requested};
+use crate::{ActedBy, Consent, Event, NoticeShown, Requested};
 
 const BATCH: usize = 500;
 
@@ -62,6 +62,13 @@ impl Ledger {
         let covers =
             |consent: &Consent| consent.live_at(now) && consent.covers(requested, &self.catalogue);
         Ok(consent.filter(covers))
+    }
+
+    /// Who gave a consent in place of the resident: by its first event; `None` when the resident gave it.
+    pub async fn given_by(&self, tenant: &TenantId, id: &str) -> Result<Option<ActedBy>, Problem> {
+        let record = self.store.record(tenant, EVENT, &keys::event(id, 1)).await?;
+        let record = record.ok_or_else(Problem::not_found)?;
+        Ok(keys::decode::<Event>(&record.value)?.acted_by)
     }
 
     /// What a resident was asked and answered.

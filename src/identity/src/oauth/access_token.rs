@@ -34,6 +34,9 @@ pub(super) struct Claims {
     pub(super) scope: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) grant_id: Option<String>,
+    /// The delegation under which somebody else logged in, enciphered for this token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) acting: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) authorization_details: Vec<ResidentData>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,6 +68,7 @@ impl Claims {
             cnf: None,
             scope: scope.to_owned(),
             grant_id: None,
+            acting: None,
             authorization_details: Vec::new(),
             auth_time: None,
             acr: None,
@@ -103,6 +107,8 @@ pub struct AccessToken {
     pub subject: Option<TsunoId>,
     /// The consent behind it.
     pub grant_id: Option<String>,
+    /// Id of the delegation under which somebody else logged in for the resident.
+    pub acting: Option<String>,
     /// What was granted, as asked; the consent decides, not this.
     pub details: Option<ResidentData>,
     /// Scopes, separated by spaces.
@@ -167,7 +173,7 @@ pub enum TokenError {
     /// Its time is over, or has not come.
     #[error("the access token has expired")]
     Expired,
-    /// It was revoked, or its client is suspended.
+    /// It was revoked, its client is suspended, or the delegation under which it was given is over.
     #[error("the access token was revoked")]
     Revoked,
     /// Whoever sent it did not prove that it is theirs.
@@ -216,7 +222,8 @@ const SKEW: i64 = 5;
 impl AuthorizationServer {
     /// Verifies an access token for the NGSI-LD resource, whoever sends it: [`Self::verify_presented`] is for requests. The signature of a token seen before is
     /// not computed again; its time, its revocation and its client are looked at every time, where another process may have changed
-    /// them at most half a second ago. Whether its grant is alive is for the caller to ask.
+    /// them at most half a second ago; so is the delegation under which it was given, if it was under one. Whether its grant is alive is for the
+    /// caller to ask.
     pub async fn verify_access_token(&self, text: &str) -> Result<Arc<AccessToken>, TokenError> {
         let token = self.verify_for_any(text).await?;
         if token.audience.contains(&self.resource) { Ok(token) } else { Err(TokenError::Audience) }
@@ -241,7 +248,8 @@ impl AuthorizationServer {
             return Err(TokenError::Invalid);
         }
         let active = self.known(&token.client).await?.is_some_and(|known| known.active());
-        if !active || self.is_revoked(&verified, now).await? {
+        let acts = self.acts(token.acting.as_deref()).await.map_err(TokenError::Unavailable)?;
+        if !active || !acts || self.is_revoked(&verified, now).await? {
             return Err(TokenError::Revoked);
         }
         Ok(Arc::clone(token))
@@ -295,11 +303,16 @@ impl AuthorizationServer {
             };
             Some(id)
         };
+        let acting = match &claims.acting {
+            Some(name) => Some(self.in_clear(&claims.jti, name)?),
+            None => None,
+        };
         let token = AccessToken {
             tenant: self.tenant.clone(),
             client: claims.client_id,
             subject,
             grant_id: claims.grant_id,
+            acting,
             details: claims.authorization_details.into_iter().next(),
             scope: claims.scope,
             assurance: Assurance {
@@ -322,6 +335,12 @@ impl AuthorizationServer {
             kid,
             asked: AtomicI64::new(now),
         })
+    }
+
+    /// An id that a token carries enciphered.
+    fn in_clear(&self, jti: &str, name: &str) -> Result<String, TokenError> {
+        let id = self.clients.sectors().id_of_token(jti, name);
+        id.map_err(TokenError::Unavailable)?.ok_or(TokenError::Invalid)
     }
 
     /// The claims of a token of ours, whatever its time and fate, and the key that signed it.

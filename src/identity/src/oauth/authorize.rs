@@ -69,6 +69,9 @@ pub(super) struct Code {
     pub(super) details: Option<ResidentData>,
     pub(super) grant: Option<String>,
     pub(super) subject: TsunoId,
+    /// Id of the delegation under which somebody else logged in for the subject.
+    #[serde(default)]
+    pub(super) acting: Option<String>,
     pub(super) assurance: Assurance,
     /// First moment at which it cannot be redeemed any more.
     pub(super) expires: i64,
@@ -127,7 +130,8 @@ impl AuthorizationServer {
     }
 
     /// The resident agreed. `grant_id` is the id of the consent just given; needed exactly when the request asks for data. Gives the URL
-    /// to send the browser to, with `code`, `state` and `iss` (RFC 9207). The request is used up.
+    /// to send the browser to, with `code`, `state` and `iss` (RFC 9207). The request is used up. In a session that acts under a delegation,
+    /// what the client gets ends with the delegation.
     pub async fn approve(
         &self,
         request: &AuthorizationRequest,
@@ -159,6 +163,7 @@ impl AuthorizationServer {
             details: request.details.clone(),
             grant: grant_id.map(str::to_owned),
             subject: session.tsuno_id,
+            acting: session.acting.clone(),
             assurance: session.assurance.clone(),
             expires,
             dpop_jkt: asked.dpop_jkt.clone(),

@@ -54,6 +54,7 @@ impl AuthorizationServer {
         if let Some((kept, _, true)) = self.refreshable(text, client).await? {
             let authorization = &kept.authorization;
             if !self.is_live(authorization.grant.as_deref()).await?
+                || !self.acts(authorization.acting.as_deref()).await?
                 || !is_in_force(&self.services, &self.tenant, authorization.subject).await?
             {
                 return Ok(inactive());
@@ -157,6 +158,14 @@ impl AuthorizationServer {
             self.end_family(&kept.authorization.family).await?;
         }
         Ok(())
+    }
+
+    /// Whether somebody may still act under the delegation, where there is one.
+    pub(super) async fn acts(&self, delegation: Option<&str>) -> Result<bool, Problem> {
+        match delegation {
+            Some(delegation) => self.grants.acts(&self.tenant, delegation).await,
+            None => Ok(true),
+        }
     }
 
     async fn is_live(&self, grant: Option<&str>) -> Result<bool, OAuthError> {

@@ -206,11 +206,20 @@ impl AuthorizationServer {
         if binding.is_none() {
             self.opens_nothing_sensitive(code.details.as_ref())?;
         }
-        self.grant_lives(code.grant.as_deref(), code.subject).await
+        self.grant_lives(code.grant.as_deref(), code.subject, code.acting.as_deref()).await
     }
 
-    /// Whether there is still a consent, where there was one, of somebody who still has a Tsuno ID.
-    async fn grant_lives(&self, grant: Option<&str>, subject: TsunoId) -> Result<(), OAuthError> {
+    /// Whether there is still a consent, where there was one, of somebody who still has a Tsuno ID, and a delegation still, where somebody
+    /// else acted for them.
+    async fn grant_lives(
+        &self,
+        grant: Option<&str>,
+        subject: TsunoId,
+        acting: Option<&str>,
+    ) -> Result<(), OAuthError> {
+        if !self.acts(acting).await? {
+            return invalid_grant("the delegation behind this is over");
+        }
         if !is_open(&self.services, &self.tenant, subject).await? {
             return invalid_grant("the Tsuno ID behind this was closed");
         }
@@ -269,7 +278,10 @@ impl AuthorizationServer {
         access.types = vec![iri("Person")];
         access.purpose = authorization.details.as_ref().map(|details| details.purpose.clone());
         access.grant.clone_from(&authorization.grant);
-        "login-to-service".clone_into(&mut access.reason);
+        access.reason = match &authorization.acting {
+            Some(delegation) => format!("login-to-service delegation:{delegation}"),
+            None => "login-to-service".to_owned(),
+        };
         access.count = 1;
         access
     }

@@ -5,6 +5,7 @@
 mod authorization;
 mod certificates;
 mod clients;
+mod delegates;
 mod dpop;
 mod holder;
 mod keys;

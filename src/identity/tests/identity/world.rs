@@ -14,8 +14,8 @@ use tsunagu_domain::{
 };
 use tsunagu_identity::{
     AuthorizationServer, Client, Clients, DigestKey, Form, JwkSet, LiveGrants, Municipality,
-    NewSession, OAuthError, Parts, Possession, Proofs, Residents, Services, Sessions, SigningKey,
-    SigningKeys, Tokens,
+    NewSession, OAuthError, Parts, Possession, Proofs, Residents, Services, Session, Sessions,
+    SigningKey, SigningKeys, Tokens,
 };
 use tsunagu_ngsi_ld::{Context, Entity};
 use tsunagu_outbound::{Outbound, Policy};
@@ -52,6 +52,10 @@ pub(crate) struct Grants(pub(crate) Mutex<HashSet<String>>);
 impl LiveGrants for Grants {
     async fn is_live(&self, _: &TenantId, grant_id: &str) -> Result<bool, Problem> {
         Ok(self.0.lock().unwrap().contains(grant_id))
+    }
+
+    async fn acts(&self, _: &TenantId, delegation: &str) -> Result<bool, Problem> {
+        Ok(self.0.lock().unwrap().contains(delegation))
     }
 }
 
@@ -312,10 +316,20 @@ impl World {
 
     /// A code for a request with some fields changed.
     pub(crate) async fn code_of(&self, changes: &[(&str, &str)]) -> String {
+        self.code_under(None, changes).await
+    }
+
+    /// The same, approved by somebody who acts under a delegation.
+    pub(crate) async fn code_under(
+        &self,
+        delegation: Option<&str>,
+        changes: &[(&str, &str)],
+    ) -> String {
         let request_uri = self.push(changes).await.unwrap();
         let request = self.server.authorization_request("app", &request_uri).await.unwrap();
         self.grants.0.lock().unwrap().insert("grant-1".to_owned());
-        let session = self.session().await.session;
+        let session =
+            Session { acting: delegation.map(str::to_owned), ..self.session().await.session };
         let url = self.server.approve(&request, &session, Some("grant-1")).await.unwrap();
         url.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned()
     }

@@ -82,6 +82,12 @@ impl LiveGrants for ConsentGrants {
         let now = self.clock.micros();
         Ok(self.ledger.live_grant(tenant, grant_id, now).await?.is_some())
     }
+
+    async fn acts(&self, tenant: &TenantId, delegation: &str) -> Result<bool, Problem> {
+        let now = self.clock.micros();
+        let found = self.ledger.delegation(tenant, delegation).await?;
+        Ok(found.is_some_and(|found| found.live_at(now)))
+    }
 }
 
 /// Share codes, as the authorization server redeems them.

@@ -1,5 +1,6 @@
 //! Acting for another on the pages, and consents that nobody uses, with time that passes.
 
+use serde_json::json;
 use tsunagu_consent::{
     Authority, AuthorityEvidence, Counter, Delegation, DelegationScope, NewGuardian,
 };
@@ -109,6 +110,48 @@ async fn t63_a_guardian_consents_on_the_pages_until_the_day_and_the_adult_is_ask
     assert!(!after.says("保護者の方の同意を、続けますか？"));
     let events = town.events_on_record(taro).await;
     assert_eq!(events, ["delegation-made", "given", "confirmed"], "one entry for each");
+}
+
+#[actix_web::test]
+async fn a_delegate_logs_in_to_a_service_under_no_consent_but_their_own() {
+    let town = Town::new().await;
+    let (mut parent, mut child) = (town.browser().await, town.browser().await);
+    parent.log_in("hanako", "/").await;
+    child.log_in("taro", "/").await;
+    let (hanako, taro) = (parent.tsuno_id().await, child.tsuno_id().await);
+    let made = guardian(&town, taro, hanako, DelegationScope::Both, DAY).await;
+    let csrf = parent.get("/delegates").await.field("csrf");
+    parent.post(&format!("/delegates/{}/act", made.id), &[("csrf", &csrf)]).await;
+    // The question stands open while the resident answers one of their own.
+    let open = parent.get(&town.pushed().await).await;
+    assert_eq!(open.status, 200);
+    let question = child.get(&town.pushed().await).await;
+    assert_eq!(child.post(DECISION, &pairs(&yes(&question))).await.status, 303);
+    let own = town.consent(taro).await.unwrap();
+
+    let refused = parent.get(&town.pushed().await).await;
+    assert_eq!(refused.status, 403, "{:?}", refused.location);
+    assert!(refused.says("代わりにはできない手続きです"), "{}", refused.body);
+    let answered = parent.post(DECISION, &pairs(&yes(&open))).await;
+    assert_eq!(answered.status, 403, "{:?}", answered.location);
+    let asked = json!({"data_classes": ["contact", "health-activity"]});
+    let silent = town.pushed_as(Some(asked.clone()), &[("prompt", "none")]).await;
+    let back = parent.get(&silent).await.location.unwrap();
+    assert!(back.contains("error=consent_required"), "{back}");
+    assert_eq!(town.consent(taro).await.unwrap(), own, "nothing was changed");
+
+    // What they gave themselves lets them in again, and the resident too.
+    let withdraw = format!("/consents/{}/withdraw", own.id);
+    let csrf = child.get(&withdraw).await.field("csrf");
+    assert!(child.post(&withdraw, &[("csrf", &csrf)]).await.status < 400);
+    let question = parent.get(&town.pushed().await).await;
+    let back = parent.post(DECISION, &pairs(&yes(&question))).await.location.unwrap();
+    assert!(back.contains("code="), "{back}");
+    for browser in [&mut parent, &mut child] {
+        let silent = town.pushed_as(Some(asked.clone()), &[("prompt", "none")]).await;
+        let back = browser.get(&silent).await.location.unwrap();
+        assert!(back.contains("code="), "{back}");
+    }
 }
 
 #[actix_web::test]

@@ -114,6 +114,11 @@ impl LiveGrants for Grants {
     async fn is_live(&self, tenant: &TenantId, grant: &str) -> Result<bool, Problem> {
         Ok(self.0.live_grant(tenant, grant, self.1.micros()).await?.is_some())
     }
+
+    async fn acts(&self, tenant: &TenantId, delegation: &str) -> Result<bool, Problem> {
+        let found = self.0.delegation(tenant, delegation).await?;
+        Ok(found.is_some_and(|found| found.live_at(self.1.micros())))
+    }
 }
 
 pub(crate) struct Town {

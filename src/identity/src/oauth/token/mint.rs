@@ -56,6 +56,9 @@ impl AuthorizationServer {
         } else {
             self.clients.sectors().name_in_token(&jti, subject)?
         };
+        // No receiver learns which of a resident's delegates it was, nor that two tokens are of the same one.
+        let acting =
+            authorization.acting.as_deref().map(|id| self.clients.sectors().id_in_token(&jti, id));
         let details = authorization.details.iter().filter(|_| audience.ours);
         self.minted(Claims {
             aud: Aud(audience.resources.clone()),
@@ -63,6 +66,7 @@ impl AuthorizationServer {
             family: Some(authorization.family.clone()),
             cnf: binding,
             grant_id: authorization.grant.clone(),
+            acting: acting.transpose()?,
             authorization_details: details.cloned().collect(),
             auth_time: Some(auth_seconds(assurance)),
             acr: Some(assurance.level().acr().to_owned()),

@@ -34,6 +34,9 @@ pub(in super::super) struct Authorization {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in super::super) resources: Vec<String>,
     pub(in super::super) assurance: Assurance,
+    /// Id of the delegation under which somebody else logged in for the subject.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in super::super) acting: Option<String>,
     /// Of the authorization request; for the first ID token only.
     #[serde(skip)]
     pub(in super::super) nonce: Option<String>,
@@ -56,6 +59,7 @@ impl Authorization {
             scope: code.scope,
             resources: code.resources,
             assurance: code.assurance,
+            acting: code.acting,
             nonce: code.nonce,
         }
     }
@@ -167,7 +171,7 @@ impl AuthorizationServer {
         let scope = audience.scope(&narrowed(form, &kept.authorization)?);
         no_more_details(form, kept.authorization.details.as_ref())?;
         let authorization = &kept.authorization;
-        self.grant_lives(authorization.grant.as_deref(), authorization.subject).await?;
+        self.still_lives(authorization).await?;
         let (text, current) = self.secret_of(&family);
         kept.current = current;
         let until = Some(self.services.clock.micros() + seconds(IDLE_SECONDS));
@@ -189,6 +193,11 @@ impl AuthorizationServer {
             grant_id: kept.authorization.grant,
             authorization_details: kept.authorization.details.into_iter().collect(),
         })
+    }
+
+    /// Whether what tokens were given for still stands.
+    pub(super) async fn still_lives(&self, of: &Authorization) -> Result<(), OAuthError> {
+        self.grant_lives(of.grant.as_deref(), of.subject, of.acting.as_deref()).await
     }
 
     async fn used_again(&self, family: &str) -> Result<Tokens, OAuthError> {

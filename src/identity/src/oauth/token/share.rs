@@ -151,11 +151,13 @@ impl AuthorizationServer {
             details: Some(details),
             scope: scope.to_owned(),
             assurance: redeemed.assurance,
+            // Nobody makes share codes for another.
+            acting: None,
             nonce: None,
             resources: audience.resources.clone(),
         };
         // The resident may have taken it back meanwhile.
-        self.grant_lives(authorization.grant.as_deref(), authorization.subject).await?;
+        self.still_lives(&authorization).await?;
         let refresh_token = match self.first_refresh_token(&authorization, binding.as_ref())? {
             Some((text, op)) => {
                 self.services.store.commit(WriteSet::new(self.tenant.clone()).with(op)).await?;

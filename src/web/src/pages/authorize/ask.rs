@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde_json::Value;
-use tsunagu_consent::Consent;
+use tsunagu_consent::{ActedBy, Consent};
 use tsunagu_domain::{Catalogue, DataClass, Level, Problem, Sensitivity, SubjectPath, Timestamp};
 use tsunagu_identity::{Answerable, AuthorizationRequest, ErrorCode, ResidentData, Session};
 
@@ -58,6 +58,12 @@ async fn authorize(visit: &Visit) -> Shown {
     };
     let covering = covering(visit, session, &request, details).await?;
     if let Some(consent) = covering.filter(|_| !request.asks_consent_anew()) {
+        if !given_by_visitor(visit, &consent).await? {
+            if request.is_silent() {
+                return back_with(visit, &request, ErrorCode::ConsentRequired).await;
+            }
+            return Err(not_for_others());
+        }
         let request = granted(&request, &consent);
         if visit.delegation().is_some() {
             own::looks_at(visit, session, own::CONSENTS, 1).await?;
@@ -126,6 +132,20 @@ pub(super) async fn covering(
     let covering =
         parts.ledger.covering(&parts.tenant, session.tsuno_id, &request.client.id, &requested);
     covering.await
+}
+
+/// Whether a consent is one that this visitor may get a service its tokens with: residents any of their own; who acts for a resident those
+/// that this very delegation gave, since what the resident agreed to with a service let nobody else in.
+pub(super) async fn given_by_visitor(visit: &Visit, consent: &Consent) -> Result<bool, Problem> {
+    let parts = &visit.site.parts;
+    let Some(acting) = visit.delegation() else { return Ok(true) };
+    let by = parts.ledger.given_by(&parts.tenant, &consent.id).await?;
+    Ok(matches!(by, Some(ActedBy::Delegate { delegation, .. }) if delegation == acting.id))
+}
+
+/// This is not done for another.
+pub(super) fn not_for_others() -> Stop {
+    Stop::Message(StatusCode::FORBIDDEN, Kind::NotForOthers)
 }
 
 /// The page with the question.

@@ -134,7 +134,8 @@ async fn record(visit: &Visit, form: &Decision) -> Shown {
             // Pressed twice, it is one consent: a second would end the first, and the code given under it.
             let covering = ask::covering(visit, session, &request, details).await?;
             let consent = match covering.filter(|consent| answers(&request, consent)) {
-                Some(consent) => consent,
+                Some(consent) if ask::given_by_visitor(visit, &consent).await? => consent,
+                Some(_) => return Err(ask::not_for_others()),
                 None => match parts.ledger.give(&parts.tenant, &by, &answered).await {
                     Ok(given) => given.consent,
                     Err(problem) if problem.code == ProblemCode::StepUpRequired => {
