@@ -34,7 +34,7 @@ pub(crate) struct Frame {
     pub(crate) in_en: String,
     /// Path of this page, for marking where one is.
     pub(crate) path: String,
-    /// The secret that forms bring along; `None` when nobody is signed in.
+    /// The secret that forms bring along, with the delegation under which they are shown; `None` when nobody is signed in.
     pub(crate) csrf: Option<String>,
     /// Name of the resident in whose place the visitor acts.
     pub(crate) acting: Option<String>,

@@ -22,8 +22,19 @@ use crate::security::{self, LANG_COOKIE, is_local};
 use crate::site::Site;
 use crate::staff_visit;
 
-/// Says for whom a browser acts: the id of a delegation. It is no secret; whether its resident may is looked up for every request.
-pub(crate) const ACTING_COOKIE: &str = "tsunagu_acting";
+/// The name of the cookie that says for whom a browser acts: the id of a delegation. It is no secret; whether its resident may is looked up
+/// for every request.
+fn acting_cookie_name(https: bool) -> &'static str {
+    if https { "__Host-tsunagu-acting" } else { "tsunagu-acting" }
+}
+
+/// Between the secret in a form and the id of the delegation under which the form was shown; it is in neither.
+const FOR: char = '~';
+
+/// The secret in a form, for whomever the form was shown, and under which delegation that was; empty for the visitor themselves.
+pub(crate) fn secret_and_for(csrf: &str) -> (&str, &str) {
+    csrf.split_once(FOR).unwrap_or((csrf, ""))
+}
 
 /// What somebody wants to do for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +129,10 @@ impl Stop {
     }
 }
 
+fn form_expired() -> Stop {
+    Stop::Message(StatusCode::FORBIDDEN, Kind::FormExpired)
+}
+
 /// A posted form, or that it was none.
 pub(crate) type Posted<T> = Result<web::Form<T>, actix_web::Error>;
 
@@ -184,7 +199,7 @@ impl Visit {
             query: request.query_string().to_owned(),
             session: Ok(None),
             acting: None,
-            acting_cookie: cookie(ACTING_COOKIE),
+            acting_cookie: cookie(acting_cookie_name(site.https())),
             session_cookie,
             login_cookie: cookie(login_cookie_name(site.https())),
             at_desk: false,
@@ -259,26 +274,29 @@ impl Visit {
         }
     }
 
-    /// The resident who is logged in and posted a form from one of their own pages.
+    /// The resident who is logged in and posted a form from one of their own pages, shown for themselves.
     pub(crate) fn posted(&self, csrf: &str) -> Result<&Session, Stop> {
         self.posted_by_anyone(csrf)?;
-        self.resident()
+        self.shown_for(self.resident()?, csrf)
     }
 
     /// The same for what may be done for another.
     pub(crate) fn posted_for(&self, csrf: &str) -> Result<&Session, Stop> {
         self.posted_by_anyone(csrf)?;
-        self.meant(Wish::Change)
+        self.shown_for(self.meant(Wish::Change)?, csrf)
+    }
+
+    /// A form does what it says for the one for whom it was shown, and for nobody else: the visitor may have changed for whom they act in
+    /// another window, or may not act any more.
+    fn shown_for<'a>(&self, session: &'a Session, csrf: &str) -> Result<&'a Session, Stop> {
+        let meant = self.delegation().map_or("", |delegation| delegation.id.as_str());
+        if secret_and_for(csrf).1 == meant { Ok(session) } else { Err(form_expired()) }
     }
 
     /// The visitor who posted a form from one of their own pages, for whomever.
     pub(crate) fn posted_by_anyone(&self, csrf: &str) -> Result<&Session, Stop> {
         let session = self.visitor()?;
-        if session.csrf_matches(csrf) {
-            Ok(session)
-        } else {
-            Err(Stop::Message(StatusCode::FORBIDDEN, Kind::FormExpired))
-        }
+        if session.csrf_matches(secret_and_for(csrf).0) { Ok(session) } else { Err(form_expired()) }
     }
 
     /// The value of a parameter of the address.
@@ -371,7 +389,10 @@ impl Visit {
         let csrf = if self.at_desk {
             member.map(|member| member.csrf.clone())
         } else {
-            session.map(|session| session.csrf.clone())
+            session.map(|session| match self.delegation() {
+                Some(delegation) => format!("{}{FOR}{}", session.csrf, delegation.id),
+                None => session.csrf.clone(),
+            })
         };
         let in_language = |lang: Lang| {
             let (path, query) =
@@ -436,6 +457,12 @@ impl Visit {
         let mut answer = security::headers(HttpResponse::SeeOther(), &[]);
         answer.insert_header((header::LOCATION, target));
         answer
+    }
+
+    /// The cookie that says under which delegation this browser acts from now on; none takes it back.
+    pub(crate) fn acting_cookie(&self, delegation: Option<&str>) -> Cookie<'static> {
+        let spent = delegation.is_none().then_some(0);
+        self.cookie(acting_cookie_name(self.site.https()), delegation.unwrap_or_default(), spent)
     }
 
     /// A cookie of ours: for this site and http alone.
@@ -515,5 +542,13 @@ impl Visit {
                 (status, MessagePage::new(kind, None, request()))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn over_https_no_other_host_sets_for_whom_a_browser_acts() {
+        assert!(super::acting_cookie_name(true).starts_with("__Host-"));
     }
 }

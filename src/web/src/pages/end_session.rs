@@ -8,7 +8,7 @@ use tsunagu_identity::{EndSession, Form};
 use crate::pages::error::{Kind, MessagePage};
 use crate::render::Page;
 use crate::security;
-use crate::visit::{Posted, Shown, Stop, Visit};
+use crate::visit::{Posted, Shown, Stop, Visit, secret_and_for};
 
 /// The parameter of our own that names a request which was kept.
 const KEPT: &str = "request";
@@ -126,7 +126,7 @@ async fn confirmed(visit: &Visit, form: &web::Form<Confirmed>) -> Shown {
     let Some(session) = visit.session()? else {
         return end(visit, &request, request.is_shown()).await;
     };
-    if !session.csrf_matches(&form.csrf) {
+    if !session.csrf_matches(secret_and_for(&form.csrf).0) {
         return Err(Stop::Message(StatusCode::FORBIDDEN, Kind::FormExpired));
     }
     end(visit, &request, true).await

@@ -10,7 +10,7 @@ use tsunagu_identity::{
 
 use crate::pages::error::Kind;
 use crate::render::Page;
-use crate::visit::{ACTING_COOKIE, Posted, Shown, Stop, Visit};
+use crate::visit::{Posted, Shown, Stop, Visit, secret_and_for};
 
 /// A way to log in.
 #[derive(Debug, Serialize)]
@@ -131,10 +131,11 @@ pub(crate) async fn logout(visit: Visit, form: Posted<Logout>) -> HttpResponse {
 }
 
 async fn leave(visit: &Visit, csrf: &str) -> Shown {
-    if visit.session()?.is_some_and(|session| !session.csrf_matches(csrf)) {
+    let (secret, _) = secret_and_for(csrf);
+    if visit.session()?.is_some_and(|session| !session.csrf_matches(secret)) {
         return Err(Stop::Message(StatusCode::FORBIDDEN, Kind::FormExpired));
     }
-    let acting = visit.cookie(ACTING_COOKIE, "", Some(0));
+    let acting = visit.acting_cookie(None);
     let mut answer = Visit::see_other("/").cookie(acting).finish();
     visit.end_session(&mut answer).await?;
     Ok(answer)

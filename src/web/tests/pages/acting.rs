@@ -155,6 +155,46 @@ async fn a_delegate_logs_in_to_a_service_under_no_consent_but_their_own() {
 }
 
 #[actix_web::test]
+async fn a_form_does_nothing_for_another_than_the_one_for_whom_it_was_shown() {
+    let town = Town::new().await;
+    let (mut parent, mut child) = (town.browser().await, town.browser().await);
+    parent.log_in("hanako", "/").await;
+    child.log_in("taro", "/").await;
+    let (hanako, taro) = (parent.tsuno_id().await, child.tsuno_id().await);
+    let made = guardian(&town, taro, hanako, DelegationScope::Both, DAY).await;
+    let act = format!("/delegates/{}/act", made.id);
+    let expired = |seen: &Seen| seen.status == 403 && seen.says("画面の有効時間が切れました");
+
+    // Shown for oneself, posted while acting.
+    let own = parent.get(&town.pushed().await).await;
+    let csrf = parent.get("/delegates").await.field("csrf");
+    assert_eq!(parent.post(&act, &[("csrf", &csrf)]).await.status, 303);
+    let answered = parent.post(DECISION, &pairs(&yes(&own))).await;
+    assert!(expired(&answered), "{}", answered.body);
+    // Shown while acting, posted as oneself.
+    let question = parent.get(&town.pushed().await).await;
+    assert!(question.says(BANNER));
+    let acting = question.field("csrf");
+    assert_eq!(parent.post("/delegates/myself", &[("csrf", &acting)]).await.status, 303);
+    let answered = parent.post(DECISION, &pairs(&yes(&question))).await;
+    assert!(expired(&answered), "{}", answered.body);
+    let closing = parent.post("/account/close", &[("csrf", &acting)]).await;
+    assert!(expired(&closing), "{}", closing.body);
+    // Shown while acting, posted when that is over.
+    let csrf = parent.get("/delegates").await.field("csrf");
+    assert_eq!(parent.post(&act, &[("csrf", &csrf)]).await.status, 303);
+    let by = Counter { actor: "client:desk", request: "r" };
+    town.ledger.end_at_counter(&town.tenant, &by, &made.id).await.unwrap();
+    let answered = parent.post(DECISION, &pairs(&yes(&question))).await;
+    assert!(expired(&answered), "{}", answered.body);
+    for nobody in [hanako, taro] {
+        assert!(town.consent(nobody).await.is_none());
+    }
+    // Logging out is for whoever sits there.
+    assert_eq!(parent.post("/logout", &[("csrf", &acting)]).await.status, 303);
+}
+
+#[actix_web::test]
 async fn a_delegate_who_only_sees_decides_nothing_and_logs_in_nowhere() {
     let town = Town::new().await;
     let (mut parent, mut child) = (town.browser().await, town.browser().await);

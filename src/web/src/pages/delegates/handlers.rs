@@ -9,7 +9,7 @@ use super::{DelegateLine, DelegatesPage};
 use crate::dates;
 use crate::locale::Lang;
 use crate::pages::own::{DELEGATIONS, looks_at};
-use crate::visit::{ACTING_COOKIE, Posted, Shown, Stop, Visit};
+use crate::visit::{Posted, Shown, Stop, Visit};
 
 const HERE: &str = "/delegates";
 const FRESH_SECONDS: i64 = 300;
@@ -136,7 +136,7 @@ async fn acted(visit: &Visit, id: &str, csrf: &str) -> Shown {
     let found = parts.ledger.acting(&parts.tenant, session.tsuno_id, id).await?;
     let found = found.ok_or_else(Problem::not_found)?;
     // It says for whom; whether one may is looked up for every request.
-    let cookie = visit.cookie(ACTING_COOKIE, &found.id, None);
+    let cookie = visit.acting_cookie(Some(&found.id));
     Ok(Visit::see_other("/consents").cookie(cookie).finish())
 }
 
@@ -151,6 +151,6 @@ pub(crate) async fn myself(visit: Visit, form: Posted<Button>) -> HttpResponse {
 
 fn back(visit: &Visit, csrf: &str) -> Shown {
     visit.posted_by_anyone(csrf)?;
-    let cookie = visit.cookie(ACTING_COOKIE, "", Some(0));
+    let cookie = visit.acting_cookie(None);
     Ok(Visit::see_other("/").cookie(cookie).finish())
 }
