@@ -99,3 +99,10 @@ pub struct Event {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acted_by: Option<ActedBy>,
 }
+
+impl Event {
+    /// By whom without saying who: `resident`, `guardian`, `family`, `counter` or `platform`.
+    pub fn kind_of_actor(&self) -> &str {
+        self.by.split(':').next().unwrap_or_default()
+    }
+}

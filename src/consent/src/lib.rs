@@ -37,8 +37,8 @@ pub use ledger::{
     Part, Reconsented, Resident,
 };
 pub use receipt::{
-    InvalidReceipt, InvalidSigningKey, Party, PiiInformation, PiiProcessing, Platform, Receipt,
-    ReceiptEvent, ReceiptSigner, Verdict, verify_receipt,
+    InvalidReceipt, InvalidSigningKey, Party, PiiInformation, PiiProcessing, Platform, Reader,
+    Receipt, ReceiptEvent, ReceiptSigner, Verdict, verify_receipt,
 };
 pub use request::{DataAction, NewConsent, Notice, RESIDENT_DATA, Requested};
 pub use share::{

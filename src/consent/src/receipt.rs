@@ -116,7 +116,7 @@ pub struct ReceiptEvent {
     pub event_time: String,
     /// First moment in force and first moment no longer, ISO 8601 interval.
     pub validity_duration: String,
-    /// By whom.
+    /// By whom, as far as the reader is told: see [`Reader`].
     pub entity_id: String,
     /// Always `dpv:ExplicitlyExpressedConsent`.
     pub event_type: String,
@@ -172,6 +172,16 @@ pub struct Receipt {
     pub pii_processing: PiiProcessing,
     /// What happened, oldest first.
     pub events: Vec<ReceiptEvent>,
+}
+
+/// For whom a receipt is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// The person themselves: everybody who did something is named.
+    Resident,
+    /// Anybody else, who knows the person by this id (a client by the pairwise id). Of whoever acted they read the kind alone, `guardian`,
+    /// `family` or `counter`: the id of a delegation would be the same for all of them.
+    Other(TsunoId),
 }
 
 /// What a person may demand of those who process their data.
@@ -266,19 +276,18 @@ impl Ledger {
         self.signer.public()
     }
 
-    /// The signed receipt of a consent, with its history so far. `principal` is how the reader knows the person: the Tsuno ID for
-    /// themselves, the pairwise id for the client.
+    /// The signed receipt of a consent, with its history so far, for this reader.
     pub async fn receipt(
         &self,
         tenant: &TenantId,
         id: &str,
-        principal: TsunoId,
+        reader: Reader,
     ) -> Result<String, Problem> {
         let consent = self.get(tenant, id).await?.ok_or_else(Problem::not_found)?;
         let mut events = self.events(tenant, id).await?;
         // An event after the consent was read belongs to the next receipt.
         events.retain(|event| event.seq <= consent.version);
-        self.signer.sign(TYPE, &self.describe(&consent, &events, principal))
+        self.signer.sign(TYPE, &self.describe(&consent, &events, reader))
     }
 
     /// The signed event of a deletion order, for a client that knows the person as `principal`.
@@ -310,7 +319,7 @@ impl Ledger {
         Ok(Verdict::Superseded { receipt, version: consent.version })
     }
 
-    fn describe(&self, consent: &Consent, events: &[Event], principal: TsunoId) -> Receipt {
+    fn describe(&self, consent: &Consent, events: &[Event], reader: Reader) -> Receipt {
         let platform = &self.platform;
         let information = consent.data.iter().flat_map(|data| {
             data.attributes.iter().map(|attribute| PiiInformation {
@@ -336,7 +345,11 @@ impl Ledger {
         let events = events.iter().map(|event| ReceiptEvent {
             event_time: to_iso(event.at),
             validity_duration: validity.clone(),
-            entity_id: event.by.clone(),
+            entity_id: match reader {
+                Reader::Resident => event.by.as_str(),
+                Reader::Other(_) => event.kind_of_actor(),
+            }
+            .to_owned(),
             event_type: "dpv:ExplicitlyExpressedConsent".to_owned(),
             event_state: event.state,
             consent_status: status(event.state),
@@ -351,7 +364,10 @@ impl Ledger {
             record_id: consent.id.clone(),
             record_version: consent.version,
             receipt_id: consent.receipt_id.clone(),
-            pii_principal_id: principal,
+            pii_principal_id: match reader {
+                Reader::Resident => consent.subject,
+                Reader::Other(principal) => principal,
+            },
             party_identification: vec![platform.controller.clone(), recipient],
             pii_processing: PiiProcessing {
                 privacy_notice: consent.notice.clone(),

@@ -208,7 +208,7 @@ impl ConsentBody {
             seq: event.seq,
             state: event.state,
             at: to_iso(event.at),
-            by: event.by.split(':').next().unwrap_or_default().to_owned(),
+            by: event.kind_of_actor().to_owned(),
             acted_by: event.acted_by.as_ref().map(Into::into),
             reason: event.reason,
         });

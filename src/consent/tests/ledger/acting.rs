@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta};
 use tsunagu_consent::{
     ActedBy, Acting, Assisted, Authority, AuthorityEvidence, Counter, Delegation, DelegationKind,
-    DelegationScope, IdentityEvidence, NewDelegation, NewGuardian, Reason, Resident, State,
+    DelegationScope, IdentityEvidence, NewDelegation, NewGuardian, Reader, Reason, Resident, State,
     verify_receipt,
 };
 use tsunagu_domain::{Assurance, Clock, ProblemCode, TsunoId, comes_of_age};
@@ -81,9 +81,12 @@ async fn who_acted_for_whom_is_in_the_event_the_receipt_and_the_record() {
         delegate: BOB,
     };
     assert_eq!(events[0].acted_by, Some(acted));
-    let receipt = world.ledger.receipt(&world.tenant, &given.id, ALICE).await.unwrap();
-    let receipt = verify_receipt(&receipt, world.ledger.receipt_key()).unwrap();
-    assert_eq!(receipt.events[0].entity_id, name);
+    // Others, even if they know the resident by the same id, read of what kind it was and not which delegation.
+    for (reader, told) in [(Reader::Resident, name.as_str()), (Reader::Other(ALICE), "family")] {
+        let receipt = world.ledger.receipt(&world.tenant, &given.id, reader).await.unwrap();
+        let receipt = verify_receipt(&receipt, world.ledger.receipt_key()).unwrap();
+        assert_eq!((receipt.events[0].entity_id.as_str(), receipt.pii_principal_id), (told, ALICE));
+    }
     let accesses = world.accesses().await;
     let last = accesses.last().unwrap();
     assert_eq!((last.actor.as_str(), last.subjects.as_slice()), (name.as_str(), &[ALICE][..]));

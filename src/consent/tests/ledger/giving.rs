@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use tsunagu_consent::{
-    DataAction, NewConsent, Notice, NoticeShown, Part, Requested, State, Verdict, verify_receipt,
+    DataAction, NewConsent, Notice, NoticeShown, Part, Reader, Requested, State, Verdict,
+    verify_receipt,
 };
 use tsunagu_domain::{Assurance, Catalogue, Clock, Level, Problem, ProblemCode, TenantId, TsunoId};
 use tsunagu_policy::GrantedType;
@@ -375,7 +376,8 @@ async fn a_receipt_is_signed_and_names_only_the_given_principal() {
     let world = world();
     let consent = world.given().await;
     let pairwise = TsunoId::from_bytes([77; 16]);
-    let jws = world.ledger.receipt(&world.tenant, &consent.id, pairwise).await.unwrap();
+    let jws =
+        world.ledger.receipt(&world.tenant, &consent.id, Reader::Other(pairwise)).await.unwrap();
     let receipt = verify_receipt(&jws, world.ledger.receipt_key()).unwrap();
     assert_eq!(receipt.pii_principal_id, pairwise);
     assert_eq!(receipt.record_id, consent.id);
@@ -401,7 +403,7 @@ async fn a_receipt_is_signed_and_names_only_the_given_principal() {
     }
     let assurance = world.fresh();
     world.ledger.withdraw(&world.tenant, &resident(ALICE, &assurance), &consent.id).await.unwrap();
-    let jws = world.ledger.receipt(&world.tenant, &consent.id, ALICE).await.unwrap();
+    let jws = world.ledger.receipt(&world.tenant, &consent.id, Reader::Resident).await.unwrap();
     let receipt = verify_receipt(&jws, world.ledger.receipt_key()).unwrap();
     let states: Vec<State> = receipt.events.iter().map(|event| event.event_state).collect();
     assert_eq!(states, [State::Given, State::Withdrawn]);
@@ -412,7 +414,7 @@ async fn t59_a_forged_or_superseded_receipt_is_refused() {
     let world = world();
     let consent = world.given().await;
     let judge = async |jws: &str| world.ledger.judge_receipt(&world.tenant, jws).await.unwrap();
-    let first = world.ledger.receipt(&world.tenant, &consent.id, ALICE).await.unwrap();
+    let first = world.ledger.receipt(&world.tenant, &consent.id, Reader::Resident).await.unwrap();
     assert!(
         matches!(judge(&first).await, Verdict::Current(receipt) if receipt.record_version == 1)
     );
@@ -422,7 +424,7 @@ async fn t59_a_forged_or_superseded_receipt_is_refused() {
     let edited = claims.replace('A', "B");
     assert_ne!(edited, claims);
     let stranger = ledger(&world.store, &world.clock, CATALOGUE, 3);
-    let foreign = stranger.receipt(&world.tenant, &consent.id, ALICE).await.unwrap();
+    let foreign = stranger.receipt(&world.tenant, &consent.id, Reader::Resident).await.unwrap();
     for forged in [format!("{head}.{edited}.{signature}"), foreign, String::new()] {
         assert_eq!(judge(&forged).await, Verdict::Forged);
     }
@@ -436,7 +438,7 @@ async fn t59_a_forged_or_superseded_receipt_is_refused() {
     let late = judge(&first).await;
     assert!(matches!(late, Verdict::Superseded { version: 2, .. }), "{late:?}");
     world.ledger.resume(&world.tenant, &by, &consent.id).await.unwrap();
-    let last = world.ledger.receipt(&world.tenant, &consent.id, ALICE).await.unwrap();
+    let last = world.ledger.receipt(&world.tenant, &consent.id, Reader::Resident).await.unwrap();
     assert!(matches!(judge(&last).await, Verdict::Current(_)));
     // Over by its time, though no event says so yet.
     world.clock.advance(TimeDelta::days(365));
@@ -449,7 +451,7 @@ async fn the_notice_is_kept_to_the_byte_and_named_by_the_receipt() {
     let consent = world.given().await;
     let kept = world.ledger.notice(&world.tenant, &consent.notice).await.unwrap();
     assert_eq!(kept.as_deref(), Some(b"abc".as_slice()));
-    let jws = world.ledger.receipt(&world.tenant, &consent.id, ALICE).await.unwrap();
+    let jws = world.ledger.receipt(&world.tenant, &consent.id, Reader::Resident).await.unwrap();
     let receipt = verify_receipt(&jws, world.ledger.receipt_key()).unwrap();
     assert_eq!(receipt.events[0].privacy_notice.as_ref(), Some(&consent.notice));
     assert_eq!(receipt.events[0].consent_status.as_deref(), Some("dpv:ConsentGiven"));

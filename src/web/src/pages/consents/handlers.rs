@@ -3,7 +3,9 @@
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
-use tsunagu_consent::{ActedBy, Consent, ConsentedData, DataAction, Event, Part, Reason, State};
+use tsunagu_consent::{
+    ActedBy, Consent, ConsentedData, DataAction, Event, Part, Reader, Reason, State,
+};
 use tsunagu_domain::{Problem, ProblemCode, Sensitivity, Timestamp};
 use tsunagu_identity::Session;
 
@@ -204,7 +206,11 @@ async fn signed(visit: &Visit, id: &str) -> Shown {
     let session = visit.meant(Wish::Look)?;
     let consent = own(visit, session, id).await?;
     let parts = &visit.site.parts;
-    let jws = parts.ledger.receipt(&parts.tenant, &consent.id, session.tsuno_id).await?;
+    let reader = match visit.delegation() {
+        None => Reader::Resident,
+        Some(_) => Reader::Other(session.tsuno_id),
+    };
+    let jws = parts.ledger.receipt(&parts.tenant, &consent.id, reader).await?;
     let name = format!("attachment; filename=\"consent-receipt-{}.jwt\"", consent.receipt_id);
     Ok(security::headers(HttpResponse::Ok(), &[])
         .content_type("application/jwt")
