@@ -341,6 +341,16 @@ pub(crate) struct Staff {
     pub(crate) reason: &'static str,
 }
 
+impl Staff {
+    /// Who is at the counter: in a session the account decides, and only a tool may say a name.
+    pub(crate) fn clerk(&self, said: Option<String>) -> String {
+        match self.actor.strip_prefix("staff:") {
+            Some(name) => name.to_owned(),
+            None => said.unwrap_or_default(),
+        }
+    }
+}
+
 /// A tool of the town hall: a client whose token has the scope [`STAFF_SCOPE`].
 pub(crate) async fn staff(gateway: &Gateway, request: &HttpRequest) -> Result<Staff, Failure> {
     let token = scoped(gateway, request, STAFF_SCOPE).await?;

@@ -85,8 +85,8 @@ pub(crate) struct AskedBody {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct AssistedBody {
-    /// Who at the counter.
-    clerk: String,
+    /// Who at the counter, as a tool of the town hall says. In a session of staff it is the member whose session it is, whatever is said here.
+    clerk: Option<String>,
     /// How the resident was identified: `my-number-card` (its face; never its number), `driving-licence`, `passport`, `residence-card`, `two-documents`.
     #[schema(value_type = String)]
     identity: IdentityEvidence,
@@ -95,9 +95,9 @@ pub(crate) struct AssistedBody {
 }
 
 impl AssistedBody {
-    fn record(self, client: &str) -> Assisted {
+    fn record(self, staff: &Staff) -> Assisted {
         let Self { clerk, identity, notice_read } = self;
-        Assisted { clerk, client: client.to_owned(), identity, notice_read }
+        Assisted { clerk: staff.clerk(clerk), client: staff.actor.clone(), identity, notice_read }
     }
 }
 

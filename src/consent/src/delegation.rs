@@ -180,9 +180,9 @@ impl Delegation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Assisted {
-    /// Who at the counter.
+    /// Who at the counter: the member's name, or what their tool calls them.
     pub clerk: String,
-    /// The client whose token the clerk's tool used.
+    /// The account that acted: `staff:<name>` in a clerk's session, `client:<id>` of the token that their tool used.
     pub client: String,
     /// How the clerk made sure who the resident is.
     pub identity: IdentityEvidence,
@@ -241,7 +241,7 @@ impl Resident<'_> {
         match self.acting {
             Acting::Themselves => "resident".to_owned(),
             Acting::For(delegation) => delegation.actor(),
-            Acting::Assisted(assisted) => format!("counter:{}", assisted.clerk),
+            Acting::Assisted(assisted) => assisted.client.clone(),
         }
     }
 

@@ -22,7 +22,7 @@ use tsunagu_store::{Collection, Scan};
 use crate::records::{self, Kept};
 use crate::{Acting, Desk, Object, Role, Who};
 pub use reading::{Extracted, ResidentFile, SearchResult};
-pub use reasons::{CaseReason, Told, told};
+pub use reasons::{CaseReason, Told, at_counter, told};
 pub use scope::{Asked, Extract, Scope, moment};
 
 /// Case id → case.

@@ -20,7 +20,7 @@ mod session;
 
 pub use cases::{
     Asked, Case, CaseReason, CaseState, Cases, Extract, Extracted, MAX_HOURS, ResidentFile, Scope,
-    SearchResult, Told, Verdict, moment, told,
+    SearchResult, Told, Verdict, at_counter, moment, told,
 };
 pub use clients::{
     Act, Application, By, Change, ClientLives, Decision, Life, LifeState, Origin, Registered, Step,

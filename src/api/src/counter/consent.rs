@@ -47,7 +47,7 @@ pub(crate) async fn consent(
     let consent = asked(&gateway, &staff.tenant, &body.asked).await?;
     let (_, new) = gateway.ledger.counter_notice(&consent, &body.asked.lang)?;
     let actor = &staff.actor;
-    let assisted = body.assisted.map(|assisted| assisted.record(actor));
+    let assisted = body.assisted.map(|assisted| assisted.record(&staff));
     let by = Counter { actor, request: &request_id::of(&request) };
     let ledger = &gateway.ledger;
     let given = ledger.give_assisted(&staff.tenant, &by, subject, assisted.as_ref(), &new).await?;

@@ -35,8 +35,8 @@ pub(crate) struct GuardianBody {
     evidence: AuthorityEvidence,
     /// Where that is filed.
     reference: String,
-    /// Who at the counter.
-    clerk: String,
+    /// Who at the counter, as a tool of the town hall says. In a session of staff it is the member whose session it is, whatever is said here.
+    clerk: Option<String>,
 }
 
 /// Records the guardian of a minor
@@ -84,7 +84,7 @@ pub(crate) async fn guardian(
         authority: Authority {
             evidence: body.evidence,
             reference: body.reference,
-            recorded_by: body.clerk,
+            recorded_by: staff.clerk(body.clerk),
         },
     };
     let actor = &staff.actor;

@@ -40,7 +40,7 @@ pub(crate) async fn withdraw(
     let subject = resident(&gateway, &staff.tenant, &request).await?;
     let body: CounterWithdrawalBody = read(&gateway, &body, "{assisted: {clerk, identity}}")?;
     let actor = &staff.actor;
-    let assisted = body.assisted.map(|assisted| assisted.record(actor));
+    let assisted = body.assisted.map(|assisted| assisted.record(&staff));
     let by = Counter { actor, request: &request_id::of(&request) };
     let id = request.match_info().get("id").unwrap_or_default();
     let ledger = &gateway.ledger;

@@ -17,6 +17,10 @@ pub(super) async fn who(
     tenant: &TenantId,
     access: &Access,
 ) -> Result<Text, Problem> {
+    if tsunagu_staff::at_counter(access) {
+        // Who it was is in the consent's own history.
+        return Ok(text("役場の窓口", "Town hall counter"));
+    }
     let (kind, name) = access.actor.split_once(':').unwrap_or((&access.actor, ""));
     Ok(match kind {
         "resident" => text("ご本人", "You"),
@@ -31,7 +35,6 @@ pub(super) async fn who(
                 text(format!("ご家族 {name}"), format!("Family {name}"))
             }
         }
-        "counter" => text(format!("役場の窓口 {name}"), format!("Town hall counter {name}")),
         "other-resident" => text("ほかの方", "Somebody else"),
         "platform" => text("データ連携基盤", "The data-linkage platform"),
         "connector" => text(format!("連携システム {name}"), format!("Connected system {name}")),

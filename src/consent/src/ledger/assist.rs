@@ -28,7 +28,7 @@ fn in_person(now: Timestamp) -> Assurance {
 
 impl Ledger {
     /// Records a consent that a resident gave at the counter. Without the record of assisted mode it is refused and the attempt is on record; the
-    /// notice of `new` must be the one that was read to the resident.
+    /// notice of `new` must be the one that was read to the resident. The record names the account of `by`, not the clerk's name.
     pub async fn give_assisted(
         &self,
         tenant: &TenantId,
@@ -45,7 +45,8 @@ impl Ledger {
             return Err(self.not_assisted(tenant, by, subject).await?);
         };
         let assurance = in_person(self.clock.micros());
-        let acting = Acting::Assisted(assisted);
+        let assisted = Assisted { client: by.actor.to_owned(), ..assisted.clone() };
+        let acting = Acting::Assisted(&assisted);
         let resident = Resident { subject, assurance: &assurance, request: by.request, acting };
         self.give(tenant, &resident, new).await
     }
@@ -63,7 +64,8 @@ impl Ledger {
             return Err(self.not_assisted(tenant, by, subject).await?);
         };
         let assurance = in_person(self.clock.micros());
-        let acting = Acting::Assisted(assisted);
+        let assisted = Assisted { client: by.actor.to_owned(), ..assisted.clone() };
+        let acting = Acting::Assisted(&assisted);
         let resident = Resident { subject, assurance: &assurance, request: by.request, acting };
         self.withdraw(tenant, &resident, id).await
     }

@@ -270,7 +270,7 @@ async fn t63_a_guardian_stops_the_day_their_authority_is_over_or_taken_away() {
 fn assisted() -> Assisted {
     Assisted {
         clerk: "窓口3".to_owned(),
-        client: "client:desk".to_owned(),
+        client: DESK.actor.to_owned(),
         identity: IdentityEvidence::DrivingLicence,
         notice_read: None,
     }
@@ -305,7 +305,7 @@ async fn t62_a_clerk_gives_no_consent_without_the_record_of_assisted_mode() {
     let events = ledger.events(tenant, &given.consent.id).await.unwrap();
     assert_eq!(events[0].acted_by, Some(ActedBy::Counter { assisted: record.clone() }));
     assert_eq!((events[0].by.as_str(), events[0].assurance.idp.as_str()), ("counter", "counter"));
-    assert_eq!(world.accesses().await.last().unwrap().actor, "counter:窓口3");
+    assert_eq!(world.accesses().await.last().unwrap().actor, "client:desk");
     let id = &given.consent.id;
     let refused = ledger.withdraw_assisted(tenant, &DESK, ALICE, None, id).await.unwrap_err();
     assert_eq!(refused.code, ProblemCode::Forbidden);

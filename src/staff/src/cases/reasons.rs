@@ -1,7 +1,7 @@
 //! Why somebody looks, from a list; and how residents are told.
 
 use serde::{Deserialize, Serialize};
-use tsunagu_store::access::Access;
+use tsunagu_store::access::{Access, Action};
 
 /// The list. It is short, so that residents can be told in words of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,9 +71,18 @@ pub struct Told {
     pub case: Option<String>,
 }
 
-/// What to tell about this access; `None` when it was not one of a member of staff.
+/// Whether this was done at the counter, with the resident present or for the record of who represents them: by a member in a session, or with the
+/// token of a tool.
+pub fn at_counter(access: &Access) -> bool {
+    // What clients do about consents themselves.
+    let own = access.reason.starts_with("share-code-") || access.reason == "deleted";
+    let desk = ["staff:", "client:"].iter().any(|kind| access.actor.starts_with(kind));
+    access.action == Action::Consent && desk && !own
+}
+
+/// What to tell about this access; `None` when it was not one of a member of staff, or was done for the resident [at the counter](at_counter).
 pub fn told(access: &Access) -> Option<Told> {
-    access.actor.strip_prefix("staff:")?;
+    access.actor.strip_prefix("staff:").filter(|_| !at_counter(access))?;
     let words: Vec<&str> = access.reason.split(' ').collect();
     let reason = |word: &str| CaseReason::ALL.into_iter().find(|r| r.as_str() == word);
     let found = words.iter().enumerate().find_map(|(at, word)| Some((at, reason(word)?)));

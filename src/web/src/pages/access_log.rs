@@ -86,10 +86,7 @@ pub(crate) enum Who {
         name: String,
     },
     /// Somebody at the counter.
-    Counter {
-        /// Who.
-        name: String,
-    },
+    Counter,
     /// A service.
     Service {
         /// Its name.
@@ -139,7 +136,7 @@ impl AccessLogPage {
             line(Who::You, &[], "consent", true, 1),
             line(Who::You, &[], "share", false, 1),
             line(Who::Delegate { name: "娘".to_owned() }, &[], "consent", false, 1),
-            line(Who::Counter { name: "窓口3".to_owned() }, &[], "consent", false, 1),
+            line(Who::Counter, &[], "consent", false, 1),
             line(service(), &[], "redeem", false, 1),
             line(Who::You, &[], "share", true, 1),
             line(service(), &[], "redeem", true, 1),

@@ -70,7 +70,11 @@ fn line(lang: Lang, rules: Rules<'_>, names: &HashMap<String, Who>, access: &Acc
     });
     LogLine {
         time: dates::time(access.at),
-        who: names.get(&access.actor).cloned().unwrap_or(Who::Town),
+        who: if tsunagu_staff::at_counter(access) {
+            Who::Counter
+        } else {
+            names.get(&access.actor).cloned().unwrap_or(Who::Town)
+        },
         what: what(lang, rules.catalogue, access),
         purpose: purpose.or(why),
         case: told.and_then(|told| told.case),

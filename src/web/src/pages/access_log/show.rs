@@ -144,8 +144,6 @@ async fn names(visit: &Visit, accesses: &[Access]) -> Result<HashMap<String, Who
         } else if let Some(id) = delegate {
             let found = parts.ledger.delegation(&parts.tenant, id).await?;
             Who::Delegate { name: found.map_or_else(String::new, |found| found.delegate_name) }
-        } else if let Some(clerk) = access.actor.strip_prefix("counter:") {
-            Who::Counter { name: clerk.to_owned() }
         } else if let Some(id) = access.actor.strip_prefix("client:") {
             let client = match id.parse() {
                 Ok(id) => parts.clients.get(&parts.tenant, &id).await?,
