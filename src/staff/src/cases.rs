@@ -140,6 +140,11 @@ fn object<'a>(act: &'static str, id: &'a str) -> Object<'a> {
     Object::new(CASE_TYPE, act, id)
 }
 
+/// A case that is there, by its reason and id.
+fn kept_object<'a>(act: &'static str, said: &'a str) -> Object<'a> {
+    Object::ours(CASE_TYPE, act, said)
+}
+
 impl Cases {
     /// Cases in which residents are read through the broker, and extracts of the log from it.
     pub fn new(

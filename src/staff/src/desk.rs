@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tsunagu_domain::{Problem, ProblemCode, TenantId, TsunoId};
+use tsunagu_domain::{Problem, ProblemCode, TenantId, TsunoId, individual_number};
 use tsunagu_identity::Services;
 use tsunagu_store::access::{Access, Action, Decision};
 
@@ -60,9 +60,27 @@ pub struct Object<'a> {
     pub subject: Option<TsunoId>,
 }
 
+/// The longest id that is named, bytes.
+const ID_AT_MOST: usize = 128;
+
+/// An id as somebody gave it, if it can be one: the log keeps what it is told for good, so that it is told no other text.
+fn named(id: &str) -> &str {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.:-".contains(&b);
+    if id.len() <= ID_AT_MOST && id.bytes().all(plain) && !individual_number::is_in(id) {
+        id
+    } else {
+        "unreadable"
+    }
+}
+
 impl<'a> Object<'a> {
-    /// This one.
+    /// This one, by an id from outside: `unreadable` unless it is at most 128 bytes of `[A-Za-z0-9_.:-]` without an individual number.
     pub fn new(kind: &'static str, act: &'static str, id: &'a str) -> Self {
+        Self::ours(kind, act, named(id))
+    }
+
+    /// This one, by words of our own.
+    pub(crate) fn ours(kind: &'static str, act: &'static str, id: &'a str) -> Self {
         Self { kind, act, id, subject: None }
     }
 

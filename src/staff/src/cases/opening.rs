@@ -5,7 +5,8 @@ use tsunagu_domain::{Problem, ProblemCode, TenantId, Timestamp};
 use tsunagu_store::{Expect, WriteSet};
 
 use super::{
-    Asked, CASES, Case, CaseReason, CaseState, Cases, HOUR, MAX_HOURS, Verdict, WAITS, object,
+    Asked, CASES, Case, CaseReason, CaseState, Cases, HOUR, MAX_HOURS, Verdict, WAITS, kept_object,
+    object,
 };
 use crate::records::{self, ATTEMPTS};
 use crate::{Acting, Decision, Role, clients};
@@ -154,7 +155,7 @@ impl Cases {
         done: &'static str,
     ) -> Result<bool, Problem> {
         let said = case.said();
-        let what = object(done, &said).about(case.scope.subject());
+        let what = kept_object(done, &said).about(case.scope.subject());
         let access = self.desk.access(&by.actor(), &by.request, what, "");
         let mut set = WriteSet::new(tenant.clone());
         set.ops.push(records::put(CASES, case.id.as_bytes(), None, case, expect)?);

@@ -8,7 +8,7 @@ use tsunagu_identity::Suspension;
 use tsunagu_ngsi_ld::{Context, Format, Q, Query, RenderOptions, TypeSelection};
 use tsunagu_policy::{Asked, Principal, View};
 
-use super::{Case, CaseState, Cases, Extract, Scope, object};
+use super::{Case, CaseState, Cases, Extract, Scope, kept_object};
 use crate::Acting;
 
 /// A search shows so many residents at most.
@@ -99,7 +99,7 @@ impl Cases {
     /// The view of the case, by the policies; who has none is written down.
     async fn view(&self, tenant: &TenantId, by: &Acting, case: &Case) -> Result<View, Problem> {
         let said = case.said();
-        let what = object("case-read", &said).about(case.scope.subject());
+        let what = kept_object("case-read", &said).about(case.scope.subject());
         if !by.is(&case.by) {
             let detail = "only whose case it is reads in it";
             return Err(self.desk.refuse(tenant, by, what, "not-own", detail).await);

@@ -293,3 +293,27 @@ async fn what_makes_no_sense_is_refused_before_anything_is_written() {
     }
     assert_eq!(world.logged().await.len(), before);
 }
+
+/// The log keeps what it is told for good, so that whoever asks for something tells it no text of theirs.
+#[tokio::test]
+async fn what_can_be_no_id_is_not_named_in_the_log() {
+    let world = World::new().await;
+    let operator = world.acting("operator").await;
+    let (long, longest) = ("a".repeat(129), "a".repeat(128));
+    for (id, named) in [
+        ("20261130-3f9a11c2", "20261130-3f9a11c2"),
+        ("urn:ngsi-ld:Case:1_a.b", "urn:ngsi-ld:Case:1_a.b"),
+        (longest.as_str(), longest.as_str()),
+        (long.as_str(), "unreadable"),
+        ("1234-5678-9018", "unreadable"),
+        ("123456789018", "unreadable"),
+        ("staff-case inquiry 20261130-3f9a11c2", "unreadable"),
+        ("都農花子", "unreadable"),
+        ("a/b", "unreadable"),
+    ] {
+        let looked = world.cases.get(&world.tenant, &operator, id);
+        let reason = format!("case-look {named} role-missing");
+        let refused = world.refused(&operator, &reason, looked).await;
+        assert_eq!(refused.code, ProblemCode::Forbidden, "{id}");
+    }
+}
