@@ -147,6 +147,9 @@ fn wrong(pointer: &str, detail: impl Into<String>) -> Problem {
     Problem::new(ProblemCode::BadRequestData, detail).at(pointer)
 }
 
+/// The sector of the issuer of the town's coin, by whose pairwise ids it knows residents.
+pub const COIN_ISSUER_SECTOR: &str = "coin-issuer";
+
 /// A redirect URI must be https, or http to a loopback address (for development), without fragment or user information.
 fn check_redirect_uri(uri: &str) -> Result<(), Problem> {
     let refuse = |detail: &str| Err(wrong("/redirect_uris", detail));

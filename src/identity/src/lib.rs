@@ -24,7 +24,7 @@ mod services;
 mod sessions;
 mod text;
 
-pub use clients::{Client, ClientKind, ClientStatus, Clients};
+pub use clients::{COIN_ISSUER_SECTOR, Client, ClientKind, ClientStatus, Clients};
 pub use jose::{
     AssertionAlgorithm, Jwk, JwkSet, KeyFailure, SigningKey, UserDataKey, UserDataKeyError,
 };

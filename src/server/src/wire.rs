@@ -17,7 +17,7 @@ use ipnet::IpNet;
 use secrecy::ExposeSecret as _;
 use tsunagu_api::{Gateway, Limits, Proxies, Rates, RequestIds};
 use tsunagu_broker::{Broker, Contexts, DocumentLoader, Hosting, NoLoader, Sources};
-use tsunagu_identity::{Client, MatchKeys, Moves, in_good_standing};
+use tsunagu_identity::{COIN_ISSUER_SECTOR, Client, MatchKeys, Moves, in_good_standing};
 use tsunagu_outbound::Outbound;
 use tsunagu_rewards::{Rewards, Rules};
 use tsunagu_shared_state::{LocalLimits, Quotas, RateLimits, RedisLimits};
@@ -54,7 +54,7 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         Arc::clone(&base.store),
         Arc::clone(&base.clock),
         rules(config)?,
-        people.sectors.sector("coin-issuer")?,
+        people.sectors.sector(COIN_ISSUER_SECTOR)?,
     );
     let rewards = Arc::new(rewards.only_for(in_good_standing));
     let subscriptions = subscriptions::wire(&base, &people);

@@ -1,7 +1,7 @@
 //! What members do to clients.
 
 use tsunagu_domain::{ClientId, Problem, ProblemCode, TenantId};
-use tsunagu_identity::{Client, ClientKind, ClientStatus};
+use tsunagu_identity::{COIN_ISSUER_SECTOR, Client, ClientKind, ClientStatus};
 use tsunagu_store::{Expect, Op};
 
 use super::{Act, Application, By, ClientLives, Life, LifeState, Origin, Step, object, reason};
@@ -38,6 +38,25 @@ impl Change {
     }
 }
 
+/// Refuses what no application brings, whoever approves it: it is part of the configuration.
+fn of_configuration_alone(client: &Client) -> Result<(), Problem> {
+    let tool = client.kind == ClientKind::Operator || !client.scopes.is_empty();
+    let wrong = [
+        (tool, "/client/kind", "tools of the town hall are"),
+        (!client.tenants.is_empty(), "/client/tenants", "further tenants are"),
+        (client.canonical_ids, "/client/canonical_ids", "who sees Tsuno IDs is"),
+        (client.manages_sources, "/client/manages_sources", "who registers sources is"),
+        (client.sector == COIN_ISSUER_SECTOR, "/client/sector", "the issuer of the coin is"),
+    ];
+    match wrong.into_iter().find(|(wrong, ..)| *wrong) {
+        Some((_, pointer, what)) => {
+            let detail = format!("{what} part of the configuration, not of an application");
+            Err(Problem::new(ProblemCode::BadRequestData, detail).at(pointer))
+        }
+        None => Ok(()),
+    }
+}
+
 fn conflict(detail: impl Into<String>) -> Problem {
     Problem::new(ProblemCode::Conflict, detail)
 }
@@ -45,8 +64,8 @@ fn conflict(detail: impl Into<String>) -> Problem {
 impl ClientLives {
     /// Applies for a client, or for a change of one that an application made, or changes what is applied for. Gives the revision to be approved.
     ///
-    /// Needs the role `operator`. A client of the configuration is changed there, an ended one never, and tools of the town hall (operator clients)
-    /// belong to the configuration: they are not subject to cases.
+    /// Needs the role `operator`. A client of the configuration is changed there, an ended one never. Tools of the town hall (operator clients, who
+    /// are not subject to cases), and what reaches beyond one service of this tenant, belong to the configuration.
     pub async fn apply(
         &self,
         tenant: &TenantId,
@@ -58,10 +77,7 @@ impl ClientLives {
         self.desk.demand(tenant, by, &[Role::Operator], what).await?;
         let note = reason(note, "/note")?;
         self.clients.check(client)?;
-        if client.kind == ClientKind::Operator || !client.scopes.is_empty() {
-            let detail = "tools of the town hall are part of the configuration";
-            return Err(Problem::new(ProblemCode::BadRequestData, detail).at("/client/kind"));
-        }
+        of_configuration_alone(client)?;
         if client.status != ClientStatus::Active {
             let detail = "an application is for an active client; suspending is a step of its own";
             return Err(Problem::new(ProblemCode::BadRequestData, detail).at("/client/status"));

@@ -1,5 +1,6 @@
 //! The life of clients: who may do which step, and what holds of each.
 
+use serde_json::json;
 use tsunagu_consent::{DeletionReason, Reason, State};
 use tsunagu_domain::{ClientId, ProblemCode};
 use tsunagu_identity::{Client, ClientStatus};
@@ -320,17 +321,25 @@ async fn an_end_that_a_process_left_undone_is_finished_by_another() {
     assert_eq!(life.steps.last().unwrap().act, Act::WoundUp);
 }
 
-/// Tools of the town hall see residents without a case: they are the configuration's.
+/// Tools of the town hall see residents without a case, and others reach beyond a service of this tenant: they are the configuration's.
 #[tokio::test]
-async fn nobody_applies_for_a_tool_of_the_town_hall() {
+async fn nobody_applies_for_what_is_part_of_the_configuration() {
     let world = World::new().await;
     let operator = world.acting("operator").await;
-    let mut tool = serde_json::to_value(world.app("tool")).unwrap();
-    tool["kind"] = "operator".into();
-    tool["scopes"] = serde_json::json!(["audit"]);
-    tool["redirect_uris"] = serde_json::json!([]);
-    let tool: Client = serde_json::from_value(tool).unwrap();
     let lives = &world.office.clients;
-    let refused = lives.apply(&world.tenant, &operator, &tool, "note").await.unwrap_err();
-    assert_eq!(refused.code, ProblemCode::BadRequestData);
+    for (pointer, change) in [
+        ("/client/kind", json!({"kind": "operator", "scopes": ["audit"], "redirect_uris": []})),
+        ("/client/kind", json!({"kind": "operator", "redirect_uris": []})),
+        ("/client/tenants", json!({"kind": "publisher", "tenants": ["neighbour"]})),
+        ("/client/canonical_ids", json!({"canonical_ids": true})),
+        ("/client/manages_sources", json!({"manages_sources": true})),
+        ("/client/sector", json!({"sector": "coin-issuer"})),
+    ] {
+        let mut client = serde_json::to_value(world.app("tool")).unwrap();
+        client.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let client: Client = serde_json::from_value(client).unwrap();
+        let refused = lives.apply(&world.tenant, &operator, &client, "note").await.unwrap_err();
+        assert_eq!(refused.code, ProblemCode::BadRequestData, "{change}");
+        assert_eq!(refused.pointer.as_deref(), Some(pointer), "{}", refused.detail);
+    }
 }
