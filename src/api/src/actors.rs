@@ -71,7 +71,7 @@ pub(crate) struct SessionCaller {
     pub(crate) session: Session,
     pub(crate) request_id: String,
     /// Under what they act for another.
-    delegation: Option<Box<Delegation>>,
+    pub(crate) delegation: Option<Box<Delegation>>,
 }
 
 impl SessionCaller {

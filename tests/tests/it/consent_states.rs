@@ -71,6 +71,10 @@ fn own(whom: For, _: &str, path: &str) -> &'static [u16] {
         For::ProvenClient => &[400, 401],
         // The code asked for is not theirs.
         For::Resident if path == "/v2/findUsage" => &[403],
+        // Theirs to make, and half said.
+        For::Resident if path.starts_with("/me/share-codes") || path == "/me/delegations" => {
+            &[200, 400, 404]
+        }
         For::Resident => &[200, 204, 404],
         For::ResidentOrClient => &[200, 403, 404],
         _ => &[401],

@@ -7,7 +7,7 @@ use tsunagu_sandbox::story::Browser;
 use crate::support::Backend;
 use crate::support::http::{Answer, seen};
 use crate::support::process::run;
-use crate::support::town::{AUDITOR, Plan, STAFF, Town};
+use crate::support::town::{APP, AUDITOR, Plan, STAFF, Town};
 
 /// A town with staff.
 fn plan() -> Plan {
@@ -357,4 +357,44 @@ async fn t85_a_resident_is_told_who_of_staff_looked_why_and_in_which_case() {
     let text = page.text();
     assert!(text.contains("役場の職員が") && text.contains("ご本人からの問い合わせ"), "{text}");
     assert!(text.contains(&case) && text.contains(&breach) && !text.contains("kato"));
+}
+
+#[tokio::test]
+async fn t62_at_the_counter_the_account_says_who_the_clerk_is() {
+    let town =
+        Town::start(Backend::Embedded, &Plan { people: true, staff: true, ..Plan::default() })
+            .await;
+    let mut hanako = town.hanako().await;
+    let id = tsuno_id(&town, &mut hanako).await;
+    let mut counter = Desk::of(&town, "kato").await;
+    let asked = json!({"client": APP, "purpose": "health-coaching", "dataClasses": ["contact"],
+        "actions": ["read"], "days": 30, "lang": "ja"});
+    let notice = counter.post("/counter/v1/notice", asked.clone()).await.json();
+    let path = format!("/counter/v1/residents/{id}/consents");
+    // She types the name of a colleague.
+    let assisted = json!({"clerk": "mori", "identity": "passport", "noticeRead": notice["sha256"]});
+    let given = counter.post(&path, json!({"asked": asked, "assisted": assisted})).await;
+    assert_eq!(given.status, 201, "{}", given.text());
+    let consent = given.json()["id"].as_str().unwrap().to_owned();
+    let ended = format!("{path}/{consent}/withdraw");
+    let body = json!({"assisted": {"identity": "passport"}});
+    assert_eq!(counter.post(&ended, body).await.status, 200);
+
+    let allowed = |reason: &str| ("allowed".to_owned(), reason.to_owned());
+    assert_eq!(acts(&town, "staff:kato").await, [allowed("given"), allowed("withdrawn")]);
+    let url = town.base.join(&format!("/consents/v1/{consent}")).unwrap();
+    let (_, told) = hanako.json(Method::GET, url, None).await.unwrap();
+    for event in told["events"].as_array().unwrap() {
+        assert_eq!((&event["by"], &event["actedBy"]["clerk"]), (&json!("counter"), &json!("kato")));
+    }
+    // She is told that it was the counter.
+    let url = town.base.join("/me/access-log").unwrap();
+    let (_, log) = hanako.json(Method::GET, url, None).await.unwrap();
+    let accesses = log["accesses"].as_array().unwrap();
+    let acts = accesses.iter().filter(|access| access["action"] == "consent");
+    let said: Vec<_> = acts.map(|a| [&a["actor"], &a["actorJa"], &a["actorEn"]]).collect();
+    let counter = [&json!("staff"), &json!("役場の窓口"), &json!("Town hall counter")];
+    assert_eq!(said, [counter, counter]);
+    let page = hanako.open(town.base.join("/access-log").unwrap()).await.unwrap();
+    assert!(page.text().contains("役場の窓口が"), "{}", page.text());
 }
