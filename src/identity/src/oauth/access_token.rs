@@ -303,16 +303,12 @@ impl AuthorizationServer {
             };
             Some(id)
         };
-        let acting = match &claims.acting {
-            Some(name) => Some(self.in_clear(&claims.jti, name)?),
-            None => None,
-        };
         let token = AccessToken {
             tenant: self.tenant.clone(),
             client: claims.client_id,
             subject,
             grant_id: claims.grant_id,
-            acting,
+            acting: claims.acting,
             details: claims.authorization_details.into_iter().next(),
             scope: claims.scope,
             assurance: Assurance {
@@ -343,7 +339,7 @@ impl AuthorizationServer {
         id.map_err(TokenError::Unavailable)?.ok_or(TokenError::Invalid)
     }
 
-    /// The claims of a token of ours, whatever its time and fate, and the key that signed it.
+    /// The claims of a token of ours, with its ids in clear, whatever its time and fate, and the key that signed it.
     pub(super) async fn claims(&self, text: &str) -> Result<(Claims, String), TokenError> {
         let signed = Signed::read(text, &[Algorithm::Es256])?;
         if signed.typ.as_deref() != Some("at+jwt") {
@@ -351,11 +347,20 @@ impl AuthorizationServer {
         }
         let kid = signed.kid.as_deref().ok_or(TokenError::Invalid)?;
         let key = self.keys.public(kid).await.map_err(TokenError::Unavailable)?;
-        let claims: Claims = signed.verify(&key.ok_or(TokenError::Invalid)?)?;
-        if claims.iss == self.issuer {
-            Ok((claims, kid.to_owned()))
-        } else {
-            Err(TokenError::Invalid)
+        let mut claims: Claims = signed.verify(&key.ok_or(TokenError::Invalid)?)?;
+        if claims.iss != self.issuer {
+            return Err(TokenError::Invalid);
         }
+        let jti = claims.jti.clone();
+        let clear = |name: Option<String>| match name {
+            Some(name) => self.in_clear(&jti, &name).map(Some),
+            None => Ok(None),
+        };
+        claims.acting = clear(claims.acting)?;
+        if claims.aud.0 != [self.resource.as_str()] {
+            claims.family = clear(claims.family)?;
+            claims.grant_id = clear(claims.grant_id)?;
+        }
+        Ok((claims, kid.to_owned()))
     }
 }

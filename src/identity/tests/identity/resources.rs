@@ -16,6 +16,7 @@ use super::world::{
 const COINS: &str = "https://coins.example/api";
 const PARKING: &str = "https://parking.example/";
 const OWN: &str = "https://gateway.example/ngsi-ld";
+const GRANT: &str = "6f1f8f0e-3f67-4b0a-9d3b-0a4c6f1f2b7d";
 const SUBJECT: TsunoId = TsunoId::from_bytes([5; 16]);
 
 fn code_of<T: std::fmt::Debug>(result: Result<T, OAuthError>) -> ErrorCode {
@@ -73,9 +74,9 @@ async fn push(world: &World, resources: &[&str], scope: &str) -> Result<String, 
 async fn code(world: &World, resources: &[&str], scope: &str) -> String {
     let request_uri = push(world, resources, scope).await.unwrap();
     let request = world.server.authorization_request("app", &request_uri).await.unwrap();
-    world.grants.0.lock().unwrap().insert("grant-1".to_owned());
+    world.grants.0.lock().unwrap().insert(GRANT.to_owned());
     let session = world.session().await.session;
-    let url = world.server.approve(&request, &session, Some("grant-1")).await.unwrap();
+    let url = world.server.approve(&request, &session, Some(GRANT)).await.unwrap();
     url.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned()
 }
 
@@ -152,10 +153,7 @@ async fn t52_a_resource_server_learns_about_tokens_for_it_and_a_stranger_nothing
     assert_eq!((access.actor.as_str(), access.reason.as_str()), ("client:coins", "introspection"));
     assert_eq!(access.subjects, [SUBJECT]);
     let own = told(&world, "app", &token).await;
-    assert_eq!(
-        (&own["sub"], &own["grant_id"]),
-        (&json!(name_at("app.example")), &json!("grant-1"))
-    );
+    assert_eq!((&own["sub"], &own["grant_id"]), (&json!(name_at("app.example")), &json!(GRANT)));
     // What ends the token ends it there too.
     world.server.revoke(&world.form("coins", &[("token", &token)])).await.unwrap();
     assert_eq!(told(&world, "coins", &token).await["active"], true);
@@ -167,10 +165,15 @@ async fn t52_a_resource_server_learns_about_tokens_for_it_and_a_stranger_nothing
 async fn t33_a_token_that_others_read_names_its_resident_for_itself_alone() {
     let world = world().await;
     let mut names = vec![name_at("app.example"), name_at("coins.example"), SUBJECT.to_string()];
+    names.push(GRANT.to_owned());
     for resources in [&[COINS][..], &[COINS], &[OWN, COINS], &[PARKING, COINS]] {
         let code = code(&world, resources, SCOPE).await;
         let token = redeem(&world, &code, &[]).await.unwrap().access_token;
-        names.push(claims(&token)["sub"].as_str().unwrap().to_owned());
+        for claim in ["sub", "family", "grant_id"] {
+            names.push(claims(&token)[claim].as_str().unwrap().to_owned());
+        }
+        assert_eq!(claims(&token)["authorization_details"], Value::Null);
+        assert_eq!(told(&world, "app", &token).await["grant_id"], GRANT);
         assert_eq!(told(&world, "coins", &token).await["sub"], name_at("coins.example"));
     }
     let all = names.len();

@@ -50,22 +50,25 @@ impl AuthorizationServer {
     ) -> Result<Minted, Problem> {
         let assurance = &authorization.assurance;
         let (jti, subject) = (self.services.ids.uuid(), authorization.subject);
-        // Who else reads the token must not learn by what name this client knows the resident, nor the other way round.
-        let sub = if audience.is_ours_alone() {
-            known.outward(subject)
+        let (sectors, grant) = (self.clients.sectors(), authorization.grant.as_deref());
+        // Who else reads the token must not learn by what name this client knows the resident, nor the other way round, nor that two tokens
+        // are of one consent or login.
+        let (sub, family, grant) = if audience.is_ours_alone() {
+            (known.outward(subject), authorization.family.clone(), grant.map(str::to_owned))
         } else {
-            self.clients.sectors().name_in_token(&jti, subject)?
+            let grant = grant.map(|grant| sectors.id_in_token(&jti, grant)).transpose()?;
+            let family = sectors.id_in_token(&jti, &authorization.family)?;
+            (sectors.name_in_token(&jti, subject)?, family, grant)
         };
         // No receiver learns which of a resident's delegates it was, nor that two tokens are of the same one.
-        let acting =
-            authorization.acting.as_deref().map(|id| self.clients.sectors().id_in_token(&jti, id));
-        let details = authorization.details.iter().filter(|_| audience.ours);
+        let acting = authorization.acting.as_deref().map(|id| sectors.id_in_token(&jti, id));
+        let details = authorization.details.iter().filter(|_| audience.is_ours_alone());
         self.minted(Claims {
             aud: Aud(audience.resources.clone()),
             jti,
-            family: Some(authorization.family.clone()),
+            family: Some(family),
             cnf: binding,
-            grant_id: authorization.grant.clone(),
+            grant_id: grant,
             acting: acting.transpose()?,
             authorization_details: details.cloned().collect(),
             auth_time: Some(auth_seconds(assurance)),
