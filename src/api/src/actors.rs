@@ -77,13 +77,16 @@ pub(crate) struct SessionCaller {
 impl SessionCaller {
     /// The resident whose session cookie came, at level 2 or higher: this is their own data, and nobody does this for another.
     pub(crate) async fn of(gateway: &Gateway, request: &HttpRequest) -> Result<Self, Failure> {
-        if request.headers().contains_key(ACTING_HEADER) {
-            let detail = "this can be done by the resident alone, not by somebody for them";
-            return Err(Problem::new(ProblemCode::Forbidden, detail)
-                .at(ACTING_HEADER.as_str())
-                .into());
+        if !request.headers().contains_key(ACTING_HEADER) {
+            return Self::of_session(gateway, request).await;
         }
-        Self::of_session(gateway, request).await
+        let id = header_text(request, &ACTING_HEADER)?.unwrap_or_default();
+        let caller = Self::of_session(gateway, request).await?;
+        if let Some(delegation) = gateway.ledger.delegation(&caller.tenant, &id).await? {
+            caller.tried(gateway, &delegation, "not-for-delegates").await?;
+        }
+        let detail = "this can be done by the resident alone, not by somebody for them";
+        Err(Problem::new(ProblemCode::Forbidden, detail).at(ACTING_HEADER.as_str()).into())
     }
 
     /// The same, or somebody who may do this for another and says so in [`ACTING_HEADER`].
@@ -96,29 +99,38 @@ impl SessionCaller {
         let mut caller = Self::of_session(gateway, request).await?;
         let Some(id) = id else { return Ok(caller) };
         let found = gateway.ledger.delegation(&caller.tenant, &id).await?;
-        let me = caller.session.tsuno_id;
         let now = gateway.clock.micros();
         let refused = || {
             let detail = "this delegation is over, is not yours, or does not let you do this";
             Problem::new(ProblemCode::Forbidden, detail).at(ACTING_HEADER.as_str())
         };
         let Some(delegation) = found else { return Err(refused().into()) };
-        if delegation.delegate == me && delegation.live_at(now) && wish.within(&delegation) {
+        let in_force = delegation.delegate == caller.session.tsuno_id && delegation.live_at(now);
+        if in_force && wish.within(&delegation) {
             caller.delegation = Some(Box::new(delegation));
             return Ok(caller);
         }
-        // The resident sees who tried.
-        let actor = if delegation.delegate == me {
+        let why = if in_force { "not-for-delegates" } else { "no-delegation" };
+        caller.tried(gateway, &delegation, why).await?;
+        Err(refused().into())
+    }
+
+    /// Writes down that they tried something under a delegation that does not allow it. The resident sees who tried.
+    async fn tried(
+        &self,
+        gateway: &Gateway,
+        delegation: &Delegation,
+        why: &str,
+    ) -> Result<(), Problem> {
+        let actor = if delegation.delegate == self.session.tsuno_id {
             delegation.actor()
         } else {
             "other-resident".to_owned()
         };
         let principal = vec![delegation.principal];
-        let access =
-            read(gateway, &caller.request_id, actor, principal, "Consent", "no-delegation", 0);
+        let access = read(gateway, &self.request_id, actor, principal, "Consent", why, 0);
         let access = Access { decision: Decision::Denied, ..access };
-        gateway.audit.record(&caller.tenant, &access).await?;
-        Err(refused().into())
+        gateway.audit.record(&self.tenant, &access).await.map(|_| ())
     }
 
     async fn of_session(gateway: &Gateway, request: &HttpRequest) -> Result<Self, Failure> {

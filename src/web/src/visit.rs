@@ -17,6 +17,7 @@ use tsunagu_staff::StaffSession;
 use crate::locale::Lang;
 use crate::pages::error::{Action, Kind, MessagePage};
 use crate::pages::login::ProviderView;
+use crate::pages::own;
 use crate::render::{Frame, Page};
 use crate::security::{self, LANG_COOKIE, is_local};
 use crate::site::Site;
@@ -225,16 +226,20 @@ impl Visit {
     }
 
     /// The resident who is logged in, surely enough for personal data, for what nobody does for another.
-    pub(crate) fn resident(&self) -> Result<&Session, Stop> {
+    pub(crate) async fn resident(&self) -> Result<&Session, Stop> {
+        self.alone(false).await
+    }
+
+    async fn alone(&self, changes: bool) -> Result<&Session, Stop> {
         let session = self.visitor()?;
-        match self.acting {
+        match &self.acting {
             None => Ok(session),
-            Some(_) => Err(Stop::Message(StatusCode::FORBIDDEN, Kind::NotForOthers)),
+            Some(acting) => Err(own::not_for_delegates(self, &acting.delegation, changes).await),
         }
     }
 
     /// The session of the resident who is meant: the visitor's own, or with the one for whom they act in their place, as far as they may.
-    pub(crate) fn meant(&self, wish: Wish) -> Result<&Session, Stop> {
+    pub(crate) async fn meant(&self, wish: Wish) -> Result<&Session, Stop> {
         let session = self.visitor()?;
         let Some(acting) = &self.acting else { return Ok(session) };
         let scope = acting.delegation.scope;
@@ -246,7 +251,8 @@ impl Visit {
         if may {
             Ok(&acting.session)
         } else {
-            Err(Stop::Message(StatusCode::FORBIDDEN, Kind::NotForOthers))
+            let changes = wish == Wish::Change;
+            Err(own::not_for_delegates(self, &acting.delegation, changes).await)
         }
     }
 
@@ -275,15 +281,15 @@ impl Visit {
     }
 
     /// The resident who is logged in and posted a form from one of their own pages, shown for themselves.
-    pub(crate) fn posted(&self, csrf: &str) -> Result<&Session, Stop> {
+    pub(crate) async fn posted(&self, csrf: &str) -> Result<&Session, Stop> {
         self.posted_by_anyone(csrf)?;
-        self.shown_for(self.resident()?, csrf)
+        self.shown_for(self.alone(true).await?, csrf)
     }
 
     /// The same for what may be done for another.
-    pub(crate) fn posted_for(&self, csrf: &str) -> Result<&Session, Stop> {
+    pub(crate) async fn posted_for(&self, csrf: &str) -> Result<&Session, Stop> {
         self.posted_by_anyone(csrf)?;
-        self.shown_for(self.meant(Wish::Change)?, csrf)
+        self.shown_for(self.meant(Wish::Change).await?, csrf)
     }
 
     /// A form does what it says for the one for whom it was shown, and for nobody else: the visitor may have changed for whom they act in

@@ -47,7 +47,7 @@ pub(crate) async fn show(visit: Visit) -> HttpResponse {
 }
 
 async fn account(visit: &Visit) -> Shown {
-    let session = lately(visit, visit.resident()?)?;
+    let session = lately(visit, visit.resident().await?)?;
     let parts = &visit.site.parts;
     let suspended = parts.residents.suspensions(&parts.tenant, session.tsuno_id).await?;
     visit.page(&AccountPage { suspended })
@@ -55,11 +55,13 @@ async fn account(visit: &Visit) -> Shown {
 
 /// `GET /account/close`.
 pub(crate) async fn ask_to_close(visit: Visit) -> HttpResponse {
-    let shown = visit
-        .resident()
-        .and_then(|session| lately(&visit, session))
-        .and_then(|_| visit.page(&ClosePage {}));
+    let shown = close_page(&visit).await;
     visit.answer(shown)
+}
+
+async fn close_page(visit: &Visit) -> Shown {
+    lately(visit, visit.resident().await?)?;
+    visit.page(&ClosePage {})
 }
 
 /// The form of the button "close".
@@ -79,7 +81,7 @@ pub(crate) async fn close(visit: Visit, form: Posted<Close>) -> HttpResponse {
 }
 
 async fn end(visit: &Visit, csrf: &str) -> Shown {
-    let session = lately(visit, visit.posted(csrf)?)?;
+    let session = lately(visit, visit.posted(csrf).await?)?;
     let parts = &visit.site.parts;
     let resident = visit.by(session);
     parts.ledger.withdraw_all(&parts.tenant, &resident).await?;

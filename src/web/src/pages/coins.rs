@@ -49,7 +49,7 @@ pub(crate) async fn show(visit: Visit) -> HttpResponse {
 }
 
 async fn coins(visit: &Visit) -> Shown {
-    let session = visit.resident()?;
+    let session = visit.resident().await?;
     let parts = &visit.site.parts;
     let coins = parts
         .rewards

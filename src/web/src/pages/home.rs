@@ -45,7 +45,7 @@ async fn home(visit: &Visit) -> Shown {
     if visit.delegation().is_some() {
         return Ok(Visit::see_other("/consents").finish());
     }
-    let session = visit.resident()?;
+    let session = visit.resident().await?;
     let name = Context::core().expand("name").into_owned();
     let person = own::person(visit, session, vec![name]).await?;
     let resident = ResidentView {

@@ -1,13 +1,16 @@
 //! A resident's own values, read through the broker, which writes the look down.
 
+use actix_web::http::StatusCode;
 use serde_json::{Map, Value};
 use tsunagu_broker::{Asked, Request};
-use tsunagu_domain::{Problem, ProblemCode};
+use tsunagu_consent::Delegation;
+use tsunagu_domain::{Problem, ProblemCode, TsunoId};
 use tsunagu_identity::Session;
 use tsunagu_ngsi_ld::{Context, Format, Query, RenderOptions, TypeSelection};
 use tsunagu_store::access::{Access, AccessLog as _, Action, Decision};
 
-use crate::visit::Visit;
+use crate::pages::error::Kind;
+use crate::visit::{Stop, Visit};
 
 /// The attributes (expanded names) of the resident's own Person entity, by their short names. Empty when there is no such entity.
 pub(crate) async fn person(
@@ -92,12 +95,42 @@ pub(crate) async fn looks_at(
     (record, _): (&str, InWords),
     count: usize,
 ) -> Result<(), Problem> {
-    let parts = &visit.site.parts;
+    let why = if visit.delegation().is_some() { "delegation" } else { "own-data" };
+    let actor = visit.by(session).actor();
     let access = Access {
-        at: parts.clock.micros(),
+        count: u64::try_from(count).unwrap_or(u64::MAX),
+        ..access(visit, actor, session.tsuno_id, record, why)
+    };
+    let parts = &visit.site.parts;
+    parts.audit.record(&parts.tenant, &access).await.map(|_| ())
+}
+
+/// The refusal of a delegate of what is not theirs to do, once it is written down that they tried; that it could not be, if so.
+pub(crate) async fn not_for_delegates(
+    visit: &Visit,
+    delegation: &Delegation,
+    changes: bool,
+) -> Stop {
+    let why = "not-for-delegates";
+    let access = Access {
+        action: if changes { Action::Consent } else { Action::Read },
+        decision: Decision::Denied,
+        ..access(visit, delegation.actor(), delegation.principal, CONSENTS.0, why)
+    };
+    let parts = &visit.site.parts;
+    match parts.audit.record(&parts.tenant, &access).await {
+        Ok(_) => Stop::Message(StatusCode::FORBIDDEN, Kind::NotForOthers),
+        Err(unrecorded) => unrecorded.into(),
+    }
+}
+
+/// A look at such a record that told nothing.
+fn access(visit: &Visit, actor: String, subject: TsunoId, record: &str, why: &str) -> Access {
+    Access {
+        at: visit.site.parts.clock.micros(),
         request: visit.id.clone(),
-        actor: visit.by(session).actor(),
-        subjects: vec![session.tsuno_id],
+        actor,
+        subjects: vec![subject],
         purpose: None,
         grant: None,
         grant_version: None,
@@ -105,10 +138,9 @@ pub(crate) async fn looks_at(
         types: vec![record.to_owned()],
         attributes: Vec::new(),
         decision: Decision::Allowed,
-        reason: if visit.delegation().is_some() { "delegation" } else { "own-data" }.to_owned(),
-        count: u64::try_from(count).unwrap_or(u64::MAX),
-    };
-    parts.audit.record(&parts.tenant, &access).await.map(|_| ())
+        reason: why.to_owned(),
+        count: 0,
+    }
 }
 
 /// How many entities of this (expanded) type are about the resident.

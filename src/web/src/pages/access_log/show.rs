@@ -39,7 +39,7 @@ struct Found {
 }
 
 async fn page(visit: &Visit) -> Shown {
-    let session = visit.meant(Wish::See)?;
+    let session = visit.meant(Wish::See).await?;
     let parts = &visit.site.parts;
     let number = |name| visit.parameter(name).and_then(|value| value.parse::<i64>().ok());
     let own = number("own") == Some(1);

@@ -49,10 +49,10 @@ async fn authorize(visit: &Visit) -> Shown {
     if let Some(login) = login {
         return Ok(Visit::see_other(&login).finish());
     }
-    let session = visit.meant(Wish::Change)?;
+    let session = visit.meant(Wish::Change).await?;
     let Some(details) = &request.details else {
         // Without a question about data it is a login, and nobody logs in as another.
-        visit.resident()?;
+        visit.resident().await?;
         let back = parts.authorization.approve(&request, session, None).await?;
         return Ok(Visit::see_other(back.as_str()).finish());
     };

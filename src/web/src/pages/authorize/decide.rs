@@ -96,7 +96,7 @@ async fn record(visit: &Visit, form: &Decision) -> Shown {
     if visit.session()?.is_none() {
         return Err(Stop::LoginAgain(page));
     }
-    let session = visit.posted_for(&form.csrf)?;
+    let session = visit.posted_for(&form.csrf).await?;
     let lang = ask::language(&form.lang)?;
     let request =
         parts.authorization.authorization_request(&form.client_id, &form.request_uri).await?;

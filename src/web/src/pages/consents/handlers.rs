@@ -29,7 +29,7 @@ pub(crate) async fn list(visit: Visit) -> HttpResponse {
 }
 
 async fn all(visit: &Visit) -> Shown {
-    let session = visit.meant(Wish::Look)?;
+    let session = visit.meant(Wish::Look).await?;
     let parts = &visit.site.parts;
     let part = Part { offset: 0, limit: MOST };
     let listed = parts.ledger.of_subject(&parts.tenant, session.tsuno_id, part).await?;
@@ -117,7 +117,7 @@ pub(crate) async fn show(visit: Visit, id: web::Path<String>) -> HttpResponse {
 }
 
 async fn one(visit: &Visit, id: &str) -> Shown {
-    let session = visit.meant(Wish::Look)?;
+    let session = visit.meant(Wish::Look).await?;
     let consent = own(visit, session, id).await?;
     let parts = &visit.site.parts;
     let events = parts.ledger.events(&parts.tenant, id).await?;
@@ -203,7 +203,7 @@ pub(crate) async fn receipt(visit: Visit, id: web::Path<String>) -> HttpResponse
 }
 
 async fn signed(visit: &Visit, id: &str) -> Shown {
-    let session = visit.meant(Wish::Look)?;
+    let session = visit.meant(Wish::Look).await?;
     let consent = own(visit, session, id).await?;
     let parts = &visit.site.parts;
     let reader = match visit.delegation() {
@@ -225,7 +225,7 @@ pub(crate) async fn notice(visit: Visit, id: web::Path<String>) -> HttpResponse 
 }
 
 async fn as_shown(visit: &Visit, id: &str) -> Shown {
-    let session = visit.meant(Wish::Look)?;
+    let session = visit.meant(Wish::Look).await?;
     let consent = own(visit, session, id).await?;
     let parts = &visit.site.parts;
     let bytes = parts.ledger.notice(&parts.tenant, &consent.notice).await?;
@@ -248,7 +248,7 @@ pub(crate) async fn ask_to_withdraw(visit: Visit, id: web::Path<String>) -> Http
 }
 
 async fn question(visit: &Visit, id: &str) -> Shown {
-    let session = visit.meant(Wish::Look)?;
+    let session = visit.meant(Wish::Look).await?;
     let consent = own(visit, session, id).await?;
     if !consent.is_open() {
         return Ok(Visit::see_other(&address(&consent)).finish());
@@ -281,7 +281,7 @@ pub(crate) async fn withdraw(
 }
 
 async fn take_back(visit: &Visit, id: &str, csrf: &str) -> Shown {
-    let session = visit.posted_for(csrf)?;
+    let session = visit.posted_for(csrf).await?;
     let parts = &visit.site.parts;
     let by = visit.by(session);
     let changed = parts.ledger.withdraw(&parts.tenant, &by, id).await?;
@@ -302,7 +302,7 @@ pub(crate) async fn pause(
 }
 
 async fn stop_for_now(visit: &Visit, id: &str, csrf: &str) -> Shown {
-    let session = visit.posted_for(csrf)?;
+    let session = visit.posted_for(csrf).await?;
     let parts = &visit.site.parts;
     let by = visit.by(session);
     let changed = parts.ledger.pause(&parts.tenant, &by, id).await?;
@@ -323,7 +323,7 @@ pub(crate) async fn resume(
 }
 
 async fn go_on(visit: &Visit, id: &str, csrf: &str) -> Shown {
-    let session = visit.posted_for(csrf)?;
+    let session = visit.posted_for(csrf).await?;
     let parts = &visit.site.parts;
     let consent = own(visit, session, id).await?;
     let by = visit.by(session);
@@ -350,7 +350,7 @@ pub(crate) async fn confirm(
 }
 
 async fn stand_by(visit: &Visit, id: &str, csrf: &str) -> Shown {
-    let session = visit.posted(csrf)?;
+    let session = visit.posted(csrf).await?;
     let parts = &visit.site.parts;
     let by = visit.by(session);
     match parts.ledger.confirm(&parts.tenant, &by, id).await {

@@ -21,7 +21,7 @@ pub(crate) async fn ask(visit: Visit, id: web::Path<String>) -> HttpResponse {
 }
 
 async fn asked(visit: &Visit, id: &str) -> Shown {
-    let session = visit.meant(Wish::Look)?;
+    let session = visit.meant(Wish::Look).await?;
     let consent = own(visit, session, id).await?;
     question(visit, &consent, false)
 }
@@ -96,7 +96,7 @@ pub(crate) async fn answer(
 }
 
 async fn record(visit: &Visit, id: &str, form: &Renewal) -> Shown {
-    let session: &Session = visit.posted_for(&form.csrf)?;
+    let session: &Session = visit.posted_for(&form.csrf).await?;
     let lang = Lang::of(&form.lang).ok_or_else(Stop::bad_form)?;
     let decision = Answer::of(&form.decision).ok_or_else(Stop::bad_form)?;
     let parts = &visit.site.parts;

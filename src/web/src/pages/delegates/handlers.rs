@@ -21,7 +21,7 @@ pub(crate) async fn show(visit: Visit) -> HttpResponse {
 }
 
 async fn page(visit: &Visit, wrong: bool) -> Shown {
-    let session = visit.resident()?;
+    let session = visit.resident().await?;
     let parts = &visit.site.parts;
     let for_me = parts.ledger.delegations_of(&parts.tenant, session.tsuno_id).await?;
     let by_me = parts.ledger.delegations_to(&parts.tenant, session.tsuno_id).await?;
@@ -72,7 +72,7 @@ pub(crate) async fn add(visit: Visit, form: Posted<Added>) -> HttpResponse {
 }
 
 async fn added(visit: &Visit, form: Added) -> Shown {
-    let session = visit.posted(&form.csrf)?;
+    let session = visit.posted(&form.csrf).await?;
     let parts = &visit.site.parts;
     let (Ok(delegate), Some(until)) = (form.delegate.parse::<TsunoId>(), day_ends(&form.last_day))
     else {
@@ -115,7 +115,7 @@ pub(crate) async fn end(visit: Visit, id: web::Path<String>, form: Posted<Button
 }
 
 async fn ended(visit: &Visit, id: &str, csrf: &str) -> Shown {
-    let session = visit.posted(csrf)?;
+    let session = visit.posted(csrf).await?;
     let parts = &visit.site.parts;
     parts.ledger.end_delegation(&parts.tenant, &visit.by(session), id).await?;
     Ok(Visit::see_other(HERE).finish())
@@ -131,7 +131,7 @@ pub(crate) async fn act(visit: Visit, id: web::Path<String>, form: Posted<Button
 }
 
 async fn acted(visit: &Visit, id: &str, csrf: &str) -> Shown {
-    let session = visit.posted(csrf)?;
+    let session = visit.posted(csrf).await?;
     let parts = &visit.site.parts;
     let found = parts.ledger.acting(&parts.tenant, session.tsuno_id, id).await?;
     let found = found.ok_or_else(Problem::not_found)?;

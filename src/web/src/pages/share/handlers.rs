@@ -31,7 +31,7 @@ pub(crate) async fn show(visit: Visit) -> HttpResponse {
 }
 
 async fn page(visit: &Visit, wrong: bool) -> Shown {
-    let session = visit.resident()?;
+    let session = visit.resident().await?;
     let parts = &visit.site.parts;
     let shares = parts.ledger.shares(&parts.tenant, session.tsuno_id, LISTED).await?;
     looks_at(visit, session, SHARE_CODES, shares.len()).await?;
@@ -133,10 +133,13 @@ impl Wanted {
 }
 
 /// A form that one of our pages sent, in a session that is fresh.
-fn wanted(visit: &Visit, form: Posted<Vec<(String, String)>>) -> Result<(&Session, Wanted), Stop> {
+async fn wanted(
+    visit: &Visit,
+    form: Posted<Vec<(String, String)>>,
+) -> Result<(&Session, Wanted), Stop> {
     let wanted = form.ok().and_then(|form| Wanted::of(form.into_inner()));
     let wanted = wanted.ok_or_else(Stop::bad_form)?;
-    let session = visit.posted(&wanted.csrf)?;
+    let session = visit.posted(&wanted.csrf).await?;
     if session.assurance.fresh(visit.site.parts.clock.micros(), FRESH_SECONDS) {
         Ok((session, wanted))
     } else {
@@ -151,7 +154,7 @@ pub(crate) async fn confirm(visit: Visit, form: Posted<Vec<(String, String)>>) -
 }
 
 async fn question(visit: &Visit, form: Posted<Vec<(String, String)>>) -> Shown {
-    let (_, wanted) = wanted(visit, form)?;
+    let (_, wanted) = wanted(visit, form).await?;
     let parts = &visit.site.parts;
     match parts.ledger.share_notice(&wanted.new, visit.lang.code()) {
         Ok(notice) => visit.page(&ConfirmPage {
@@ -176,7 +179,7 @@ pub(crate) async fn make(visit: Visit, form: Posted<Vec<(String, String)>>) -> H
 }
 
 async fn made(visit: &Visit, form: Posted<Vec<(String, String)>>) -> Shown {
-    let (session, wanted) = wanted(visit, form)?;
+    let (session, wanted) = wanted(visit, form).await?;
     let (lang, sha256, shown_at) = wanted.confirmed.ok_or_else(Stop::bad_form)?;
     let parts = &visit.site.parts;
     let age = parts.clock.micros().saturating_sub(shown_at);
@@ -218,7 +221,7 @@ pub(crate) async fn cancel(
 }
 
 async fn take_back(visit: &Visit, id: &str, csrf: &str) -> Shown {
-    let session = visit.posted(csrf)?;
+    let session = visit.posted(csrf).await?;
     let parts = &visit.site.parts;
     let by = visit.by(session);
     parts.ledger.cancel_share(&parts.tenant, &by, id).await?;
