@@ -18,8 +18,9 @@ use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
-use tsunagu_consent::Consent;
+use tsunagu_consent::{Changed, Consent};
 use tsunagu_domain::Problem;
+use tsunagu_store::access::AccessLog as _;
 
 pub(crate) use body::{ConsentBody, ConsentsBody, TextBody};
 pub(crate) use confirm::{__path_confirm, confirm};
@@ -36,7 +37,7 @@ pub(crate) use retrieve::{__path_retrieve, retrieve};
 pub(crate) use verify::{__path_verify, verify};
 pub(crate) use withdraw::{__path_withdraw, withdraw};
 
-use crate::actors::Party;
+use crate::actors::{Party, SessionCaller};
 use crate::resource::resource;
 use crate::{Failure, Gateway};
 
@@ -74,6 +75,20 @@ fn id(request: &HttpRequest) -> &str {
 async fn own(gateway: &Gateway, party: &Party, id: &str) -> Result<Consent, Failure> {
     let found = gateway.ledger.get(party.tenant(), id).await?;
     Ok(found.filter(|consent| party.owns(consent)).ok_or_else(Problem::not_found)?)
+}
+
+/// What a resident's change of a consent led to. Where nothing happened, the answer is a look like any other and on record as one.
+async fn changed(
+    gateway: &Gateway,
+    caller: &SessionCaller,
+    changed: Changed,
+) -> Result<HttpResponse, Failure> {
+    if !changed.happened {
+        let access = caller.reads_own(gateway, CONSENT_TYPE, 1);
+        gateway.audit.record(&caller.tenant, &access).await?;
+    }
+    let now = gateway.clock.micros();
+    Ok(personal(&ConsentBody::new(&changed.consent, caller.subject(), now, &[])))
 }
 
 /// A JSON answer with personal data.

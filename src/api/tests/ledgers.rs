@@ -434,8 +434,23 @@ async fn a_resident_sees_and_withdraws_their_own_consents_only() {
     let done = world.send(post(&mine.id, ("x-csrf-token", csrf))).await;
     assert_eq!((done.status.as_u16(), &done.json()["state"]), (200, &json!("withdrawn")));
     assert!(!live().await);
+    // Repeating changes nothing, and its answer is a look: one entry.
+    let before = world.log_size().await;
     let again = world.send(post(&mine.id, ("origin", BASE.to_owned()))).await;
     assert_eq!(again.json()["version"], 2);
+    assert_eq!(world.log_size().await, before + 1);
+    let other = world.give(ALICE, "health").await;
+    for change in ["pause", "resume"] {
+        for _ in 0..2 {
+            let before = world.log_size().await;
+            let path = format!("/consents/v1/{}/{change}", other.id);
+            let request = TestRequest::post().uri(&path);
+            let request = request.insert_header((COOKIE, cookie.to_owned()));
+            let done = world.send(request.insert_header(("origin", BASE))).await;
+            assert_eq!(done.status, 200, "{change}: {}", done.text());
+            assert_eq!(world.log_size().await, before + 1, "{change}");
+        }
+    }
 }
 
 #[actix_web::test]

@@ -17,6 +17,7 @@ use tsunagu_broker::Broker;
 use tsunagu_domain::{Problem, TenantId, Timestamp};
 use tsunagu_identity::{Residents, Services};
 use tsunagu_policy::{Policies, StaffCase};
+use tsunagu_store::access::Access;
 use tsunagu_store::{Collection, Scan};
 
 use crate::records::{self, Kept};
@@ -174,14 +175,32 @@ impl Cases {
         by.is(&case.by) || (case.scope.needs_two() && by.member.has(&[Role::Approver]))
     }
 
-    /// One case; others' look like absent ones.
+    /// One case; others' look like absent ones. Another member's look at what somebody described in theirs, which names residents, is on record.
     pub async fn get(&self, tenant: &TenantId, by: &Acting, id: &str) -> Result<Case, Problem> {
+        let case = self.seen(tenant, by, id).await?;
+        if !by.is(&case.by) {
+            self.looked(tenant, by, kept_object("case-look", &case.said()), 1).await?;
+        }
+        Ok(case)
+    }
+
+    /// What a case is about, which tells of nobody; others' cases look like absent ones.
+    pub async fn kind(
+        &self,
+        tenant: &TenantId,
+        by: &Acting,
+        id: &str,
+    ) -> Result<&'static str, Problem> {
+        Ok(self.seen(tenant, by, id).await?.scope.kind())
+    }
+
+    async fn seen(&self, tenant: &TenantId, by: &Acting, id: &str) -> Result<Case, Problem> {
         self.desk.demand(tenant, by, &LOOKERS, object("case-look", id)).await?;
         let case = self.kept(tenant, id).await?.data;
         if Self::may_look(by, &case) { Ok(case) } else { Err(Problem::not_found()) }
     }
 
-    /// The newest cases that the member may see, the latest day first.
+    /// The newest cases that the member may see, the latest day first. It is on record where others' are among them.
     pub async fn list(&self, tenant: &TenantId, by: &Acting) -> Result<Vec<Case>, Problem> {
         self.desk.demand(tenant, by, &LOOKERS, object("cases-look", "")).await?;
         let scan = Scan { limit: LISTED, reverse: true, ..Scan::default() };
@@ -189,7 +208,24 @@ impl Cases {
         let mut cases: Vec<Case> = found.into_iter().map(|(_, kept)| kept.data).collect();
         cases.retain(|case| Self::may_look(by, case));
         cases.sort_by_key(|case| std::cmp::Reverse(case.opened_at));
+        let others = cases.iter().filter(|case| !by.is(&case.by)).count();
+        if others > 0 {
+            self.looked(tenant, by, object("cases-look", ""), others).await?;
+        }
         Ok(cases)
+    }
+
+    /// Writes down that somebody looked at so many cases of others.
+    async fn looked(
+        &self,
+        tenant: &TenantId,
+        by: &Acting,
+        what: Object<'_>,
+        count: usize,
+    ) -> Result<(), Problem> {
+        let access = self.desk.access(&by.actor(), &by.request, what, "");
+        let access = Access { count: u64::try_from(count).unwrap_or(u64::MAX), ..access };
+        self.services.log.record(tenant, &access).await.map(|_| ())
     }
 }
 

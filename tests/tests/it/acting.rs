@@ -91,6 +91,9 @@ async fn family_acts_within_its_scope_on_pages_that_say_so_until_the_resident_en
         .collect();
     assert_eq!(did.iter().filter(|a| a["reason"] == "paused").count(), 1);
     assert!(did.iter().all(|a| a["actorJa"] == "ご家族 太郎"), "{did:?}");
+    // What was not his to do is one entry each.
+    let tried = did.iter().filter(|a| a["reason"] == "not-for-delegates");
+    assert_eq!(tried.filter(|a| a["decision"] == "denied").count(), 5);
 
     // The next request after she ends it is his own again.
     let page = hanako.open(town.base.join("/delegates").unwrap()).await.unwrap();
@@ -148,6 +151,16 @@ async fn t62_the_counter_needs_the_record_of_assisted_mode() {
     assert_eq!(post(&ended, &json!({})).await.status, 403);
     let body = json!({"assisted": {"clerk": "窓口3", "identity": "passport"}});
     assert_eq!(post(&ended, &body).await.json()["state"], "withdrawn");
+    // Repeating it changes nothing, and tells: one entry.
+    let before = own(&town, &mut hanako, "/me/access-log").await["total"].as_u64().unwrap();
+    assert_eq!(post(&ended, &body).await.json()["state"], "withdrawn");
+    let log = own(&town, &mut hanako, "/me/access-log").await;
+    assert_eq!(log["total"].as_u64().unwrap(), before + 2, "with the look before");
+    let last = &log["accesses"][0];
+    assert_eq!(
+        (&last["actor"], &last["action"], &last["reason"]),
+        (&json!("client:staff"), &json!("read"), &json!("staff"))
+    );
 
     // Whoever is of age has no guardian.
     let mut taro = other(&town, "taro").await;

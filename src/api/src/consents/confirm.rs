@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::{ConsentBody, id, personal};
+use super::{ConsentBody, changed, id};
 use crate::actors::SessionCaller;
 use crate::{Failure, Gateway};
 
@@ -25,7 +25,6 @@ pub(crate) async fn confirm(
 ) -> Result<HttpResponse, Failure> {
     let caller = SessionCaller::of(&gateway, &request).await?;
     caller.meant(&gateway, &request)?;
-    let changed = gateway.ledger.confirm(&caller.tenant, &caller.resident(), id(&request)).await?;
-    let now = gateway.clock.micros();
-    Ok(personal(&ConsentBody::new(&changed.consent, caller.subject(), now, &[])))
+    let done = gateway.ledger.confirm(&caller.tenant, &caller.resident(), id(&request)).await?;
+    changed(&gateway, &caller, done).await
 }

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::{ConsentBody, id, personal};
+use super::{ConsentBody, changed, id};
 use crate::actors::{SessionCaller, Wish};
 use crate::{Failure, Gateway};
 
@@ -26,7 +26,6 @@ pub(crate) async fn withdraw(
 ) -> Result<HttpResponse, Failure> {
     let caller = SessionCaller::acting(&gateway, &request, Wish::Change).await?;
     caller.meant(&gateway, &request)?;
-    let changed = gateway.ledger.withdraw(&caller.tenant, &caller.resident(), id(&request)).await?;
-    let now = gateway.clock.micros();
-    Ok(personal(&ConsentBody::new(&changed.consent, caller.subject(), now, &[])))
+    let done = gateway.ledger.withdraw(&caller.tenant, &caller.resident(), id(&request)).await?;
+    changed(&gateway, &caller, done).await
 }

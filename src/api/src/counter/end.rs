@@ -2,10 +2,12 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use tsunagu_consent::Counter;
+use tsunagu_store::access::{Access, AccessLog as _};
 
 use super::clerk;
+use crate::actors::staff_reads;
 use crate::consents::personal;
-use crate::me::delegations::DelegationBody;
+use crate::me::delegations::{DELEGATION_TYPE, DelegationBody};
 use crate::{Failure, Gateway, request_id};
 
 /// Ends a delegation at the counter, from the next request on
@@ -27,6 +29,16 @@ pub(crate) async fn end(
     let actor = &staff.actor;
     let by = Counter { actor, request: &request_id::of(&request) };
     let id = request.match_info().get("id").unwrap_or_default();
+    let now = gateway.clock.micros();
+    let before = gateway.ledger.delegation(&staff.tenant, id).await?;
+    let over = before.is_some_and(|delegation| !delegation.live_at(now));
     let ended = gateway.ledger.end_at_counter(&staff.tenant, &by, id).await?;
-    Ok(personal(&DelegationBody::new(&ended, gateway.clock.micros())))
+    if over {
+        // Nothing happened: the answer is a look, of both whom it names.
+        let both = vec![ended.principal, ended.delegate];
+        let access =
+            Access { count: 1, ..staff_reads(&gateway, by.request, &staff, DELEGATION_TYPE, both) };
+        gateway.audit.record(&staff.tenant, &access).await?;
+    }
+    Ok(personal(&DelegationBody::new(&ended, now)))
 }

@@ -3,11 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use tsunagu_consent::Counter;
+use tsunagu_store::access::AccessLog as _;
 use utoipa::ToSchema;
 
 use super::{AssistedBody, clerk, read, resident};
+use crate::actors::staff_reads;
 use crate::body::Capped;
-use crate::consents::{ConsentBody, personal};
+use crate::consents::{CONSENT_TYPE, ConsentBody, personal};
 use crate::{Failure, Gateway, request_id};
 
 /// A withdrawal at the counter.
@@ -46,6 +48,10 @@ pub(crate) async fn withdraw(
     let ledger = &gateway.ledger;
     let ended =
         ledger.withdraw_assisted(&staff.tenant, &by, subject, assisted.as_ref(), id).await?;
+    if !ended.happened {
+        let access = staff_reads(&gateway, by.request, &staff, CONSENT_TYPE, vec![subject]);
+        gateway.audit.record(&staff.tenant, &access).await?;
+    }
     let now = gateway.clock.micros();
     Ok(personal(&ConsentBody::new(&ended.consent, subject, now, &[])))
 }

@@ -152,8 +152,20 @@ async fn t77_a_search_runs_when_a_second_person_has_approved_it() {
     world.refused(&counter, &why, world.read(&counter, &case)).await;
 
     let approver = world.acting("approver").await;
+    // Who opened it reads what they wrote; what the approver learns of it is on record.
+    let before = world.logged().await.len();
+    world.cases.list(&world.tenant, &counter).await.unwrap();
+    world.cases.get(&world.tenant, &counter, &case.id).await.unwrap();
     let listed = world.cases.list(&world.tenant, &approver).await.unwrap();
     assert_eq!(listed.iter().map(|case| &case.id).collect::<Vec<_>>(), [&case.id]);
+    world.cases.get(&world.tenant, &approver, &case.id).await.unwrap();
+    let looks: Vec<Access> = world.logged().await.into_iter().skip(before).collect();
+    let said: Vec<_> = looks.iter().map(|look| (look.actor.as_str(), &*look.reason)).collect();
+    let looked = format!("case-look inquiry {}", case.id);
+    assert_eq!(said, [("staff:approver", "cases-look"), ("staff:approver", &looked)]);
+    for look in &looks {
+        assert_eq!((look.decision, look.action), (Verdict::Allowed, Action::Read));
+    }
     world.pass(3600);
     world.approve(&approver, &case).await.unwrap();
     // Approving is not seeing.
