@@ -237,12 +237,18 @@ impl Ledger {
         index: Collection,
         whose: TsunoId,
     ) -> Result<Vec<Delegation>, Problem> {
-        let scan = Scan { prefix: whose.as_bytes().to_vec(), limit: BATCH, ..Scan::default() };
+        let mut scan = Scan { prefix: whose.as_bytes().to_vec(), limit: BATCH, ..Scan::default() };
         let mut found = Vec::new();
-        for (_, record) in self.store.records(tenant, index, &scan).await? {
-            found.extend(self.delegation(tenant, &keys::pointed(&record.value)?).await?);
+        loop {
+            let page = self.store.records(tenant, index, &scan).await?;
+            for (_, record) in &page {
+                found.extend(self.delegation(tenant, &keys::pointed(&record.value)?).await?);
+            }
+            scan.after = page.last().map(|(key, _)| key.clone());
+            if page.len() < BATCH {
+                return Ok(found);
+            }
         }
-        Ok(found)
     }
 
     /// Ends a delegation from the next request on: the resident those that they made themselves, the delegate any of theirs. A guardian's

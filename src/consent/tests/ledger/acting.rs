@@ -267,6 +267,22 @@ async fn t63_a_guardian_stops_the_day_their_authority_is_over_or_taken_away() {
     assert!(!world.may_act(&guardian.id).await);
 }
 
+#[tokio::test]
+async fn of_many_delegations_all_are_listed_and_all_end_with_the_account() {
+    let world = world();
+    let first = world.lets_bob(DelegationScope::See).await;
+    for _ in 0..120 {
+        let new = World::guardian("2020-01-01");
+        world.ledger.record_guardian(&world.tenant, &DESK, new).await.unwrap();
+    }
+    assert_eq!(world.ledger.delegations_of(&world.tenant, ALICE).await.unwrap().len(), 121);
+    assert_eq!(world.ledger.delegations_to(&world.tenant, BOB).await.unwrap().len(), 121);
+    let assurance = world.fresh();
+    let by = resident(ALICE, &assurance);
+    world.ledger.withdraw_all(&world.tenant, &by).await.unwrap();
+    assert!(!world.may_act(&first.id).await);
+}
+
 fn assisted() -> Assisted {
     Assisted {
         clerk: "窓口3".to_owned(),
