@@ -25,6 +25,9 @@ pub(crate) const ACTING_HEADER: HeaderName = HeaderName::from_static("tsunagu-ac
 /// The header that repeats the secret of a session's forms.
 const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
 
+/// Where a browser says that a request comes from (Fetch Metadata).
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// What is told to a page of another site.
 const NOT_MEANT: &str = "a change in a session needs this site's Origin header, or the session's secret in X-CSRF-Token";
 
@@ -415,6 +418,27 @@ impl StaffCaller {
         request: &HttpRequest,
         object: Object<'_>,
     ) -> Result<Self, Failure> {
+        let changes = !request.method().is_safe();
+        Self::who(gateway, request, object, changes).await
+    }
+
+    /// The same for a look that is an entry in the records of residents: no page of another site makes the browser of a member look. A browser says
+    /// of a look from a page of ours that it is of the same origin (Fetch Metadata, `Sec-Fetch-Site`).
+    pub(crate) async fn looking(
+        gateway: &Gateway,
+        request: &HttpRequest,
+        object: Object<'_>,
+    ) -> Result<Self, Failure> {
+        let ours = header_text(request, &FETCH_SITE)?.is_some_and(|site| site == "same-origin");
+        Self::who(gateway, request, object, !ours).await
+    }
+
+    async fn who(
+        gateway: &Gateway,
+        request: &HttpRequest,
+        object: Object<'_>,
+        to_be_meant: bool,
+    ) -> Result<Self, Failure> {
         if let Some(token) = presented::token(gateway, request).await? {
             let actor = format!("client:{}", token.client);
             let detail = "this needs a person: log in at /staff, a token is not enough";
@@ -434,7 +458,7 @@ impl StaffCaller {
             Failure::new(ProblemCode::Unauthorized, detail)
                 .challenged("Cookie realm=\"tsunagu\", form-action=\"/staff\"".to_owned())
         })?;
-        if !request.method().is_safe() {
+        if to_be_meant {
             let own = header_text(request, &header::ORIGIN)?.is_some_and(|o| o == gateway.base_url);
             let secret = header_text(request, &CSRF_HEADER)?;
             if !(own || secret.is_some_and(|secret| session.csrf_matches(&secret))) {

@@ -7,10 +7,11 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use tsunagu_domain::{Assurance, Level, Problem, TenantId, Timestamp};
 use tsunagu_identity::{Authenticated, IDLE_SECONDS, SESSION_SECONDS, Services};
+use tsunagu_store::access::{Access, Action, Decision};
 use tsunagu_store::{Expect, WriteSet};
 
 use crate::records::{self, SESSIONS};
-use crate::{Account, Member, Members};
+use crate::{Account, Desk, Member, Members, Object};
 
 /// Use is noted at most this often, so that reading pages does not write.
 const NOTE: Timestamp = 60_000_000;
@@ -89,17 +90,21 @@ impl StaffSessions {
     }
 
     /// Begins a session for whom a provider vouches. Of the assurance the authentication counts: who the person behind the account is, the town
-    /// hall knows itself.
+    /// hall knows itself. A refusal is one entry, by the member's name where there is one.
     pub async fn begin(
         &self,
         tenant: &TenantId,
         who: &Authenticated,
+        request: &str,
     ) -> Result<NewStaffSession, Problem> {
         let account = Account::of(&who.issuer, &who.subject);
         let Some(member) = self.members.with(tenant, &account).await? else {
+            self.refused(tenant, "platform:staff-login", request, "unknown").await?;
             return Ok(NewStaffSession::Unknown);
         };
         if who.assurance.aal < Level::Substantial {
+            let actor = format!("staff:{}", member.name);
+            self.refused(tenant, &actor, request, "too-weak").await?;
             return Ok(NewStaffSession::TooWeak);
         }
         let now = self.services.clock.micros();
@@ -116,6 +121,22 @@ impl StaffSessions {
         let op = records::put(SESSIONS, &key(&cookie), until, &session, Expect::Absent)?;
         self.services.store.commit(WriteSet::new(tenant.clone()).with(op)).await?;
         Ok(NewStaffSession::Begun(cookie))
+    }
+
+    async fn refused(
+        &self,
+        tenant: &TenantId,
+        actor: &str,
+        request: &str,
+        why: &str,
+    ) -> Result<(), Problem> {
+        let what = Object::new("urn:tsunagu:type:StaffMember", "staff-login", "");
+        let access = Access {
+            action: Action::Identify,
+            decision: Decision::Denied,
+            ..Desk::new(self.services.clone()).access(actor, request, what, why)
+        };
+        self.services.log.record(tenant, &access).await.map(|_| ())
     }
 
     /// The session of a cookie, if it is alive and its member still has a role.

@@ -105,6 +105,9 @@ async fn a_member_logs_in_at_the_town_hall_and_has_the_roles_of_the_configuratio
         let url = town.base.join("/staff").unwrap();
         assert!(browser.cookies(&url).is_none(), "{form:?}");
     }
+    let denied = |why: &str| ("denied".to_owned(), format!("staff-login {why}"));
+    assert_eq!(acts(&town, "platform:staff-login").await, [denied("unknown")]);
+    assert_eq!(acts(&town, "staff:kato").await, [denied("too-weak")]);
 }
 
 /// A person with the wrong role, a machine and a page of another site are refused, each in one entry as far as it is known who it was.
@@ -304,6 +307,14 @@ async fn t85_a_resident_is_told_who_of_staff_looked_why_and_in_which_case() {
     assert_eq!(file["person"]["name"], "都農 花子");
     let csv = counter.get(&format!("{path}/read?form=csv")).await;
     assert_eq!(csv.status, 400);
+    // A page of another site makes her browser look: nothing is read, and she is told of no look.
+    let cookies = counter.browser.cookies(&town.base.join("/staff").unwrap()).unwrap();
+    for (name, value) in
+        [("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example"), ("Accept", "*/*")]
+    {
+        let forged = town.ask(Method::GET, &format!("{path}/read")).header("Cookie", &cookies);
+        assert_eq!(seen(forged.header(name, value)).await.status, 403, "{name}");
+    }
     assert_eq!(Desk::of(&town, "mori").await.get(&format!("{path}/read")).await.status, 403);
     assert_eq!(counter.post(&format!("{path}/close"), json!({})).await.status, 204);
     assert_eq!(counter.get(&format!("{path}/read")).await.status, 403);

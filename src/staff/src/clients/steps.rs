@@ -6,7 +6,7 @@ use tsunagu_store::{Expect, Op};
 
 use super::{Act, Application, By, ClientLives, Life, LifeState, Origin, Step, object, reason};
 use crate::records::{self, ATTEMPTS, Kept};
-use crate::{Acting, Role};
+use crate::{Acting, Object, Role};
 
 /// A decision on an application that was seen in this revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,17 +85,20 @@ impl ClientLives {
         for _ in 0..ATTEMPTS {
             let kept = self.kept(tenant, &client.id).await?;
             if kept.is_none() && self.clients.stored(tenant, &client.id).await?.is_some() {
-                return Err(conflict("this client is part of the configuration; change it there"));
+                let detail = "this client is part of the configuration; change it there";
+                return Err(self.wrong_state(tenant, by, what, detail).await);
             }
             let mut life = match &kept {
                 Some(kept) => kept.data.clone(),
                 None => Life::new(client.id.clone(), Origin::Application),
             };
             if life.state == LifeState::Ended {
-                return Err(conflict("this client has ended for good; choose another id"));
+                let detail = "this client has ended for good; choose another id";
+                return Err(self.wrong_state(tenant, by, what, detail).await);
             }
             if life.origin == Origin::Configuration {
-                return Err(conflict("this client is part of the configuration; change it there"));
+                let detail = "this client is part of the configuration; change it there";
+                return Err(self.wrong_state(tenant, by, what, detail).await);
             }
             if life.state == LifeState::Denied {
                 life.state = LifeState::Applied;
@@ -216,7 +219,8 @@ impl ClientLives {
             };
             if life.state != from {
                 let (is, needed) = (life.state.as_str(), from.as_str());
-                return Err(conflict(format!("the client is {is}; this needs it to be {needed}")));
+                let detail = format!("the client is {is}; this needs it to be {needed}");
+                return Err(self.wrong_state(tenant, by, what, detail).await);
             }
             if change != Change::Suspend {
                 self.second(tenant, by, &life, change).await?;
@@ -255,10 +259,23 @@ impl ClientLives {
             }
             // Nobody but the configuration suspended it.
             None if change == Change::Resume => {
-                Err(conflict("this client is suspended in the configuration; change it there"))
+                let detail = "this client is suspended in the configuration; change it there";
+                Err(self.wrong_state(tenant, by, what, detail).await)
             }
             _ => Ok(()),
         }
+    }
+
+    /// The refusal of a step that the client's state does not allow, written down.
+    async fn wrong_state(
+        &self,
+        tenant: &TenantId,
+        by: &Acting,
+        what: Object<'_>,
+        detail: impl Into<String>,
+    ) -> Problem {
+        let (actor, problem) = (by.actor(), conflict(detail));
+        self.desk.refused(tenant, (&actor, &by.request), what, "wrong-state", problem).await
     }
 
     fn step(&self, by: &Acting, act: Act, revision: Option<u32>, note: String) -> Step {

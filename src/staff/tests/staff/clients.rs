@@ -72,8 +72,10 @@ async fn a_client_is_applied_for_approved_suspended_resumed_and_ended() {
     // Its name stays for the history of residents, and its id for nobody else.
     let kept = world.clients.get(&world.tenant, &id("app")).await.unwrap().unwrap();
     assert_eq!(kept.name.en, "Health app");
-    let again = lives.apply(&world.tenant, &operator, &world.app("app"), "again").await;
-    assert_eq!(again.unwrap_err().code, ProblemCode::Conflict);
+    let app = world.app("app");
+    let again = lives.apply(&world.tenant, &operator, &app, "again");
+    let again = world.refused(&operator, "client-apply app wrong-state", again).await;
+    assert_eq!(again.code, ProblemCode::Conflict);
 
     let life = lives.get(&world.tenant, &id("app")).await.unwrap().unwrap().life;
     let steps: Vec<(Act, &str)> = life.steps.iter().map(|s| (s.act, s.by.name())).collect();
@@ -99,6 +101,8 @@ async fn a_client_is_applied_for_approved_suspended_resumed_and_ended() {
         ("staff:approver", "client-resumed app"),
         ("staff:operator", "client-suspended app"),
         ("staff:approver", "client-ended app"),
+        // Refused: its end is final.
+        ("staff:operator", "client-apply app wrong-state"),
     ];
     assert_eq!(said, expected);
 }
@@ -259,8 +263,9 @@ async fn t77_who_suspended_a_client_does_not_let_it_in_again_or_end_it() {
     assert!(world.acts("app").await);
     // What is active is not ended in one step.
     let approver = world.acting("approver").await;
-    let ended = lives.change(tenant, &approver, &app, Change::End, "note").await;
-    assert_eq!(ended.unwrap_err().code, ProblemCode::Conflict);
+    let ended = lives.change(tenant, &approver, &app, Change::End, "note");
+    let ended = world.refused(&approver, "client-end app wrong-state", ended).await;
+    assert_eq!(ended.code, ProblemCode::Conflict);
 }
 
 #[tokio::test]
@@ -274,7 +279,8 @@ async fn the_configuration_is_a_decision_of_its_own_and_undoes_none_of_a_member(
     let life = lives.get(tenant, &app).await.unwrap().unwrap().life;
     assert_eq!((life.steps.len(), life.steps[0].by.name()), (1, "configuration"));
     let operator = world.acting("operator").await;
-    let refused = lives.apply(tenant, &operator, &configured, "note").await.unwrap_err();
+    let applied = lives.apply(tenant, &operator, &configured, "note");
+    let refused = world.refused(&operator, "client-apply app wrong-state", applied).await;
     assert!(refused.detail.contains("configuration"), "{refused}");
 
     world.change("operator", "app", Change::Suspend).await;
@@ -290,8 +296,9 @@ async fn the_configuration_is_a_decision_of_its_own_and_undoes_none_of_a_member(
     let suspended = Client { status: ClientStatus::Suspended, ..renamed.clone() };
     lives.configure(tenant, &suspended).await.unwrap();
     let approver = world.acting("approver").await;
-    let resumed = lives.change(tenant, &approver, &app, Change::Resume, "note").await;
-    assert!(resumed.unwrap_err().detail.contains("in the configuration"));
+    let resumed = lives.change(tenant, &approver, &app, Change::Resume, "note");
+    let refused = world.refused(&approver, "client-resume app wrong-state", resumed).await;
+    assert!(refused.detail.contains("in the configuration"), "{refused}");
     lives.configure(tenant, &renamed).await.unwrap();
     assert!(world.acts("app").await);
 

@@ -3,4 +3,5 @@
 
 mod cases;
 mod clients;
+mod logins;
 mod world;

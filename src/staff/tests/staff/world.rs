@@ -25,7 +25,7 @@ use tsunagu_staff::{Acting, Cases, Configured, Office, Role, Via};
 use tsunagu_store::access::{Access, Decision};
 use tsunagu_store::testing::MemoryStore;
 
-const ISSUER: &str = "https://login.town-hall.example";
+pub(crate) const ISSUER: &str = "https://login.town-hall.example";
 pub(crate) const ALICE: TsunoId = TsunoId::from_bytes([1; 16]);
 pub(crate) const BOB: TsunoId = TsunoId::from_bytes([2; 16]);
 

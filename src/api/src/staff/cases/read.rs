@@ -16,11 +16,13 @@ use crate::{Failure, Gateway};
 /// Read in a case
 ///
 /// What the case describes, for whose it is, while it is open. Each look is in the record of access of everybody whom it shows, with reason and number of
-/// the case. Provisions and breaches come as CSV too, with headings in Japanese.
+/// the case, so that a page of another site cannot cause one: as for changes this needs this site's `Origin`, the session's secret in `X-CSRF-Token`, or
+/// `Sec-Fetch-Site: same-origin`, which browsers send. Provisions and breaches come as CSV too, with headings in Japanese.
 #[utoipa::path(get, path = "/staff/v1/cases/{id}/read", tag = "Staff",
     params(
         ("id" = String, Path, description = "Number of the case"),
         ("form" = Option<String>, Query, description = "`json`, or `csv` for provisions and breaches; `json` by default"),
+        ("X-CSRF-Token" = Option<String>, Header, description = "The session's secret, unless the Origin header is this site's or Sec-Fetch-Site is same-origin"),
         ("encoding" = Option<String>, Query, description = "Of CSV: `utf-8` with a byte order mark, or `cp932`; `utf-8` by default"),
     ),
     responses(
@@ -28,7 +30,7 @@ use crate::{Failure, Gateway};
             content((serde_json::Value = "application/json"), (String = "text/csv"))),
         (status = 400, description = "No such form of this", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
         (status = 401, description = "No session of staff", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
-        (status = 403, description = "Not one's own, not approved, closed or over; or a token", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
+        (status = 403, description = "Not one's own, not approved, closed or over; or a token, or sent by another site's page", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
         (status = 404, description = "No such case, or nobody of this id", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
     ))]
 pub(crate) async fn read(
@@ -36,7 +38,7 @@ pub(crate) async fn read(
     request: HttpRequest,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
-    let caller = StaffCaller::of(&gateway, &request, object("case-read", &id)).await?;
+    let caller = StaffCaller::looking(&gateway, &request, object("case-read", &id)).await?;
     let params = Params::read(&request, &["form", "encoding"])?;
     let csv = match params.get("form") {
         None | Some("json") => None,
@@ -48,8 +50,8 @@ pub(crate) async fn read(
     };
     if csv.is_some() {
         // Known before anything is read: a refusal of the form must not cost an entry about residents.
-        let case = gateway.cases.get(&caller.tenant, &caller.acting, &id).await?;
-        if !matches!(case.scope.kind(), "provisions" | "breach") {
+        let kind = gateway.cases.kind(&caller.tenant, &caller.acting, &id).await?;
+        if !matches!(kind, "provisions" | "breach") {
             let detail = "only provisions and breaches come as csv";
             return Err(Failure::new(ProblemCode::InvalidRequest, detail));
         }

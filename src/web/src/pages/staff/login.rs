@@ -58,7 +58,7 @@ async fn finish(visit: &StaffVisit, provider: &str, query: &CallbackQuery) -> Sh
             }
             StaffArrival::Refused(reason) => return refused(reason),
         };
-    match parts.staff.sessions.begin(&parts.tenant, &who).await? {
+    match parts.staff.sessions.begin(&parts.tenant, &who, &visit.id).await? {
         NewStaffSession::Begun(cookie) => {
             // A session that this browser had before is not left behind.
             visit.end_session().await?;
