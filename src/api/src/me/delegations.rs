@@ -9,6 +9,8 @@ use tsunagu_consent::{Delegation, DelegationKind, DelegationScope};
 use tsunagu_domain::{Timestamp, to_iso};
 use utoipa::ToSchema;
 
+use super::words;
+
 pub(crate) use end::{__path_end, end};
 pub(crate) use list::{__path_list, list};
 pub(crate) use make::{__path_make, make};
@@ -63,7 +65,7 @@ impl DelegationBody {
             made_at: to_iso(delegation.made_at),
             ends: (ends < Timestamp::MAX).then(|| to_iso(ends)),
             ended_at: ended.map(|ended| to_iso(ended.at)),
-            ended_by: ended.map(|ended| ended.by.clone()),
+            ended_by: ended.map(|ended| words::code(ended.by.clone())),
         }
     }
 }

@@ -75,7 +75,8 @@ impl AuthorizationServer {
             Err(_) => return Ok(inactive()),
         };
         let theirs = token.client == *client;
-        let resource = known.client.resource.as_ref();
+        // Our own resource is nobody's, whatever a registration says.
+        let resource = known.client.resource.as_ref().filter(|named| **named != self.resource);
         let for_them = resource.is_some_and(|resource| token.audience.contains(resource));
         if !(theirs || for_them) || !self.is_live(token.grant_id.as_deref()).await? {
             return Ok(inactive());

@@ -235,7 +235,8 @@ async fn as_shown(visit: &Visit, id: &str) -> Shown {
         client: visit.lang.pick(&consent.client_name).to_owned(),
         day: dates::day(visit.lang, consent.notice.shown_at),
         notice: notice.ok_or_else(Problem::not_found)?,
-        plain: consent.basis.is_some(),
+        // What was read at the counter, or shown with a code, is text.
+        plain: consent.basis.is_some() || consent.notice.version.starts_with("counter-"),
         notice_lang: consent.notice.lang,
         digest: consent.notice.sha256,
     })
