@@ -310,7 +310,7 @@ async fn a_resource_has_one_server() {
 #[tokio::test]
 async fn t52_who_claims_the_resource_of_this_platform_learns_nothing_of_its_tokens() {
     let world = world().await;
-    let code = code(&world, &[OWN], SCOPE).await;
+    let code = code(&world, &[OWN], "openid ngsi-ld").await;
     let token = redeem(&world, &code, &[]).await.unwrap().access_token;
     world.clients.put(&world.tenant, &server(&world, "parking", OWN)).await.unwrap();
     assert_eq!(told(&world, "parking", &token).await, json!({"active": false}));
