@@ -15,7 +15,7 @@ use tsunagu_domain::{
 use tsunagu_ngsi_ld::Context;
 use tsunagu_outbound::Outbound;
 use tsunagu_policy as policy;
-use tsunagu_store::{Expect, Op, Scan, StoreError, WriteSet};
+use tsunagu_store::{Expect, Op, StoreError, WriteSet};
 use url::{Host, Url};
 
 use crate::Services;
@@ -444,17 +444,8 @@ impl Clients {
 
     /// Every client, by id.
     pub async fn list(&self, tenant: &TenantId) -> Result<Vec<Client>, Problem> {
-        let mut all = Vec::new();
-        let mut page = Scan { limit: 200, ..Scan::default() };
-        loop {
-            let found =
-                records::scan::<Client>(&*self.services.store, tenant, CLIENTS, &page).await?;
-            let Some((last, _)) = found.last() else {
-                return Ok(all);
-            };
-            page.after = Some(last.clone());
-            all.extend(found.into_iter().map(|(_, kept)| kept.data));
-        }
+        let all = records::all::<Client>(&*self.services.store, tenant, CLIENTS).await?;
+        Ok(all.into_iter().map(|(_, kept)| kept.data).collect())
     }
 
     pub(crate) async fn known(

@@ -1,9 +1,9 @@
 //! How this room writes its records: JSON `{"v":1,"until":…,"data":{…}}`.
 
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Serialize};
-use tsunagu_domain::{Problem, TenantId, Timestamp};
-use tsunagu_store::{Collection, Conflict, Expect, Op, Scan, Store, StoreError, WriteSet};
+use serde::de::IgnoredAny;
+use tsunagu_domain::{Problem, TenantId};
+pub(crate) use tsunagu_store::records::{Kept, all, delete, put, read, scan, try_commit};
+use tsunagu_store::{Collection, Expect, Op, Scan, WriteSet};
 
 use crate::Services;
 
@@ -43,106 +43,6 @@ const PERISHABLE: [Collection; 10] = [
     LOGOUTS,
     IDENTITY_REVIEWS,
 ];
-
-const VERSION: u8 = 1;
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Stored<T> {
-    v: u8,
-    /// First moment at which it no longer counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    until: Option<Timestamp>,
-    data: T,
-}
-
-/// A record as read.
-#[derive(Debug, Clone)]
-pub(crate) struct Kept<T> {
-    pub(crate) version: u64,
-    pub(crate) until: Option<Timestamp>,
-    pub(crate) data: T,
-}
-
-impl<T> Kept<T> {
-    pub(crate) fn live(&self, now: Timestamp) -> bool {
-        self.until.is_none_or(|until| now < until)
-    }
-}
-
-fn damaged(collection: Collection) -> StoreError {
-    StoreError::Corrupt(format!("a record of '{}' is not readable", collection.0))
-}
-
-fn decode<T: DeserializeOwned>(
-    collection: Collection,
-    version: u64,
-    bytes: &[u8],
-) -> Result<Kept<T>, StoreError> {
-    let stored: Stored<T> = serde_json::from_slice(bytes).map_err(|_| damaged(collection))?;
-    if stored.v != VERSION {
-        return Err(damaged(collection));
-    }
-    Ok(Kept { version, until: stored.until, data: stored.data })
-}
-
-/// Reads one record, expired or not.
-pub(crate) async fn read<T: DeserializeOwned>(
-    store: &dyn Store,
-    tenant: &TenantId,
-    collection: Collection,
-    key: &[u8],
-) -> Result<Option<Kept<T>>, StoreError> {
-    match store.record(tenant, collection, key).await? {
-        Some(record) => decode(collection, record.version, &record.value).map(Some),
-        None => Ok(None),
-    }
-}
-
-/// Reads a page of records in key order.
-pub(crate) async fn scan<T: DeserializeOwned>(
-    store: &dyn Store,
-    tenant: &TenantId,
-    collection: Collection,
-    scan: &Scan,
-) -> Result<Vec<(Vec<u8>, Kept<T>)>, StoreError> {
-    let found = store.records(tenant, collection, scan).await?;
-    found
-        .into_iter()
-        .map(|(key, record)| Ok((key, decode(collection, record.version, &record.value)?)))
-        .collect()
-}
-
-/// The operation that stores a record.
-pub(crate) fn put<T: Serialize>(
-    collection: Collection,
-    key: &[u8],
-    until: Option<Timestamp>,
-    data: &T,
-    expect: Expect,
-) -> Result<Op, StoreError> {
-    let value =
-        serde_json::to_vec(&Stored { v: VERSION, until, data }).map_err(|_| damaged(collection))?;
-    Ok(Op::PutRecord { collection, key: key.to_vec(), value, expect })
-}
-
-/// The operation that removes a record.
-pub(crate) fn delete(collection: Collection, key: &[u8], expect: Expect) -> Op {
-    Op::DeleteRecord { collection, key: key.to_vec(), expect }
-}
-
-/// Commits; `false` when a precondition did not hold and nothing was done.
-pub(crate) async fn try_commit(store: &dyn Store, set: WriteSet) -> Result<bool, StoreError> {
-    match store.commit(set).await {
-        Ok(_) => Ok(true),
-        Err(StoreError::Conflict { conflict, .. }) => {
-            tracing::debug!(?conflict, "a write lost a race or found a changed record");
-            debug_assert!(conflict != Conflict::OutOfBounds, "this room keeps no counters");
-            Ok(false)
-        }
-        Err(error) => Err(error),
-    }
-}
 
 /// Deletes records and keys of sectors whose time is over, and says how many. They count for nothing already: this only frees their space.
 pub async fn sweep(services: &Services, tenant: &TenantId) -> Result<u64, Problem> {

@@ -17,6 +17,7 @@ pub mod group;
 pub mod index;
 pub mod plan;
 pub mod queue;
+pub mod records;
 mod store;
 pub mod temporal;
 #[cfg(feature = "testing")]
