@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderName};
 use tsunagu_audit::Reader;
-use tsunagu_consent::{Delegation, Resident};
+use tsunagu_consent::{Capacity, Delegation, Resident, Wish};
 use tsunagu_domain::{Level, Problem, ProblemCode, StepUp, TenantId, TsunoId};
 use tsunagu_identity::{AccessToken, Session, session_cookie_name};
 use tsunagu_policy::Client;
@@ -43,27 +43,6 @@ pub(crate) fn named_tenant(gateway: &Gateway, request: &HttpRequest) -> Result<T
             gateway.tenants.first().cloned().ok_or_else(|| {
                 Failure::new(ProblemCode::NonexistentTenant, "no tenant is configured")
             })
-        }
-    }
-}
-
-/// What somebody wants to do for another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wish {
-    /// See who saw their data.
-    See,
-    /// Look at their consents.
-    Look,
-    /// Change them.
-    Change,
-}
-
-impl Wish {
-    fn within(self, delegation: &Delegation) -> bool {
-        match self {
-            Self::See => delegation.scope.sees(),
-            Self::Look => true,
-            Self::Change => delegation.scope.consents(),
         }
     }
 }
@@ -109,7 +88,7 @@ impl SessionCaller {
         };
         let Some(delegation) = found else { return Err(refused().into()) };
         let in_force = delegation.delegate == caller.session.tsuno_id && delegation.live_at(now);
-        if in_force && wish.within(&delegation) {
+        if in_force && delegation.allows(wish) {
             caller.delegation = Some(Box::new(delegation));
             return Ok(caller);
         }
@@ -185,10 +164,7 @@ impl SessionCaller {
             subject: self.subject(),
             assurance: &self.session.assurance,
             request: &self.request_id,
-            acting: self
-                .delegation
-                .as_deref()
-                .map_or(tsunagu_consent::Acting::Themselves, tsunagu_consent::Acting::For),
+            acting: self.delegation.as_deref().map_or(Capacity::Themselves, Capacity::For),
         }
     }
 

@@ -26,7 +26,7 @@ use tsunagu_broker::{
 };
 use tsunagu_connect::Connectors;
 use tsunagu_consent::{
-    Acting, Consent, DataAction, Ledger, NewConsent, Notice, Party, Platform, RESIDENT_DATA,
+    Capacity, Consent, DataAction, Ledger, NewConsent, Notice, Party, Platform, RESIDENT_DATA,
     ReceiptSigner, Requested, Resident, verify_receipt,
 };
 use tsunagu_domain::{
@@ -327,8 +327,12 @@ impl World {
 
     async fn give(&self, subject: TsunoId, client: &str) -> Consent {
         let assurance = self.assurance(Level::Substantial);
-        let by =
-            Resident { subject, assurance: &assurance, request: "r-0", acting: Acting::Themselves };
+        let by = Resident {
+            subject,
+            assurance: &assurance,
+            request: "r-0",
+            acting: Capacity::Themselves,
+        };
         let new = NewConsent {
             client: client.parse().unwrap(),
             client_name: text("健康アプリ", "Health app"),

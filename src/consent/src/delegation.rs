@@ -151,6 +151,17 @@ pub struct Delegation {
     pub ended: Option<Ended>,
 }
 
+/// What somebody wants to do for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// See who saw their data.
+    See,
+    /// Look at their consents.
+    Look,
+    /// Change them.
+    Change,
+}
+
 /// A delegation is personal: debug output, which ends in logs, shows none of it.
 impl std::fmt::Debug for Delegation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -168,6 +179,15 @@ impl Delegation {
     /// Whether it is in force: no task has to have run for its end.
     pub fn live_at(&self, now: Timestamp) -> bool {
         self.ended.is_none() && (self.made_at..self.ends()).contains(&now)
+    }
+
+    /// Whether its scope lets this be done, as long as it is in force. Everybody who acts may look at the consents.
+    pub fn allows(&self, wish: Wish) -> bool {
+        match wish {
+            Wish::See => self.scope.sees(),
+            Wish::Look => true,
+            Wish::Change => self.scope.consents(),
+        }
     }
 
     /// How events and records of access name who acts under it.
@@ -191,9 +211,9 @@ pub struct Assisted {
     pub notice_read: Option<String>,
 }
 
-/// For whom somebody acts.
+/// In which capacity somebody acts.
 #[derive(Debug, Clone, Copy)]
-pub enum Acting<'a> {
+pub enum Capacity<'a> {
     /// For themselves, in a session of their own.
     Themselves,
     /// For another, in a session of the delegate's own.
@@ -239,35 +259,35 @@ impl Resident<'_> {
     /// How records of access name who acts.
     pub fn actor(&self) -> String {
         match self.acting {
-            Acting::Themselves => "resident".to_owned(),
-            Acting::For(delegation) => delegation.actor(),
-            Acting::Assisted(assisted) => assisted.client.clone(),
+            Capacity::Themselves => "resident".to_owned(),
+            Capacity::For(delegation) => delegation.actor(),
+            Capacity::Assisted(assisted) => assisted.client.clone(),
         }
     }
 
     /// How events name who acts.
     pub(crate) fn named(&self) -> String {
         match self.acting {
-            Acting::Assisted(_) => "counter".to_owned(),
-            Acting::Themselves | Acting::For(_) => self.actor(),
+            Capacity::Assisted(_) => "counter".to_owned(),
+            Capacity::Themselves | Capacity::For(_) => self.actor(),
         }
     }
 
     pub(crate) fn acted_by(&self) -> Option<ActedBy> {
         match self.acting {
-            Acting::Themselves => None,
-            Acting::For(delegation) => Some(ActedBy::Delegate {
+            Capacity::Themselves => None,
+            Capacity::For(delegation) => Some(ActedBy::Delegate {
                 authority: delegation.kind,
                 delegation: delegation.id.clone(),
                 delegate: delegation.delegate,
             }),
-            Acting::Assisted(assisted) => Some(ActedBy::Counter { assisted: assisted.clone() }),
+            Capacity::Assisted(assisted) => Some(ActedBy::Counter { assisted: assisted.clone() }),
         }
     }
 
     /// Refuses whoever may not change consents of the resident now.
     pub(crate) fn may_consent(&self, now: Timestamp) -> Result<(), Problem> {
-        let Acting::For(delegation) = self.acting else { return Ok(()) };
+        let Capacity::For(delegation) = self.acting else { return Ok(()) };
         let theirs = delegation.principal == self.subject && delegation.live_at(now);
         if theirs && delegation.scope.consents() {
             return Ok(());
@@ -278,7 +298,7 @@ impl Resident<'_> {
 
     /// Refuses whoever acts for another: this is for the resident alone.
     pub(crate) fn themselves(&self) -> Result<(), Problem> {
-        if matches!(self.acting, Acting::Themselves) {
+        if matches!(self.acting, Capacity::Themselves) {
             return Ok(());
         }
         let detail = "this can be done by the resident alone, not by somebody for them";

@@ -23,7 +23,7 @@ use tsunagu_store::{Expect, Op, Store};
 
 use crate::content::without;
 use crate::receipt::{Platform, ReceiptSigner};
-use crate::{Acting, Consent, GivenUnder, NewConsent, Reason, State};
+use crate::{Capacity, Consent, GivenUnder, NewConsent, Reason, State};
 pub use assist::CounterConsent;
 pub use delegate::{Counter, NewDelegation, NewGuardian};
 pub use due::Due;
@@ -50,7 +50,7 @@ pub struct Resident<'a> {
     /// Id of the request.
     pub request: &'a str,
     /// Whether it is the resident who acts, or somebody for them.
-    pub acting: Acting<'a>,
+    pub acting: Capacity<'a>,
 }
 
 /// A consent after a change.
@@ -111,7 +111,7 @@ impl Ledger {
         strong_and_fresh(by.assurance, now)?;
         let until = now.saturating_add(i64::from(new.days) * DAY);
         let mut consent = self.draft(by.subject, new, State::Given, now, until)?;
-        if let Acting::For(delegation) = by.acting
+        if let Capacity::For(delegation) = by.acting
             && let Some(of_age) = delegation.of_age
         {
             let delegation = delegation.id.clone();

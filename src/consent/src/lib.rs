@@ -23,8 +23,8 @@ mod state;
 pub use consent::{Consent, Reconsent, UNUSED_DAYS, WARNED_AHEAD};
 pub use content::{ConsentedAttribute, ConsentedData, ConsentedPurpose, NoticeShown};
 pub use delegation::{
-    ActedBy, Acting, Assisted, Authority, AuthorityEvidence, Delegation, DelegationKind,
-    DelegationScope, Ended, GivenUnder, IdentityEvidence,
+    ActedBy, Assisted, Authority, AuthorityEvidence, Capacity, Delegation, DelegationKind,
+    DelegationScope, Ended, GivenUnder, IdentityEvidence, Wish,
 };
 pub use deletion::{
     DELETION_REQUIRED, DeletionEvent, DeletionOrder, DeletionReason, DeletionState, EventClaims,

@@ -9,7 +9,7 @@ use actix_web::dev::Payload;
 use actix_web::error::ErrorInternalServerError;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use tsunagu_consent::{Acting, Delegation, Resident};
+use tsunagu_consent::{Capacity, Delegation, Resident, Wish};
 use tsunagu_domain::{Level, Problem, ProblemCode};
 use tsunagu_identity::{OAuthError, Session, login_cookie_name, session_cookie_name};
 use tsunagu_staff::StaffSession;
@@ -35,17 +35,6 @@ const FOR: char = '~';
 /// The secret in a form, for whomever the form was shown, and under which delegation that was; empty for the visitor themselves.
 pub(crate) fn secret_and_for(csrf: &str) -> (&str, &str) {
     csrf.split_once(FOR).unwrap_or((csrf, ""))
-}
-
-/// What somebody wants to do for another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wish {
-    /// See who saw their data.
-    See,
-    /// Look at their consents.
-    Look,
-    /// Change them.
-    Change,
 }
 
 /// For whom a visitor acts.
@@ -242,13 +231,7 @@ impl Visit {
     pub(crate) async fn meant(&self, wish: Wish) -> Result<&Session, Stop> {
         let session = self.visitor()?;
         let Some(acting) = &self.acting else { return Ok(session) };
-        let scope = acting.delegation.scope;
-        let may = match wish {
-            Wish::See => scope.sees(),
-            Wish::Look => true,
-            Wish::Change => scope.consents(),
-        };
-        if may {
+        if acting.delegation.allows(wish) {
             Ok(&acting.session)
         } else {
             let changes = wish == Wish::Change;
@@ -267,7 +250,7 @@ impl Visit {
             subject: session.tsuno_id,
             assurance: &session.assurance,
             request: &self.id,
-            acting: self.delegation().map_or(Acting::Themselves, Acting::For),
+            acting: self.delegation().map_or(Capacity::Themselves, Capacity::For),
         }
     }
 

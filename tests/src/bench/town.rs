@@ -10,8 +10,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Value, json};
 use tsunagu_audit::AuditLog;
 use tsunagu_consent::{
-    Acting, DataAction, Ledger, NewConsent, Notice, Party, Platform, RESIDENT_DATA, ReceiptSigner,
-    Requested, Resident,
+    Capacity, DataAction, Ledger, NewConsent, Notice, Party, Platform, RESIDENT_DATA,
+    ReceiptSigner, Requested, Resident,
 };
 use tsunagu_domain::{
     Assurance, Catalogue, Clock, IdGen, Level, SectorKeys, SystemClock, SystemIds, TenantId, Text,
@@ -210,7 +210,7 @@ impl Filler {
             subject,
             assurance: &assurance,
             request: "fill",
-            acting: Acting::Themselves,
+            acting: Capacity::Themselves,
         };
         let classes = ["contact", "basic"].map(str::to_owned).to_vec();
         let consent = NewConsent {

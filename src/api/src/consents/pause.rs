@@ -1,9 +1,10 @@
 //! `POST /consents/v1/{id}/pause`
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use tsunagu_consent::Wish;
 
 use super::{ConsentBody, changed, id};
-use crate::actors::{SessionCaller, Wish};
+use crate::actors::SessionCaller;
 use crate::{Failure, Gateway};
 
 /// Puts a consent out of force until it is resumed, from the next request on

@@ -2,7 +2,7 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use tsunagu_consent::{Acting, Reader};
+use tsunagu_consent::{Capacity, Reader};
 use tsunagu_store::access::AccessLog;
 
 use super::{CONSENT_TYPE, id, own};
@@ -24,7 +24,7 @@ pub(crate) async fn receipt(
     let party = Party::of(&gateway, &request).await?;
     let consent = own(&gateway, &party, id(&request)).await?;
     let reader = match &party {
-        Party::Resident(caller) if matches!(caller.resident().acting, Acting::Themselves) => {
+        Party::Resident(caller) if matches!(caller.resident().acting, Capacity::Themselves) => {
             Reader::Resident
         }
         _ => Reader::Other(party.outward(consent.subject)),

@@ -1,9 +1,10 @@
 //! `POST /consents/v1/{id}/withdraw`
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use tsunagu_consent::Wish;
 
 use super::{ConsentBody, changed, id};
-use crate::actors::{SessionCaller, Wish};
+use crate::actors::SessionCaller;
 use crate::{Failure, Gateway};
 
 /// Takes a consent back, from the next request on and for good

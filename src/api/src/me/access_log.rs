@@ -3,12 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use tsunagu_audit::Seen;
+use tsunagu_consent::Wish;
 use tsunagu_domain::{TenantId, to_iso};
 use tsunagu_store::access::{AccessLog, Action, Decision};
 use utoipa::ToSchema;
 
 use super::{ACCESS_LOG_TYPE, period, words};
-use crate::actors::{SessionCaller, Wish};
+use crate::actors::SessionCaller;
 use crate::consents::personal;
 use crate::params::Params;
 use crate::{Failure, Gateway};

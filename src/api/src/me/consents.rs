@@ -1,8 +1,9 @@
 //! `GET /me/consents`
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use tsunagu_consent::Wish;
 
-use crate::actors::{Party, SessionCaller, Wish};
+use crate::actors::{Party, SessionCaller};
 use crate::consents::{ConsentsBody, listed};
 use crate::{Failure, Gateway};
 

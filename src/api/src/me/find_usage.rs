@@ -2,11 +2,12 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use tsunagu_consent::Wish;
 use tsunagu_domain::{Problem, ProblemCode, TsunoId, to_iso};
 use utoipa::ToSchema;
 
 use super::{access_log, words};
-use crate::actors::{SessionCaller, Wish};
+use crate::actors::SessionCaller;
 use crate::consents::personal;
 use crate::params::{Params, wrong};
 use crate::{Failure, Gateway};

@@ -2,11 +2,12 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use tsunagu_consent::Wish;
 use tsunagu_domain::Problem;
 use tsunagu_store::access::AccessLog as _;
 
 use super::ACCESS_LOG_TYPE;
-use crate::actors::{SessionCaller, Wish};
+use crate::actors::SessionCaller;
 use crate::params::Params;
 use crate::{Failure, Gateway};
 

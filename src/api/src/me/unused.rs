@@ -2,12 +2,12 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use tsunagu_consent::{Part, UNUSED_DAYS};
+use tsunagu_consent::{Part, UNUSED_DAYS, Wish};
 use tsunagu_domain::Problem;
 use tsunagu_store::access::AccessLog as _;
 use utoipa::ToSchema;
 
-use crate::actors::{SessionCaller, Wish};
+use crate::actors::SessionCaller;
 use crate::consents::{ConsentBody, personal};
 use crate::params::Params;
 use crate::{Failure, Gateway};

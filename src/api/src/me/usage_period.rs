@@ -2,10 +2,11 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use tsunagu_consent::Wish;
 use tsunagu_domain::{Problem, to_iso};
 use utoipa::ToSchema;
 
-use crate::actors::{SessionCaller, Wish};
+use crate::actors::SessionCaller;
 use crate::consents::personal;
 use crate::params::Params;
 use crate::{Failure, Gateway};

@@ -4,19 +4,19 @@ use actix_web::http::header::COOKIE;
 use actix_web::test::TestRequest;
 use chrono::TimeDelta;
 use serde_json::json;
-use tsunagu_consent::{Acting, Delegation, DelegationScope, NewDelegation, Resident};
+use tsunagu_consent::{Capacity, Delegation, DelegationScope, NewDelegation, Resident};
 use tsunagu_domain::{Level, TsunoId};
 
 use super::{ALICE, Answer, BASE, BOB, World, world};
 
-const ACTING: &str = "Tsunagu-Acting-For";
+const ACTING: &str = "Tsunagu-Capacity-For";
 const CAROL: TsunoId = TsunoId::from_bytes([3; 16]);
 
 impl World {
     /// `ALICE` lets `BOB` act.
     async fn lets_bob(&self, scope: DelegationScope) -> Delegation {
         let assurance = self.assurance(Level::Substantial);
-        let acting = Acting::Themselves;
+        let acting = Capacity::Themselves;
         let by = Resident { subject: ALICE, assurance: &assurance, request: "r-0", acting };
         let new = NewDelegation {
             delegate: BOB,

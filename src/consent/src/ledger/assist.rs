@@ -9,7 +9,7 @@ use super::delegate::is_plain;
 use super::write::hex_digest;
 use super::{Changed, Counter, Ledger, Resident};
 use crate::content::resolve;
-use crate::{Acting, Assisted, NewConsent, Notice, Requested, ShareNotice, counter_notice};
+use crate::{Assisted, Capacity, NewConsent, Notice, Requested, ShareNotice, counter_notice};
 
 /// What consents are called in records of access.
 const CONSENT_TYPE: &str = "urn:tsunagu:type:Consent";
@@ -46,7 +46,7 @@ impl Ledger {
         };
         let assurance = in_person(self.clock.micros());
         let assisted = Assisted { client: by.actor.to_owned(), ..assisted.clone() };
-        let acting = Acting::Assisted(&assisted);
+        let acting = Capacity::Assisted(&assisted);
         let resident = Resident { subject, assurance: &assurance, request: by.request, acting };
         self.give(tenant, &resident, new).await
     }
@@ -65,7 +65,7 @@ impl Ledger {
         };
         let assurance = in_person(self.clock.micros());
         let assisted = Assisted { client: by.actor.to_owned(), ..assisted.clone() };
-        let acting = Acting::Assisted(&assisted);
+        let acting = Capacity::Assisted(&assisted);
         let resident = Resident { subject, assurance: &assurance, request: by.request, acting };
         self.withdraw(tenant, &resident, id).await
     }

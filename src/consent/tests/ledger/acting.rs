@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta};
 use tsunagu_consent::{
-    ActedBy, Acting, Assisted, Authority, AuthorityEvidence, Counter, Delegation, DelegationKind,
+    ActedBy, Assisted, Authority, AuthorityEvidence, Capacity, Counter, Delegation, DelegationKind,
     DelegationScope, IdentityEvidence, NewDelegation, NewGuardian, Reader, Reason, Resident, State,
     verify_receipt,
 };
@@ -16,7 +16,7 @@ const DAY: i64 = 86_400_000_000;
 
 /// `ALICE`, in whose place this acts in a session of their own.
 fn acting<'a>(delegation: &'a Delegation, assurance: &'a Assurance) -> Resident<'a> {
-    Resident { acting: Acting::For(delegation), ..resident(delegation.principal, assurance) }
+    Resident { acting: Capacity::For(delegation), ..resident(delegation.principal, assurance) }
 }
 
 impl World {

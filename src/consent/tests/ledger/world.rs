@@ -7,8 +7,8 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use chrono::DateTime;
 use tsunagu_consent::{
-    Acting, Consent, DataAction, Ledger, NewConsent, Notice, Part, Party, Platform, RESIDENT_DATA,
-    ReceiptSigner, Requested, Resident,
+    Capacity, Consent, DataAction, Ledger, NewConsent, Notice, Part, Party, Platform,
+    RESIDENT_DATA, ReceiptSigner, Requested, Resident,
 };
 use tsunagu_domain::{
     Assurance, Catalogue, Clock, Level, ManualClock, Problem, SeededIds, TenantId, Text, TsunoId,
@@ -110,7 +110,7 @@ pub(crate) const ALICE: TsunoId = TsunoId::from_bytes([1; 16]);
 pub(crate) const BOB: TsunoId = TsunoId::from_bytes([2; 16]);
 
 pub(crate) fn resident(subject: TsunoId, assurance: &Assurance) -> Resident<'_> {
-    Resident { subject, assurance, request: "r-1", acting: Acting::Themselves }
+    Resident { subject, assurance, request: "r-1", acting: Capacity::Themselves }
 }
 
 impl World {

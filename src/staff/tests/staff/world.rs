@@ -8,8 +8,8 @@ use serde_json::json;
 use tsunagu_audit::{AuditLog, Reader, Signer};
 use tsunagu_broker::{Broker, Contexts, NoLoader, Request};
 use tsunagu_consent::{
-    Consent, DataAction, Ledger, NewConsent, Notice, Party, Platform, RESIDENT_DATA, ReceiptSigner,
-    Requested, Resident,
+    Capacity, Consent, DataAction, Ledger, NewConsent, Notice, Party, Platform, RESIDENT_DATA,
+    ReceiptSigner, Requested, Resident,
 };
 use tsunagu_domain::{
     Assurance, Catalogue, ClientId, Clock, Level, ManualClock, Problem, SectorKeys, SeededIds,
@@ -229,7 +229,7 @@ impl World {
             subject: ALICE,
             assurance: &assurance,
             request: "r-2",
-            acting: tsunagu_consent::Acting::Themselves,
+            acting: Capacity::Themselves,
         };
         let classes = vec!["contact".to_owned()];
         let new = NewConsent {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use actix_web::HttpResponse;
 use tsunagu_audit::Period;
-use tsunagu_consent::{Consent, Part};
+use tsunagu_consent::{Consent, Part, Wish};
 use tsunagu_domain::{Problem, Timestamp, TsunoId};
 use tsunagu_store::access::Access;
 
@@ -13,7 +13,7 @@ use super::{AccessLogPage, UnusedLine, Who};
 use crate::dates;
 use crate::pages::own;
 use crate::security;
-use crate::visit::{Shown, Visit, Wish};
+use crate::visit::{Shown, Visit};
 
 /// So many accesses make a page.
 const PAGE: usize = 50;

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde_json::Value;
-use tsunagu_consent::{ActedBy, Consent};
+use tsunagu_consent::{ActedBy, Consent, Wish};
 use tsunagu_domain::{Catalogue, DataClass, Level, Problem, Sensitivity, SubjectPath, Timestamp};
 use tsunagu_identity::{Answerable, AuthorizationRequest, ErrorCode, ResidentData, Session};
 
@@ -13,7 +13,7 @@ use crate::locale::Lang;
 use crate::pages::error::Kind;
 use crate::pages::own;
 use crate::security;
-use crate::visit::{Shown, Stop, Visit, Wish};
+use crate::visit::{Shown, Stop, Visit};
 
 /// Deciding needs a login no older than this, seconds.
 const FRESH_SECONDS: i64 = 300;

@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use tsunagu_consent::{
-    ActedBy, Consent, ConsentedData, DataAction, Event, Part, Reader, Reason, State,
+    ActedBy, Consent, ConsentedData, DataAction, Event, Part, Reader, Reason, State, Wish,
 };
 use tsunagu_domain::{Problem, ProblemCode, Sensitivity, Timestamp};
 use tsunagu_identity::Session;
@@ -17,7 +17,7 @@ use crate::locale::Lang;
 use crate::pages::authorize::ClassView;
 use crate::pages::own::{CONSENTS, looks_at};
 use crate::security;
-use crate::visit::{Posted, Shown, Stop, Visit, Wish};
+use crate::visit::{Posted, Shown, Stop, Visit};
 
 /// At most so many consents are listed. Nobody answers more services than that.
 const MOST: usize = 200;

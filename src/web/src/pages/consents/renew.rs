@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
-use tsunagu_consent::{Consent, Notice, Reconsent, Reconsented};
+use tsunagu_consent::{Consent, Notice, Reconsent, Reconsented, Wish};
 use tsunagu_domain::{Problem, ProblemCode};
 use tsunagu_identity::Session;
 
@@ -12,7 +12,7 @@ use crate::dates;
 use crate::locale::Lang;
 use crate::pages::authorize::{Answer, NOTICE_VERSION, TO_ANSWER};
 use crate::security;
-use crate::visit::{Posted, Shown, Stop, Visit, Wish};
+use crate::visit::{Posted, Shown, Stop, Visit};
 
 /// `GET /consents/{id}/renew`.
 pub(crate) async fn ask(visit: Visit, id: web::Path<String>) -> HttpResponse {
