@@ -9,7 +9,7 @@ use tsunagu_domain::{Level, TsunoId};
 
 use super::{ALICE, Answer, BASE, BOB, World, world};
 
-const ACTING: &str = "Tsunagu-Capacity-For";
+const ACTING: &str = "Tsunagu-Acting-For";
 const CAROL: TsunoId = TsunoId::from_bytes([3; 16]);
 
 impl World {
