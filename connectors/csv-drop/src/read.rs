@@ -152,7 +152,7 @@ impl Open {
                 .entity(name, &values, now)
                 .map_err(|error| io::Error::other(error.detail))?;
             row.warnings.into_iter().for_each(|warning| report.warn(warning));
-            items.push(Item { entity, input: self.name.clone(), line });
+            items.push(Item::entity(entity, self.name.clone(), line));
         }
         Ok(true)
     }

@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
-use tsunagu_connect::{Batch, ConnectError, Cursor, Manifest, RowReport, Source};
+use tsunagu_connect::{
+    Batch, ConnectError, Cursor, Host, Manifest, Parts, Plan, Probe, RowReport, Source,
+};
 use tsunagu_domain::{Clock, individual_number};
 
 use crate::cursor::{Current, Progress, Stamp};
@@ -19,13 +22,40 @@ use crate::{Config, ConfigError};
 
 /// Watches one folder.
 pub struct CsvDrop {
-    manifest: Manifest,
     folder: Arc<Mutex<Folder>>,
+}
+
+#[async_trait]
+impl Plan for Config {
+    fn manifest(&self) -> Manifest {
+        Self::manifest(self)
+    }
+
+    async fn build(&self, host: &Host) -> Result<Parts, ConnectError> {
+        let source = CsvDrop::new(self.clone(), Arc::clone(&host.clock));
+        let source = source.map_err(|error| ConnectError::Config(error.to_string()))?;
+        let probe = Reachable(self.folder.clone());
+        Ok(Parts {
+            source: Some(Box::new(source)),
+            probe: Some(Arc::new(probe)),
+            ..Parts::default()
+        })
+    }
+}
+
+/// Whether the folder can be read.
+struct Reachable(PathBuf);
+
+#[async_trait]
+impl Probe for Reachable {
+    async fn probe(&self) -> Result<(), ConnectError> {
+        fs::read_dir(&self.0).map(drop).map_err(|error| unreadable(&error))
+    }
 }
 
 impl std::fmt::Debug for CsvDrop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CsvDrop").field("manifest", &self.manifest).finish_non_exhaustive()
+        f.write_str("CsvDrop(…)")
     }
 }
 
@@ -58,18 +88,14 @@ impl CsvDrop {
     /// With these settings; nothing is read yet.
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
         config.check()?;
-        let (manifest, entities) = (config.manifest(), Entities::new(&config));
+        let entities = Entities::new(&config);
         let folder = Folder { config, entities, clock, open: None };
-        Ok(Self { manifest, folder: Arc::new(Mutex::new(folder)) })
+        Ok(Self { folder: Arc::new(Mutex::new(folder)) })
     }
 }
 
 #[async_trait]
 impl Source for CsvDrop {
-    fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
     async fn poll(&mut self, cursor: Option<&Cursor>) -> Result<Batch, ConnectError> {
         let progress = Progress::read(cursor)?;
         let folder = Arc::clone(&self.folder);

@@ -1,6 +1,10 @@
-//! `/connectors/v1`: links to other systems and their runs, for staff.
+//! `/connectors/v1`: links to other systems and their runs, for staff; and where those systems send to.
 
+mod dead_letters;
 mod list;
+mod messages;
+mod reload;
+mod run;
 mod runs;
 
 use actix_web::HttpRequest;
@@ -15,12 +19,32 @@ use crate::actors::{Staff, on_duty};
 use crate::resource::resource;
 use crate::{Failure, Gateway};
 
+pub(crate) use dead_letters::{
+    __path_dismiss, __path_list as __path_dead, __path_replay, dismiss, list as dead, replay,
+};
 pub(crate) use list::{__path_list, list};
+pub(crate) use messages::{__path_messages, messages};
+pub(crate) use reload::{__path_reload, reload};
+pub(crate) use run::{__path_probe, __path_run, probe, run};
 pub(crate) use runs::{__path_runs, runs};
 
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
+    let letters = "/connectors/v1/{name}/dead-letters";
     cfg.service(resource("/connectors/v1", [(Method::GET, web::get().to(list))]))
-        .service(resource("/connectors/v1/{name}/runs", [(Method::GET, web::get().to(runs))]));
+        .service(resource("/connectors/v1/reload", [(Method::POST, web::post().to(reload))]))
+        .service(resource("/connectors/v1/{name}/runs", [(Method::GET, web::get().to(runs))]))
+        .service(resource("/connectors/v1/{name}/run", [(Method::POST, web::post().to(run))]))
+        .service(resource("/connectors/v1/{name}/probe", [(Method::POST, web::post().to(probe))]))
+        .service(resource(letters, [(Method::GET, web::get().to(dead))]))
+        .service(resource(&format!("{letters}/replay"), [(Method::POST, web::post().to(replay))]))
+        .service(resource(
+            &format!("{letters}/{{id}}"),
+            [(Method::DELETE, web::delete().to(dismiss))],
+        ))
+        .service(resource(
+            "/connectors/v1/{name}/messages",
+            [(Method::POST, web::post().to(messages))],
+        ));
 }
 
 /// The operator: no personal data is here. Tools of the town hall may look too.
@@ -30,9 +54,9 @@ async fn operator(gateway: &Gateway, request: &HttpRequest, id: &str) -> Result<
 }
 
 fn failure(error: &ConnectError) -> Failure {
-    tracing::error!(%error, "the runs of a connector cannot be read");
+    tracing::error!(%error, "what connectors remember cannot be read or kept");
     Failure::new(
         ProblemCode::Unavailable,
-        "the runs of the connectors cannot be read now; try again later",
+        "what the connectors remember cannot be read or kept now; try again later",
     )
 }

@@ -63,7 +63,11 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
 }
 
 /// The body as JSON of this form.
-fn json<T: DeserializeOwned>(gateway: &Gateway, body: &Capped, form: &str) -> Result<T, Failure> {
+pub(crate) fn json<T: DeserializeOwned>(
+    gateway: &Gateway,
+    body: &Capped,
+    form: &str,
+) -> Result<T, Failure> {
     let text = body.json(gateway.limits.max_depth)?;
     serde_json::from_str(text).map_err(|error| {
         let detail = format!("the body must be {form}: {error}");

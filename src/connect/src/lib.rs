@@ -1,24 +1,50 @@
 //! What a connector is, and what runs it.
 //!
-//! A connector to a system that *gives* data implements [`Source`]: it reads a batch from where a [`Cursor`] says and returns NGSI-LD
-//! entities with a report per row. The [`Runner`] hands them to the [`Platform`] (the broker, wired by the server), leaves out what has
-//! not changed since the last time, and moves the cursor only in the transaction that remembers what was taken over: killed at any
-//! moment, it ends in the same state. Connectors to systems that *take* orders implement the trait of the room that orders (for coins:
-//! `tsunagu-rewards`).
+//! ```text
+//! settings ─ Kind::validate (pure) ─► Plan ─ build (starts nothing) ─► Parts ─ the runtime runs them
 //!
-//! Owned here: the collections named `connector-*`. The room knows no concrete connector, no HTTP and no file format; its reports tell
+//! Source ── polled ────────────────────────────► items ─ mapping ─► entities ─► Platform (the broker)
+//! Receiver, Listener ─► Inbox (on disk) ─ polled ─┘        └─ refused ─► dead letters ─ replay ─┘
+//! Sink     ◄── changes that the connector's client may see
+//! Command  ◄── orders, each carried out once
+//! Probe    ◄── "are you there?"
+//! ```
+//!
+//! The runtime keeps a [`Cursor`] for each feed and moves it only in the transaction that remembers what was taken over: killed at any
+//! moment, it ends in the same state. What has not changed since the last time is left out. One gateway at a time runs a feed. A kind knows no store, no
+//! broker and no other kind: `connectors/README.md` is the contract, and the module `testkit` (feature `testing`) holds every kind to it.
+//!
+//! Owned here: the collections named `connector-*`. The room knows no concrete connector and no file format; its reports tell
 //! where something is wrong and how to mend it, never a value.
 
+mod http;
+mod kind;
 mod manifest;
+mod mapper;
+mod mqtt;
+mod pace;
 mod platform;
-mod registry;
+mod receive;
 mod report;
-mod runner;
+mod runtime;
+mod send;
 mod source;
+#[cfg(feature = "testing")]
+pub mod testkit;
 
+pub use http::{Call, Http, HttpError, Reply};
+pub use kind::{Finding, Host, Kind, Parts, Plan, Secret, Settings};
 pub use manifest::{Direction, Manifest};
+pub use mapper::{Fault, Mapped, Mapper};
+pub use mqtt::{Mqtt, MqttMessage, MqttSubscription, MqttTaker, MqttVersion, QualityOfService};
+pub use pace::{Breaker, Caps, Circuit, Hour, Schedule};
 pub use platform::{Platform, UpsertOutcome};
-pub use registry::{Connectors, RunView};
+pub use receive::{Accepted, Inbox, Incoming, Listener, NotAccepted, Receiver};
 pub use report::{MAX_REFUSALS, Refusal, RowReport, Warning};
-pub use runner::{Pace, RunReport, Runner};
-pub use source::{Batch, ConnectError, Cursor, Item, Source};
+pub use runtime::{
+    Applied, ConnectorView, Connectors, Counters, DeadLetter, DeadLetterPage, Foundations, Ground,
+    Health, NotApplied, NotReceived, ReadSettings, Ready, Replay, RunReport, Runner, runs,
+    validate,
+};
+pub use send::{Command, CommandError, Delivery, Held, Order, Probe, Sink, SinkError};
+pub use source::{Batch, ConnectError, Cursor, Item, Payload, Source};

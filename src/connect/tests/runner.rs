@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tsunagu_connect::{
-    Batch, ConnectError, Connectors, Cursor, Direction, Item, Manifest, Pace, Platform, RowReport,
-    RunReport, Runner, Source, UpsertOutcome,
+    Batch, Caps, ConnectError, Cursor, Ground, Item, Platform, RowReport, RunReport, Runner,
+    Source, UpsertOutcome,
 };
 use tsunagu_domain::{ManualClock, Problem, ProblemCode, SeededIds, TenantId, Text};
 use tsunagu_ngsi_ld::{Entity, Instance};

@@ -20,7 +20,9 @@ pub use address::is_public;
 pub use client::Outbound;
 pub use error::{OutboundError, Refusal};
 pub use message::{Request, Response};
-pub use mqtt::{MqttVersion, Publication, QualityOfService, topic};
+pub use mqtt::{
+    MqttMessage, MqttSubscription, MqttTaker, MqttVersion, Publication, QualityOfService, topic,
+};
 pub use policy::{Allow, InvalidAllow, Policy};
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 pub use reqwest::{Method, StatusCode};

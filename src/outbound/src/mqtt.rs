@@ -1,7 +1,9 @@
-//! Publishing over MQTT 3.1.1 and 5.0, through the same guard as HTTP.
+//! MQTT 3.1.1 and 5.0, through the same guard as HTTP: publishing here, subscribing in a module of its own.
 //!
 //! One publication is one connection: it goes to the addresses that were checked, says who it is, publishes, waits for what its quality of service
 //! promises, and leaves. Packets are made and read by a library that does no I/O, so no name is resolved behind the guard's back.
+
+mod subscribe;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -23,6 +25,8 @@ use tokio_rustls::rustls::{ClientConfig, crypto::aws_lc_rs};
 use url::Url;
 
 use crate::{Outbound, OutboundError};
+
+pub use subscribe::{MqttMessage, MqttSubscription, MqttTaker};
 
 /// Longest packet taken from a broker, bytes: it has nothing to tell but acknowledgements.
 const MAX_PACKET: usize = 64 << 10;

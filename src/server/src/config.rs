@@ -18,6 +18,9 @@ use url::Url;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
+    /// Where this was read.
+    #[serde(skip)]
+    pub(crate) file: PathBuf,
     /// Where to listen, e.g. `127.0.0.1:8080`.
     pub(crate) listen: String,
     /// How the outside reaches this gateway, e.g. `https://data.town.example`.
@@ -55,6 +58,9 @@ pub(crate) struct Config {
     /// Folders of CSV files.
     #[serde(default)]
     pub(crate) csv_drop: Vec<tsunagu_connector_csv_drop::Config>,
+    /// Links to other systems.
+    #[serde(default)]
+    pub(crate) connectors: Vec<tsunagu_connect::Settings>,
     /// The issuer of the town's coin.
     #[serde(default)]
     pub(crate) coin_issuer: Option<tsunagu_connector_coin_issuer::Config>,
@@ -261,15 +267,12 @@ pub(crate) fn read(file: &Path, store: Option<String>) -> anyhow::Result<Config>
             file.display()
         );
     }
-    let mut config: Config = Figment::new()
-        .merge(Toml::file_exact(file))
-        // TSUNAGU_LOG is what to log, which is not part of the configuration.
-        .merge(Env::prefixed("TSUNAGU_").ignore(&["log"]).split("__"))
-        .extract()
-        .with_context(|| format!("the configuration {} is not right", file.display()))?;
+    let mut config = extract(file)?;
     if let Some(store) = store {
         config.store = store;
     }
+    resolve(&mut config.connectors, file.parent().unwrap_or_else(|| Path::new(".")))?;
+    config.file = file.to_owned();
     let loopback = |url: &Url| matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
     let mtls = config.mtls.as_ref().and_then(|mtls| mtls.base_url.as_ref());
     if mtls.is_some_and(|url| url.scheme() != "https" && !loopback(url)) {
@@ -281,4 +284,36 @@ pub(crate) fn read(file: &Path, store: Option<String>) -> anyhow::Result<Config>
         );
     }
     Ok(config)
+}
+
+fn extract(file: &Path) -> anyhow::Result<Config> {
+    Figment::new()
+        .merge(Toml::file_exact(file))
+        // TSUNAGU_LOG is what to log, which is not part of the configuration.
+        .merge(Env::prefixed("TSUNAGU_").ignore(&["log"]).split("__"))
+        .extract()
+        .with_context(|| format!("the configuration {} is not right", file.display()))
+}
+
+/// Reads the connectors alone, as the file says now.
+pub(crate) fn connectors(file: &Path) -> anyhow::Result<Vec<tsunagu_connect::Settings>> {
+    let mut settings = extract(file)?.connectors;
+    let folder = file.parent().unwrap_or_else(|| Path::new("."));
+    resolve(&mut settings, folder)?;
+    Ok(settings)
+}
+
+/// Puts mappings in place that stand in files of their own: `mapping = { file = "…" }`, beside the configuration.
+fn resolve(settings: &mut [tsunagu_connect::Settings], folder: &Path) -> anyhow::Result<()> {
+    for one in settings {
+        let named = one.mapping.as_ref().and_then(|mapping| mapping.as_object());
+        let named = named.filter(|mapping| mapping.len() == 1);
+        let Some(file) = named.and_then(|mapping| mapping.get("file")?.as_str()) else { continue };
+        let path = folder.join(file);
+        let what = || format!("the mapping {} of the connector '{}'", path.display(), one.name);
+        let text = std::fs::read(&path).with_context(|| format!("{} cannot be read", what()))?;
+        let mapping = serde_json::from_slice(&text);
+        one.mapping = Some(mapping.with_context(|| format!("{} is not JSON", what()))?);
+    }
+    Ok(())
 }

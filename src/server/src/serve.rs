@@ -29,7 +29,7 @@ pub(crate) fn serve(config: &Config) -> anyhow::Result<()> {
         let App { base, gateway, site, flows } = wire::assemble(config).await?;
         let shutdown = CancellationToken::new();
         let tracker = TaskTracker::new();
-        flows.spawn(&tracker, &shutdown);
+        flows.start(&tracker, &shutdown).await?;
 
         let server = HttpServer::new(move || {
             Application::new()

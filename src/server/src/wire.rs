@@ -1,6 +1,7 @@
 //! The one place that names adapters: from a configuration to a running set of rooms. No logic.
 
 mod adapters;
+mod connectors;
 mod consents;
 mod flows;
 mod foundation;
@@ -183,6 +184,7 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
         foundation::witnesses(config, settings)?;
     }
     proxies(config)?;
+    connectors::check(config)?;
     Members::check(&config.staff.members).context("the members of staff are not right")?;
     for client in &config.clients {
         client.check().with_context(|| format!("the client {} is not right", client.id))?;

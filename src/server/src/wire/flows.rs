@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tsunagu_audit::AuditLog;
 use tsunagu_broker::{Broker, Deliverer as Notifications, Sources};
-use tsunagu_connect::{Connectors, Platform, Runner};
+use tsunagu_connect::{Connectors, Platform};
 use tsunagu_connector_coin_issuer::CoinIssuer;
-use tsunagu_connector_csv_drop::CsvDrop;
 use tsunagu_consent::{Deletions, Patience};
 use tsunagu_domain::TenantId;
 use tsunagu_identity::{Residents, Services};
@@ -19,7 +19,7 @@ use tsunagu_rewards::Deliverer;
 
 use super::adapters::{ClientEvents, ConnectorPlatform, IssuerHttp};
 use super::consents::Keeper;
-use super::{Foundation, People};
+use super::{Foundation, People, connectors};
 use crate::config::Config;
 
 /// How often to look without being woken.
@@ -38,7 +38,6 @@ const EXPIRE: Duration = Duration::from_secs(1);
 /// Everything that runs by itself.
 pub(crate) struct Flows {
     pub(crate) connectors: Arc<Connectors>,
-    runners: Vec<Runner>,
     deliverer: Option<Deliverer>,
     notifications: Notifications,
     services: Services,
@@ -76,24 +75,8 @@ impl Flows {
             ids: Arc::clone(&base.ids),
             tenant: base.tenant.clone(),
         });
-        let mut manifests = Vec::new();
-        let mut runners = Vec::new();
-        for settings in &config.csv_drop {
-            manifests.push(settings.manifest());
-            let source = CsvDrop::new(settings.clone(), Arc::clone(&base.clock))?;
-            runners.push(Runner::new(
-                Arc::clone(&base.store),
-                Arc::clone(&platform),
-                Arc::clone(&base.clock),
-                Arc::clone(&base.ids),
-                base.tenant.clone(),
-                Box::new(source),
-                tsunagu_connect::Pace { interval: LOOK, ..tsunagu_connect::Pace::default() },
-            ));
-        }
         let mut deliverer = None;
         if let Some(settings) = &config.coin_issuer {
-            manifests.push(tsunagu_connector_coin_issuer::Config::manifest());
             let http = Arc::new(IssuerHttp { outbound: Arc::clone(outbound) });
             deliverer = Some(Deliverer::new(
                 Arc::clone(&base.store),
@@ -108,7 +91,7 @@ impl Flows {
                 },
             ));
         }
-        let connectors = Arc::new(Connectors::new(Arc::clone(&base.store), manifests)?);
+        let connectors = Arc::new(connectors::wire(config, base, outbound, platform));
         let (services, tenant) = (people.services.clone(), base.tenant.clone());
         let residents = Arc::clone(&people.residents);
         let tenants = base.tenants.clone();
@@ -128,7 +111,6 @@ impl Flows {
         };
         Ok(Self {
             connectors,
-            runners,
             deliverer,
             notifications,
             services,
@@ -145,9 +127,14 @@ impl Flows {
         })
     }
 
-    /// Starts everything; it stops when `shutdown` says so.
-    pub(crate) fn spawn(self, tracker: &TaskTracker, shutdown: &CancellationToken) {
-        Connectors::spawn(self.runners, tracker, shutdown);
+    /// Starts everything; it stops when `shutdown` says so. A connector that cannot be built is an error, and then nothing has started.
+    pub(crate) async fn start(
+        self,
+        tracker: &TaskTracker,
+        shutdown: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        self.connectors.reload().await?;
+        tracker.spawn(connect(self.connectors, shutdown.clone()));
         if let Some(deliverer) = self.deliverer {
             tracker.spawn(deliverer.run(shutdown.clone()));
         }
@@ -160,6 +147,27 @@ impl Flows {
             tracker.spawn(publish(audit, tenants, every, shutdown.clone()));
         }
         tracker.spawn(expire(self.ending, self.tenants, shutdown.clone()));
+        Ok(())
+    }
+}
+
+/// Reads the connectors anew when the process is told to (SIGHUP); what cannot be read or built changes nothing.
+async fn connect(connectors: Arc<Connectors>, shutdown: CancellationToken) {
+    let mut hang_up = signal(SignalKind::hangup()).ok();
+    loop {
+        let told = async {
+            match &mut hang_up {
+                Some(signal) => signal.recv().await.is_some(),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => return connectors.stop().await,
+            _ = told => match connectors.reload().await {
+                Ok(applied) => tracing::info!(?applied, "connectors were read anew"),
+                Err(error) => tracing::error!(%error, "connectors were not read anew"),
+            },
+        }
     }
 }
 

@@ -1,0 +1,225 @@
+//! Looks after the tasks of one connector: starts them, waits between rounds, starts them anew when one ends by a fault.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tsunagu_domain::Timestamp;
+
+use super::inbox::{InboxSource, StoredInbox};
+use super::runner::{Ground, Runner};
+use super::vitals::Vitals;
+use crate::kind::{Host, Plan};
+use crate::pace::{Caps, Schedule};
+use crate::{ConnectError, Listener, Mapper, Parts};
+
+/// A longer sleep is taken in parts, so that a clock that was set is noticed.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// How often the inbox is looked at without being woken: another gateway may have filled it.
+const LOOK: Schedule = Schedule::EverySeconds(2);
+/// How often what is too old is looked for, microseconds.
+const TIDY: i64 = 3600 * 1_000_000;
+
+/// One connector, as it is to run.
+pub(super) struct Running {
+    pub(super) ground: Ground,
+    pub(super) host: Host,
+    pub(super) name: String,
+    pub(super) plan: Arc<dyn Plan>,
+    pub(super) mapper: Option<Arc<dyn Mapper>>,
+    pub(super) schedule: Schedule,
+    pub(super) caps: Caps,
+    pub(super) vitals: Arc<Vitals>,
+    pub(super) shutdown: CancellationToken,
+}
+
+impl Running {
+    /// Runs until told to stop. `parts` are those of the first time.
+    pub(super) async fn run(self, parts: Parts) {
+        let mut parts = Some(parts);
+        while !self.shutdown.is_cancelled() {
+            let built = match parts.take() {
+                Some(parts) => Ok(parts),
+                None => self.plan.build(&self.host).await,
+            };
+            let fault = match built {
+                Ok(parts) => self.attend(parts).await,
+                Err(error) => error.to_string(),
+            };
+            if self.shutdown.is_cancelled() {
+                return;
+            }
+            self.vitals.count(|counters| counters.restarts += 1);
+            let until = self.fail(&fault);
+            sleep(&self.ground, until, None, &self.shutdown).await;
+        }
+    }
+
+    fn fail(&self, fault: &str) -> Timestamp {
+        let [chance, ..] = self.ground.ids.bytes();
+        let until = self.vitals.failed(self.ground.clock.micros(), chance, fault);
+        let failures = self.vitals.failures();
+        tracing::warn!(connector = %self.name, error = fault, failures, "a connector failed");
+        until
+    }
+
+    /// Runs the tasks of these parts until told to stop, or until one ends by a fault.
+    async fn attend(&self, parts: Parts) -> String {
+        let mut tasks = JoinSet::new();
+        let stop = self.shutdown.child_token();
+        let Parts { source, receiver, listener, .. } = parts;
+        if let Some(source) = source {
+            let runner = self.runner(&self.name, source);
+            tasks.spawn(feed(runner, self.schedule.clone(), stop.clone()));
+        }
+        if receiver.is_some() || listener.is_some() {
+            let Ground { store, tenant, .. } = &self.ground;
+            let source = InboxSource::new(Arc::clone(store), tenant.clone(), &self.name);
+            // Dead letters are tried again by the feed that has the connector's name.
+            let named =
+                if tasks.is_empty() { self.name.clone() } else { format!("{}/inbox", self.name) };
+            let runner = self.runner(&named, Box::new(source));
+            tasks.spawn(feed(runner, LOOK, stop.clone()));
+            tasks.spawn(tidy(self.inbox(), stop.clone()));
+        }
+        if let Some(listener) = listener {
+            tasks.spawn(listen(listener, self.inbox(), stop.clone()));
+        }
+        if tasks.is_empty() {
+            self.shutdown.cancelled().await;
+            return String::new();
+        }
+        let ended = tokio::select! {
+            ended = tasks.join_next() => ended,
+            () = self.shutdown.cancelled() => None,
+        };
+        stop.cancel();
+        let fault = match ended {
+            // The panic's own text may hold data.
+            Some(Err(_)) => "a task of the connector ended by a fault".to_owned(),
+            Some(Ok(())) | None => "a task of the connector ended".to_owned(),
+        };
+        while tasks.join_next().await.is_some() {}
+        fault
+    }
+
+    fn runner(&self, feed: &str, source: Box<dyn crate::Source>) -> Runner {
+        let mapper = self.mapper.clone();
+        let vitals = Arc::clone(&self.vitals);
+        Runner::of_feed(self.ground.clone(), &self.name, feed, source, mapper, self.caps, vitals)
+    }
+
+    /// The connector's inbox.
+    pub(super) fn inbox(&self) -> StoredInbox {
+        inbox(&self.ground, &self.name, self.caps, &self.vitals)
+    }
+}
+
+/// The inbox of a connector.
+pub(super) fn inbox(ground: &Ground, name: &str, caps: Caps, vitals: &Arc<Vitals>) -> StoredInbox {
+    StoredInbox {
+        store: Arc::clone(&ground.store),
+        clock: Arc::clone(&ground.clock),
+        ids: Arc::clone(&ground.ids),
+        tenant: ground.tenant.clone(),
+        name: name.to_owned(),
+        most: caps.inbox,
+        vitals: Arc::clone(vitals),
+    }
+}
+
+/// Until `until` by the clock, or until woken.
+async fn sleep(
+    ground: &Ground,
+    until: Timestamp,
+    mut wake: Option<&mut watch::Receiver<u64>>,
+    shutdown: &CancellationToken,
+) {
+    while !shutdown.is_cancelled() {
+        let left = u64::try_from(until.saturating_sub(ground.clock.micros())).unwrap_or(0);
+        if left == 0 {
+            return;
+        }
+        let woken = async {
+            match wake.as_deref_mut() {
+                Some(wake) => wake.changed().await.is_ok(),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            _ = woken => return,
+            () = tokio::time::sleep(Duration::from_micros(left).min(LONGEST_SLEEP)) => {}
+        }
+    }
+}
+
+/// One round after another.
+async fn feed(mut runner: Runner, schedule: Schedule, shutdown: CancellationToken) {
+    let mut tidied = runner.now();
+    let mut wake = runner.vitals.waking();
+    while !shutdown.is_cancelled() {
+        let next = match runner.run_until(&shutdown).await {
+            Ok(report) => {
+                let now = runner.now();
+                runner.vitals.succeeded(now);
+                if let Some(report) = report {
+                    let (accepted, refused) = (report.rows.accepted, report.rows.refused_count);
+                    tracing::info!(connector = %report.connector, accepted, refused, "connector run");
+                }
+                schedule.after(now)
+            }
+            Err(error) => {
+                let chance = runner.chance();
+                let next = runner.vitals.failed(runner.now(), chance, &error.to_string());
+                let failures = runner.vitals.failures();
+                tracing::warn!(connector = %runner.name(), %error, failures, "connector run failed");
+                next
+            }
+        };
+        if runner.now() >= tidied.saturating_add(TIDY) {
+            tidied = runner.now();
+            runner.tidy();
+        }
+        runner.vitals.next(next);
+        sleep(runner.ground(), next, Some(&mut wake), &shutdown).await;
+    }
+    runner.release().await;
+}
+
+async fn listen(mut listener: Box<dyn Listener>, inbox: StoredInbox, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        let outcome = listener.listen(&inbox, &shutdown).await;
+        if shutdown.is_cancelled() {
+            return;
+        }
+        let error = outcome.err().unwrap_or_else(|| {
+            ConnectError::Unavailable("the connection was ended by the other side".to_owned())
+        });
+        let [chance, ..] = inbox.ids.bytes();
+        let now = inbox.clock.micros();
+        let until = inbox.vitals.link_failed(now, chance, &error.to_string());
+        tracing::warn!(connector = %inbox.name, %error, "a connector's connection ended");
+        let wait = u64::try_from(until.saturating_sub(now)).unwrap_or(0);
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = tokio::time::sleep(Duration::from_micros(wait)) => {}
+        }
+    }
+}
+
+/// Forgets from time to time which messages came.
+async fn tidy(inbox: StoredInbox, shutdown: CancellationToken) {
+    let mut every = tokio::time::interval(Duration::from_hours(1));
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        if let Err(error) = inbox.tidy().await {
+            tracing::warn!(connector = %inbox.name, %error, "an inbox could not be tidied");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Taking items over: map them, leave out what is unchanged, hand the rest to the platform, note what was refused.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use tsunagu_domain::{Problem, Text, Timestamp};
+use tsunagu_ngsi_ld::Entity;
+use tsunagu_store::Op;
+
+use super::kept::{TAKEN, key, put, read};
+use super::run::RunReport;
+use super::runner::Ground;
+use super::{dead, digest};
+use crate::{ConnectError, Fault, Item, Mapped, Mapper, Payload, Refusal, UpsertOutcome};
+
+/// What the runtime remembers of an entity that was taken over.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Taken {
+    v: u32,
+    digest: String,
+    /// When; records of before this was noted have none.
+    #[serde(default)]
+    pub(super) at: Timestamp,
+}
+
+/// What an item stands for.
+enum Meant {
+    Entities(Vec<Entity>),
+    Faults(Vec<Fault>),
+}
+
+/// The work on one batch. Its operations are committed by the caller, with the cursor.
+pub(super) struct Taking<'a> {
+    pub(super) ground: &'a Ground,
+    pub(super) name: &'a str,
+    pub(super) mapper: Option<&'a dyn Mapper>,
+    pub(super) report: &'a mut RunReport,
+    /// What to remember.
+    pub(super) ops: Vec<Op>,
+    /// Digests of what this batch brought, and of what was remembered.
+    known: HashMap<String, Option<String>>,
+    /// Waiting to be handed over: no two of one entity.
+    wave: Vec<(usize, Entity)>,
+}
+
+impl<'a> Taking<'a> {
+    pub(super) fn new(
+        ground: &'a Ground,
+        name: &'a str,
+        mapper: Option<&'a dyn Mapper>,
+        report: &'a mut RunReport,
+    ) -> Self {
+        let (ops, known, wave) = (Vec::new(), HashMap::new(), Vec::new());
+        Self { ground, name, mapper, report, ops, known, wave }
+    }
+
+    /// Takes items over. `Err`: nothing of them may be remembered, and they come again.
+    pub(super) async fn items(
+        &mut self,
+        items: &[Item],
+        now: Timestamp,
+    ) -> Result<Vec<Vec<Refusal>>, ConnectError> {
+        let mut refused: Vec<Vec<Refusal>> = vec![Vec::new(); items.len()];
+        for (at, item) in items.iter().enumerate() {
+            match self.meant(item, now)? {
+                Meant::Faults(faults) => {
+                    let refusal = |fault: Fault| Refusal {
+                        input: item.input.clone(),
+                        line: item.line,
+                        column: fault.attribute,
+                        rule: fault.rule,
+                        remedy: fault.remedy,
+                    };
+                    if let Some(slot) = refused.get_mut(at) {
+                        slot.extend(faults.into_iter().map(refusal));
+                    }
+                }
+                Meant::Entities(entities) if entities.is_empty() => self.report.skipped += 1,
+                Meant::Entities(entities) => {
+                    for entity in entities {
+                        self.offer(at, entity, items, &mut refused, now).await?;
+                    }
+                }
+            }
+        }
+        self.hand_over(items, &mut refused, now).await?;
+        for refusals in refused.iter().filter(|refusals| !refusals.is_empty()) {
+            self.report.rows.refuse(refusals.iter().cloned());
+        }
+        Ok(refused)
+    }
+
+    fn meant(&self, item: &Item, now: Timestamp) -> Result<Meant, ConnectError> {
+        match &item.payload {
+            Payload::Entity(entity) => Ok(Meant::Entities(vec![(**entity).clone()])),
+            Payload::Record(record) => {
+                let mapper = self.mapper.ok_or_else(|| {
+                    ConnectError::Config(
+                        "the connector gives records and has no mapping".to_owned(),
+                    )
+                })?;
+                Ok(match mapper.map(record, now) {
+                    Mapped::Entities(entities) => Meant::Entities(entities),
+                    Mapped::Refused(faults) => Meant::Faults(faults),
+                })
+            }
+        }
+    }
+
+    async fn offer(
+        &mut self,
+        at: usize,
+        entity: Entity,
+        items: &[Item],
+        refused: &mut [Vec<Refusal>],
+        now: Timestamp,
+    ) -> Result<(), ConnectError> {
+        if self.wave.iter().any(|(_, waiting)| waiting.id == entity.id) {
+            self.hand_over(items, refused, now).await?;
+        }
+        if !self.known.contains_key(&entity.id) {
+            let key = key(self.name, entity.id.as_bytes());
+            let taken: Option<Taken> =
+                read(&*self.ground.store, &self.ground.tenant, TAKEN, &key).await?;
+            self.known.insert(entity.id.clone(), taken.map(|taken| taken.digest));
+        }
+        let digest = digest::of_entity(&entity);
+        if self.known.get(&entity.id).is_some_and(|known| known.as_ref() == Some(&digest)) {
+            self.report.unchanged += 1;
+            self.report.rows.accepted += 1;
+        } else {
+            self.wave.push((at, entity));
+        }
+        Ok(())
+    }
+
+    async fn hand_over(
+        &mut self,
+        items: &[Item],
+        refused: &mut [Vec<Refusal>],
+        now: Timestamp,
+    ) -> Result<(), ConnectError> {
+        if self.wave.is_empty() {
+            return Ok(());
+        }
+        let wave = std::mem::take(&mut self.wave);
+        let entities = wave.iter().map(|(_, entity)| entity.clone()).collect();
+        let outcomes = self.ground.platform.upsert(self.name, entities).await;
+        if outcomes.len() != wave.len() {
+            let what = "the platform did not answer for every entity";
+            return Err(ConnectError::Unavailable(what.to_owned()));
+        }
+        for ((at, entity), outcome) in wave.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(outcome) => {
+                    self.report.rows.accepted += 1;
+                    match outcome {
+                        UpsertOutcome::Created => self.report.created += 1,
+                        UpsertOutcome::Updated => self.report.updated += 1,
+                        UpsertOutcome::Unchanged => self.report.unchanged += 1,
+                    }
+                    let digest = digest::of_entity(&entity);
+                    self.known.insert(entity.id.clone(), Some(digest.clone()));
+                    let key = key(self.name, entity.id.as_bytes());
+                    self.ops.push(put(TAKEN, key, &Taken { v: 1, digest, at: now })?);
+                }
+                // The platform cannot now: nothing of the batch is remembered, and it comes again.
+                Err(problem) if problem.code.status() >= 500 || problem.code.status() == 429 => {
+                    return Err(ConnectError::Unavailable(problem.to_string()));
+                }
+                Err(problem) => {
+                    if let (Some(item), Some(slot)) = (items.get(at), refused.get_mut(at)) {
+                        slot.push(refusal(item, &problem));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what was refused, to be tried again when it is mended; so many as there is room for. How many that are.
+    pub(super) fn bury(
+        &mut self,
+        items: &[Item],
+        refused: Vec<Vec<Refusal>>,
+        room: usize,
+        now: Timestamp,
+    ) -> Result<usize, ConnectError> {
+        let refused = items.iter().zip(refused).filter(|(_, refusals)| !refusals.is_empty());
+        let mut buried = 0;
+        for (item, refusals) in refused.take(room) {
+            self.ops.push(dead::keep(self.name, item, refusals, None, now)?);
+            buried += 1;
+        }
+        Ok(buried)
+    }
+}
+
+fn refusal(item: &Item, problem: &Problem) -> Refusal {
+    // The problem table's words only: details may name what the sender wrote.
+    let remedy =
+        Text { ja: problem.code.title_ja().to_owned(), en: problem.code.title().to_owned() };
+    Refusal {
+        input: item.input.clone(),
+        line: item.line,
+        column: None,
+        rule: "platform".to_owned(),
+        remedy,
+    }
+}

@@ -1,0 +1,176 @@
+//! What a connector stands on in its tests.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use chrono::DateTime;
+use tsunagu_domain::{ManualClock, Problem, ProblemCode, SeededIds, TenantId, individual_number};
+use tsunagu_ngsi_ld::{Entity, EntityDoc};
+use tsunagu_store::testing::MemoryStore;
+
+use super::{HttpDouble, MqttDouble};
+use crate::{
+    Caps, Connectors, Foundations, Ground, Host, Kind, Mapper, Platform, Runner, Settings, Source,
+    UpsertOutcome,
+};
+
+/// A platform that keeps what it is given.
+#[derive(Debug, Default)]
+pub struct Town {
+    kept: Mutex<BTreeMap<String, Vec<String>>>,
+    writes: AtomicUsize,
+    /// After so many more entities it does not answer.
+    up_for: Mutex<Option<usize>>,
+}
+
+impl Town {
+    /// Entity id → its attributes as `name=value`, sorted.
+    pub fn kept(&self) -> BTreeMap<String, Vec<String>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Entities written, again and again counted.
+    pub fn writes(&self) -> usize {
+        self.writes.load(Ordering::SeqCst)
+    }
+
+    /// From now on it answers for so many entities and then not at all; `None`: always.
+    pub fn up_for(&self, entities: Option<usize>) {
+        *self.up_for.lock().unwrap_or_else(PoisonError::into_inner) = entities;
+    }
+
+    fn take(&self, entity: &Entity) -> Result<UpsertOutcome, Problem> {
+        let mut up_for = self.up_for.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(left) = &mut *up_for {
+            if *left == 0 {
+                return Err(Problem::new(ProblemCode::Unavailable, "down"));
+            }
+            *left -= 1;
+        }
+        drop(up_for);
+        // What the gateway's guard does: no connector can be trusted with it.
+        let named = |attribute: &tsunagu_ngsi_ld::Attribute| {
+            let term = attribute.name.rsplit(['/', '#', ':']).next();
+            term.is_some_and(individual_number::is_field_name)
+        };
+        if entity.attributes.iter().any(named) {
+            return Err(Problem::new(ProblemCode::BadRequestData, "refused"));
+        }
+        let value = |attribute: &tsunagu_ngsi_ld::Attribute| {
+            let values = attribute.instances.iter().map(|instance| instance.value.get());
+            format!("{}={}", attribute.name, values.collect::<Vec<_>>().join(","))
+        };
+        let mut attributes: Vec<String> = entity.attributes.iter().map(value).collect();
+        attributes.sort_unstable();
+        // What cannot be stored is no entity.
+        EntityDoc::from_bytes(EntityDoc::from(entity).bytes().clone())
+            .map_err(|_| Problem::new(ProblemCode::BadRequestData, "no entity"))?;
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(match kept.insert(entity.id.clone(), attributes) {
+            None => UpsertOutcome::Created,
+            Some(_) => UpsertOutcome::Updated,
+        })
+    }
+}
+
+#[async_trait]
+impl Platform for Town {
+    async fn upsert(
+        &self,
+        _connector: &str,
+        entities: Vec<Entity>,
+    ) -> Vec<Result<UpsertOutcome, Problem>> {
+        entities.iter().map(|entity| self.take(entity)).collect()
+    }
+}
+
+/// Store, platform, clock and the two ways out, all in memory.
+#[derive(Debug)]
+pub struct Kit {
+    /// What is remembered.
+    pub store: Arc<MemoryStore>,
+    /// Where entities go.
+    pub town: Arc<Town>,
+    /// Stands still until moved; 2026-09-21T14:13:20Z at first.
+    pub clock: Arc<ManualClock>,
+    /// The other side over HTTP.
+    pub http: Arc<HttpDouble>,
+    /// The other side over MQTT.
+    pub mqtt: Arc<MqttDouble>,
+}
+
+impl Default for Kit {
+    fn default() -> Self {
+        let start = DateTime::from_timestamp(1_790_000_000, 0).unwrap_or_default();
+        Self {
+            store: Arc::default(),
+            town: Arc::default(),
+            clock: Arc::new(ManualClock::at(start)),
+            http: Arc::default(),
+            mqtt: Arc::default(),
+        }
+    }
+}
+
+impl Kit {
+    /// The municipality of the tests.
+    ///
+    /// # Panics
+    /// Never: the name is a name.
+    #[expect(clippy::expect_used, reason = "a constant that is right")]
+    pub fn tenant() -> TenantId {
+        "tsuno".parse().expect("a name")
+    }
+
+    /// What runners stand on; `gateway` names the process.
+    pub fn ground(&self, gateway: &str) -> Ground {
+        Ground {
+            store: Arc::clone(&self.store) as _,
+            platform: Arc::clone(&self.town) as _,
+            clock: Arc::clone(&self.clock) as _,
+            ids: Arc::new(SeededIds::new(1)),
+            tenant: Self::tenant(),
+            gateway: gateway.to_owned(),
+        }
+    }
+
+    /// What connectors are built with.
+    pub fn host(&self) -> Host {
+        Host {
+            http: Arc::clone(&self.http) as _,
+            mqtt: Arc::clone(&self.mqtt) as _,
+            clock: Arc::clone(&self.clock) as _,
+            ids: Arc::new(SeededIds::new(2)),
+        }
+    }
+
+    /// All connectors of these kinds with these settings, as in the gateway named so; none runs yet.
+    pub fn connectors(
+        &self,
+        gateway: &str,
+        kinds: Vec<Box<dyn Kind>>,
+        settings: Vec<Settings>,
+    ) -> Connectors {
+        let foundations = Foundations {
+            ground: self.ground(gateway),
+            host: self.host(),
+            kinds,
+            fixed: Vec::new(),
+            settings: Box::new(move || Ok(settings.clone())),
+        };
+        Connectors::new(foundations, Vec::new())
+    }
+
+    /// A runner as after a start of the process.
+    pub fn runner(
+        &self,
+        name: &str,
+        source: Box<dyn Source>,
+        mapper: Option<Arc<dyn Mapper>>,
+    ) -> Runner {
+        Runner::new(self.ground("gateway-1"), name, source, mapper, Caps::default())
+    }
+}

@@ -1,0 +1,71 @@
+//! Connectors: every kind there is, and what they stand on.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tsunagu_connect::{
+    Connectors, Foundations, Ground, Host, Kind, Plan, Platform, Ready, Schedule,
+};
+use tsunagu_outbound::Outbound;
+
+use super::Foundation;
+use crate::config::{self, Config};
+
+/// Every kind of connector: a new one is one line here.
+pub(crate) fn kinds() -> Vec<Box<dyn Kind>> {
+    vec![]
+}
+
+/// What is named in the configuration apart from the list of connectors.
+fn fixed(config: &Config) -> Vec<Ready> {
+    let every = Schedule::EverySeconds(1);
+    let plan = |drop: &tsunagu_connector_csv_drop::Config| Arc::new(drop.clone()) as Arc<dyn Plan>;
+    config.csv_drop.iter().map(|drop| Ready::fixed(plan(drop), every.clone())).collect()
+}
+
+/// All of them. None runs yet.
+pub(super) fn wire(
+    config: &Config,
+    base: &Foundation,
+    outbound: &Arc<Outbound>,
+    platform: Arc<dyn Platform>,
+) -> Connectors {
+    let ground = Ground {
+        store: Arc::clone(&base.store),
+        platform,
+        clock: Arc::clone(&base.clock),
+        ids: Arc::clone(&base.ids),
+        tenant: base.tenant.clone(),
+        gateway: base.ids.uuid(),
+    };
+    let host = Host {
+        http: Arc::clone(outbound) as _,
+        mqtt: Arc::clone(outbound) as _,
+        clock: Arc::clone(&base.clock),
+        ids: Arc::clone(&base.ids),
+    };
+    let file = config.file.clone();
+    let settings = move || config::connectors(&file).map_err(|error| format!("{error:#}"));
+    let foundations = Foundations {
+        ground,
+        host,
+        kinds: kinds(),
+        fixed: fixed(config),
+        settings: Box::new(settings),
+    };
+    let issuer = config.coin_issuer.as_ref();
+    let declared = issuer.map(|_| tsunagu_connector_coin_issuer::Config::manifest());
+    Connectors::new(foundations, declared.into_iter().collect())
+}
+
+/// Checks the list without starting anything.
+pub(super) fn check(config: &Config) -> anyhow::Result<()> {
+    let found = tsunagu_connect::validate(&kinds(), &config.connectors);
+    found
+        .map(drop)
+        .map_err(|findings| {
+            let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            anyhow::anyhow!(lines.join("\n"))
+        })
+        .context("the connectors are not right")
+}
