@@ -14,9 +14,10 @@ const MAP: &str = "src/README.md";
 const PREFIX: &str = "tsunagu-";
 
 /// Dependencies heavy or dangerous enough to have named owners.
-const HEAVY: [&str; 12] = [
+const HEAVY: [&str; 13] = [
     "actix-web",
     "cedar-policy",
+    "cel",
     "fjall",
     "icu_collator",
     "jsonschema",
