@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use chrono::DateTime;
 use encoding_rs::SHIFT_JIS;
 use serde_json::json;
-use tsunagu_connect::{Connectors, Pace, Platform, RunReport, Runner, Source as _, UpsertOutcome};
+use tsunagu_connect::{Caps, Ground, Platform, RunReport, Runner, UpsertOutcome, runs};
 use tsunagu_connector_csv_drop::{Config, CsvDrop};
 use tsunagu_domain::{Clock, ManualClock, Problem, ProblemCode, SeededIds, TenantId};
 use tsunagu_ngsi_ld::Entity;
@@ -116,15 +116,15 @@ impl World {
     fn runner_with(&self, more: &serde_json::Value) -> Runner {
         let config: Config = serde_json::from_value(self.config(more)).unwrap();
         let source = CsvDrop::new(config, Arc::<ManualClock>::clone(&self.clock)).unwrap();
-        Runner::new(
-            Arc::<MemoryStore>::clone(&self.store),
-            Arc::<Town>::clone(&self.town),
-            Arc::<ManualClock>::clone(&self.clock),
-            Arc::new(SeededIds::new(1)),
-            tenant(),
-            Box::new(source),
-            Pace::default(),
-        )
+        let ground = Ground {
+            store: Arc::<MemoryStore>::clone(&self.store),
+            platform: Arc::<Town>::clone(&self.town),
+            clock: Arc::<ManualClock>::clone(&self.clock),
+            ids: Arc::new(SeededIds::new(1)),
+            tenant: tenant(),
+            gateway: "gateway-1".to_owned(),
+        };
+        Runner::new(ground, "juki", Box::new(source), None, Caps::default())
     }
 
     fn runner(&self) -> Runner {
@@ -446,16 +446,9 @@ async fn cut_off_anywhere_and_begun_again_it_ends_the_same() {
         while world.runner().run_once().await.unwrap().is_some() {}
         assert_eq!(*world.town.kept.lock().unwrap(), *whole.town.kept.lock().unwrap(), "{cut}");
         assert!(world.runner().run_once().await.unwrap().is_none());
-        let connectors = Connectors::new(
-            Arc::<MemoryStore>::clone(&world.store),
-            vec![world.runner().manifest().clone()],
-        )
-        .unwrap();
-        let runs = connectors.runs(&tenant(), "juki").await.unwrap().unwrap();
+        let runs = runs(&*world.store, &tenant(), "juki", 50).await.unwrap();
         let refused: u64 = runs.iter().map(|run| run.rows.refused_count).sum();
         assert_eq!(refused, 1, "the refusal is told once, {cut}");
-        assert_eq!(connectors.runs(&tenant(), "other").await.unwrap(), None);
-        assert_eq!(connectors.list(&tenant()).await.unwrap()[0].last_run.as_ref(), runs.first());
     }
 }
 
@@ -481,10 +474,7 @@ async fn a_missing_folder_is_an_error_that_says_so() {
     let mut runner = world.runner_with(&json!({ "folder": gone }));
     let error = runner.run_once().await.unwrap_err();
     assert!(error.to_string().contains("cannot be read"));
-    let list =
-        Connectors::new(Arc::<MemoryStore>::clone(&world.store), vec![runner.manifest().clone()])
-            .unwrap();
-    let runs = list.runs(&tenant(), "juki").await.unwrap().unwrap();
+    let runs = runs(&*world.store, &tenant(), "juki", 50).await.unwrap();
     assert!(runs[0].error.as_deref().unwrap().contains("cannot be read"));
 }
 
@@ -517,6 +507,7 @@ fn settings_that_cannot_work_are_refused() {
     assert!(serde_json::from_value::<Config>(world.config(&json!({ "colour": 1 }))).is_err());
     let good: Config = serde_json::from_value(world.config(&json!({}))).unwrap();
     assert!(!format!("{good:?}").contains("invented secret"));
-    assert_eq!(CsvDrop::new(good, clock).unwrap().manifest().name, "juki");
+    assert_eq!(good.manifest().name, "juki");
+    assert!(CsvDrop::new(good, clock).is_ok());
     assert!(Path::new(world.folder.path()).exists());
 }

@@ -8,29 +8,17 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta};
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tsunagu_connect::testkit::Kit;
 use tsunagu_connect::{
-    Batch, Caps, ConnectError, Cursor, Ground, Item, Platform, RowReport, RunReport, Runner,
-    Source, UpsertOutcome,
+    Batch, Caps, ConnectError, Connectors, Cursor, Direction, Foundations, Ground, Item, Manifest,
+    Platform, Replay, RowReport, RunReport, Runner, Source, UpsertOutcome, runs,
 };
 use tsunagu_domain::{ManualClock, Problem, ProblemCode, SeededIds, TenantId, Text};
 use tsunagu_ngsi_ld::{Entity, Instance};
 use tsunagu_store::testing::MemoryStore;
 
-fn manifest(name: &str) -> Manifest {
-    Manifest {
-        name: name.to_owned(),
-        kind: "script".to_owned(),
-        title: Text { ja: "台本".to_owned(), en: "Script".to_owned() },
-        direction: Direction::Inbound,
-        entity_types: vec!["Thing".to_owned()],
-    }
-}
-
 /// Gives a list of (id, value), two at a time; the cursor is how many were given.
 struct Script {
-    manifest: Manifest,
     things: Arc<Mutex<Vec<(u32, u32)>>>,
     down: Arc<Mutex<bool>>,
     polled: Arc<Notify>,
@@ -38,10 +26,6 @@ struct Script {
 
 #[async_trait]
 impl Source for Script {
-    fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
     async fn poll(&mut self, cursor: Option<&Cursor>) -> Result<Batch, ConnectError> {
         self.polled.notify_one();
         if *self.down.lock().unwrap() {
@@ -53,7 +37,7 @@ impl Source for Script {
         let item = |(at, (id, value)): (usize, &(u32, u32))| {
             let mut entity = Entity::new(format!("urn:x:{id}"), "https://x/Thing", 0);
             entity.set("https://x/value", Instance::property(value, 0).unwrap());
-            Item { entity, input: "script".to_owned(), line: (from + at + 1) as u64 }
+            Item::entity(entity, "script", (from + at + 1) as u64)
         };
         Ok(Batch {
             items: part.iter().enumerate().map(item).collect(),
@@ -118,28 +102,51 @@ impl World {
         }
     }
 
-    fn runner(&self) -> Runner {
+    fn ground(&self, gateway: &str) -> Ground {
+        Ground {
+            store: Arc::<MemoryStore>::clone(&self.store),
+            platform: Arc::<Desk>::clone(&self.desk),
+            clock: Arc::<ManualClock>::clone(&self.clock),
+            ids: Arc::new(SeededIds::new(1)),
+            tenant: tenant(),
+            gateway: gateway.to_owned(),
+        }
+    }
+
+    fn runner_of(&self, gateway: &str) -> Runner {
         let source = Script {
-            manifest: manifest("script"),
             things: Arc::clone(&self.things),
             down: Arc::clone(&self.down),
             polled: Arc::clone(&self.polled),
         };
-        Runner::new(
-            Arc::<MemoryStore>::clone(&self.store),
-            Arc::<Desk>::clone(&self.desk),
-            Arc::<ManualClock>::clone(&self.clock),
-            Arc::new(SeededIds::new(1)),
-            tenant(),
-            Box::new(source),
-            Pace::default(),
+        Runner::new(self.ground(gateway), "script", Box::new(source), None, Caps::default())
+    }
+
+    fn runner(&self) -> Runner {
+        self.runner_of("gateway-1")
+    }
+
+    fn connectors(&self) -> Connectors {
+        Connectors::new(
+            Foundations {
+                ground: self.ground("gateway-1"),
+                host: Kit::default().host(),
+                kinds: Vec::new(),
+                fixed: Vec::new(),
+                settings: Box::new(|| Ok(Vec::new())),
+            },
+            vec![Manifest {
+                name: "script".to_owned(),
+                kind: "script".to_owned(),
+                title: Text { ja: "台本".to_owned(), en: "Script".to_owned() },
+                direction: Direction::Inbound,
+                entity_types: Vec::new(),
+            }],
         )
     }
 
     async fn runs(&self) -> Vec<RunReport> {
-        let store = Arc::<MemoryStore>::clone(&self.store);
-        let connectors = Connectors::new(store, vec![manifest("script")]).unwrap();
-        connectors.runs(&tenant(), "script").await.unwrap().unwrap()
+        runs(&*self.store, &tenant(), "script", 50).await.unwrap()
     }
 }
 
@@ -207,30 +214,68 @@ async fn only_the_latest_runs_are_kept() {
 }
 
 #[tokio::test]
-async fn runners_work_on_their_own_and_stop_when_told() {
+async fn one_gateway_at_a_time_runs_a_connector() {
     let world = World::new(&[(1, 1), (2, 1), (3, 1)]);
-    let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
-    Connectors::spawn(vec![world.runner()], &tracker, &shutdown);
-    tracker.close();
-    // The second poll comes after the first batch was taken over.
-    world.polled.notified().await;
-    world.polled.notified().await;
-    shutdown.cancel();
-    tracker.wait().await;
-    let given = world.desk.given.lock().unwrap().len();
-    assert!((2..=3).contains(&given));
+    let (mut first, mut second) = (world.runner_of("gateway-1"), world.runner_of("gateway-2"));
+    assert!(first.run_once().await.unwrap().is_some());
+    world.things.lock().unwrap().push((4, 1));
+    assert!(second.run_once().await.unwrap().is_none(), "the first one has it");
+    assert_eq!(world.desk.given.lock().unwrap().len(), 3);
+    // The first one was killed: its lease ends.
+    world.clock.advance(TimeDelta::minutes(2));
+    let report = second.run_once().await.unwrap().unwrap();
+    assert_eq!((report.created, report.unchanged), (1, 0));
+    world.things.lock().unwrap().push((5, 1));
+    assert!(first.run_once().await.unwrap().is_none(), "it comes back and finds it taken");
 }
 
-#[test]
-fn names_must_be_names_and_differ() {
-    let store: Arc<MemoryStore> = Arc::default();
-    let new = |names: &[&str]| {
-        Connectors::new(
-            Arc::<MemoryStore>::clone(&store),
-            names.iter().map(|name| manifest(name)).collect(),
-        )
+#[tokio::test]
+async fn what_was_refused_is_kept_and_tried_again_when_asked() {
+    let world = World::new(&[(1, 1), (2, 1), (3, 1)]);
+    world.desk.answers.lock().unwrap().extend([ProblemCode::BadRequestData; 2]);
+    let mut runner = world.runner();
+    runner.run_once().await.unwrap().unwrap();
+    let connectors = world.connectors();
+    let waiting = || async {
+        let page = connectors.dead_letters(&tenant(), "script", None, 10).await.unwrap().unwrap();
+        page.dead_letters
     };
-    assert!(new(&["a", "b"]).is_ok());
-    assert!(new(&["a", "a"]).is_err());
-    assert!(new(&["A b"]).is_err());
+    let dead = waiting().await;
+    assert_eq!(dead.len(), 2);
+    assert!(dead.iter().all(|letter| letter.tries == 1 && letter.refusals[0].rule == "platform"));
+    // Entity 1 is overtaken by something later; entity 2 is refused once more, and then taken.
+    world.clock.advance(TimeDelta::seconds(1));
+    world.things.lock().unwrap().push((1, 2));
+    runner.run_once().await.unwrap().unwrap();
+    world.desk.answers.lock().unwrap().push_back(ProblemCode::BadRequestData);
+    for left in [1, 0] {
+        Replay::All.ask(&*world.store, &tenant(), "script").await.unwrap();
+        world.clock.advance(TimeDelta::seconds(1));
+        runner.run_once().await.unwrap();
+        let dead = waiting().await;
+        assert_eq!(dead.len(), left);
+        assert!(dead.iter().all(|letter| letter.tries == 2));
+    }
+    assert_eq!(*world.desk.given.lock().unwrap(), ["urn:x:3", "urn:x:1", "urn:x:2"]);
+    assert_eq!(connectors.dead_letters(&tenant(), "other", None, 10).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_forgotten_when_dismissed_or_a_month_old() {
+    let world = World::new(&[(1, 1), (2, 1)]);
+    world.desk.answers.lock().unwrap().extend([ProblemCode::BadRequestData; 2]);
+    world.runner().run_once().await.unwrap().unwrap();
+    let connectors = world.connectors();
+    let page = connectors.dead_letters(&tenant(), "script", None, 1).await.unwrap().unwrap();
+    let id = page.after.unwrap();
+    assert_eq!(page.dead_letters[0].id, id);
+    assert!(connectors.dismiss(&tenant(), "script", &id).await.unwrap());
+    for none in [&id, &"0".repeat(64), "no id"] {
+        assert!(!connectors.dismiss(&tenant(), "script", none).await.unwrap());
+    }
+    world.clock.advance(TimeDelta::days(31));
+    world.things.lock().unwrap().push((3, 1));
+    world.runner().run_once().await.unwrap().unwrap();
+    let page = connectors.dead_letters(&tenant(), "script", None, 10).await.unwrap().unwrap();
+    assert!(page.dead_letters.is_empty());
 }

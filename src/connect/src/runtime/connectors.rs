@@ -349,7 +349,7 @@ impl Connectors {
         replay: &Replay,
     ) -> Result<Option<()>, ConnectError> {
         let Some(live) = self.live(name) else { return Ok(None) };
-        dead::ask(&*self.foundations.ground.store, tenant, name, replay).await?;
+        replay.ask(&*self.foundations.ground.store, tenant, name).await?;
         live.vitals.wake();
         Ok(Some(()))
     }

@@ -53,6 +53,20 @@ pub enum Replay {
     These(Vec<String>),
 }
 
+impl Replay {
+    /// Asks for them to be tried again; the gateway that runs the connector does it at its next round.
+    pub async fn ask(
+        &self,
+        store: &dyn Store,
+        tenant: &TenantId,
+        connector: &str,
+    ) -> Result<(), ConnectError> {
+        let op = put(REPLAYS, connector.as_bytes().to_vec(), self)?;
+        let done = store.commit(WriteSet::new(tenant.clone()).with(op)).await;
+        done.map(drop).map_err(|error| unavailable(&error))
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Dead {
@@ -190,18 +204,6 @@ pub(super) async fn list(
         .collect();
     let after = dead_letters.last().filter(|_| more).map(|last| last.id.clone());
     Ok(DeadLetterPage { dead_letters, after })
-}
-
-/// Asks for some to be tried again; the gateway that runs the connector does it.
-pub(super) async fn ask(
-    store: &dyn Store,
-    tenant: &TenantId,
-    name: &str,
-    replay: &Replay,
-) -> Result<(), ConnectError> {
-    let op = put(REPLAYS, name.as_bytes().to_vec(), replay)?;
-    let done = store.commit(WriteSet::new(tenant.clone()).with(op)).await;
-    done.map(drop).map_err(|error| unavailable(&error))
 }
 
 /// Forgets one for good; `false` when there is none.
