@@ -1,5 +1,7 @@
 //! The way out, as connectors see it.
 
+mod endpoint;
+
 use std::fmt;
 
 use async_trait::async_trait;
@@ -8,6 +10,8 @@ use tsunagu_outbound::{Method, Outbound, OutboundError, Request};
 use url::Url;
 
 use crate::ConnectError;
+
+pub use endpoint::{Auth, Client, Endpoint};
 
 /// One call. Debug output shows neither address nor content.
 #[derive(Clone)]

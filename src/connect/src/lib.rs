@@ -17,6 +17,7 @@
 //! Owned here: the collections named `connector-*`. The room knows no concrete connector and no file format; its reports tell
 //! where something is wrong and how to mend it, never a value.
 
+mod guard;
 mod http;
 mod kind;
 mod manifest;
@@ -32,14 +33,14 @@ mod source;
 #[cfg(feature = "testing")]
 pub mod testkit;
 
-pub use http::{Call, Http, HttpError, Reply};
+pub use http::{Auth, Call, Client, Endpoint, Http, HttpError, Reply};
 pub use kind::{Finding, Host, Kind, Parts, Plan, Secret, Settings};
 pub use manifest::{Direction, Manifest};
 pub use mapper::{Fault, Mapped, Mapper};
 pub use mqtt::{Mqtt, MqttMessage, MqttSubscription, MqttTaker, MqttVersion, QualityOfService};
 pub use pace::{Breaker, Caps, Circuit, Hour, Schedule};
 pub use platform::{Platform, UpsertOutcome};
-pub use receive::{Accepted, Inbox, Incoming, Listener, NotAccepted, Receiver};
+pub use receive::{Accepted, Inbox, Incoming, Listener, NotAccepted, NotKept, Receiver};
 pub use report::{MAX_REFUSALS, Refusal, RowReport, Warning};
 pub use runtime::{
     Applied, ConnectorView, Connectors, Counters, DeadLetter, DeadLetterPage, Foundations, Ground,

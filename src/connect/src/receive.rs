@@ -64,11 +64,22 @@ pub trait Receiver: Send + Sync + 'static {
     fn accept(&self, incoming: &Incoming<'_>) -> Result<Accepted, NotAccepted>;
 }
 
+/// Why something is not kept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotKept {
+    /// It holds an individual number, which is never kept; sending it again does not help.
+    #[error("it holds an individual number (個人番号), which is never taken over")]
+    IndividualNumber,
+    /// It cannot be kept now; the other side is to send it again later.
+    #[error(transparent)]
+    Now(#[from] ConnectError),
+}
+
 /// Where a listener puts what came.
 #[async_trait]
 pub trait Inbox: Send + Sync {
     /// Keeps it. When this answers, it is on disk, or was before; only then may the other side be told.
-    async fn keep(&self, accepted: Accepted) -> Result<(), ConnectError>;
+    async fn keep(&self, accepted: Accepted) -> Result<(), NotKept>;
 }
 
 /// A connector that holds a connection over which records come.

@@ -18,8 +18,8 @@ use super::vitals::{Health, Vitals};
 use crate::kind::{Finding, Host, Kind, Plan, Settings};
 use crate::pace::{Caps, Schedule};
 use crate::{
-    ConnectError, Delivery, Inbox as _, Incoming, Manifest, Mapper, NotAccepted, Parts, Probe,
-    Receiver, Sink, SinkError, mapper,
+    ConnectError, Delivery, Inbox as _, Incoming, Manifest, Mapper, NotAccepted, NotKept, Parts,
+    Probe, Receiver, Sink, SinkError, mapper,
 };
 
 /// Reads the settings of all connectors, as they are written now.
@@ -387,7 +387,10 @@ impl Connectors {
         let accepted = receiver.accept(incoming).inspect_err(|_| {
             live.vitals.count(|counters| counters.rejected += 1);
         })?;
-        inbox.keep(accepted).await.map_err(NotReceived::Unavailable)
+        inbox.keep(accepted).await.map_err(|error| match error {
+            NotKept::IndividualNumber => NotReceived::NotAccepted(NotAccepted::Malformed),
+            NotKept::Now(error) => NotReceived::Unavailable(error),
+        })
     }
 
     /// Hands a change to the connector `name`. One that fails is left alone for a while.

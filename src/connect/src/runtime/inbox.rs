@@ -11,7 +11,9 @@ use tsunagu_store::{Conflict, Expect, Op, Scan, Store, StoreError, WriteSet};
 use super::digest::{hex, of_parts};
 use super::kept::{INBOX, SEEN, WAITING, decode, encode, key, prefix, put, unavailable};
 use super::vitals::Vitals;
-use crate::{Accepted, Batch, ConnectError, Cursor, Inbox, Item, RowReport, Source};
+use crate::{
+    Accepted, Batch, ConnectError, Cursor, Inbox, Item, NotKept, RowReport, Source, guard,
+};
 
 /// So many are taken over at once.
 const BATCH: usize = 500;
@@ -46,7 +48,11 @@ pub(super) struct StoredInbox {
 
 #[async_trait]
 impl Inbox for StoredInbox {
-    async fn keep(&self, accepted: Accepted) -> Result<(), ConnectError> {
+    async fn keep(&self, accepted: Accepted) -> Result<(), NotKept> {
+        if accepted.records.iter().any(|record| guard::holds_individual_number(record)) {
+            self.vitals.count(|counters| counters.rejected += 1);
+            return Err(NotKept::IndividualNumber);
+        }
         let now = self.clock.micros();
         let digest = of_parts([accepted.id.as_bytes()]);
         let input = format!("message {}", hex(digest.get(..8).unwrap_or_default()));
@@ -83,11 +89,11 @@ impl Inbox for StoredInbox {
                 Ok(())
             }
             Err(StoreError::Conflict { conflict: Conflict::OutOfBounds, .. }) => {
-                Err(ConnectError::Unavailable("the connector's inbox is full".to_owned()))
+                Err(ConnectError::Unavailable("the connector's inbox is full".to_owned()).into())
             }
             // Only the sender's name for it can be there already: it was kept before.
             Err(StoreError::Conflict { .. }) => Ok(()),
-            Err(error) => Err(unavailable(&error)),
+            Err(error) => Err(unavailable(&error).into()),
         }
     }
 }

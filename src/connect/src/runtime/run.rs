@@ -63,6 +63,12 @@ impl RunReport {
         self.rows_per_second = rows.saturating_mul(1_000_000).checked_div(micros);
     }
 
+    /// Whether nothing was written and nothing is to be told.
+    pub(super) fn is_idle(&self) -> bool {
+        let told = self.rows.refused_count + self.rows.warning_count;
+        self.created + self.updated + told == 0 && self.error.is_none()
+    }
+
     /// Whether nothing happened.
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.skipped == 0

@@ -51,6 +51,15 @@ struct Remembered {
     cursor: Cursor,
 }
 
+/// Where the cursor of a round ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    /// Where it began.
+    Nowhere,
+    /// Further on.
+    On,
+}
+
 /// Reads one source into one municipality.
 pub struct Runner {
     ground: Ground,
@@ -122,11 +131,19 @@ impl Runner {
         if let Err(error) = &outcome {
             report.error = Some(error.to_string());
         }
-        if report.is_empty() && report.error.is_none() {
+        // A source that gives everything each time ends where it began; a round that brought nothing new is no run.
+        let idle = report.is_idle() && matches!(outcome, Ok(Moved::Nowhere));
+        if report.is_empty() && outcome.is_ok() {
+            return Ok(None);
+        }
+        if idle {
+            let set = WriteSet::new(self.ground.tenant.clone())
+                .with(delete(OPEN, self.feed.as_bytes().to_vec()));
+            self.commit(set).await?;
             return Ok(None);
         }
         run::keep(&*self.ground.store, &self.ground.tenant, &self.feed, &report).await?;
-        outcome.map(|()| Some(report))
+        outcome.map(|_| Some(report))
     }
 
     /// Gives the feed to another gateway.
@@ -138,27 +155,32 @@ impl Runner {
         &mut self,
         report: &mut RunReport,
         shutdown: &CancellationToken,
-    ) -> Result<(), ConnectError> {
+    ) -> Result<Moved, ConnectError> {
         if self.feed == self.name {
             self.replay(report).await?;
         }
         let remembered: Option<Remembered> = self.read(CURSORS, self.feed.as_bytes()).await?;
-        let mut cursor = remembered.map(|remembered| remembered.cursor);
+        let begun = remembered.map(|remembered| remembered.cursor);
+        let mut cursor = begun.clone();
+        let moved = |cursor: &Option<Cursor>| {
+            if *cursor == begun { Moved::Nowhere } else { Moved::On }
+        };
         loop {
             self.vitals.count(|counters| counters.polls += 1);
             let batch = self.source.poll(cursor.as_ref()).await?;
             let (more, items) = (batch.more, batch.items.len());
-            if cursor.as_ref() != Some(&batch.cursor) {
+            let brings = items > 0 || !batch.report.is_empty();
+            if brings || cursor.as_ref() != Some(&batch.cursor) {
                 cursor = Some(self.take(batch, report).await?);
             }
             if !more || shutdown.is_cancelled() {
-                return Ok(());
+                return Ok(moved(&cursor));
             }
             self.slow_down(items, shutdown).await;
             let Ground { store, tenant, clock, .. } = &self.ground;
             if !self.lease.hold(&**store, tenant, &**clock).await? {
                 self.vitals.elsewhere();
-                return Ok(());
+                return Ok(moved(&cursor));
             }
         }
     }

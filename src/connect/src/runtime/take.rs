@@ -11,7 +11,10 @@ use super::kept::{TAKEN, key, put, read};
 use super::run::RunReport;
 use super::runner::Ground;
 use super::{dead, digest};
-use crate::{ConnectError, Fault, Item, Mapped, Mapper, Payload, Refusal, UpsertOutcome};
+use crate::{ConnectError, Fault, Item, Mapped, Mapper, Payload, Refusal, UpsertOutcome, guard};
+
+/// The rule that refuses a record for the individual number in it.
+const INDIVIDUAL_NUMBER: &str = "individual-number";
 
 /// What the runtime remembers of an entity that was taken over.
 #[derive(Serialize, Deserialize)]
@@ -94,6 +97,15 @@ impl<'a> Taking<'a> {
     fn meant(&self, item: &Item, now: Timestamp) -> Result<Meant, ConnectError> {
         match &item.payload {
             Payload::Entity(entity) => Ok(Meant::Entities(vec![(**entity).clone()])),
+            Payload::Record(record) if guard::holds_individual_number(record) => {
+                let remedy = Text {
+                    ja: "個人番号は受け付けません。送り元で取り除いてください".to_owned(),
+                    en: "an individual number is never taken over; the sender must leave it out"
+                        .to_owned(),
+                };
+                let rule = INDIVIDUAL_NUMBER.to_owned();
+                Ok(Meant::Faults(vec![Fault { attribute: None, rule, remedy }]))
+            }
             Payload::Record(record) => {
                 let mapper = self.mapper.ok_or_else(|| {
                     ConnectError::Config(
@@ -187,7 +199,11 @@ impl<'a> Taking<'a> {
         room: usize,
         now: Timestamp,
     ) -> Result<usize, ConnectError> {
-        let refused = items.iter().zip(refused).filter(|(_, refusals)| !refusals.is_empty());
+        // What holds an individual number is told and not kept.
+        let kept = |refusals: &[Refusal]| {
+            !refusals.is_empty() && refusals.iter().all(|one| one.rule != INDIVIDUAL_NUMBER)
+        };
+        let refused = items.iter().zip(refused).filter(|(_, refusals)| kept(refusals));
         let mut buried = 0;
         for (item, refusals) in refused.take(room) {
             self.ops.push(dead::keep(self.name, item, refusals, None, now)?);
