@@ -13,12 +13,21 @@ fn settings(change: &Value) -> Settings {
     serde_json::from_value(json!({
         "name": "walks", "kind": "http-poll", "title": { "ja": "歩数", "en": "Walks" },
         "mapping": {
+            "name": "walks",
             "type": "Walk",
             "id": "'urn:ngsi-ld:Walk:' + string(record.number)",
             "attributes": {
                 "steps": { "value": "record.steps", "required": true },
                 "changed": { "value": "record.changed" }
-            }
+            },
+            "samples": [{
+                "name": "a walk",
+                "input": { "number": 7, "steps": 5000, "changed": "2026-01-01T00:00:00Z" },
+                "expect": [{
+                    "id": "urn:ngsi-ld:Walk:7", "type": "Walk", "steps": 5000,
+                    "changed": "2026-01-01T00:00:00Z"
+                }]
+            }]
         },
         "settings": settings
     }))

@@ -30,9 +30,15 @@ fn settings(scheme: &Value) -> Settings {
     serde_json::from_value(json!({
         "name": "clinic", "kind": "webhook-in", "title": { "ja": "健診", "en": "Clinic" },
         "mapping": {
+            "name": "visits",
             "type": "Visit",
             "id": "'urn:ngsi-ld:Visit:' + string(record.number)",
-            "attributes": { "revision": { "value": "record.revision" } }
+            "attributes": { "revision": { "value": "record.revision" } },
+            "samples": [{
+                "name": "a visit",
+                "input": { "number": 7, "revision": 1 },
+                "expect": [{ "id": "urn:ngsi-ld:Visit:7", "type": "Visit", "revision": 1 }]
+            }]
         },
         "settings": { "records": "/data", "scheme": scheme }
     }))

@@ -2,6 +2,7 @@
 //!
 //! `validate` is pure and says everything that is wrong at once; `build` makes the parts and starts nothing; what runs is the runtime's.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -105,6 +106,9 @@ pub struct Settings {
     /// From its records to entities.
     #[serde(default)]
     pub mapping: Option<Value>,
+    /// Secrets by the names that the mapping uses for ids that mean nothing outside.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, Secret>,
     /// What only this kind knows.
     #[serde(default)]
     pub settings: Value,

@@ -313,7 +313,26 @@ fn resolve(settings: &mut [tsunagu_connect::Settings], folder: &Path) -> anyhow:
         let what = || format!("the mapping {} of the connector '{}'", path.display(), one.name);
         let text = std::fs::read(&path).with_context(|| format!("{} cannot be read", what()))?;
         let mapping = serde_json::from_slice(&text);
-        one.mapping = Some(mapping.with_context(|| format!("{} is not JSON", what()))?);
+        let mut mapping = mapping.with_context(|| format!("{} is not JSON", what()))?;
+        let beside = path.parent().unwrap_or(folder);
+        samples(&mut mapping, beside).with_context(|| format!("the samples of {}", what()))?;
+        one.mapping = Some(mapping);
+    }
+    Ok(())
+}
+
+/// Puts samples in place that stand in files beside a mapping.
+fn samples(mapping: &mut serde_json::Value, folder: &Path) -> anyhow::Result<()> {
+    let Some(mapping) = mapping.as_object_mut() else { return Ok(()) };
+    let Some(files) = mapping.remove("sample_files") else { return Ok(()) };
+    let files: Vec<PathBuf> = serde_json::from_value(files)?;
+    for file in files {
+        let path = folder.join(file);
+        let text = std::fs::read(&path).with_context(|| path.display().to_string())?;
+        let more: Vec<serde_json::Value> =
+            serde_json::from_slice(&text).with_context(|| path.display().to_string())?;
+        let list = mapping.entry("samples").or_insert_with(|| serde_json::json!([]));
+        list.as_array_mut().context("samples is no list")?.extend(more);
     }
     Ok(())
 }

@@ -16,10 +16,11 @@ use super::runner::Ground;
 use super::supervise::{Running, inbox};
 use super::vitals::{Health, Vitals};
 use crate::kind::{Finding, Host, Kind, Plan, Settings};
+use crate::mapper::Declared;
 use crate::pace::{Caps, Schedule};
 use crate::{
     ConnectError, Delivery, Inbox as _, Incoming, Manifest, Mapper, NotAccepted, NotKept, Parts,
-    Probe, Receiver, Sink, SinkError, mapper,
+    Probe, Receiver, Sink, SinkError,
 };
 
 /// Reads the settings of all connectors, as they are written now.
@@ -67,7 +68,7 @@ pub struct Ready {
     settings: Option<Settings>,
     manifest: Manifest,
     plan: Arc<dyn Plan>,
-    mapper: Option<Arc<dyn Mapper>>,
+    mapping: Option<Declared>,
     schedule: Schedule,
     caps: Caps,
 }
@@ -83,7 +84,7 @@ impl Ready {
     pub fn fixed(plan: Arc<dyn Plan>, schedule: Schedule) -> Self {
         let manifest = plan.manifest();
         let caps = Caps::default();
-        Self { settings: None, manifest, plan, mapper: None, schedule, caps }
+        Self { settings: None, manifest, plan, mapping: None, schedule, caps }
     }
 
     /// What staff are shown.
@@ -91,14 +92,9 @@ impl Ready {
         &self.manifest
     }
 
-    /// How its records become entities, if it gives records.
-    pub fn mapper(&self) -> Option<&dyn Mapper> {
-        self.mapper.as_deref()
-    }
-
-    /// The same, to be kept.
-    pub fn shared_mapper(&self) -> Option<Arc<dyn Mapper>> {
-        self.mapper.clone()
+    /// How its records become entities, if it gives records. Secrets of the mapping are read here.
+    pub fn mapper(&self) -> Result<Option<Arc<dyn Mapper>>, ConnectError> {
+        self.mapping.as_ref().map(Declared::mapper).transpose()
     }
 
     /// Makes its parts, to try them.
@@ -210,13 +206,14 @@ impl Connectors {
         let mut built = Vec::new();
         for one in &ready {
             if !unchanged(one) {
-                built.push((one.clone(), one.plan.build(&self.foundations.host).await?));
+                let parts = one.plan.build(&self.foundations.host).await?;
+                built.push((one.clone(), one.mapper()?, parts));
             }
         }
         let mut applied = Applied::default();
         for (name, live) in &running {
             let stays = ready.iter().any(|one| one.manifest.name == *name);
-            if !stays || built.iter().any(|(one, _)| one.manifest.name == *name) {
+            if !stays || built.iter().any(|(one, ..)| one.manifest.name == *name) {
                 live.shutdown.cancel();
                 if let Some(task) = tasks.remove(name) {
                     // It ends by itself; a fault in it is told by its own supervisor.
@@ -228,7 +225,7 @@ impl Connectors {
                 applied.stopped.push(name.clone());
             }
         }
-        for (one, parts) in built {
+        for (one, mapper, parts) in built {
             let name = one.manifest.name.clone();
             let list = if running.contains_key(&name) {
                 &mut applied.restarted
@@ -236,12 +233,12 @@ impl Connectors {
                 &mut applied.started
             };
             list.push(name.clone());
-            tasks.insert(name, self.start(one, parts));
+            tasks.insert(name, self.start(one, mapper, parts));
         }
         Ok(applied)
     }
 
-    fn start(&self, ready: Ready, parts: Parts) -> JoinHandle<()> {
+    fn start(&self, ready: Ready, mapper: Option<Arc<dyn Mapper>>, parts: Parts) -> JoinHandle<()> {
         let Foundations { ground, host, .. } = &self.foundations;
         let name = ready.manifest.name.clone();
         let (vitals, shutdown) = (Arc::<Vitals>::default(), CancellationToken::new());
@@ -260,7 +257,7 @@ impl Connectors {
             host: host.clone(),
             name,
             plan: ready.plan,
-            mapper: ready.mapper,
+            mapper,
             schedule: ready.schedule,
             caps: ready.caps,
             vitals,
@@ -453,9 +450,9 @@ fn check(kinds: &[Box<dyn Kind>], settings: &Settings) -> Result<Ready, Vec<Find
         }
     };
     let mapping = settings.mapping.clone().or_else(|| plan.mapping());
-    let mapper = match mapping.map(|mapping| mapper::compile(&settings.name, &mapping)) {
+    let mapping = match mapping.map(|mapping| Declared::check(settings, &mapping)) {
         None => None,
-        Some(Ok(mapper)) => Some(mapper),
+        Some(Ok(declared)) => Some(declared),
         Some(Err(mut wrong)) => {
             findings.append(&mut wrong);
             None
@@ -468,7 +465,7 @@ fn check(kinds: &[Box<dyn Kind>], settings: &Settings) -> Result<Ready, Vec<Find
         settings: Some(settings.clone()),
         manifest: plan.manifest(),
         plan,
-        mapper,
+        mapping,
         schedule: settings.schedule.clone(),
         caps: settings.caps,
     })

@@ -16,7 +16,7 @@ use super::run::{self, RunReport};
 use super::take::{Taken, Taking};
 use super::vitals::Vitals;
 use crate::pace::Caps;
-use crate::{Batch, ConnectError, Cursor, Item, Mapped, Mapper, Payload, Platform, Source};
+use crate::{Batch, ConnectError, Cursor, Item, Mapper, Payload, Platform, Source};
 
 /// So many dead letters are tried again at once.
 const REPLAYED: usize = 100;
@@ -324,13 +324,10 @@ impl Runner {
         let mapped;
         let entities: &[Entity] = match (&item.payload, &self.mapper) {
             (Payload::Entity(entity), _) => std::slice::from_ref(&**entity),
-            (Payload::Record(record), Some(mapper)) => match mapper.map(record, now) {
-                Mapped::Entities(entities) => {
-                    mapped = entities;
-                    &mapped
-                }
-                Mapped::Refused(_) => &[],
-            },
+            (Payload::Record(record), Some(mapper)) => {
+                mapped = mapper.map(record, now).entities;
+                &mapped
+            }
             (Payload::Record(_), None) => &[],
         };
         for entity in entities {

@@ -27,12 +27,6 @@ pub(super) struct Taken {
     pub(super) at: Timestamp,
 }
 
-/// What an item stands for.
-enum Meant {
-    Entities(Vec<Entity>),
-    Faults(Vec<Fault>),
-}
-
 /// The work on one batch. Its operations are committed by the caller, with the cursor.
 pub(super) struct Taking<'a> {
     pub(super) ground: &'a Ground,
@@ -66,25 +60,20 @@ impl<'a> Taking<'a> {
     ) -> Result<Vec<Vec<Refusal>>, ConnectError> {
         let mut refused: Vec<Vec<Refusal>> = vec![Vec::new(); items.len()];
         for (at, item) in items.iter().enumerate() {
-            match self.meant(item, now)? {
-                Meant::Faults(faults) => {
-                    let refusal = |fault: Fault| Refusal {
-                        input: item.input.clone(),
-                        line: item.line,
-                        column: fault.attribute,
-                        rule: fault.rule,
-                        remedy: fault.remedy,
-                    };
-                    if let Some(slot) = refused.get_mut(at) {
-                        slot.extend(faults.into_iter().map(refusal));
-                    }
-                }
-                Meant::Entities(entities) if entities.is_empty() => self.report.skipped += 1,
-                Meant::Entities(entities) => {
-                    for entity in entities {
-                        self.offer(at, entity, items, &mut refused, now).await?;
-                    }
-                }
+            let meant = self.meant(item, now)?;
+            self.report.skipped += meant.skipped;
+            let refusal = |fault: Fault| Refusal {
+                input: item.input.clone(),
+                line: item.line,
+                column: fault.attribute,
+                rule: fault.rule,
+                remedy: fault.remedy,
+            };
+            if let Some(slot) = refused.get_mut(at) {
+                slot.extend(meant.faults.into_iter().map(refusal));
+            }
+            for entity in meant.entities {
+                self.offer(at, entity, items, &mut refused, now).await?;
             }
         }
         self.hand_over(items, &mut refused, now).await?;
@@ -94,30 +83,27 @@ impl<'a> Taking<'a> {
         Ok(refused)
     }
 
-    fn meant(&self, item: &Item, now: Timestamp) -> Result<Meant, ConnectError> {
-        match &item.payload {
-            Payload::Entity(entity) => Ok(Meant::Entities(vec![(**entity).clone()])),
-            Payload::Record(record) if guard::holds_individual_number(record) => {
-                let remedy = Text {
-                    ja: "個人番号は受け付けません。送り元で取り除いてください".to_owned(),
-                    en: "an individual number is never taken over; the sender must leave it out"
-                        .to_owned(),
-                };
-                let rule = INDIVIDUAL_NUMBER.to_owned();
-                Ok(Meant::Faults(vec![Fault { attribute: None, rule, remedy }]))
+    /// What an item stands for.
+    fn meant(&self, item: &Item, now: Timestamp) -> Result<Mapped, ConnectError> {
+        let record = match &item.payload {
+            Payload::Entity(entity) => {
+                return Ok(Mapped { entities: vec![(**entity).clone()], ..Mapped::default() });
             }
-            Payload::Record(record) => {
-                let mapper = self.mapper.ok_or_else(|| {
-                    ConnectError::Config(
-                        "the connector gives records and has no mapping".to_owned(),
-                    )
-                })?;
-                Ok(match mapper.map(record, now) {
-                    Mapped::Entities(entities) => Meant::Entities(entities),
-                    Mapped::Refused(faults) => Meant::Faults(faults),
-                })
-            }
+            Payload::Record(record) => record,
+        };
+        if guard::holds_individual_number(record) {
+            let remedy = Text {
+                ja: "個人番号は受け付けません。送り元で取り除いてください".to_owned(),
+                en: "an individual number is never taken over; the sender must leave it out"
+                    .to_owned(),
+            };
+            let fault = Fault { attribute: None, rule: INDIVIDUAL_NUMBER.to_owned(), remedy };
+            return Ok(Mapped { faults: vec![fault], ..Mapped::default() });
         }
+        let mapper = self.mapper.ok_or_else(|| {
+            ConnectError::Config("the connector gives records and has no mapping".to_owned())
+        })?;
+        Ok(mapper.map(record, now))
     }
 
     async fn offer(

@@ -44,7 +44,10 @@ async fn runner(rig: &impl SourceRig, kit: &Kit) -> Runner {
         panic_with("the connector has no source")
     };
     let name = ready.manifest().name.clone();
-    kit.runner(&name, source, ready.shared_mapper())
+    match ready.mapper() {
+        Ok(mapper) => kit.runner(&name, source, mapper),
+        Err(error) => panic_with(&format!("the mapping cannot be used: {error}")),
+    }
 }
 
 fn holds<R: SourceRig>(kit: &Kit, records: &[Record]) {
