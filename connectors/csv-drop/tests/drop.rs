@@ -69,6 +69,14 @@ impl Platform for Town {
         }
         out
     }
+
+    async fn subscribe(
+        &self,
+        _connector: &str,
+        _subscription: Option<&serde_json::Value>,
+    ) -> Result<(), Problem> {
+        Err(Problem::new(ProblemCode::OperationNotSupported, "this platform has no subscriptions"))
+    }
 }
 
 struct World {

@@ -37,6 +37,12 @@ pub trait Plan: Send + Sync + 'static {
         None
     }
 
+    /// What its sink is given: an NGSI-LD subscription (clause 5.2.12) without id and endpoint. The connector's client owns it, so it is shown what
+    /// that client may see and nothing more.
+    fn subscription(&self) -> Option<Value> {
+        None
+    }
+
     /// Makes the parts. Secrets are read here. Nothing runs yet, and nothing outside is told.
     async fn build(&self, host: &Host) -> Result<Parts, ConnectError>;
 }

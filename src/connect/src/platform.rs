@@ -27,4 +27,11 @@ pub trait Platform: Send + Sync + 'static {
         connector: &str,
         entities: Vec<Entity>,
     ) -> Vec<Result<UpsertOutcome, Problem>>;
+
+    /// Makes the subscription that `connector` has be this one, or none. What it notifies of comes through [`crate::Connectors::deliver`].
+    async fn subscribe(
+        &self,
+        connector: &str,
+        subscription: Option<&serde_json::Value>,
+    ) -> Result<(), Problem>;
 }

@@ -75,6 +75,14 @@ impl Platform for Desk {
         };
         entities.iter().map(answer).collect()
     }
+
+    async fn subscribe(
+        &self,
+        _connector: &str,
+        _subscription: Option<&serde_json::Value>,
+    ) -> Result<(), Problem> {
+        Err(Problem::new(ProblemCode::OperationNotSupported, "this platform has no subscriptions"))
+    }
 }
 
 struct World {

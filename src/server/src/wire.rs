@@ -27,7 +27,7 @@ use tsunagu_store::Consequence;
 use tsunagu_web::{HelpDesk, Site, SiteConfig, SiteParts};
 
 use crate::config::Config;
-use adapters::FetchDocuments;
+use adapters::{FetchDocuments, Receivers};
 use flows::{Ending, Flows};
 pub(crate) use foundation::Foundation;
 use people::People;
@@ -82,7 +82,12 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
     for tenant in &base.tenants {
         broker.prepare(tenant).await?;
     }
-    let notifications = subscriptions::deliverer(config, &base, &subscriptions, &broker, &outbound);
+    let connectors =
+        Arc::new(connectors::wire(config, &base, &outbound, &people, &broker, &subscriptions));
+    let receivers =
+        Receivers { connectors: Arc::clone(&connectors), outbound: Arc::clone(&outbound) };
+    let notifications =
+        subscriptions::deliverer(config, &base, &subscriptions, &broker, Arc::new(receivers));
     let sources = Arc::new(Sources::new(
         Arc::clone(&base.store),
         Arc::clone(&base.ids),
@@ -90,7 +95,15 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         Arc::clone(&subscriptions),
     ));
     let ending = Ending { broker: Arc::clone(&broker), sources: Arc::clone(&sources) };
-    let flows = Flows::wire(config, &base, &outbound, ending, &people, notifications)?;
+    let flows = Flows::wire(
+        config,
+        &base,
+        &outbound,
+        ending,
+        &people,
+        notifications,
+        Arc::clone(&connectors),
+    )?;
 
     let cases = Arc::new(Cases::new(
         people.services.clone(),
@@ -113,7 +126,7 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         cases: Arc::clone(&cases),
         audit: Arc::clone(&base.audit),
         rewards: Arc::clone(&rewards),
-        connectors: Arc::clone(&flows.connectors),
+        connectors,
         store: Arc::clone(&base.store),
         catalogue: Arc::clone(&base.catalogue),
         policies: base.policies.clone(),

@@ -10,7 +10,7 @@ use tsunagu_store::{Collection, Conflict, Expect, Op, Record, Scan, StoreError, 
 
 use super::compiled::Compiled;
 use super::model::{Notification, Owner, Subscription, Uid, VERSION};
-use super::read::{Reading, bad, object};
+use super::read::{CONNECTOR, Reading, bad, object};
 use super::records::{
     DEAD_LETTERS, MARK, MARK_KEY, OUTBOX, STATES, SUBSCRIPTIONS, THROTTLES, decode, purge, put,
     remove, state,
@@ -372,6 +372,14 @@ pub(super) async fn usable(
     subscription: &Subscription,
     contexts: &Contexts,
 ) -> Result<(), Problem> {
+    let uri = &subscription.notification.endpoint.uri;
+    let connector = uri.strip_prefix(CONNECTOR).and_then(|rest| rest.strip_prefix(':'));
+    if connector.is_some_and(|name| name != subscription.owner.client.as_str()) {
+        return Err(bad(
+            "/notification/endpoint/uri",
+            "a connector is notified by subscriptions of its own client alone",
+        ));
+    }
     let Some(url) = &subscription.jsonld_context else {
         return Ok(());
     };

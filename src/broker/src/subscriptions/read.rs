@@ -1,6 +1,8 @@
 //! From the body of a request to a subscription: the rules of clauses 5.2.12 to 5.2.15, 5.2.22, 5.2.33, 5.8.1 and 5.8.2.
 
 mod notification;
+
+pub(super) use notification::CONNECTOR;
 mod query;
 
 use serde_json::{Map, Number, Value};

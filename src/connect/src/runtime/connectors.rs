@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::Serialize;
+use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tsunagu_domain::TenantId;
@@ -221,11 +222,17 @@ impl Connectors {
                 }
             }
             if !stays {
+                if live.sink.is_some() {
+                    self.subscribe(name, None).await?;
+                }
                 self.change(|all| drop(all.remove(name)));
                 applied.stopped.push(name.clone());
             }
         }
         for (one, mapper, parts) in built {
+            if parts.sink.is_some() {
+                self.subscribe(&one.manifest.name, one.plan.subscription().as_ref()).await?;
+            }
             let name = one.manifest.name.clone();
             let list = if running.contains_key(&name) {
                 &mut applied.restarted
@@ -236,6 +243,14 @@ impl Connectors {
             tasks.insert(name, self.start(one, mapper, parts));
         }
         Ok(applied)
+    }
+
+    async fn subscribe(&self, name: &str, to: Option<&Value>) -> Result<(), ConnectError> {
+        let done = self.foundations.ground.platform.subscribe(name, to).await;
+        done.map_err(|problem| match problem.code.status() {
+            500.. | 429 => ConnectError::Unavailable(problem.to_string()),
+            _ => ConnectError::Config(format!("connector '{name}': {problem}")),
+        })
     }
 
     fn start(&self, ready: Ready, mapper: Option<Arc<dyn Mapper>>, parts: Parts) -> JoinHandle<()> {

@@ -21,6 +21,7 @@ use crate::{
 pub struct Town {
     kept: Mutex<BTreeMap<String, Vec<String>>>,
     writes: AtomicUsize,
+    subscriptions: Mutex<BTreeMap<String, serde_json::Value>>,
     /// After so many more entities it does not answer.
     up_for: Mutex<Option<usize>>,
 }
@@ -29,6 +30,11 @@ impl Town {
     /// Entity id → its attributes as `name=value`, sorted.
     pub fn kept(&self) -> BTreeMap<String, Vec<String>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Connector → its subscription.
+    pub fn subscriptions(&self) -> BTreeMap<String, serde_json::Value> {
+        self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Entities written, again and again counted.
@@ -84,6 +90,19 @@ impl Platform for Town {
         entities: Vec<Entity>,
     ) -> Vec<Result<UpsertOutcome, Problem>> {
         entities.iter().map(|entity| self.take(entity)).collect()
+    }
+
+    async fn subscribe(
+        &self,
+        connector: &str,
+        subscription: Option<&serde_json::Value>,
+    ) -> Result<(), Problem> {
+        let mut all = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
+        match subscription {
+            Some(subscription) => drop(all.insert(connector.to_owned(), subscription.clone())),
+            None => drop(all.remove(connector)),
+        }
+        Ok(())
     }
 }
 

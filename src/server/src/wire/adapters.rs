@@ -4,14 +4,20 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use secrecy::ExposeSecret;
+use serde_json::value::RawValue;
 use tsunagu_audit::{Answer, WitnessCalls};
-use tsunagu_broker::{Broker, DocumentLoader, Published, Request};
-use tsunagu_connect::{Platform, UpsertOutcome};
+use tsunagu_broker::{
+    Asking, Broker, DocumentLoader, Message, Notifier, Owner, Published, Request, SendError,
+    Subscriptions,
+};
+use tsunagu_connect::{Connectors, Delivery, Platform, SinkError, UpsertOutcome};
 use tsunagu_connector_coin_issuer::{Call, Http, HttpError, Reply};
 use tsunagu_consent::{Answered, Ledger, NotRedeemed, Recipient, Recipients, Redeemer};
-use tsunagu_domain::{Catalogue, ClientId, Clock, IdGen, Problem, ProblemCode, TenantId, TsunoId};
+use tsunagu_domain::{
+    Assurance, Catalogue, ClientId, Clock, IdGen, Problem, ProblemCode, TenantId, TsunoId,
+};
 use tsunagu_identity::{Clients, LiveGrants, Redeemed, Redeeming, ShareCodes, ShareRefusal};
-use tsunagu_ngsi_ld::Entity;
+use tsunagu_ngsi_ld::{Context, Entity};
 use tsunagu_outbound::{Method, Outbound, OutboundError};
 use tsunagu_policy::{Asked, Policies, Principal, View};
 use url::Url;
@@ -19,6 +25,7 @@ use url::Url;
 /// The broker, as connectors see it: each publishes under the client of its name.
 pub(super) struct ConnectorPlatform {
     pub(super) broker: Arc<Broker>,
+    pub(super) subscriptions: Arc<Subscriptions>,
     pub(super) clients: Arc<Clients>,
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) policies: Policies,
@@ -67,6 +74,70 @@ impl Platform for ConnectorPlatform {
             Published::Unchanged => UpsertOutcome::Unchanged,
         };
         outcomes.into_iter().map(|done| done.map(outcome)).collect()
+    }
+
+    async fn subscribe(
+        &self,
+        connector: &str,
+        subscription: Option<&serde_json::Value>,
+    ) -> Result<(), Problem> {
+        let view = self.view(connector).await?;
+        let client = connector.parse().map_err(|_| Problem::not_found())?;
+        let owner = Owner {
+            tenant: self.tenant.clone(),
+            client,
+            subject: None,
+            grant: None,
+            assurance: Assurance::default(),
+        };
+        let asking = Asking { view: &view, owner: &owner, tenant_header: None };
+        let id = format!("urn:ngsi-ld:Subscription:connector:{connector}");
+        let absent = |problem: &Problem| problem.code == ProblemCode::ResourceNotFound;
+        let Some(subscription) = subscription else {
+            return match self.subscriptions.delete(&asking, &id, self.broker.contexts()).await {
+                Err(problem) if !absent(&problem) => Err(problem),
+                _ => Ok(()),
+            };
+        };
+        let mut body = subscription.clone();
+        body["id"] = id.clone().into();
+        body["notification"]["endpoint"] = serde_json::json!({
+            "uri": format!("connector:{connector}"), "accept": "application/json"
+        });
+        let (context, contexts) = (Context::core(), self.broker.contexts());
+        let text = body.to_string();
+        // What waits for the connector stays when it starts again.
+        match self.subscriptions.update(&asking, &id, &text, &context, contexts).await {
+            Err(problem) if absent(&problem) => {
+                let new = self.subscriptions.create(&asking, &text, &context, contexts);
+                new.await.map(drop)
+            }
+            other => other,
+        }
+    }
+}
+
+/// Receivers of notifications: connectors of this gateway, and everybody outside.
+pub(super) struct Receivers {
+    pub(super) connectors: Arc<Connectors>,
+    pub(super) outbound: Arc<Outbound>,
+}
+
+#[async_trait]
+impl Notifier for Receivers {
+    async fn notify(&self, message: &Message) -> Result<(), SendError> {
+        let Some(name) = message.uri.strip_prefix("connector:") else {
+            return self.outbound.notify(message).await;
+        };
+        let text = String::from_utf8(message.body.to_vec());
+        let notification = text.ok().and_then(|text| RawValue::from_string(text).ok());
+        let notification = notification
+            .ok_or_else(|| SendError::Never("the notification is not JSON".to_owned()))?;
+        let delivery = Delivery { id: message.id.clone(), notification };
+        self.connectors.deliver(name, &delivery).await.map_err(|error| match error {
+            SinkError::Later(why) => SendError::Later(why),
+            SinkError::Never(why) => SendError::Never(why),
+        })
     }
 }
 

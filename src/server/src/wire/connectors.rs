@@ -3,17 +3,24 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use tsunagu_broker::{Broker, Subscriptions};
 use tsunagu_connect::{
     Connectors, Foundations, Ground, Host, Kind, Plan, Platform, Ready, Schedule,
 };
 use tsunagu_outbound::Outbound;
 
-use super::Foundation;
+use super::adapters::ConnectorPlatform;
+use super::{Foundation, People};
 use crate::config::{self, Config};
 
 /// Every kind of connector: a new one is one line here.
 pub(crate) fn kinds() -> Vec<Box<dyn Kind>> {
-    vec![]
+    vec![
+        Box::new(tsunagu_connector_http_poll::HttpPoll),
+        Box::new(tsunagu_connector_webhook_in::WebhookIn),
+        Box::new(tsunagu_connector_mqtt::Mqtt),
+        Box::new(tsunagu_connector_ngsi_ld::NgsiLd),
+    ]
 }
 
 /// What is named in the configuration apart from the list of connectors.
@@ -28,8 +35,20 @@ pub(super) fn wire(
     config: &Config,
     base: &Foundation,
     outbound: &Arc<Outbound>,
-    platform: Arc<dyn Platform>,
+    people: &People,
+    broker: &Arc<Broker>,
+    subscriptions: &Arc<Subscriptions>,
 ) -> Connectors {
+    let platform: Arc<dyn Platform> = Arc::new(ConnectorPlatform {
+        broker: Arc::clone(broker),
+        subscriptions: Arc::clone(subscriptions),
+        clients: Arc::clone(&people.clients),
+        catalogue: Arc::clone(&base.catalogue),
+        policies: base.policies.clone(),
+        clock: Arc::clone(&base.clock),
+        ids: Arc::clone(&base.ids),
+        tenant: base.tenant.clone(),
+    });
     let ground = Ground {
         store: Arc::clone(&base.store),
         platform,

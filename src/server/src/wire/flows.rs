@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tsunagu_audit::AuditLog;
 use tsunagu_broker::{Broker, Deliverer as Notifications, Sources};
-use tsunagu_connect::{Connectors, Platform};
+use tsunagu_connect::Connectors;
 use tsunagu_connector_coin_issuer::CoinIssuer;
 use tsunagu_consent::{Deletions, Patience};
 use tsunagu_domain::TenantId;
@@ -17,9 +17,9 @@ use tsunagu_identity::{Residents, Services};
 use tsunagu_outbound::Outbound;
 use tsunagu_rewards::Deliverer;
 
-use super::adapters::{ClientEvents, ConnectorPlatform, IssuerHttp};
+use super::adapters::{ClientEvents, IssuerHttp};
 use super::consents::Keeper;
-use super::{Foundation, People, connectors};
+use super::{Foundation, People};
 use crate::config::Config;
 
 /// How often to look without being woken.
@@ -37,7 +37,7 @@ const EXPIRE: Duration = Duration::from_secs(1);
 
 /// Everything that runs by itself.
 pub(crate) struct Flows {
-    pub(crate) connectors: Arc<Connectors>,
+    connectors: Arc<Connectors>,
     deliverer: Option<Deliverer>,
     notifications: Notifications,
     services: Services,
@@ -65,16 +65,8 @@ impl Flows {
         ending: Ending,
         people: &People,
         notifications: Notifications,
+        connectors: Arc<Connectors>,
     ) -> anyhow::Result<Self> {
-        let platform: Arc<dyn Platform> = Arc::new(ConnectorPlatform {
-            broker: Arc::clone(&ending.broker),
-            clients: Arc::clone(&people.clients),
-            catalogue: Arc::clone(&base.catalogue),
-            policies: base.policies.clone(),
-            clock: Arc::clone(&base.clock),
-            ids: Arc::clone(&base.ids),
-            tenant: base.tenant.clone(),
-        });
         let mut deliverer = None;
         if let Some(settings) = &config.coin_issuer {
             let http = Arc::new(IssuerHttp { outbound: Arc::clone(outbound) });
@@ -91,7 +83,6 @@ impl Flows {
                 },
             ));
         }
-        let connectors = Arc::new(connectors::wire(config, base, outbound, platform));
         let (services, tenant) = (people.services.clone(), base.tenant.clone());
         let residents = Arc::clone(&people.residents);
         let tenants = base.tenants.clone();

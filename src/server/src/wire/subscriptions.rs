@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tsunagu_broker::{Broker, Deliverer, Owner, Owners, Pace, SubscriptionParts, Subscriptions};
+use tsunagu_broker::{
+    Broker, Deliverer, Notifier, Owner, Owners, Pace, SubscriptionParts, Subscriptions,
+};
 use tsunagu_consent::Ledger;
 use tsunagu_domain::{Catalogue, Clock, Problem, TenantId};
 use tsunagu_identity::Clients;
-use tsunagu_outbound::Outbound;
 use tsunagu_policy::{Asked, Policies, Principal, View};
 
 use super::{Foundation, People};
@@ -82,12 +83,12 @@ pub(super) fn deliverer(
     base: &Foundation,
     subscriptions: &Arc<Subscriptions>,
     broker: &Arc<Broker>,
-    outbound: &Arc<Outbound>,
+    receivers: Arc<dyn Notifier>,
 ) -> Deliverer {
     Deliverer::new(
         Arc::clone(subscriptions),
         Arc::clone(broker),
-        Arc::clone(outbound) as _,
+        receivers,
         base.tenants.clone(),
         Pace { lease: if config.is_shared() { LEASE } else { Duration::ZERO }, ..Pace::default() },
     )

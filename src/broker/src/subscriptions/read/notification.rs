@@ -159,12 +159,17 @@ fn endpoint(value: &Value, at: &str) -> Result<Endpoint, Problem> {
     Ok(endpoint)
 }
 
+/// The scheme of an endpoint that is a connector of this gateway: `connector:{name}`.
+pub(in crate::subscriptions) const CONNECTOR: &str = "connector";
+
 fn target(value: &Value, at: &str) -> Result<String, Problem> {
     let wrong = || bad(at, "the uri of an endpoint is an absolute http, https, mqtt or mqtts URI");
     let text = value.as_str().ok_or_else(wrong)?;
     let url = url::Url::parse(text).map_err(|_| wrong())?;
     let host = url.host_str().is_some_and(|host| !host.is_empty());
     match url.scheme() {
+        // Not to the outside: to the connector of this name, whose client alone may say so.
+        CONNECTOR if url.path().parse::<tsunagu_domain::ClientId>().is_ok() => Ok(text.to_owned()),
         "http" | "https" if host => Ok(text.to_owned()),
         "mqtt" | "mqtts" if host => match tsunagu_outbound::topic(&url) {
             Some(_) => Ok(text.to_owned()),
