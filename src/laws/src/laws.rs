@@ -2,6 +2,7 @@
 
 mod audit;
 mod entity;
+mod expression;
 mod json;
 mod names;
 mod query;
@@ -43,6 +44,8 @@ pub(crate) static TARGETS: &[Target] = &[
     Target { name: "note", law: audit::note, words: audit::WORDS },
     Target { name: "tile", law: audit::tile, words: audit::WORDS },
     Target { name: "id", law: names::id, words: names::WORDS },
+    Target { name: "expression", law: expression::expression, words: expression::WORDS },
+    Target { name: "mapping", law: expression::mapping, words: expression::MAPPING_WORDS },
 ];
 
 /// Both the same, or what is not.

@@ -168,7 +168,7 @@ impl<'a> Check<'a> {
         }
         let known: Vec<_> =
             self.scope.iter().filter(|name| !name.starts_with('@')).copied().collect();
-        Err(ExpressionError::new(format!("there is no variable {name}"))
+        Err(ExpressionError::new(format!("there is no variable {}", short(name)))
             .at_name(self.source, name)
             .remedy(if known.is_empty() {
                 "no variables are given here".to_owned()
@@ -186,7 +186,7 @@ impl<'a> Check<'a> {
         let mut named = FUNCTIONS.iter().filter(|function| function.0 == name).peekable();
         if named.peek().is_none() {
             let known: Vec<_> = FUNCTIONS.iter().map(|function| function.0).collect();
-            return Err(ExpressionError::new(format!("there is no function {name}"))
+            return Err(ExpressionError::new(format!("there is no function {}", short(name)))
                 .at_name(self.source, name)
                 .remedy(format!(
                     "use one of has, all, exists, exists_one, map, filter, {}",
@@ -220,10 +220,15 @@ impl<'a> Check<'a> {
         match name {
             "lookup" => match text(0) {
                 Some(table) if self.tables.get(table).is_some() => Ok(()),
-                Some(table) => bad(&format!("there is no table \"{table}\"")).map_err(|error| {
-                    let known: Vec<_> = self.tables.names().collect();
-                    error.remedy(format!("declare it under tables; declared: {}", known.join(", ")))
-                }),
+                Some(table) => {
+                    bad(&format!("there is no table \"{}\"", short(table))).map_err(|error| {
+                        let known: Vec<_> = self.tables.names().collect();
+                        error.remedy(format!(
+                            "declare it under tables; declared: {}",
+                            known.join(", ")
+                        ))
+                    })
+                }
                 None => bad(&"the table of lookup is not a text in quotes"),
             },
             "unece" => {
@@ -247,6 +252,15 @@ impl<'a> Check<'a> {
             _ => Ok(()),
         }
     }
+}
+
+/// A name as an error shows it.
+fn short(name: &str) -> String {
+    let mut short: String = name.chars().take(64).collect();
+    if short.len() < name.len() {
+        short.push('…');
+    }
+    short
 }
 
 fn messages() -> ExpressionError {
