@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tsunagu_connect::{Direction, Manifest};
 use tsunagu_domain::{Text, individual_number};
+use tsunagu_japanese::addresses::Town;
+
+use crate::row::parts_attribute;
 
 /// How a file's bytes are text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Encoding {
     /// Found out from the bytes.
@@ -31,8 +34,12 @@ pub enum Encoding {
 pub enum Kind {
     /// Text, stored exactly as written.
     Text,
-    /// A date, Japanese or ISO; stored as `YYYY-MM-DD`.
+    /// A date, Japanese or ISO; stored as far as it is known, `YYYY-MM-DD`, `YYYY-MM` or `YYYY`, with the words of the file beside it
+    /// (`asWritten`) when they are others.
     Date,
+    /// An address; stored exactly as written. Its parts are stored beside it, in the attribute of the same name with `Parts` behind it, when the
+    /// platform knows its municipality.
+    Address,
     /// Sex; stored as `male`, `female`, `other` or `unknown`.
     Gender,
     /// One of the column's `codes`; stored as what the code stands for.
@@ -55,6 +62,15 @@ pub struct Column {
     /// For `code`: what is written → what is stored.
     #[serde(default)]
     pub codes: BTreeMap<String, String>,
+    /// For `text`: it is exactly so many digits, so that zeros that a spreadsheet took away are seen.
+    #[serde(default)]
+    pub digits: Option<usize>,
+    /// At most so many characters, as a reader counts them.
+    #[serde(default)]
+    pub max_characters: Option<usize>,
+    /// For `date`: the file writes eras as numbers of so many digits, 1 or 2.
+    #[serde(default)]
+    pub era_codes: Option<u8>,
 }
 
 /// One folder of files of one layout.
@@ -86,6 +102,9 @@ pub struct Config {
     /// Rows handed over at once.
     #[serde(default = "batch_rows")]
     pub batch_rows: usize,
+    /// The municipality whose addresses are taken apart; the platform's own, not a setting of a folder.
+    #[serde(skip)]
+    pub town: Option<Town>,
 }
 
 fn batch_rows() -> usize {
@@ -109,7 +128,8 @@ impl Config {
         }
     }
 
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    /// Whether the settings can work.
+    pub fn check(&self) -> Result<(), ConfigError> {
         let wrong = |what: String| Err(ConfigError(what));
         if self.id_secret.expose_secret().len() < 32 {
             return wrong("id_secret is shorter than 32 characters".to_owned());
@@ -131,7 +151,12 @@ impl Config {
             }
             match (&column.attribute, column.kind) {
                 (None, Kind::Ignore) => {}
-                (Some(attribute), kind) if kind != Kind::Ignore => attributes.push(attribute),
+                (Some(attribute), kind) if kind != Kind::Ignore => {
+                    attributes.push(attribute.clone());
+                    if kind == Kind::Address {
+                        attributes.push(parts_attribute(attribute));
+                    }
+                }
                 _ => {
                     return wrong(format!(
                         "column '{header}' needs an attribute, or the kind 'ignore' and none"
@@ -142,6 +167,16 @@ impl Config {
                 return wrong(format!(
                     "column '{header}' needs codes exactly when its kind is 'code'"
                 ));
+            }
+            if (column.digits.is_some() && column.kind != Kind::Text)
+                || (column.era_codes.is_some() && column.kind != Kind::Date)
+            {
+                return wrong(format!(
+                    "column '{header}' has digits, which are for the kind 'text', or era_codes, which are for 'date'"
+                ));
+            }
+            if column.era_codes.is_some_and(|width| !(1..=2).contains(&width)) {
+                return wrong(format!("era_codes of column '{header}' are 1 or 2"));
             }
         }
         attributes.sort_unstable();

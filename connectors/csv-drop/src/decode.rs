@@ -19,7 +19,7 @@ pub(crate) fn decoder(encoding: Encoding) -> Decoder {
     .new_decoder_with_bom_removal()
 }
 
-/// Reads bytes and gives UTF-8. What cannot be decoded becomes U+FFFD, which [`crate::row`] refuses row by row.
+/// Reads bytes and gives UTF-8. What cannot be decoded becomes U+FFFD, which [`crate::Layout`] refuses row by row.
 pub(crate) struct Decoding<R> {
     inner: R,
     decoder: Decoder,

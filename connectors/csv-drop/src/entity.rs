@@ -1,9 +1,9 @@
-//! From a record's key and values to its entity.
+//! From a record's key to the name of its entity.
 
 use aws_lc_rs::hmac;
 use secrecy::ExposeSecret as _;
 use tsunagu_domain::Timestamp;
-use tsunagu_ngsi_ld::{Context, Entity, Instance};
+use tsunagu_ngsi_ld::{Context, Entity};
 
 use crate::Config;
 
@@ -39,18 +39,9 @@ impl Entities {
         name
     }
 
-    /// The entity with these attributes (expanded name, value).
-    pub(crate) fn entity(
-        &self,
-        name: [u8; 16],
-        attributes: &[(&str, String)],
-        now: Timestamp,
-    ) -> Result<Entity, tsunagu_ngsi_ld::Error> {
-        let mut entity = Entity::new(format!("{}{}", self.urn, uuid(name)), self.iri.clone(), now);
-        for (attribute, value) in attributes {
-            entity.set(*attribute, Instance::property(value, now)?);
-        }
-        Ok(entity)
+    /// The entity of this name, without attributes.
+    pub(crate) fn entity(&self, name: [u8; 16], now: Timestamp) -> Entity {
+        Entity::new(format!("{}{}", self.urn, uuid(name)), self.iri.clone(), now)
     }
 }
 

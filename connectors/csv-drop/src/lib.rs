@@ -5,21 +5,32 @@
 //! ```
 //!
 //! Old files are as common as new ones, so it reads UTF-8 with and without a byte order mark, UTF-16 and CP932 (the Shift JIS of Windows),
-//! dates in Japanese eras, and digits of either width. One bad row is refused with its line, column and remedy and the others go on;
-//! a file is refused whole only when it cannot be read at all, lacks a column, is much too short, or has a column for the individual number.
-//! Names are stored exactly as written. Files are never moved or changed. Memory does not grow with the file, except for 16 bytes a row that
-//! find a key given twice.
+//! commas, tabs and semicolons, dates in Japanese eras, and digits of either width (`tsunagu-japanese`). One bad row is refused with its line,
+//! column and remedy and the others go on; a file is refused whole only when it cannot be read at all, lacks a column, is much too short, or has
+//! a column for the individual number. Names are stored exactly as written. Files are never moved or changed.
+//!
+//! [`CsvDrop`] publishes what it finds; [`Rows`] gives the same rows to whoever looks at a file before anything is published, with what a
+//! person has to decide told apart from what is refused.
+//!
+//! Memory does not grow with the file: a key given twice is found by marks in a table of at most 32 MiB, and only names that may come twice
+//! are remembered.
 
 mod config;
 mod cursor;
 mod decode;
 mod entity;
+mod finding;
 mod read;
+mod remedy;
 mod row;
+mod rows;
 mod scan;
 mod source;
-mod wareki;
+mod twice;
 
 pub use config::{Column, Config, ConfigError, Encoding, Kind};
+pub use finding::{Finding, Weight};
+pub use row::{Decided, Decisions, Layout, Outcome, Record, Undecided};
+pub use rows::{Rows, Sighted};
 pub use source::CsvDrop;
-pub use wareki::{DateRefusal, parse_date};
+pub use tsunagu_japanese::addresses::{Town, is_code as is_municipality_code};

@@ -1,56 +1,145 @@
-//! One row: what is taken over, and what is refused and how to mend it.
+//! One row: what is taken over, what a person has to decide, and what is refused and how to mend it.
 
-use std::collections::BTreeMap;
+use serde_json::json;
+use tsunagu_domain::{Timestamp, individual_number};
+use tsunagu_japanese::dates::{self, DateRefusal, EraCodes};
+use tsunagu_japanese::spreadsheets::{self, DigitTrouble};
+use tsunagu_japanese::{addresses, characters};
+use tsunagu_ngsi_ld::model::Attribute;
+use tsunagu_ngsi_ld::{Context, Entity, Instance};
 
-use csv::StringRecord;
-use tsunagu_connect::Refusal;
-use tsunagu_domain::{Text, individual_number};
-use tsunagu_ngsi_ld::Context;
+use crate::entity::Entities;
+use crate::finding::{Finding, Weight};
+use crate::{Column, Config, Kind};
 
-use crate::wareki::{DateRefusal, parse_date};
-use crate::{Config, Kind};
+/// What a person decided about a value.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Decided {
+    /// This text is meant.
+    Take(String),
+    /// A row with it is not taken over.
+    Refuse,
+}
+
+/// What was decided before, by column and the value as written.
+pub trait Decisions {
+    /// The decision, if there is one.
+    fn on(&self, column: &str, written: &str) -> Option<Decided>;
+}
+
+/// No decisions.
+#[derive(Debug, Clone, Copy)]
+pub struct Undecided;
+
+impl Decisions for Undecided {
+    fn on(&self, _column: &str, _written: &str) -> Option<Decided> {
+        None
+    }
+}
 
 /// A configured column as it lies in one file.
 struct Field {
     at: usize,
     header: String,
     attribute: String,
-    kind: Kind,
-    required: bool,
-    codes: BTreeMap<String, String>,
+    column: Column,
 }
 
-/// Where the columns of one file are.
-pub(crate) struct Layout {
-    input: String,
+/// Where the columns of one file are, and what becomes of them.
+pub struct Layout {
     headers: Vec<String>,
     key_at: usize,
     fields: Vec<Field>,
+    entities: Entities,
+    town: Option<addresses::Town>,
+    as_written: String,
 }
 
-/// A row that can be taken over.
-pub(crate) struct Row {
-    pub(crate) key: String,
-    /// Expanded attribute → value, in the order of the settings.
-    pub(crate) values: Vec<(usize, String)>,
-    pub(crate) warnings: Vec<Refusal>,
+impl std::fmt::Debug for Layout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Layout").field("headers", &self.headers).finish_non_exhaustive()
+    }
+}
+
+/// What became of a row.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Its first line, from 1.
+    pub line: u64,
+    /// The record, unless it waits for a person or is refused.
+    pub record: Option<Record>,
+    /// Everything that is not as it should be.
+    pub findings: Vec<Finding>,
+}
+
+impl Outcome {
+    /// The heaviest finding.
+    pub fn weight(&self) -> Option<Weight> {
+        self.findings.iter().map(|finding| finding.weight).max()
+    }
+
+    fn refused(line: u64, findings: Vec<Finding>) -> Self {
+        Self { line, record: None, findings }
+    }
+}
+
+/// A row as an entity.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// 128 bits that name the record and tell nothing of its key to anyone without the secret.
+    pub name: [u8; 16],
+    /// The entity.
+    pub entity: Entity,
+}
+
+/// A value as it is stored.
+enum Value {
+    Text(String),
+    /// What is known of a date, and the words for it when they are others.
+    Date {
+        iso: String,
+        as_written: Option<String>,
+    },
+    /// An address as written, and its parts.
+    Address {
+        written: String,
+        parts: Option<serde_json::Value>,
+    },
+}
+
+/// Why a value is not taken over.
+struct Wrong {
+    rule: &'static str,
+    weight: Weight,
+    repair: Option<String>,
+}
+
+impl Wrong {
+    fn refused(rule: &'static str) -> Self {
+        Self { rule, weight: Weight::Refused, repair: None }
+    }
+
+    fn to_decide(rule: &'static str, repair: Option<String>) -> Self {
+        Self { rule, weight: Weight::ToDecide, repair }
+    }
+}
+
+/// Where the parts of an address are, beside the address.
+pub(crate) fn parts_attribute(attribute: &str) -> String {
+    format!("{attribute}Parts")
 }
 
 impl Layout {
     /// From a file's header; what is wrong with it refuses the file.
-    pub(crate) fn new(
-        config: &Config,
-        input: &str,
-        header: &StringRecord,
-    ) -> Result<Self, Box<Refusal>> {
+    pub fn new(config: &Config, header: &[String]) -> Result<Self, Box<Finding>> {
         let headers: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
-        let refuse = |rule, column: &str| Box::new(refusal(input, 1, Some(column), rule));
+        let refuse = |rule, column: &str| Box::new(Finding::of_file(1, Some(column), rule));
         if let Some(name) = headers.iter().find(|name| individual_number::is_field_name(name)) {
             return Err(refuse("individual-number-column", name));
         }
         // A file without a header has a record in its first line, which is not repeated.
         if headers.iter().any(|name| individual_number::is_in(name)) {
-            return Err(Box::new(refusal(input, 1, None, "individual-number")));
+            return Err(Box::new(Finding::of_file(1, None, "individual-number")));
         }
         let context = Context::core();
         let mut fields = Vec::new();
@@ -74,100 +163,267 @@ impl Layout {
                     at,
                     header: name.clone(),
                     attribute: context.expand(attribute).into_owned(),
-                    kind: column.kind,
-                    required: column.required,
-                    codes: column.codes.clone(),
+                    column: column.clone(),
                 });
             }
         }
         let key_at = key_at.ok_or_else(|| refuse("column-missing", &config.key))?;
-        Ok(Self { input: input.to_owned(), headers, key_at, fields })
+        let as_written = context.expand("asWritten").into_owned();
+        let (entities, town) = (Entities::new(config), config.town.clone());
+        Ok(Self { headers, key_at, fields, entities, town, as_written })
     }
 
-    /// The attribute behind [`Row::values`].
-    pub(crate) fn attribute(&self, field: usize) -> &str {
-        self.fields.get(field).map_or("", |field| &field.attribute)
+    /// The names of the columns, as in the file.
+    pub fn headers(&self) -> &[String] {
+        &self.headers
     }
 
-    /// What names the record of a row, as written but for space around it.
-    pub(crate) fn key<'r>(&self, record: &'r StringRecord) -> &'r str {
-        record.get(self.key_at).unwrap_or_default().trim()
+    /// What names the record of a row, as written but for space around it; empty when nothing does.
+    pub(crate) fn name(&self, cells: &[&str]) -> [u8; 16] {
+        self.entities.name(self.key(cells))
     }
 
-    pub(crate) fn refuse_key(&self, line: u64, rule: &str) -> Refusal {
-        refusal(&self.input, line, self.headers.get(self.key_at).map(String::as_str), rule)
+    fn key<'r>(&self, cells: &[&'r str]) -> &'r str {
+        cells.get(self.key_at).copied().unwrap_or_default().trim()
     }
 
-    /// Reads a row, or says everything that is wrong with it.
-    pub(crate) fn row(&self, record: &StringRecord, line: u64) -> Result<Row, Vec<Refusal>> {
-        if record.len() != self.headers.len() {
-            return Err(vec![refusal(&self.input, line, None, "columns")]);
+    pub(crate) fn of_key(&self, line: u64, rule: &'static str) -> Finding {
+        let header = self.headers.get(self.key_at).map(String::as_str);
+        Finding::new(line, header, rule, Weight::Refused)
+    }
+
+    /// Reads a row. `now`, in microseconds since the epoch, is when the record is said to be made.
+    pub fn row(
+        &self,
+        cells: &[&str],
+        line: u64,
+        now: Timestamp,
+        decisions: &dyn Decisions,
+    ) -> Outcome {
+        if cells.len() != self.headers.len() {
+            let finding = Finding::new(line, None, "columns", Weight::Refused);
+            return Outcome::refused(line, vec![finding]);
         }
-        let mut wrong = Vec::new();
-        // Wherever it stands, in a column that is taken over or not: such a row is not touched further.
-        for (value, header) in record.iter().zip(&self.headers) {
+        let mut findings = Vec::new();
+        // Wherever it stands, in a column that is taken over or not: such a row is not touched further, and the number not repeated.
+        for (value, header) in cells.iter().zip(&self.headers) {
             if individual_number::is_in(value) {
-                wrong.push(refusal(&self.input, line, Some(header), "individual-number"));
+                let rule = "individual-number";
+                findings.push(Finding::new(line, Some(header), rule, Weight::Refused));
             }
         }
-        let key = self.key(record).to_owned();
-        if key.is_empty() {
-            wrong.push(self.refuse_key(line, "key-missing"));
+        if self.key(cells).is_empty() {
+            findings.push(self.of_key(line, "key-missing"));
         }
-        let (mut values, mut warnings) = (Vec::new(), Vec::new());
-        for (at, field) in self.fields.iter().enumerate() {
-            let raw = record.get(field.at).unwrap_or_default();
-            let note = |rule| refusal(&self.input, line, Some(&field.header), rule);
-            match field.read(raw) {
-                Ok(Some(value)) => values.push((at, value)),
-                Ok(None) if field.required => wrong.push(note("required")),
-                Ok(None) => {}
-                Err(rule) if rule == DateRefusal::Unknown.rule() && !field.required => {
-                    warnings.push(note(rule));
-                }
-                Err(rule) => wrong.push(note(rule)),
-            }
-            // The mark that old systems print for a character they do not have.
-            if field.kind == Kind::Text && raw.contains('〓') {
-                warnings.push(note("character-replaced"));
+        let mut values = Vec::with_capacity(self.fields.len());
+        for field in &self.fields {
+            let raw = cells.get(field.at).copied().unwrap_or_default();
+            if let Some(value) = self.field(field, raw, line, decisions, &mut findings) {
+                values.push((field, value));
             }
         }
-        if wrong.is_empty() { Ok(Row { key, values, warnings }) } else { Err(wrong) }
+        if findings.iter().any(|finding| finding.weight > Weight::Warning) {
+            return Outcome::refused(line, findings);
+        }
+        let name = self.name(cells);
+        let Ok(entity) = self.entity(name, values, now) else {
+            let finding = Finding::new(line, None, "unwritable", Weight::Refused);
+            return Outcome::refused(line, vec![finding]);
+        };
+        Outcome { line, record: Some(Record { name, entity }), findings }
     }
-}
 
-impl Field {
-    /// The value to store; `None` when there is none; or the rule that refuses it.
-    fn read(&self, raw: &str) -> Result<Option<String>, &'static str> {
-        if let Some(rule) = raw.chars().find_map(unusable) {
-            return Err(rule);
+    fn field(
+        &self,
+        field: &Field,
+        raw: &str,
+        line: u64,
+        decisions: &dyn Decisions,
+        findings: &mut Vec<Finding>,
+    ) -> Option<Value> {
+        let mut note = |Wrong { rule, weight, repair }: Wrong| {
+            // A value that can be an individual number is not repeated.
+            let value = if individual_number::is_in(raw) { "" } else { raw };
+            let finding = Finding::new(line, Some(&field.header), rule, weight);
+            findings.push(Finding { value: value.to_owned(), repair, ..finding });
+        };
+        let mut read = self.read(field, raw);
+        if matches!(&read, Err(wrong) if wrong.weight == Weight::ToDecide) {
+            match decisions.on(&field.header, raw) {
+                Some(Decided::Take(text)) => read = self.read(field, &text),
+                Some(Decided::Refuse) => read = Err(Wrong::refused("decided-refused")),
+                None => {}
+            }
         }
+        let value = match read {
+            Ok((value, warnings)) => {
+                for rule in warnings {
+                    note(Wrong { rule, weight: Weight::Warning, repair: None });
+                }
+                value
+            }
+            Err(wrong) if wrong.rule == DateRefusal::Unknown.rule() && !field.column.required => {
+                note(Wrong { weight: Weight::Warning, ..wrong });
+                return None;
+            }
+            Err(wrong) => {
+                note(wrong);
+                return None;
+            }
+        };
+        if value.is_none() && field.column.required {
+            note(Wrong::refused("required"));
+        }
+        value
+    }
+
+    /// The value to store, `None` when there is none, with remarks; or what is wrong with it.
+    fn read(&self, field: &Field, raw: &str) -> Result<(Option<Value>, Vec<&'static str>), Wrong> {
+        let column = &field.column;
+        let mut warnings = usable(raw)?;
         let trimmed = raw.trim();
         if trimmed.is_empty() {
-            return Ok(None);
+            return Ok((None, warnings));
         }
-        match self.kind {
-            Kind::Text => Ok(Some(raw.to_owned())),
-            Kind::Date => {
-                parse_date(trimmed).map(|date| Some(date.to_string())).map_err(DateRefusal::rule)
+        if column.max_characters.is_some_and(|most| characters::count(raw) > most) {
+            return Err(Wrong::refused("too-long"));
+        }
+        let value = match column.kind {
+            Kind::Text => {
+                match column.digits.map(|width| spreadsheets::digits(trimmed, width)) {
+                    None | Some(Ok(())) => {}
+                    Some(Err(DigitTrouble::Exponent)) => {
+                        return Err(Wrong::to_decide("number-damaged", None));
+                    }
+                    Some(Err(DigitTrouble::ZerosLost(full))) => {
+                        return Err(Wrong::to_decide("zeros-lost", Some(full)));
+                    }
+                    Some(Err(DigitTrouble::Other)) => return Err(Wrong::refused("digits")),
+                }
+                if spreadsheets::is_exponent(trimmed) {
+                    return Err(Wrong::to_decide("number-damaged", None));
+                }
+                if spreadsheets::is_made_date(trimmed) {
+                    warnings.push("made-date");
+                }
+                Value::Text(raw.to_owned())
             }
-            Kind::Gender => gender(trimmed).map(|word| Some(word.to_owned())).ok_or("gender"),
-            Kind::Code => self.codes.get(trimmed).cloned().map(Some).ok_or("code"),
-            Kind::Ignore => Ok(None),
+            Kind::Date => date(trimmed, column, &mut warnings)?,
+            Kind::Address => self.address(raw, &mut warnings),
+            Kind::Gender => match gender(trimmed) {
+                Some(word) => Value::Text(word.to_owned()),
+                None => return Err(Wrong::refused("gender")),
+            },
+            Kind::Code => match column.codes.get(trimmed) {
+                Some(word) => Value::Text(word.clone()),
+                None => return Err(Wrong::refused("code")),
+            },
+            Kind::Ignore => return Ok((None, warnings)),
+        };
+        Ok((Some(value), warnings))
+    }
+
+    fn address(&self, raw: &str, warnings: &mut Vec<&'static str>) -> Value {
+        let parts = self.town.as_ref().map(|town| addresses::parse(raw, town));
+        let unclear = |parts: &addresses::Parts| {
+            parts.confidence == 0 || (!parts.municipality.is_empty() && parts.confidence < 60)
+        };
+        if parts.as_ref().is_some_and(unclear) {
+            warnings.push("address-unclear");
         }
+        let parts = parts.map(|parts| {
+            let mut value = json!({ "confidence": parts.confidence });
+            for (name, part) in [
+                ("prefecture", parts.prefecture),
+                ("county", parts.county),
+                ("municipality", parts.municipality),
+                ("oaza", parts.oaza),
+                ("koaza", parts.koaza),
+                ("lot", parts.lot),
+                ("building", parts.building),
+                ("municipalityCode", parts.code),
+            ] {
+                if let Some(map) = value.as_object_mut().filter(|_| !part.is_empty()) {
+                    map.insert(name.to_owned(), part.into());
+                }
+            }
+            value
+        });
+        Value::Address { written: raw.to_owned(), parts }
+    }
+
+    fn entity(
+        &self,
+        name: [u8; 16],
+        values: Vec<(&Field, Value)>,
+        now: Timestamp,
+    ) -> Result<Entity, tsunagu_ngsi_ld::Error> {
+        let mut entity = self.entities.entity(name, now);
+        for (field, value) in values {
+            match value {
+                Value::Text(text) => {
+                    entity.set(&*field.attribute, Instance::property(&text, now)?);
+                }
+                Value::Date { iso, as_written } => {
+                    let mut instance = Instance::property(&iso, now)?;
+                    if let Some(words) = as_written {
+                        let instances = vec![Instance::property(&words, now)?];
+                        instance.sub.push(Attribute { name: self.as_written.clone(), instances });
+                    }
+                    entity.set(&*field.attribute, instance);
+                }
+                Value::Address { written, parts } => {
+                    entity.set(&*field.attribute, Instance::property(&written, now)?);
+                    if let Some(parts) = parts {
+                        let attribute = parts_attribute(&field.attribute);
+                        entity.set(attribute, Instance::property(&parts, now)?);
+                    }
+                }
+            }
+        }
+        Ok(entity)
     }
 }
 
-fn unusable(c: char) -> Option<&'static str> {
-    match c {
-        '\u{FFFD}' => Some("character-undecodable"),
-        '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{FFFFD}' | '\u{100000}'..='\u{10FFFD}' => {
-            Some("gaiji")
+/// What is the matter with the characters of a value: remarks, or what keeps it out.
+fn usable(raw: &str) -> Result<Vec<&'static str>, Wrong> {
+    use characters::Trouble;
+    let mut replaced = false;
+    for (_, trouble) in characters::troubles(raw) {
+        match trouble {
+            Trouble::Gaiji => return Err(Wrong::to_decide(trouble.rule(), None)),
+            Trouble::Reference => {
+                let repair = characters::without_references(raw);
+                return Err(Wrong::to_decide(trouble.rule(), repair));
+            }
+            Trouble::Undecodable | Trouble::Control => return Err(Wrong::refused(trouble.rule())),
+            Trouble::Replaced => replaced = true,
         }
-        '\t' | '\n' | '\r' => None,
-        c if c.is_control() => Some("character-control"),
-        _ => None,
     }
+    Ok(if replaced { vec![Trouble::Replaced.rule()] } else { Vec::new() })
+}
+
+fn date(text: &str, column: &Column, warnings: &mut Vec<&'static str>) -> Result<Value, Wrong> {
+    let codes = match column.era_codes {
+        Some(1) => EraCodes::One,
+        Some(_) => EraCodes::Two,
+        None => EraCodes::None,
+    };
+    let read = dates::read(text, codes).map_err(|refusal| {
+        let meant = refusal.suggestion();
+        match refusal {
+            DateRefusal::Serial(_) | DateRefusal::TwoDigitYear | DateRefusal::EraCode => {
+                Wrong::to_decide(refusal.rule(), meant)
+            }
+            _ => Wrong { repair: meant, ..Wrong::refused(refusal.rule()) },
+        }
+    })?;
+    if read.about || !read.date.is_whole() {
+        warnings.push("date-partial");
+    }
+    let iso = read.date.to_string();
+    let as_written = (iso != text).then(|| text.to_owned());
+    Ok(Value::Date { iso, as_written })
 }
 
 /// Words and the codes of ISO 5218.
@@ -179,101 +435,4 @@ fn gender(text: &str) -> Option<&'static str> {
         "不明" | "0" | "０" | "unknown" => "unknown",
         _ => return None,
     })
-}
-
-/// A finding by its rule's name.
-pub(crate) fn refusal(input: &str, line: u64, column: Option<&str>, rule: &str) -> Refusal {
-    let (ja, en) = remedy(rule);
-    Refusal {
-        input: input.to_owned(),
-        line,
-        column: column.map(str::to_owned),
-        rule: rule.to_owned(),
-        remedy: Text { ja: ja.to_owned(), en: en.to_owned() },
-    }
-}
-
-fn remedy(rule: &str) -> (&'static str, &'static str) {
-    match rule {
-        "individual-number-column" => (
-            "個人番号の列は取り込めません。列を削除したファイルを置いてください",
-            "a column for the individual number cannot be taken over; remove the column and drop the file again",
-        ),
-        "individual-number" => (
-            "個人番号とみられる12桁の数字があります。削除してください",
-            "there are twelve digits that can be an individual number; remove them",
-        ),
-        "individual-number-file" => (
-            "ファイル名に個人番号とみられる12桁の数字があります。名前を変えて置き直してください",
-            "the name of the file holds twelve digits that can be an individual number; give it another name and drop it again",
-        ),
-        "column-missing" => (
-            "必要な列がありません。見出し行を確認してください",
-            "a needed column is missing; check the header line",
-        ),
-        "column-twice" => {
-            ("同じ見出しの列が2つあります", "two columns have this header; remove one")
-        }
-        "columns" => (
-            "列の数が見出しと違います。区切りと引用符を確認してください",
-            "the row has not as many fields as the header; check commas and quotes",
-        ),
-        "key-missing" => {
-            ("記録を特定する番号がありません", "the number that names the record is missing")
-        }
-        "key-twice" => (
-            "同じ番号の行がすでにあります。最初の行だけを取り込みました",
-            "an earlier row has the same number; only the first was taken over",
-        ),
-        "required" => ("必須の項目が空です", "a value is needed here"),
-        "gaiji" => (
-            "外字が含まれています。標準の文字に置き換えてください",
-            "a private-use character (gaiji) is in it; write it with a standard character",
-        ),
-        "character-undecodable" => (
-            "読み取れない文字があります。文字コードを確認してください",
-            "a character cannot be decoded; check the file's encoding",
-        ),
-        "character-control" => {
-            ("制御文字が含まれています", "a control character is in it; remove it")
-        }
-        "character-replaced" => (
-            "「〓」があります。元の文字を確認してください",
-            "a replacement mark is in it; look up the right character",
-        ),
-        "date-form" => (
-            "日付の書き方が読み取れません。例: 昭和60年3月15日、1985-03-15",
-            "the date cannot be read; write it like 昭和60年3月15日 or 1985-03-15",
-        ),
-        "date-impossible" => ("存在しない日付です", "there is no such day; correct the date"),
-        "date-outside-era" => {
-            ("元号と年が合いません", "the era does not have this day; correct era or year")
-        }
-        "date-old-calendar" => (
-            "明治5年以前の日付は西暦で入力してください",
-            "write dates before 1873 in the common calendar",
-        ),
-        "date-unknown" => (
-            "日付の一部が不詳です。この項目は空として取り込みました",
-            "part of the date is not known; the row was taken over without it",
-        ),
-        "gender" => (
-            "性別は 男・女・その他・不明 または 1・2・9・0 で入力してください",
-            "write 男, 女, その他, 不明 or 1, 2, 9, 0",
-        ),
-        "code" => (
-            "設定にない区分です。区分を確認するか、設定に追加してください",
-            "this code is not in the settings; correct it or add it there",
-        ),
-        "encoding" => (
-            "文字コードを判別できません。UTF-8 または Shift_JIS で保存してください",
-            "the encoding cannot be told; save the file as UTF-8 or Shift_JIS",
-        ),
-        "rows-too-few" => (
-            "行数が少なすぎます。ファイルが途中で切れていないか確認してください",
-            "there are too few rows; check whether the file is cut off",
-        ),
-        "empty" => ("ファイルが空です", "the file is empty"),
-        _ => ("確認してください", "check it"),
-    }
 }

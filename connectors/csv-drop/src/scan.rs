@@ -14,6 +14,10 @@ pub(crate) struct Scanned {
     pub(crate) digest: String,
     /// `None`: none of the encodings gives text.
     pub(crate) encoding: Option<Encoding>,
+    /// Whether it begins with a byte order mark.
+    pub(crate) marked: bool,
+    /// How many bytes there are.
+    pub(crate) bytes: u64,
 }
 
 /// More than one byte in a hundred that cannot be decoded means that it is another encoding, or no text.
@@ -68,7 +72,8 @@ pub(crate) fn scan(mut file: impl Read, wanted: Encoding) -> io::Result<Scanned>
         .as_ref()
         .iter()
         .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    Ok(Scanned { digest, encoding: found })
+    let marked = matches!(head, [0xEF, 0xBB, 0xBF] | [0xFF, 0xFE, _] | [0xFE, 0xFF, _]);
+    Ok(Scanned { digest, encoding: found, marked, bytes: size })
 }
 
 /// Counts what a decoder cannot decode.

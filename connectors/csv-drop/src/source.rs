@@ -14,9 +14,9 @@ use tsunagu_connect::{
 use tsunagu_domain::{Clock, individual_number};
 
 use crate::cursor::{Current, Progress, Stamp};
-use crate::entity::Entities;
+use crate::finding::Finding;
 use crate::read::Open;
-use crate::row::refusal;
+use crate::rows::Sighted;
 use crate::scan::{Scanned, scan};
 use crate::{Config, ConfigError};
 
@@ -61,7 +61,6 @@ impl std::fmt::Debug for CsvDrop {
 
 struct Folder {
     config: Config,
-    entities: Entities,
     clock: Arc<dyn Clock>,
     /// The file under way, kept open between two polls; a restart opens it again and goes to the row of the cursor.
     open: Option<Open>,
@@ -88,8 +87,7 @@ impl CsvDrop {
     /// With these settings; nothing is read yet.
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
         config.check()?;
-        let entities = Entities::new(&config);
-        let folder = Folder { config, entities, clock, open: None };
+        let folder = Folder { config, clock, open: None };
         Ok(Self { folder: Arc::new(Mutex::new(folder)) })
     }
 }
@@ -143,12 +141,12 @@ impl Folder {
             return Ok(true);
         };
         let now = self.clock.micros();
-        let more = open.read(self.config.batch_rows, &self.entities, now, items, report)?;
+        let more = open.read(self.config.batch_rows, now, items, report)?;
         if more {
             progress.current = Some(Current {
                 name: open.name.clone(),
                 stamp: open.stamp.clone(),
-                rows: open.rows,
+                rows: open.rows(),
             });
         } else {
             progress.done.insert(open.name.clone(), open.stamp.clone());
@@ -166,7 +164,7 @@ impl Folder {
             return Ok(false);
         };
         let same = |open: &Open| {
-            open.name == current.name && open.stamp == current.stamp && open.rows == current.rows
+            open.name == current.name && open.stamp == current.stamp && open.rows() == current.rows
         };
         if self.open.as_ref().is_some_and(same) {
             return Ok(true);
@@ -176,14 +174,14 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             other => other?,
         };
-        let Some(encoding) = scanned.encoding.filter(|_| scanned.digest == current.stamp.digest)
-        else {
+        let same = scanned.digest == current.stamp.digest;
+        let Some(sighted) = Sighted::from_scan(scanned).filter(|_| same) else {
             return Ok(false);
         };
-        let Ok(mut open) = Open::new(&self.config, &current.name, current.stamp, encoding)? else {
+        let Ok(mut open) = Open::new(&self.config, &current.name, current.stamp, &sighted)? else {
             return Ok(false);
         };
-        open.skip(current.rows, &self.entities)?;
+        open.skip(current.rows)?;
         self.open = Some(open);
         Ok(true)
     }
@@ -203,7 +201,8 @@ impl Folder {
                 continue;
             }
             if let Cow::Owned(shown) = shown {
-                report.refuse([refusal(&shown, 0, None, "individual-number-file")]);
+                report
+                    .refuse([Finding::of_file(0, None, "individual-number-file").refusal(&shown)]);
                 let (modified, size) = (file.modified, file.size);
                 progress.done.insert(shown, Stamp { modified, size, digest: String::new() });
                 return Ok(true);
@@ -212,15 +211,16 @@ impl Folder {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 other => other?,
             };
-            let stamp = Stamp { modified: file.modified, size: file.size, digest: scanned.digest };
+            let digest = scanned.digest.clone();
+            let stamp = Stamp { modified: file.modified, size: file.size, digest };
             if done.is_some_and(|done| done.digest == stamp.digest) {
                 // Touched, not changed.
                 progress.done.insert(file.name.clone(), stamp);
                 continue;
             }
-            let opened = match scanned.encoding {
-                None => Err(Box::new(refusal(&file.name, 0, None, "encoding"))),
-                Some(encoding) => Open::new(&self.config, &file.name, stamp.clone(), encoding)?,
+            let opened = match Sighted::from_scan(scanned) {
+                None => Err(Box::new(Finding::of_file(0, None, "encoding").refusal(&file.name))),
+                Some(sighted) => Open::new(&self.config, &file.name, stamp.clone(), &sighted)?,
             };
             match opened {
                 Ok(open) => self.open = Some(open),

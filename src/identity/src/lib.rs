@@ -22,7 +22,6 @@ mod residents;
 mod sectors;
 mod services;
 mod sessions;
-mod text;
 
 pub use clients::{COIN_ISSUER_SECTOR, Client, ClientKind, ClientStatus, Clients};
 pub use jose::{

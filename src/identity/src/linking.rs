@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tsunagu_domain::{Problem, ProblemCode, TenantId, Timestamp, TsunoId};
+use tsunagu_japanese::keys as spelling;
 use tsunagu_ngsi_ld::{Entity, EntityDoc, Instance};
 use tsunagu_store::access::Action;
 use tsunagu_store::{Change, Consequence, Expect, Op, Scan, WriteSet};
@@ -21,7 +22,7 @@ use crate::records::{self, LINK_REVIEWS, MATCH_KEYS, RESIDENTS};
 use crate::residency::Municipality;
 use crate::residents::{Resident, Residents, Staff, Suspension, busy};
 use crate::services::DigestKey;
-use crate::{text, unhex};
+use crate::unhex;
 
 /// Two keys must agree.
 const ENOUGH: usize = 2;
@@ -79,11 +80,12 @@ fn keys(digests: &DigestKey, town: &Municipality, traits: &Traits<'_>) -> Vec<[u
         let texts = [traits.birth_date, traits.gender.as_str(), &text];
         (!text.is_empty()).then(|| digests.digest(usage, &texts))
     };
-    let address = traits.address.map(|text| text::address(text, &town.prefecture, &town.county));
+    let address =
+        traits.address.map(|text| spelling::address(text, &town.prefecture, &town.county));
     [
         address.and_then(|text| key("match address", text)),
-        traits.name.map(text::degraded_name).and_then(|text| key("match name", text)),
-        traits.kana.map(text::kana).and_then(|text| key("match kana", text)),
+        traits.name.map(spelling::name).and_then(|text| key("match name", text)),
+        traits.kana.map(spelling::kana).and_then(|text| key("match kana", text)),
     ]
     .into_iter()
     .flatten()
@@ -139,7 +141,8 @@ fn text_of(entity: &Entity, term: &str) -> Option<String> {
 
 /// Whether the register says that the person died or left: such a record is never linked without a person looking.
 pub(crate) fn has_ended(record: &Entity) -> bool {
-    let status = text_of(record, "status").map(|status| text::width(&status)).unwrap_or_default();
+    let status =
+        text_of(record, "status").map(|status| spelling::width(&status)).unwrap_or_default();
     ENDED.iter().any(|ended| status.contains(ended))
 }
 

@@ -58,7 +58,7 @@ impl Gender {
 
     /// Reads the spellings that certificates, providers and registers use.
     pub fn read(text: &str) -> Self {
-        match crate::text::width(text).to_lowercase().as_str() {
+        match tsunagu_japanese::keys::width(text).to_lowercase().as_str() {
             "1" | "男" | "男性" | "male" | "m" => Self::Male,
             "2" | "女" | "女性" | "female" | "f" => Self::Female,
             _ => Self::Other,

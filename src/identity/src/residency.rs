@@ -2,60 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use tsunagu_domain::Timestamp;
+use tsunagu_japanese::addresses::PREFECTURES;
+use tsunagu_japanese::keys;
 
 use crate::login::VerifiedPerson;
 use crate::services::DigestKey;
-use crate::text;
-
-const PREFECTURES: [&str; 47] = [
-    "北海道",
-    "青森県",
-    "岩手県",
-    "宮城県",
-    "秋田県",
-    "山形県",
-    "福島県",
-    "茨城県",
-    "栃木県",
-    "群馬県",
-    "埼玉県",
-    "千葉県",
-    "東京都",
-    "神奈川県",
-    "新潟県",
-    "富山県",
-    "石川県",
-    "福井県",
-    "山梨県",
-    "長野県",
-    "岐阜県",
-    "静岡県",
-    "愛知県",
-    "三重県",
-    "滋賀県",
-    "京都府",
-    "大阪府",
-    "兵庫県",
-    "奈良県",
-    "和歌山県",
-    "鳥取県",
-    "島根県",
-    "岡山県",
-    "広島県",
-    "山口県",
-    "徳島県",
-    "香川県",
-    "愛媛県",
-    "高知県",
-    "福岡県",
-    "佐賀県",
-    "長崎県",
-    "熊本県",
-    "大分県",
-    "宮崎県",
-    "鹿児島県",
-    "沖縄県",
-];
 
 /// The municipality whose residents are meant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,7 +52,7 @@ pub struct Residency {
 impl Municipality {
     /// Judges an address of prefecture, city and the rest, in any division and width.
     pub fn judge(&self, prefecture: &str, city: &str, rest: &str) -> Verdict {
-        let whole = text::width(&format!("{prefecture}{city}{rest}"));
+        let whole = keys::width(&format!("{prefecture}{city}{rest}"));
         let Some((in_prefecture, after)) = PREFECTURES
             .iter()
             .find_map(|name| whole.strip_prefix(name).map(|after| (*name, after)))
@@ -110,12 +61,12 @@ impl Municipality {
         };
         // Some write the prefecture in both fields.
         let after = after.strip_prefix(in_prefecture).unwrap_or(after);
-        if in_prefecture != text::width(&self.prefecture) {
+        if in_prefecture != keys::width(&self.prefecture) {
             return Verdict::NonResident;
         }
-        let county = text::width(&self.county);
+        let county = keys::width(&self.county);
         let after = after.strip_prefix(county.as_str()).unwrap_or(after);
-        let name = text::width(&self.name);
+        let name = keys::width(&self.name);
         if after.starts_with(name.as_str()) {
             return Verdict::Resident;
         }

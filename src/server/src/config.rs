@@ -8,6 +8,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use secrecy::SecretString;
 use serde::Deserialize;
+use tsunagu_connector_csv_drop::is_municipality_code as is_code;
 use tsunagu_domain::{TenantId, Text};
 use tsunagu_identity::{Client, Municipality, ProviderPolicy};
 use tsunagu_shared_state::Quotas;
@@ -130,6 +131,21 @@ pub(crate) struct Town {
     pub(crate) help_desk: HelpDesk,
     /// Whose residents are meant.
     pub(crate) municipality: Municipality,
+    /// Code of the municipality with check digit (全国地方公共団体コード), e.g. `454061`.
+    #[serde(default)]
+    pub(crate) code: Option<String>,
+    /// Its places (大字), e.g. `大字川北`, by which addresses are taken apart.
+    #[serde(default)]
+    pub(crate) places: Vec<String>,
+}
+
+impl Town {
+    /// What is known of its addresses.
+    pub(crate) fn addresses(&self) -> tsunagu_connector_csv_drop::Town {
+        let Municipality { prefecture, county, name } = self.municipality.clone();
+        let (code, places) = (self.code.clone(), self.places.clone());
+        tsunagu_connector_csv_drop::Town { prefecture, county, name, code, places }
+    }
 }
 
 /// The help desk.
@@ -273,6 +289,15 @@ pub(crate) fn read(file: &Path, store: Option<String>) -> anyhow::Result<Config>
     }
     resolve(&mut config.connectors, file.parent().unwrap_or_else(|| Path::new(".")))?;
     config.file = file.to_owned();
+    if let Some(code) = config.town.code.as_ref().filter(|code| !is_code(code)) {
+        bail!(
+            "town.code {code} is no code of a municipality: six digits, of which the last checks the others"
+        );
+    }
+    let town = config.town.addresses();
+    for layout in &mut config.csv_drop {
+        layout.town = Some(town.clone());
+    }
     let loopback = |url: &Url| matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
     let mtls = config.mtls.as_ref().and_then(|mtls| mtls.base_url.as_ref());
     if mtls.is_some_and(|url| url.scheme() != "https" && !loopback(url)) {

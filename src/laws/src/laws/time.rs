@@ -1,6 +1,6 @@
 //! Times, durations and conditions on them.
 
-use tsunagu_connector_csv_drop::parse_date as parse_era_date;
+use tsunagu_japanese::dates::{EraCodes, Known, read as read_date};
 use tsunagu_ngsi_ld::temporal::{Duration, TemporalQuery};
 use tsunagu_ngsi_ld::time::{format_date_time, parse_date, parse_date_time, parse_time};
 
@@ -104,10 +104,20 @@ pub(super) fn query(bytes: &[u8]) -> Held {
     Ok(true)
 }
 
-/// A date of a Japanese era is a date of our calendar, which reads as itself.
+/// A date of a Japanese era, as far as it is known, is a date of our calendar, which reads as itself.
 pub(super) fn wareki(bytes: &[u8]) -> Held {
     let Ok(text) = std::str::from_utf8(bytes) else { return Ok(false) };
-    let Ok(date) = parse_era_date(text) else { return Ok(false) };
-    same("read again", &parse_era_date(&date.format("%Y-%m-%d").to_string()).ok(), &Some(date))?;
-    Ok(true)
+    let mut read = false;
+    for codes in [EraCodes::None, EraCodes::One, EraCodes::Two] {
+        let Ok(found) = read_date(text, codes) else { continue };
+        let written = match found.date {
+            // Four digits alone are no date that anybody can be sure of.
+            Known::Year(year) => format!("{year}年"),
+            date => date.to_string(),
+        };
+        let again = read_date(&written, EraCodes::None).ok().map(|again| again.date);
+        same("read again", &again, &Some(found.date))?;
+        read = true;
+    }
+    Ok(read)
 }
