@@ -12,9 +12,12 @@
 //! [`CsvDrop`] publishes what it finds; [`Rows`] gives the same rows to whoever looks at a file before anything is published, with what a
 //! person has to decide told apart from what is refused.
 //!
+//! [`check`] does that for a whole file and stores nothing; [`CsvReport`] and [`ndjson`] write down what it finds.
+//!
 //! Memory does not grow with the file: a key given twice is found by marks in a table of at most 32 MiB, and only names that may come twice
 //! are remembered.
 
+mod check;
 mod config;
 mod cursor;
 mod decode;
@@ -22,14 +25,17 @@ mod entity;
 mod finding;
 mod read;
 mod remedy;
+mod report;
 mod row;
 mod rows;
 mod scan;
 mod source;
 mod twice;
 
+pub use check::{Tally, Watcher, check};
 pub use config::{Column, Config, ConfigError, Encoding, Kind};
 pub use finding::{Finding, Weight};
+pub use report::{CsvReport, ndjson};
 pub use row::{Decided, Decisions, Layout, Outcome, Record, Undecided};
 pub use rows::{Rows, Sighted};
 pub use source::CsvDrop;

@@ -5,6 +5,7 @@ mod client;
 mod config;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod import;
 mod key;
 mod keys;
 mod serve;
@@ -64,6 +65,11 @@ enum Command {
         #[command(subcommand)]
         command: client::ClientCommand,
     },
+    /// Look at files of municipal records before they are taken over
+    Import {
+        #[command(subcommand)]
+        command: import::ImportCommand,
+    },
     /// List, rotate and remove the keys that sign tokens; change the pairwise keys of sectors
     Key {
         #[command(subcommand)]
@@ -103,7 +109,7 @@ fn main() -> ExitCode {
         std::thread::spawn(end_with_stdin);
     }
     match run(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("tsunagu: {error:#}");
             ExitCode::FAILURE
@@ -111,8 +117,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
-    match command {
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let done = match command {
+        Command::Import { command } => return import::run(&command),
         Command::Serve { args, redis } => {
             let mut config = config::read(&args.config, args.store)?;
             config.redis = redis.map(Into::into).or(config.redis);
@@ -140,7 +147,8 @@ fn run(command: Command) -> anyhow::Result<()> {
             say(&tsunagu_api::document());
             Ok(())
         }
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 #[expect(clippy::exit, reason = "whoever started this is gone; what was acknowledged is on disk")]

@@ -20,6 +20,7 @@ mod clients;
 mod consent_states;
 mod durability;
 mod fapi;
+mod imports;
 mod leaks;
 mod linkage;
 mod login;

@@ -1,0 +1,188 @@
+//! `tsunagu import`: files of municipal records, from a shell.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+use tsunagu_connector_csv_drop::{
+    Config as Layout, CsvReport, Encoding, Finding, Sighted, Tally, Watcher, check, ndjson,
+};
+use tsunagu_domain::{Clock as _, SystemClock};
+
+use crate::{config, say};
+
+/// What can be done with files.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportCommand {
+    /// Look at a file and store nothing. It exits with 0 when every row would be taken over, 3 when a person has to decide about some, 4 when some
+    /// or all are refused, 1 when it could not look.
+    Check {
+        /// The file
+        file: PathBuf,
+        /// By which layout: the name of a `[[csv_drop]]` of the configuration
+        #[arg(long)]
+        layout: String,
+        /// Write everything found to this CSV file, in the encoding of the file; it holds what is written in the file
+        #[arg(long)]
+        report: Option<PathBuf>,
+        /// Write everything found to this file as NDJSON; it holds what is written in the file
+        #[arg(long)]
+        ndjson: Option<PathBuf>,
+        /// The configuration file
+        #[arg(long, default_value = "config/tsunagu.toml")]
+        config: PathBuf,
+    },
+}
+
+/// Some rows wait for a person.
+const TO_DECIDE: u8 = 3;
+/// Some rows, or the file, are refused.
+const REFUSED: u8 = 4;
+
+pub(crate) fn run(command: &ImportCommand) -> anyhow::Result<ExitCode> {
+    let ImportCommand::Check { file, layout, report, ndjson, config } = command;
+    let config = config::read(config, None)?;
+    let wanted = |found: &&Layout| found.name == *layout;
+    let layout = config.csv_drop.iter().find(wanted).with_context(|| {
+        let names: Vec<&str> = config.csv_drop.iter().map(|layout| layout.name.as_str()).collect();
+        format!("there is no layout {layout}; there are: {}", names.join(", "))
+    })?;
+    layout.check()?;
+    let mut watching = Watching {
+        csv: report.as_deref().map(Report::waiting),
+        ndjson: ndjson.as_deref().map(create).transpose()?,
+        shown: 0,
+        bar: ProgressBar::new_spinner().with_message("ファイルを調べています / reading the file"),
+    };
+    let begun = SystemClock.micros();
+    let done = check(layout, file, &mut watching);
+    watching.bar.finish_and_clear();
+    let tally = done.with_context(|| format!("{} cannot be checked", file.display()))?;
+    watching.end()?;
+    tell(&tally, SystemClock.micros() - begun);
+    Ok(match tally {
+        Tally { refused: 1.., .. } => REFUSED.into(),
+        Tally { to_decide: 1.., .. } => TO_DECIDE.into(),
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+fn tell(tally: &Tally, micros: i64) {
+    let Tally { accepted, to_decide, refused, warnings } = tally;
+    let rows = accepted + to_decide + refused;
+    let millis = u64::try_from(micros / 1_000).unwrap_or(0).max(1);
+    say(&format!(
+        "取り込み可 {accepted} 件、要判断 {to_decide} 件、取り込み不可 {refused} 件、注意 {warnings} 件"
+    ));
+    say(&format!(
+        "{accepted} rows accepted, {to_decide} to decide, {refused} refused, {warnings} warnings"
+    ));
+    let rate = rows.saturating_mul(1_000) / millis;
+    say(&format!("{rate} 行/秒 rows/s; 何も保存していません / nothing was stored"));
+}
+
+fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
+    let file =
+        File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
+    Ok(BufWriter::new(file))
+}
+
+/// The report, which can begin only when the encoding is known.
+enum Report {
+    Waiting(PathBuf),
+    Begun(CsvReport<BufWriter<File>>),
+}
+
+impl Report {
+    fn waiting(path: &Path) -> Self {
+        Self::Waiting(path.to_owned())
+    }
+
+    fn begun(&mut self, sighted: &Sighted) -> io::Result<()> {
+        if let Self::Waiting(path) = self {
+            *self = Self::Begun(CsvReport::begin(BufWriter::new(File::create(path)?), sighted)?);
+        }
+        Ok(())
+    }
+}
+
+/// So many findings are shown on the terminal, without values.
+const SHOWN: usize = 20;
+
+struct Watching {
+    csv: Option<Report>,
+    ndjson: Option<BufWriter<File>>,
+    shown: usize,
+    bar: ProgressBar,
+}
+
+impl Watcher for Watching {
+    fn sighted(&mut self, sighted: &Sighted) -> io::Result<()> {
+        let words = match sighted.encoding {
+            Encoding::Cp932 => "CP932 (Shift_JIS)",
+            Encoding::Utf16Le => "UTF-16LE",
+            Encoding::Utf16Be => "UTF-16BE",
+            _ if sighted.marked => "UTF-8 (BOM)",
+            _ => "UTF-8",
+        };
+        self.bar.suspend(|| say(&format!("文字コード encoding: {words}")));
+        self.csv.as_mut().map_or(Ok(()), |report| report.begun(sighted))
+    }
+
+    fn opened(&mut self, rows: u64) {
+        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} 行 {per_sec} 残り {eta}");
+        self.bar.set_length(rows);
+        if let Ok(style) = style {
+            self.bar.set_style(style);
+        }
+    }
+
+    fn found(&mut self, finding: &Finding) -> io::Result<()> {
+        if self.shown < SHOWN {
+            let column = finding.column.as_deref().unwrap_or("-");
+            let remedy = finding.remedy();
+            let (line, rule, outcome) = (finding.line, finding.rule, finding.weight.as_str());
+            let text =
+                format!("{line} 行目 {column} [{outcome} {rule}] {} / {}", remedy.ja, remedy.en);
+            self.bar.suspend(|| say(&text));
+        } else if self.shown == SHOWN {
+            let text = "… 残りは --report か --ndjson のファイルへ / the others are in the reports";
+            self.bar.suspend(|| say(text));
+        }
+        self.shown += 1;
+        if let Some(to) = &mut self.ndjson {
+            ndjson(to, finding)?;
+        }
+        let Some(report) = &mut self.csv else { return Ok(()) };
+        // Of a file that is no text there is no encoding to follow.
+        report.begun(&Sighted {
+            encoding: Encoding::Utf8,
+            marked: true,
+            digest: String::new(),
+            bytes: 0,
+        })?;
+        match report {
+            Report::Begun(report) => report.add(finding),
+            Report::Waiting(_) => Ok(()),
+        }
+    }
+
+    fn done(&mut self, rows: u64) {
+        if rows.is_multiple_of(1_000) {
+            self.bar.set_position(rows);
+        }
+    }
+}
+
+impl Watching {
+    fn end(self) -> io::Result<()> {
+        if let Some(Report::Begun(report)) = self.csv {
+            report.end()?;
+        }
+        self.ndjson.map_or(Ok(()), |mut to| to.flush())
+    }
+}
