@@ -5,7 +5,7 @@
 //! may run at once: the version of the order decides who holds it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -16,7 +16,8 @@ use tsunagu_store::{Expect, Op, Scan, Store, StoreError, WriteSet};
 
 use crate::ledger::{self, Step};
 use crate::records::{
-    AWARDS, OUTBOX, Order, decode, put, read_timed_key, timed_key, transition, transitions,
+    AWARDS, OUTBOX, Order, after_time, decode, put, read_timed_key, timed_key, transition,
+    transitions,
 };
 use crate::{Award, Issuer, IssuerError, IssuerGrant, Reason, State};
 
@@ -84,6 +85,24 @@ pub struct Deliverer {
     tenants: Vec<TenantId>,
     pace: Pace,
     wake: Wake,
+    silence: Mutex<Silence>,
+}
+
+/// After so many orders in a row without an answer, the issuer is left alone for a while.
+const SILENT: u32 = 3;
+
+/// How long nothing was heard of the issuer. A process that starts knows nothing of it and finds out by asking.
+#[derive(Debug, Default)]
+struct Silence {
+    failures: u32,
+    until: Timestamp,
+}
+
+impl Silence {
+    /// Whether the issuer is to be left alone; never longer than `longest`, so that a clock put back ends it too.
+    fn lasts(&self, now: Timestamp, longest: i64) -> bool {
+        (now.saturating_add(1)..=now.saturating_add(longest)).contains(&self.until)
+    }
 }
 
 impl fmt::Debug for Deliverer {
@@ -123,7 +142,16 @@ impl Deliverer {
         tenants: Vec<TenantId>,
         pace: Pace,
     ) -> Self {
-        Self { store, issuer, clock, ids, tenants, pace, wake: Wake::default() }
+        Self {
+            store,
+            issuer,
+            clock,
+            ids,
+            tenants,
+            pace,
+            wake: Wake::default(),
+            silence: Mutex::default(),
+        }
     }
 
     /// The handle that wakes this deliverer.
@@ -154,51 +182,96 @@ impl Deliverer {
         }
     }
 
-    /// Takes up every order that is due at `now`, the longest due first.
+    /// Takes up every order that is due at `now`, the longest due first. While the issuer answers nothing, only one order at a time is
+    /// tried, longer and longer apart, however many wait.
     pub async fn run_once(&self, now: Timestamp) -> Result<Report, StoreError> {
         let mut report = Report::default();
+        if self.silence(|silence| silence.lasts(now, micros(self.pace.longest_wait))) {
+            return Ok(report);
+        }
+        // No wait lasts longer: what is due after it was put off by a clock that was ahead, and is due now.
+        let furthest = micros(self.pace.lease.max(self.pace.longest_wait));
+        let ahead = now.saturating_add(furthest);
         for tenant in &self.tenants {
-            let mut after = None;
-            loop {
-                let scan =
-                    Scan { after: after.clone(), limit: self.pace.batch.max(1), ..Scan::default() };
-                let page = self.store.records(tenant, OUTBOX, &scan).await?;
-                let Some((last, _)) = page.last() else { break };
-                after = Some(last.clone());
-                let mut more = true;
-                for (key, record) in page {
-                    let (due, _) = read_timed_key(&key).ok_or_else(damaged)?;
-                    if due > now {
-                        more = false;
-                        break;
-                    }
-                    let order: Order = decode(&record.value)?;
-                    let queued_at = order.queued_at;
-                    let held = Held { tenant, key, version: record.version, order, unknown: false };
-                    let done = match self.deliver(held, now).await {
-                        // Somebody else was quicker; what they did is on disk.
-                        Err(StoreError::Conflict { .. }) => Outcome::Skipped,
-                        other => other?,
-                    };
-                    let count = match done {
-                        Outcome::Confirmed => &mut report.confirmed,
-                        Outcome::Refused => &mut report.refused,
-                        Outcome::Skipped => &mut report.skipped,
-                        Outcome::Mismatched => &mut report.mismatched,
-                        Outcome::Deferred => {
-                            report.overdue +=
-                                u64::from(now.saturating_sub(queued_at) > 86_400_000_000);
-                            &mut report.deferred
-                        }
-                    };
-                    *count += 1;
-                }
-                if !more {
-                    break;
+            for (from, to) in [(None, now), (Some(ahead), Timestamp::MAX)] {
+                if !self.round(tenant, from, to, now, &mut report).await? {
+                    return Ok(report);
                 }
             }
         }
         Ok(report)
+    }
+
+    /// Takes up the orders due from `from` (not included) to `to`; `false` when the issuer has fallen silent.
+    async fn round(
+        &self,
+        tenant: &TenantId,
+        from: Option<Timestamp>,
+        to: Timestamp,
+        now: Timestamp,
+        report: &mut Report,
+    ) -> Result<bool, StoreError> {
+        let mut after = from.map(after_time);
+        loop {
+            let scan =
+                Scan { after: after.clone(), limit: self.pace.batch.max(1), ..Scan::default() };
+            let page = self.store.records(tenant, OUTBOX, &scan).await?;
+            let Some((last, _)) = page.last() else { return Ok(true) };
+            after = Some(last.clone());
+            for (key, record) in page {
+                let (due, _) = read_timed_key(&key).ok_or_else(damaged)?;
+                if due > to {
+                    return Ok(true);
+                }
+                let order: Order = decode(&record.value)?;
+                let queued_at = order.queued_at;
+                let held = Held { tenant, key, version: record.version, order, unknown: false };
+                let done = match self.deliver(held, now).await {
+                    // Somebody else was quicker; what they did is on disk.
+                    Err(StoreError::Conflict { .. }) => Outcome::Skipped,
+                    other => other?,
+                };
+                let count = match done {
+                    Outcome::Confirmed => &mut report.confirmed,
+                    Outcome::Refused => &mut report.refused,
+                    Outcome::Skipped => &mut report.skipped,
+                    Outcome::Mismatched => &mut report.mismatched,
+                    Outcome::Deferred => {
+                        report.overdue += u64::from(now.saturating_sub(queued_at) > 86_400_000_000);
+                        &mut report.deferred
+                    }
+                };
+                *count += 1;
+                if !self.listen(&done, now) {
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    fn silence<T>(&self, with: impl FnOnce(&mut Silence) -> T) -> T {
+        with(&mut self.silence.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Notes whether the issuer answered; `false` when it has not for a while and is to be left alone.
+    fn listen(&self, done: &Outcome, now: Timestamp) -> bool {
+        match done {
+            Outcome::Skipped => true,
+            Outcome::Deferred => {
+                let failures = self.silence(|silence| {
+                    silence.failures = silence.failures.saturating_add(1);
+                    silence.failures
+                });
+                let Some(beyond) = failures.checked_sub(SILENT) else { return true };
+                let until = now.saturating_add(self.wait(beyond.saturating_add(1)));
+                self.silence(|silence| silence.until = until);
+                false
+            }
+            Outcome::Confirmed | Outcome::Refused | Outcome::Mismatched => {
+                self.silence(|silence| *silence = Silence::default());
+                true
+            }
+        }
     }
 
     async fn deliver(&self, held: Held<'_>, now: Timestamp) -> Result<Outcome, StoreError> {

@@ -90,6 +90,11 @@ pub(crate) fn timed_key(at: Timestamp, uid: AwardUid) -> Vec<u8> {
     [&time_key(at)[..], uid.as_bytes()].concat()
 }
 
+/// Before every [`timed_key`] of this moment.
+pub(crate) fn after_time(at: Timestamp) -> Vec<u8> {
+    time_key(at).to_vec()
+}
+
 /// The time and award of a [`timed_key`].
 pub(crate) fn read_timed_key(key: &[u8]) -> Option<(Timestamp, AwardUid)> {
     let (time, uid) = key.split_first_chunk::<8>()?;

@@ -24,7 +24,7 @@ pub struct MemoryStore {
     memory: Mutex<Memory>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Memory {
     entities: BTreeMap<EntityKey, (u64, EntityDoc)>,
     records: BTreeMap<RecordKey, (u64, Vec<u8>)>,
@@ -48,6 +48,19 @@ impl MemoryStore {
     /// Opens it again after [`Store::close`], with everything that was in it, as a restart of a durable store does.
     pub fn reopen(&self) {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).closed = false;
+    }
+
+    /// Everything that is in it now, in a store of its own, as a backup holds it.
+    #[must_use]
+    pub fn backup(&self) -> Self {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { declared: self.declared.clone(), memory: Mutex::new(memory) }
+    }
+
+    /// Puts what a backup holds in the place of everything.
+    pub fn restore(&self, backup: &Self) {
+        let memory = backup.memory.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = memory;
     }
 
     fn memory(&self) -> Result<MutexGuard<'_, Memory>, StoreError> {
@@ -246,26 +259,24 @@ impl Store for MemoryStore {
         collection: Collection,
         scan: &Scan,
     ) -> Result<Vec<(Vec<u8>, Record)>, StoreError> {
-        let memory = self.memory()?;
-        let mut hits: Vec<(Vec<u8>, Record)> = memory
-            .records
-            .iter()
-            .filter(|((t, c, key), _)| {
-                t == tenant && *c == collection && key.starts_with(&scan.prefix)
-            })
-            .map(|((_, _, key), (version, value))| {
-                (key.clone(), Record { version: *version, value: value.clone() })
-            })
-            .collect();
-        if scan.reverse {
-            hits.reverse();
-        }
-        let past = |key: &Vec<u8>| match &scan.after {
-            None => true,
-            Some(after) if scan.reverse => key < after,
-            Some(after) => key > after,
+        let Some((from, to)) = scan.range() else {
+            return Ok(Vec::new());
         };
-        Ok(hits.into_iter().filter(|(key, _)| past(key)).take(scan.limit).collect())
+        let memory = self.memory()?;
+        let hits = memory.records.range((tenant.clone(), collection, from)..).take_while(
+            |((t, c, key), _)| {
+                t == tenant && *c == collection && to.as_ref().is_none_or(|to| key < to)
+            },
+        );
+        let read = |((_, _, key), (version, value)): (&RecordKey, &(u64, Vec<u8>))| {
+            (key.clone(), Record { version: *version, value: value.clone() })
+        };
+        Ok(if scan.reverse {
+            let hits: Vec<_> = hits.collect();
+            hits.into_iter().rev().take(scan.limit).map(read).collect()
+        } else {
+            hits.take(scan.limit).map(read).collect()
+        })
     }
 
     async fn log_size(&self, tenant: &TenantId, log: Log) -> Result<u64, StoreError> {

@@ -2,7 +2,8 @@
 #![expect(clippy::print_stdout, reason = "a report for people")]
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
@@ -14,6 +15,7 @@ use tsunagu_tests::bench::served::Served;
 use tsunagu_tests::bench::soak::{Chance, Writer};
 use tsunagu_tests::bench::token::Signer;
 use tsunagu_tests::bench::town;
+use tsunagu_tests::coins;
 
 /// Whose data is read.
 const RESIDENTS: u64 = 50;
@@ -35,6 +37,12 @@ struct Options {
     /// Kill it while residents' data is read instead: no read that was answered may be missing from the record of access
     #[arg(long)]
     reads: bool,
+    /// Play the way of a coin in simulated towns instead, so many events in all; what fails prints the seed that repeats it
+    #[arg(long, requires = "events", conflicts_with = "reads")]
+    coins: bool,
+    /// With --coins: how many activities are sent
+    #[arg(long, value_name = "N")]
+    events: Option<u64>,
     /// Also on this PostgreSQL server, in a schema of its own that stays
     #[arg(long, env = "TEST_POSTGRES_URL", hide_env_values = true)]
     postgres_url: Option<String>,
@@ -42,6 +50,9 @@ struct Options {
 
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
+    if let Some(events) = options.events.filter(|_| options.coins) {
+        return coins(options.seed, events);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     if options.reads {
         return reads(&options, &runtime);
@@ -51,6 +62,37 @@ fn main() -> anyhow::Result<()> {
         Some(url) => soak(&options, Some(url), &runtime)?,
         None => println!("PostgreSQL was left out: TEST_POSTGRES_URL is not set"),
     }
+    Ok(())
+}
+
+/// Simulated towns with seeds one after another, as many at once as there are processors.
+fn coins(seed: u64, events: u64) -> anyhow::Result<()> {
+    let towns = events.div_ceil(coins::MOST_EVENTS).max(1);
+    let (next, begun) = (AtomicU64::new(0), Instant::now());
+    let total = Mutex::new(coins::Summary::default());
+    let play = || -> anyhow::Result<()> {
+        loop {
+            let town = next.fetch_add(1, Ordering::SeqCst);
+            if town >= towns {
+                return Ok(());
+            }
+            let played = coins::simulate(seed.wrapping_add(town), events.div_ceil(towns));
+            if played.is_err() {
+                next.store(towns, Ordering::SeqCst);
+            }
+            total.lock().unwrap_or_else(PoisonError::into_inner).add(&played?);
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let playing: Vec<_> = (0..threads).map(|_| scope.spawn(play)).collect();
+        playing
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|_| bail!("a simulation panicked")))
+    })?;
+    let total = total.into_inner().unwrap_or_else(PoisonError::into_inner);
+    println!("{total}");
+    println!("{towns} towns from seed {seed} on, in {:.0} s", begun.elapsed().as_secs_f64());
     Ok(())
 }
 

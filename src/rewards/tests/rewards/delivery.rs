@@ -120,6 +120,45 @@ async fn an_issuer_that_is_away_for_days_is_reported_and_waited_for() {
     granted_once(&world).await;
 }
 
+#[tokio::test]
+async fn while_the_issuer_is_silent_not_every_order_is_tried() {
+    let world = World::new(&[rule(&json!({}))]);
+    for who in 0..50 {
+        world.write(&Activity::new(who, who)).await;
+    }
+    world.issuer.faults.lock().unwrap().extend([Fault::Down; 200]);
+    let deliverer = world.plain_deliverer();
+    let left = || world.issuer.faults.lock().unwrap().len();
+    assert_eq!(deliverer.run_once(world.clock.micros()).await.unwrap().deferred, 3);
+    assert_eq!(deliverer.run_once(world.clock.micros()).await.unwrap(), Report::default());
+    // Two days without an answer cost some two hundred questions at most, whatever waits.
+    for _ in 0..48 {
+        world.clock.advance(TimeDelta::hours(1));
+        deliverer.run_once(world.clock.micros()).await.unwrap();
+    }
+    assert_eq!(left(), 200 - 3 - 48);
+    // The first answer ends the silence.
+    world.issuer.faults.lock().unwrap().clear();
+    world.clock.advance(TimeDelta::hours(1));
+    assert_eq!(deliverer.run_once(world.clock.micros()).await.unwrap().confirmed, 50);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_ahead_keeps_no_order_waiting() {
+    let world = with_one_award().await;
+    let ahead = TimeDelta::days(2);
+    world.clock.advance(ahead);
+    world.issuer.faults.lock().unwrap().extend([Fault::Down; 3]);
+    let deliverer = world.plain_deliverer();
+    deliverer.run_once(world.clock.micros()).await.unwrap();
+    world.write(&Activity::new("b", 2)).await;
+    deliverer.run_once(world.clock.micros()).await.unwrap();
+    world.clock.advance(-ahead);
+    world.issuer.faults.lock().unwrap().clear();
+    let report = deliverer.run_once(world.clock.micros()).await.unwrap();
+    assert_eq!(report.confirmed, 2);
+}
+
 /// Kills the deliverer before and after every call it makes, under every fault, and starts a new one.
 #[tokio::test]
 async fn killed_anywhere_it_ends_with_exactly_one_grant() {
