@@ -40,6 +40,7 @@ macro_rules! store_suite {
             operations_of_a_set_see_each_other
             branches_are_decided_inside
             counters_stay_in_bounds
+            bits_are_marked_and_asked
             one_of_many_wins
             logs_are_dense_under_many_writers
             a_set_is_seen_whole

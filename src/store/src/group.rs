@@ -100,11 +100,11 @@ fn check_op(op: &Op) -> Result<(), StoreError> {
         Op::DeleteRecord { key, .. } | Op::Add { key, .. } | Op::PutIndex { key, .. } => {
             check_key(key)
         }
+        Op::Mark { key, bits, .. } => check_key(key).and_then(|()| check_value(bits)),
         Op::Append { entry, .. } | Op::Redact { entry, .. } => check_value(entry),
         Op::When { guards, then, otherwise } => {
             for guard in guards {
-                let (Guard::Absent { key, .. } | Guard::Room { key, .. }) = guard;
-                check_key(key)?;
+                check_key(guard.record().1)?;
             }
             then.iter().chain(otherwise).try_for_each(check_op)
         }
@@ -146,6 +146,7 @@ fn weight_op(op: &Op) -> usize {
         Op::PutRecord { key, value, .. } => key.len() + value.len(),
         Op::Append { entry, .. } | Op::Redact { entry, .. } => entry.len(),
         Op::PutIndex { key, .. } => key.len(),
+        Op::Mark { key, bits, .. } => key.len() + bits.len(),
         Op::When { then, otherwise, .. } => then.iter().chain(otherwise).map(weight_op).sum(),
         Op::DeleteEntity { .. }
         | Op::DeleteInstance { .. }
@@ -183,7 +184,8 @@ fn visit(tenant: &TenantId, ops: &[Op], footprint: &mut Footprint) {
             Op::PutInstance { .. } | Op::DeleteInstance { .. } | Op::PutIndex { .. } => {}
             Op::PutRecord { collection, key, .. }
             | Op::DeleteRecord { collection, key, .. }
-            | Op::Add { collection, key, .. } => {
+            | Op::Add { collection, key, .. }
+            | Op::Mark { collection, key, .. } => {
                 footprint.records.insert((tenant.clone(), *collection, key.clone()));
             }
             Op::Append { log, .. } | Op::Redact { log, .. } => {
@@ -191,9 +193,8 @@ fn visit(tenant: &TenantId, ops: &[Op], footprint: &mut Footprint) {
             }
             Op::When { guards, then, otherwise } => {
                 for guard in guards {
-                    let (Guard::Absent { collection, key } | Guard::Room { collection, key, .. }) =
-                        guard;
-                    footprint.records.insert((tenant.clone(), *collection, key.clone()));
+                    let (collection, key) = guard.record();
+                    footprint.records.insert((tenant.clone(), collection, key.clone()));
                 }
                 visit(tenant, then, footprint);
                 visit(tenant, otherwise, footprint);
@@ -345,6 +346,13 @@ impl Trial<'_> {
                 let sum = self.sum(&key, *delta, *min, *max).ok_or(Conflict::OutOfBounds)?;
                 self.mine.records.insert(key, Some((version, sum.to_be_bytes().to_vec())));
             }
+            Op::Mark { collection, key, bits } => {
+                let key = (self.tenant.clone(), *collection, key.clone());
+                let mut all = self.record(&key).map_or_else(Vec::new, |(_, value)| value.clone());
+                all.resize(all.len().max(bits.len()), 0);
+                all.iter_mut().zip(bits).for_each(|(byte, more)| *byte |= more);
+                self.mine.records.insert(key, Some((version, all)));
+            }
             // Branches are chosen and run by `run`.
             Op::When { .. } => {}
         }
@@ -359,6 +367,11 @@ impl Trial<'_> {
             Guard::Room { collection, key, delta, min, max } => {
                 let key = (self.tenant.clone(), *collection, key.clone());
                 self.sum(&key, *delta, *min, *max).is_some()
+            }
+            Guard::Clear { collection, key, bits } => {
+                let key = (self.tenant.clone(), *collection, key.clone());
+                let set = self.record(&key).map_or(&[][..], |(_, value)| value);
+                set.iter().zip(bits).all(|(set, asked)| set & asked == 0)
             }
         }
     }

@@ -49,6 +49,25 @@ pub enum Guard {
         /// Upper bound.
         max: i64,
     },
+    /// None of these bits is set in the record.
+    Clear {
+        /// Its collection.
+        collection: Collection,
+        /// Its key; in an absent record no bit is set.
+        key: Vec<u8>,
+        /// The bits, as [`Op::Mark`] sets them.
+        bits: Vec<u8>,
+    },
+}
+
+impl Guard {
+    /// The record that decides it.
+    pub(crate) fn record(&self) -> (Collection, &Vec<u8>) {
+        let (Self::Absent { collection, key }
+        | Self::Room { collection, key, .. }
+        | Self::Clear { collection, key, .. }) = self;
+        (*collection, key)
+    }
 }
 
 /// One operation of a write set.
@@ -151,6 +170,15 @@ pub enum Op {
         min: i64,
         /// Upper bound.
         max: i64,
+    },
+    /// Sets bits in a record, which becomes as long as it must be; those set before stay. Like adding, marking commutes.
+    Mark {
+        /// Its collection.
+        collection: Collection,
+        /// Its key; an absent record has no bit set.
+        key: Vec<u8>,
+        /// The bits to set.
+        bits: Vec<u8>,
     },
     /// Decides inside the transaction: `then` when every guard holds, else `otherwise`. Which one is in [`Receipt::branches`].
     When {

@@ -26,7 +26,8 @@ pub use remembering::{
     what_is_gone_is_found_apart,
 };
 pub use writing::{
-    a_conflict_leaves_nothing, branches_are_decided_inside, counters_stay_in_bounds,
-    entities_keep_their_preconditions, no_change_of_a_collection_is_missed,
-    operations_of_a_set_see_each_other, records_keep_their_preconditions,
+    a_conflict_leaves_nothing, bits_are_marked_and_asked, branches_are_decided_inside,
+    counters_stay_in_bounds, entities_keep_their_preconditions,
+    no_change_of_a_collection_is_missed, operations_of_a_set_see_each_other,
+    records_keep_their_preconditions,
 };

@@ -243,3 +243,29 @@ pub async fn counters_stay_in_bounds(place: &dyn Place) {
     assert_eq!(refused(confused).1, Conflict::OutOfBounds);
     store.close().await;
 }
+
+/// Bits are set together with those set before, in a record as long as it must be, and a guard asks whether they are clear.
+pub async fn bits_are_marked_and_asked(place: &dyn Place) {
+    let store = place.open().await;
+    let mark =
+        |bits: &[u8]| Op::Mark { collection: THINGS, key: b"bits".to_vec(), bits: bits.to_vec() };
+    let take = |bits: &[u8]| Op::When {
+        guards: vec![Guard::Clear {
+            collection: THINGS,
+            key: b"bits".to_vec(),
+            bits: bits.to_vec(),
+        }],
+        then: vec![mark(bits)],
+        otherwise: vec![add(b"taken", 1, 0, 100)],
+    };
+    let receipt = commit(&*store, vec![take(&[0b101]), take(&[0b110]), take(&[0, 1])]).await;
+    assert_eq!(receipt.unwrap().branches, [true, false, true]);
+    let receipt = commit(&*store, vec![take(&[0b010]), take(&[0, 1]), take(&[0; 3])]).await;
+    assert_eq!(receipt.unwrap().branches, [true, false, true]);
+    assert_eq!(value(&*store, b"bits").await.as_deref(), Some(&[0b111, 1, 0][..]));
+    assert_eq!(counter(&*store, b"taken").await, 2);
+    let both = vec![mark(&[0b1000]), put_record(b"bits", b"", Expect::Absent)];
+    assert_eq!(refused(commit(&*store, both).await), (1, Conflict::Exists));
+    assert_eq!(value(&*store, b"bits").await.as_deref(), Some(&[0b111, 1, 0][..]));
+    store.close().await;
+}
