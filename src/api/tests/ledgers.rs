@@ -24,7 +24,7 @@ use tsunagu_audit::{
 use tsunagu_broker::{
     Broker, Contexts, NoLoader, Owner, Owners, Sources, SubscriptionParts, Subscriptions,
 };
-use tsunagu_connect::Connectors;
+use tsunagu_connect::testkit::Kit;
 use tsunagu_consent::{
     Capacity, Consent, DataAction, Ledger, NewConsent, Notice, Party, Platform, RESIDENT_DATA,
     ReceiptSigner, Requested, Resident, verify_receipt,
@@ -239,7 +239,7 @@ async fn world() -> World {
         audit,
         ledger,
         rewards: Arc::new(rewards(&store, &clock, &SectorKeys::new(&master))),
-        connectors: Arc::new(Connectors::new(Arc::clone(&store), Vec::new()).unwrap()),
+        connectors: Arc::new(Kit::default().connectors("gateway-1", Vec::new(), Vec::new())),
         store,
         catalogue,
         policies: tsunagu_policy::Policies::built_in().unwrap().clone(),
