@@ -3,6 +3,7 @@
 mod audit;
 mod client;
 mod config;
+mod connector;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod import;
@@ -70,6 +71,11 @@ enum Command {
         #[command(subcommand)]
         command: import::ImportCommand,
     },
+    /// List, check and run links to other systems
+    Connector {
+        #[command(subcommand)]
+        command: connector::ConnectorCommand,
+    },
     /// List, rotate and remove the keys that sign tokens; change the pairwise keys of sectors
     Key {
         #[command(subcommand)]
@@ -135,6 +141,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Audit { command } => audit::run(command),
         Command::Witness { command } => witness::run(command),
         Command::Client { command } => client::run(&command),
+        Command::Connector { command } => connector::run(command),
         Command::Key { command } => key::run(&command),
         Command::Config { command: ConfigCommand::Check(args) } => {
             let config = config::read(&args.config, args.store)?;

@@ -28,6 +28,7 @@ use tsunagu_web::{HelpDesk, Site, SiteConfig, SiteParts};
 
 use crate::config::Config;
 use adapters::{FetchDocuments, Receivers};
+pub(crate) use connectors::{host, ready};
 use flows::{Ending, Flows};
 pub(crate) use foundation::Foundation;
 use people::People;
@@ -197,7 +198,7 @@ pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
         foundation::witnesses(config, settings)?;
     }
     proxies(config)?;
-    connectors::check(config)?;
+    ready(config)?;
     Members::check(&config.staff.members).context("the members of staff are not right")?;
     for client in &config.clients {
         client.check().with_context(|| format!("the client {} is not right", client.id))?;

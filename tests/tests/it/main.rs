@@ -37,4 +37,5 @@ mod sharing;
 mod staff;
 mod story;
 mod support;
+mod walk_through;
 mod withdrawal;

@@ -13,7 +13,7 @@ use tsunagu_domain::TenantId;
 use super::dead::{self, DeadLetterPage, Replay};
 use super::inbox::StoredInbox;
 use super::run::{self, RunReport};
-use super::runner::Ground;
+use super::runner::{Ground, Runner};
 use super::supervise::{Running, inbox};
 use super::vitals::{Health, Vitals};
 use crate::kind::{Finding, Host, Kind, Plan, Settings};
@@ -350,6 +350,20 @@ impl Connectors {
         }
         let store = &*self.foundations.ground.store;
         dead::list(store, tenant, name, after, limit).await.map(Some)
+    }
+
+    /// Runs a connector once, here and now, if no other gateway runs it; what it has is made for this and dropped after. For the command line.
+    pub async fn run_once(&self, ready: &Ready) -> Result<Option<RunReport>, ConnectError> {
+        let Foundations { ground, host, .. } = &self.foundations;
+        let Some(source) = ready.build(host).await?.source else {
+            let what = "the connector is not asked: the other side sends by itself";
+            return Err(ConnectError::Config(what.to_owned()));
+        };
+        let name = &ready.manifest.name;
+        let mut runner = Runner::new(ground.clone(), name, source, ready.mapper()?, ready.caps);
+        let report = runner.run_once().await;
+        runner.release().await;
+        report
     }
 
     /// Asks for dead letters to be tried again, which the gateway that runs the connector does at once or, elsewhere, at its next round; `None` when

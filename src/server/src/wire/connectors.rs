@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use tsunagu_broker::{Broker, Subscriptions};
 use tsunagu_connect::{
     Connectors, Foundations, Ground, Host, Kind, Plan, Platform, Ready, Schedule,
 };
+use tsunagu_domain::{SystemClock, SystemIds};
 use tsunagu_outbound::Outbound;
 
 use super::adapters::ConnectorPlatform;
-use super::{Foundation, People};
+use super::{Foundation, People, foundation};
 use crate::config::{self, Config};
 
 /// Every kind of connector: a new one is one line here.
-pub(crate) fn kinds() -> Vec<Box<dyn Kind>> {
+fn kinds() -> Vec<Box<dyn Kind>> {
     vec![
         Box::new(tsunagu_connector_http_poll::HttpPoll),
         Box::new(tsunagu_connector_webhook_in::WebhookIn),
@@ -77,14 +77,24 @@ pub(super) fn wire(
     Connectors::new(foundations, declared.into_iter().collect())
 }
 
-/// Checks the list without starting anything.
-pub(super) fn check(config: &Config) -> anyhow::Result<()> {
+/// What connectors are built with.
+pub(crate) fn host(config: &Config) -> anyhow::Result<Host> {
+    let outbound = foundation::outbound(config)?;
+    Ok(Host {
+        http: Arc::clone(&outbound) as _,
+        mqtt: outbound,
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(SystemIds),
+    })
+}
+
+/// Every connector, found right, without starting anything.
+pub(crate) fn ready(config: &Config) -> anyhow::Result<Vec<Ready>> {
+    let mut all = fixed(config);
     let found = tsunagu_connect::validate(&kinds(), &config.connectors);
-    found
-        .map(drop)
-        .map_err(|findings| {
-            let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
-            anyhow::anyhow!(lines.join("\n"))
-        })
-        .context("the connectors are not right")
+    all.extend(found.map_err(|findings| {
+        let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!(lines.join("\n")).context("the connectors are not right")
+    })?);
+    Ok(all)
 }
