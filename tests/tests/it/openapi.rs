@@ -162,6 +162,9 @@ async fn every_operation_says_what_it_does_takes_and_answers() {
             "/cancel",
             "/confirm",
             "/end",
+            "/reload",
+            "/run",
+            "/probe",
         ]
         .iter()
         .any(|end| name.ends_with(end));

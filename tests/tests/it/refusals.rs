@@ -14,7 +14,7 @@ use crate::support::town::{APP, AUDITOR, Plan, REGISTER, SENSORS, STAFF, Town, n
 pub(crate) enum For {
     /// Everybody, for this reason.
     All(&'static str),
-    /// A client that proves who it is in the form itself.
+    /// Who proves who it is in the form or message itself.
     ProvenClient,
     /// The token of a resident's login.
     Login,
@@ -155,7 +155,14 @@ const TABLE: &[(&str, &str, For)] = &[
     ("GET", "/admin/v1/link-reviews", For::Staff),
     ("POST", "/admin/v1/link-reviews/{tsunoId}/decision", For::Staff),
     ("GET", "/connectors/v1", For::Staff),
+    ("POST", "/connectors/v1/reload", For::Staff),
     ("GET", "/connectors/v1/{name}/runs", For::Staff),
+    ("POST", "/connectors/v1/{name}/run", For::Staff),
+    ("POST", "/connectors/v1/{name}/probe", For::Staff),
+    ("GET", "/connectors/v1/{name}/dead-letters", For::Staff),
+    ("POST", "/connectors/v1/{name}/dead-letters/replay", For::Staff),
+    ("DELETE", "/connectors/v1/{name}/dead-letters/{id}", For::Staff),
+    ("POST", "/connectors/v1/{name}/messages", For::ProvenClient),
     ("GET", "/staff/v1/me", For::Member),
     ("GET", "/staff/v1/cases", For::Member),
     ("POST", "/staff/v1/cases", For::Member),
@@ -246,9 +253,16 @@ impl Gate {
             request = request.form(&[("client_id", APP), ("grant_type", "client_credentials")]);
         } else if path.starts_with("/ngsi-ld/") && method != Method::GET {
             request = request.json(&body(path, &method, &id));
-        } else if (["/admin/", "/counter/", "/staff/", "/me/share-codes", "/me/delegations"]
-            .iter()
-            .any(|p| path.starts_with(p)))
+        } else if ([
+            "/admin/",
+            "/counter/",
+            "/staff/",
+            "/connectors/",
+            "/me/share-codes",
+            "/me/delegations",
+        ]
+        .iter()
+        .any(|p| path.starts_with(p)))
             && method != Method::GET
         {
             request = request.json(&counted(path));

@@ -15,13 +15,18 @@ fn commands() -> Vec<&'static str> {
     blocks.map(|rest| rest.split("\n```").next().unwrap()).collect()
 }
 
-/// A folder with what the guide works on; the rest of the project is linked.
-fn copy() -> tempfile::TempDir {
-    let (copy, root) = (tempfile::tempdir().unwrap(), root());
-    for name in ["src", "Cargo.lock", "clippy.toml"] {
-        std::os::unix::fs::symlink(root.join(name), copy.path().join(name)).unwrap();
+/// A folder with what the guide works on; the rest of the project is linked. It is always the same, so that what was compiled for it is of use again.
+fn copy() -> PathBuf {
+    let root = root();
+    let copy = root.join("target/walk-through");
+    if copy.exists() {
+        std::fs::remove_dir_all(&copy).unwrap();
     }
-    let connectors = copy.path().join("connectors");
+    std::fs::create_dir_all(&copy).unwrap();
+    for name in ["src", "clippy.toml", "schemas"] {
+        std::os::unix::fs::symlink(root.join(name), copy.join(name)).unwrap();
+    }
+    let connectors = copy.join("connectors");
     std::fs::create_dir(&connectors).unwrap();
     let done = Command::new("cp")
         .args(["-r", &root.join("connectors/template").display().to_string()])
@@ -36,9 +41,8 @@ fn copy() -> tempfile::TempDir {
     let manifest = manifest.replace(all, members);
     let lines = manifest.lines().filter(|line| !line.starts_with("default-members"));
     let manifest: Vec<&str> = lines.collect();
-    std::fs::write(copy.path().join("Cargo.toml"), manifest.join("\n")).unwrap();
-    std::fs::remove_file(copy.path().join("Cargo.lock")).unwrap();
-    std::fs::copy(root.join("Cargo.lock"), copy.path().join("Cargo.lock")).unwrap();
+    std::fs::write(copy.join("Cargo.toml"), manifest.join("\n")).unwrap();
+    std::fs::copy(root.join("Cargo.lock"), copy.join("Cargo.lock")).unwrap();
     copy
 }
 
@@ -50,8 +54,8 @@ fn the_walk_through_ends_in_a_connector_that_passes_the_kit() {
     for command in commands {
         let done = Command::new("bash")
             .args(["-euc", command])
-            .current_dir(copy.path())
-            .env("CARGO_TARGET_DIR", root().join("target/walk-through"))
+            .current_dir(&copy)
+            .env("CARGO_TARGET_DIR", root().join("target"))
             .env("CARGO_NET_OFFLINE", "true")
             .output()
             .unwrap();
@@ -63,7 +67,7 @@ fn the_walk_through_ends_in_a_connector_that_passes_the_kit() {
         }
     }
     let lines = |name: &str| {
-        let text = std::fs::read_to_string(copy.path().join("connectors/bicycles/src").join(name));
+        let text = std::fs::read_to_string(copy.join("connectors/bicycles/src").join(name));
         text.unwrap().lines().count()
     };
     let written: usize = ["lib.rs", "config.rs", "source.rs"].into_iter().map(lines).sum();

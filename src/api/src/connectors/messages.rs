@@ -18,8 +18,7 @@ use crate::{Failure, Gateway};
     responses(
         (status = 202, description = "Kept"),
         (status = 400, description = "Signed, but not the body that was agreed", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
-        (status = 401, description = "Not signed as agreed, or not in time", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
-        (status = 404, description = "No connector of this name takes messages", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
+        (status = 401, description = "Not signed as agreed, not in time, or for no connector that takes messages", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
         (status = 503, description = "It cannot be kept now; send it again later", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
     ),
     security(())
@@ -44,8 +43,8 @@ pub(crate) async fn messages(
     };
     match gateway.connectors.receive(&name, &incoming).await {
         Ok(()) => Ok(HttpResponse::Accepted().finish()),
-        Err(NotReceived::NoSuch) => Err(Problem::not_found().into()),
-        Err(NotReceived::NotAccepted(NotAccepted::Unproven)) => {
+        // Nobody who cannot sign for one is told which connectors there are.
+        Err(NotReceived::NoSuch | NotReceived::NotAccepted(NotAccepted::Unproven)) => {
             let detail =
                 "the message is not signed as agreed, or not in time; docs/connectors.md tells how";
             Err(Problem::new(ProblemCode::Unauthorized, detail).into())

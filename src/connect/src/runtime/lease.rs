@@ -8,7 +8,7 @@ use super::kept::{LEASES, decode, encode, unavailable};
 use crate::ConnectError;
 
 /// How long a feed is its holder's after it last did something. If the holder is killed, the feed waits so long.
-const LEASE: i64 = 60_000_000;
+const LEASE: i64 = 20_000_000;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

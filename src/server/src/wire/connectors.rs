@@ -55,7 +55,8 @@ pub(super) fn wire(
         clock: Arc::clone(&base.clock),
         ids: Arc::clone(&base.ids),
         tenant: base.tenant.clone(),
-        gateway: base.ids.uuid(),
+        // The embedded store has one gateway: it goes on where it was killed, without waiting for a lease of its own to end.
+        gateway: if config.is_shared() { base.ids.uuid() } else { "alone".to_owned() },
     };
     let host = Host {
         http: Arc::clone(outbound) as _,
