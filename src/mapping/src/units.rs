@@ -39,10 +39,11 @@ const fn unit(
 /// Factors are exact by definition, but the calorie (the thermochemical one, 4.184 J, which food and activity use) and mmHg
 /// (133.322 387 415 Pa) are conventions.
 static UNITS: &[Unit] = &[
-    unit(&["1", "{count}", "count", "{steps}", "steps", "step"], "C62", Measures::Count, 1.0),
+    unit(&["1", "{count}", "count"], "C62", Measures::Count, 1.0),
+    unit(&["{steps}", "steps", "step", "{step}"], "H87", Measures::Count, 1.0),
     unit(&["m", "meter", "metre"], "MTR", Measures::Length, 1.0),
     unit(&["km"], "KMT", Measures::Length, 1000.0),
-    unit(&["cm"], "CMT", Measures::Length, 0.01),
+    unit(&["cm", "centimeter"], "CMT", Measures::Length, 0.01),
     unit(&["mm"], "MMT", Measures::Length, 0.001),
     unit(&["[mi_i]", "mi", "mile"], "SMI", Measures::Length, 1609.344),
     unit(&["[ft_i]", "ft"], "FOT", Measures::Length, 0.3048),

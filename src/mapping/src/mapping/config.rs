@@ -67,7 +67,7 @@ pub struct IdFrom {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttributeConfig {
-    /// What it holds; `null` leaves the attribute out. Either this or, in a relationship, `id_from`.
+    /// What it holds; `null` leaves the attribute out, and a `timestamp` is written as a `DateTime`. Either this or, in a relationship, `id_from`.
     #[serde(default)]
     pub value: Option<String>,
     /// What it points at, by a key.

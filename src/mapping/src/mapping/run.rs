@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use chrono::DateTime;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use tsunagu_ngsi_ld::parse::{check_uri, parse_entity};
 use tsunagu_ngsi_ld::time::format_date_time;
 use tsunagu_ngsi_ld::{Context, Entity};
@@ -138,12 +138,16 @@ fn document(mapping: &Mapping, variables: &Variables<'_>) -> Result<Option<Docum
     Ok(Some(document))
 }
 
-/// What an id, or a value, is; `None` for `null` and for an empty key.
+/// What an id, or a value, is; `None` for `null` and for an empty key. A moment is a typed value (clause 4.6.3).
 fn id(id: &Id, variables: &Variables<'_>) -> Result<Option<Json>, EvaluationError> {
     Ok(match id {
-        Id::Given(expression) => {
-            Some(expression.evaluate(variables)?.into_json()).filter(|value| !value.is_null())
-        }
+        Id::Given(expression) => match expression.evaluate(variables)? {
+            Value::Null => None,
+            Value::Time(micros) => {
+                Some(json!({ "@type": "DateTime", "@value": format_date_time(micros) }))
+            }
+            other => Some(other.into_json()),
+        },
         Id::Made { key, of } => match key.evaluate(variables)? {
             Value::Text(key) if !key.is_empty() => Some(of.id(&key).into()),
             Value::Int(key) => Some(of.id(&key.to_string()).into()),

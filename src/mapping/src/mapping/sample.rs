@@ -87,7 +87,7 @@ fn refuse(mapping: &Mapping, sample: &Sample, rule: &str, found: &mut impl FnMut
     }
 }
 
-/// Normalized if the expected one says its type, otherwise by the value alone.
+/// Normalized if the expected one says its type, otherwise by the value alone, which may also be the text of a typed value.
 fn same_attribute(name: &str, made: &Json, expected: &Json) -> bool {
     if matches!(name, "id" | "type") {
         return made == expected;
@@ -103,7 +103,7 @@ fn same_attribute(name: &str, made: &Json, expected: &Json) -> bool {
         simplified => ["value", "object", "languageMap"]
             .iter()
             .filter_map(|member| made.get(*member))
-            .any(|value| same(value, simplified)),
+            .any(|value| same(value, simplified) || value.get("@value") == Some(simplified)),
     }
 }
 

@@ -44,7 +44,7 @@ fn steps() -> Json {
             ] },
             "expect": [{
                 "type": "HealthActivity",
-                "steps": { "type": "Property", "value": 8000, "observedAt": "2026-04-01T14:00:00Z", "unitCode": "C62" },
+                "steps": { "type": "Property", "value": 8000, "observedAt": "2026-04-01T14:00:00Z", "unitCode": "H87" },
                 "person": "urn:ngsi-ld:Person:1",
                 "device": "urn:ngsi-ld:Device:PLACEHOLDER",
                 "distance": 5600,
@@ -114,7 +114,7 @@ fn a_record_becomes_its_entities() {
     let count = one.attribute(&iri("steps")).unwrap().instance(None).unwrap();
     assert_eq!(
         (count.value.get(), count.observed_at.as_deref(), count.unit_code.as_deref()),
-        ("8000", Some("2026-04-01T14:00:00Z"), Some("C62"))
+        ("8000", Some("2026-04-01T14:00:00Z"), Some("H87"))
     );
     assert_eq!(count.created_at, 1_775_000_000_000_000);
     // What is null is left out.
