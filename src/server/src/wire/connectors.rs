@@ -20,6 +20,8 @@ fn kinds() -> Vec<Box<dyn Kind>> {
         Box::new(tsunagu_connector_webhook_in::WebhookIn),
         Box::new(tsunagu_connector_mqtt::Mqtt),
         Box::new(tsunagu_connector_ngsi_ld::NgsiLd),
+        Box::new(tsunagu_connector_open_mhealth::OpenMhealth),
+        Box::new(tsunagu_connector_fhir::Fhir),
     ]
 }
 
