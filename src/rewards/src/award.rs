@@ -8,7 +8,9 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use tsunagu_domain::{Text, Timestamp, TsunoId};
 
-/// What an award is known by, here and at the issuer: SHA-256 of person, rule, its version, day and activity. Text form: 64 hex digits.
+use crate::Reason;
+
+/// What an award is known by, here and at the issuer: SHA-256 of person, rule, its version, period and activity. Text form: 64 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AwardUid([u8; 32]);
 
@@ -30,6 +32,13 @@ impl AwardUid {
         let parts: [&[u8]; 5] =
             [subject.as_bytes(), rule.as_bytes(), &version, day.as_bytes(), activity.as_bytes()];
         Self(hash(b"tsunagu award v1", &parts))
+    }
+
+    /// What the issuer knows the one award of a period by, whichever activity earns it.
+    pub(crate) fn of_period(subject: TsunoId, rule: &str, version: u32, period: &str) -> Self {
+        let version = version.to_be_bytes();
+        let parts: [&[u8]; 4] = [subject.as_bytes(), rule.as_bytes(), &version, period.as_bytes()];
+        Self(hash(b"tsunagu award of a period v1", &parts))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
@@ -114,7 +123,7 @@ pub enum State {
     Unknown,
     /// The issuer has granted the coins.
     Confirmed,
-    /// The issuer refused, or the grant was taken back; the coins are in the budget again.
+    /// The issuer refused, or it was taken back; the coins are in the budget again.
     Reversed,
 }
 
@@ -141,81 +150,6 @@ impl State {
     }
 }
 
-/// Why an activity earned nothing, or an order was not carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Reason {
-    /// It does not reach what the rule asks.
-    NotMet,
-    /// It was typed in, not measured.
-    SelfReported,
-    /// A number of steps that no day holds.
-    ImplausibleSteps,
-    /// It ended before it began.
-    ImplausiblePeriod,
-    /// It has not happened yet.
-    FuturePeriod,
-    /// It does not say when it happened.
-    NoPeriod,
-    /// It arrived too long after its day.
-    TooLate,
-    /// It was not written under a consent of the resident.
-    NoConsent,
-    /// The person is no resident at present, or has to prove it again.
-    NotEligible,
-    /// The person has earned what one day can earn.
-    DayCap,
-    /// The town's budget for the rule is used up.
-    Budget,
-    /// The issuer refused the order.
-    IssuerRefused,
-    /// The issuer holds another grant under the order's key; staff must look.
-    IssuerMismatch,
-}
-
-impl Reason {
-    /// What the resident reads.
-    pub fn text(self) -> Text {
-        let (ja, en) = match self {
-            Self::NotMet => {
-                ("ポイントの条件に届いていません", "The activity does not reach what the rule asks")
-            }
-            Self::NotEligible => (
-                "町民であることを確認できていません",
-                "It is not proven at present that you live in the town",
-            ),
-            Self::SelfReported => {
-                ("手入力の記録は対象外です", "Records typed in by hand do not count")
-            }
-            Self::ImplausibleSteps => {
-                ("歩数の値が正しくありません", "The number of steps is not plausible")
-            }
-            Self::ImplausiblePeriod => {
-                ("記録の時間が正しくありません", "The period of the activity is not plausible")
-            }
-            Self::FuturePeriod => {
-                ("記録の日時が未来になっています", "The activity lies in the future")
-            }
-            Self::NoPeriod => {
-                ("記録の日時がありません", "The activity does not say when it happened")
-            }
-            Self::TooLate => ("記録の受付期間を過ぎています", "The activity arrived too late"),
-            Self::NoConsent => {
-                ("同意にもとづく記録ではありません", "The activity was not written under a consent")
-            }
-            Self::DayCap => ("1日の上限に達しています", "The limit for one day is reached"),
-            Self::Budget => ("町の予算が終了しました", "The town's budget for this is used up"),
-            Self::IssuerRefused => {
-                ("コイン発行者が受け付けませんでした", "The coin issuer refused")
-            }
-            Self::IssuerMismatch => {
-                ("コイン発行者に確認しています", "The town is checking with the coin issuer")
-            }
-        };
-        Text { ja: ja.to_owned(), en: en.to_owned() }
-    }
-}
-
 /// One decision, as stored. It never changes; what becomes of it is in its states.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -224,6 +158,9 @@ pub struct Award {
     pub v: u32,
     /// What it is known by.
     pub uid: AwardUid,
+    /// What the issuer knows it by, when that is not its uid: a rule that grants once in a period has one key for the period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<AwardUid>,
     /// Who.
     pub subject: TsunoId,
     /// The same person as the issuer knows them.
@@ -242,9 +179,9 @@ pub struct Award {
     pub grant: Option<String>,
     /// Day of the activity.
     pub day: NaiveDate,
-    /// Coins; 0 when rejected.
+    /// Coins: those that were at stake when a limit or the standing of the person decided, which is told by its states.
     pub amount: i64,
-    /// Why none.
+    /// Why none, where the activity itself decided.
     pub reason: Option<Reason>,
     /// When it was decided, microseconds since the epoch.
     pub at: Timestamp,

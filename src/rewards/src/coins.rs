@@ -107,7 +107,7 @@ impl Rewards {
             let (state, reason) = self.standing(tenant, &award).await?;
             grants.push(GrantView {
                 award: award.uid,
-                amount: award.amount,
+                amount: if state == State::Rejected { 0 } else { award.amount },
                 label: award.label,
                 rule: award.rule,
                 rule_version: award.rule_version,
@@ -146,7 +146,7 @@ impl Rewards {
                 account: award.account,
                 rule: award.rule,
                 rule_version: award.rule_version,
-                amount: award.amount,
+                amount: if state == State::Rejected { 0 } else { award.amount },
                 day: award.day,
                 state,
                 reason,

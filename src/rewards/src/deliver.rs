@@ -12,12 +12,12 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tsunagu_domain::{Clock, IdGen, TenantId, Timestamp};
-use tsunagu_store::{Expect, Op, Scan, Store, StoreError, WriteSet};
+use tsunagu_store::{Expect, Guard, Op, Record, Scan, Store, StoreError, WriteSet};
 
 use crate::ledger::{self, Step};
 use crate::records::{
-    AWARDS, OUTBOX, Order, after_time, decode, put, read_timed_key, timed_key, transition,
-    transitions,
+    AWARDS, OUTBOX, Order, VOIDS, Void, after_time, decode, put, read_timed_key, timed_key,
+    transition, transitions,
 };
 use crate::{Award, Issuer, IssuerError, IssuerGrant, Reason, State};
 
@@ -57,6 +57,8 @@ pub struct Report {
     pub deferred: u64,
     /// Orders that the issuer refused; their coins are in the budget again.
     pub refused: u64,
+    /// Orders taken back before they were sent; their coins are in the budget again.
+    pub voided: u64,
     /// Orders under whose key the issuer holds another grant. Staff must look.
     pub mismatched: u64,
     /// Orders that another deliverer took.
@@ -118,6 +120,7 @@ enum Outcome {
     Confirmed,
     Deferred,
     Refused,
+    Voided,
     Mismatched,
     Skipped,
 }
@@ -234,6 +237,7 @@ impl Deliverer {
                 let count = match done {
                     Outcome::Confirmed => &mut report.confirmed,
                     Outcome::Refused => &mut report.refused,
+                    Outcome::Voided => &mut report.voided,
                     Outcome::Skipped => &mut report.skipped,
                     Outcome::Mismatched => &mut report.mismatched,
                     Outcome::Deferred => {
@@ -256,7 +260,7 @@ impl Deliverer {
     /// Notes whether the issuer answered; `false` when it has not for a while and is to be left alone.
     fn listen(&self, done: &Outcome, now: Timestamp) -> bool {
         match done {
-            Outcome::Skipped => true,
+            Outcome::Skipped | Outcome::Voided => true,
             Outcome::Deferred => {
                 let failures = self.silence(|silence| {
                     silence.failures = silence.failures.saturating_add(1);
@@ -276,20 +280,25 @@ impl Deliverer {
 
     async fn deliver(&self, held: Held<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
         let may_be_there = held.order.sent;
-        let held = self.take(held, now).await?;
-        let (uid, account, amount) =
-            (held.order.uid, held.order.account.as_str(), held.order.amount);
+        if !may_be_there && let Some(void) = self.void(&held).await? {
+            return self.take_back_unsent(held, &void, now).await;
+        }
+        let Some(held) = self.take(held, now).await? else {
+            return Ok(Outcome::Skipped);
+        };
+        let (key, account, amount) =
+            (held.order.key(), held.order.account.as_str(), held.order.amount);
         if may_be_there {
-            match self.issuer.find(uid).await {
+            match self.issuer.find(key).await {
                 Ok(Some(grant)) => return self.settle(held, &grant, now).await,
                 Ok(None) => {}
                 Err(error) => return self.put_off(held, &error, None, now).await,
             }
         }
-        match self.issuer.grant(uid, account, amount, &held.order.rule).await {
+        match self.issuer.grant(key, account, amount, &held.order.rule).await {
             Ok(grant) => self.settle(held, &grant, now).await,
             // A refusal can mean that the key is taken: only the issuer's own record tells.
-            Err(IssuerError::Refused(_)) => match self.issuer.find(uid).await {
+            Err(IssuerError::Refused(_)) => match self.issuer.find(key).await {
                 Ok(Some(grant)) => self.settle(held, &grant, now).await,
                 Ok(None) => self.take_back(held, now).await,
                 Err(error) => self.put_off(held, &error, None, now).await,
@@ -298,25 +307,81 @@ impl Deliverer {
         }
     }
 
-    /// Marks the order as sent and hides it from others for a while.
-    async fn take<'a>(&self, held: Held<'a>, now: Timestamp) -> Result<Held<'a>, StoreError> {
-        let first = !held.order.sent;
+    async fn void(&self, held: &Held<'_>) -> Result<Option<Record>, StoreError> {
+        self.store.record(held.tenant, VOIDS, held.order.uid.as_bytes()).await
+    }
+
+    /// Takes back what was never sent. The issuer is asked all the same: it may have been sent before this store was put back to a
+    /// backup, and then it stays.
+    async fn take_back_unsent(
+        &self,
+        held: Held<'_>,
+        void: &Record,
+        now: Timestamp,
+    ) -> Result<Outcome, StoreError> {
+        let held = self.with_doubt(held).await?;
+        match self.issuer.find(held.order.key()).await {
+            Ok(Some(grant)) => return self.settle(held, &grant, now).await,
+            Ok(None) => {}
+            Err(error) => return self.put_off(held, &error, None, now).await,
+        }
+        let Void { reason, .. } = decode(&void.value)?;
+        let award = self.award(&held).await?;
+        let mut set = WriteSet::new(held.tenant.clone()).with(remove(&held)).with(
+            // Not if it was corrected again in the meantime.
+            Op::DeleteRecord {
+                collection: VOIDS,
+                key: award.uid.as_bytes().to_vec(),
+                expect: Expect::Version(void.version),
+            },
+        );
+        set.ops.push(transition(award.uid, State::Reversed, Some(reason), now)?);
+        set.ops.extend(ledger::step(&award, Step::Release, now)?);
+        self.store.commit(set).await?;
+        Ok(Outcome::Voided)
+    }
+
+    /// Marks the order as sent and hides it from others for a while; `None` when it is to be taken back instead.
+    async fn take<'a>(
+        &self,
+        held: Held<'a>,
+        now: Timestamp,
+    ) -> Result<Option<Held<'a>>, StoreError> {
         let order = Order {
             sent: true,
             attempts: held.order.attempts.saturating_add(1),
             ..held.order.clone()
         };
-        let mut ops = Vec::new();
-        let unknown = if first {
-            ops.push(transition(order.uid, State::Sent, None, now)?);
-            false
-        } else {
-            let states = transitions(&*self.store, held.tenant, order.uid).await?;
-            states.iter().any(|transition| transition.state == State::Unknown)
+        let due = now.saturating_add(micros(self.pace.lease));
+        if held.order.sent {
+            let held = self.with_doubt(held).await?;
+            return self.move_to(held, order, due, Vec::new()).await.map(Some);
+        }
+        let (uid, key) = (order.uid, timed_key(due, order.uid));
+        let send = Op::When {
+            guards: vec![Guard::Absent { collection: VOIDS, key: uid.as_bytes().to_vec() }],
+            then: vec![
+                put(OUTBOX, key.clone(), &order, Expect::Absent)?,
+                transition(uid, State::Sent, None, now)?,
+            ],
+            otherwise: vec![put(OUTBOX, held.key.clone(), &held.order, Expect::Absent)?],
         };
-        self.move_to(held, order, now.saturating_add(micros(self.pace.lease)), ops)
-            .await
-            .map(|held| Held { unknown, ..held })
+        let set = WriteSet::new(held.tenant.clone()).with(remove(&held)).with(send);
+        let receipt = self.store.commit(set).await?;
+        let goes = receipt.branches.first() == Some(&true);
+        Ok(goes.then_some(Held { key, version: receipt.version, order, ..held }))
+    }
+
+    async fn with_doubt<'a>(&self, held: Held<'a>) -> Result<Held<'a>, StoreError> {
+        let states = transitions(&*self.store, held.tenant, held.order.uid).await?;
+        let unknown = states.iter().any(|transition| transition.state == State::Unknown);
+        Ok(Held { unknown, ..held })
+    }
+
+    async fn award(&self, held: &Held<'_>) -> Result<Award, StoreError> {
+        let uid = held.order.uid;
+        let award = self.store.record(held.tenant, AWARDS, uid.as_bytes()).await?;
+        decode(&award.ok_or_else(damaged)?.value)
     }
 
     /// Puts the order back under a later due time.
@@ -370,9 +435,7 @@ impl Deliverer {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let uid = held.order.uid;
-        let award =
-            self.store.record(held.tenant, AWARDS, uid.as_bytes()).await?.ok_or_else(damaged)?;
-        let award: Award = decode(&award.value)?;
+        let award = self.award(&held).await?;
         let mut set = WriteSet::new(held.tenant.clone())
             .with(remove(&held))
             .with(transition(uid, state, reason, now)?);

@@ -29,6 +29,9 @@ pub(crate) enum Step {
 pub(crate) struct Entry {
     pub(crate) v: u32,
     pub(crate) uid: AwardUid,
+    /// What the issuer knows it by, when that is not the uid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<AwardUid>,
     pub(crate) step: Step,
     pub(crate) rule: String,
     pub(crate) account: String,
@@ -83,6 +86,7 @@ pub(crate) fn step(award: &Award, step: Step, at: Timestamp) -> Result<Vec<Op>, 
     let entry = Entry {
         v: 1,
         uid: award.uid,
+        key: award.key,
         step,
         rule: award.rule.clone(),
         account: award.account.clone(),

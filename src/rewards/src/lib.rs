@@ -12,19 +12,22 @@
 mod activity;
 mod award;
 mod coins;
+mod decide;
 mod deliver;
 mod issuer;
 mod ledger;
+mod reason;
 mod reconcile;
 mod records;
 mod rewards;
 mod rule;
 
-pub use award::{Award, AwardUid, Reason, State};
+pub use award::{Award, AwardUid, State};
 pub use coins::{CoinsView, GrantView, StaffGrant};
 pub use deliver::{Deliverer, Pace, Report, Wake};
 pub use issuer::{Issuer, IssuerError, IssuerGrant};
 pub use ledger::Budget;
+pub use reason::Reason;
 pub use reconcile::{Difference, DifferenceKind, StatementLine};
 pub use rewards::Rewards;
-pub use rule::{Rule, RuleError, RuleStatus, Rules, TimeZone};
+pub use rule::{Amount, Period, Rule, RuleError, RuleStatus, Rules, TimeZone};

@@ -7,7 +7,7 @@ use tsunagu_domain::TenantId;
 use tsunagu_store::{Scan, StoreError};
 
 use crate::ledger::{Entry, Step};
-use crate::records::{ENTRIES, decode, transitions};
+use crate::records::{ENTRIES, KEYS, Pointer, decode, transitions};
 use crate::{AwardUid, Rewards, State};
 
 /// One grant on the issuer's statement.
@@ -80,7 +80,7 @@ impl Rewards {
                 if entry.step != Step::Confirm {
                     continue;
                 }
-                let difference = match theirs.remove(&entry.uid) {
+                let difference = match theirs.remove(&entry.key.unwrap_or(entry.uid)) {
                     None => DifferenceKind::MissingAtIssuer,
                     Some(line) if line.amount != entry.amount => {
                         DifferenceKind::Amount { ours: entry.amount, theirs: line.amount }
@@ -94,10 +94,20 @@ impl Rewards {
         let mut rest: Vec<AwardUid> = theirs.into_keys().collect();
         rest.sort_unstable();
         for award in rest {
+            let key = award;
+            let award = self.award_under(tenant, key).await?;
             let state =
                 transitions(&*self.store, tenant, award).await?.first().map(|latest| latest.state);
             out.push(Difference { award, difference: DifferenceKind::MissingInLedger { state } });
         }
         Ok(out)
+    }
+
+    /// The award that the issuer knows by this key; the key itself when it is none of a period.
+    async fn award_under(&self, tenant: &TenantId, key: AwardUid) -> Result<AwardUid, StoreError> {
+        match self.store.record(tenant, KEYS, key.as_bytes()).await? {
+            Some(record) => decode::<Pointer>(&record.value).map(|pointer| pointer.uid),
+            None => Ok(key),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Where everything is kept. Keys sort as scans need them; values are JSON with a version.
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tsunagu_domain::{TenantId, Timestamp, TsunoId};
 use tsunagu_store::{Collection, Expect, Op, Scan, Store, StoreError};
@@ -21,6 +22,24 @@ pub(crate) const RECENT: Collection = Collection("reward-recent");
 pub(crate) const REPEATS: Collection = Collection("reward-repeat");
 /// rule + day + person → coins reserved (a counter).
 pub(crate) const DAY_CAPS: Collection = Collection("reward-day-cap");
+/// rule + month + person → coins reserved (a counter).
+pub(crate) const MONTH_CAPS: Collection = Collection("reward-month-cap");
+/// rule + person → coins reserved (a counter).
+pub(crate) const PERSON_CAPS: Collection = Collection("reward-person-cap");
+/// rule + period + person → uid: a rule that grants once in a period has. Permanent.
+pub(crate) const PERIODS: Collection = Collection("reward-period");
+/// key at the issuer → uid, where they differ. Permanent.
+pub(crate) const KEYS: Collection = Collection("reward-key");
+/// day + rule + person → steps that counted (a counter).
+pub(crate) const DAY_STEPS: Collection = Collection("reward-day-steps");
+/// day + rule + person → the minutes of the day that counted, a bit each.
+pub(crate) const MINUTES: Collection = Collection("reward-minutes");
+/// day + keyed hash of a device → for how many residents it recorded (a counter).
+pub(crate) const DEVICES: Collection = Collection("reward-device");
+/// day + keyed hash of a device + person → 1 (a counter).
+pub(crate) const DEVICE_PEOPLE: Collection = Collection("reward-device-person");
+/// uid → [`Void`]: not to be sent any more, if it was not yet.
+pub(crate) const VOIDS: Collection = Collection("reward-void");
 /// account → balance (a counter).
 pub(crate) const ACCOUNTS: Collection = Collection("reward-account");
 /// uid + step → ledger entry. Appended only.
@@ -38,12 +57,32 @@ pub(crate) struct Transition {
     pub(crate) at: Timestamp,
 }
 
+/// A record that leads to an award.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pointer {
+    pub(crate) v: u32,
+    pub(crate) uid: AwardUid,
+}
+
+/// An award that is to be taken back while that can be done here alone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Void {
+    pub(crate) v: u32,
+    pub(crate) reason: Reason,
+    pub(crate) at: Timestamp,
+}
+
 /// What the issuer is owed. It names the person only as the issuer knows them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Order {
     pub(crate) v: u32,
     pub(crate) uid: AwardUid,
+    /// What the issuer knows it by, when that is not the uid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<AwardUid>,
     pub(crate) account: String,
     pub(crate) amount: i64,
     pub(crate) rule: String,
@@ -52,6 +91,13 @@ pub(crate) struct Order {
     /// Whether it may have reached the issuer: then the issuer is asked before anything is sent.
     pub(crate) sent: bool,
     pub(crate) queued_at: Timestamp,
+}
+
+impl Order {
+    /// What the issuer knows it by.
+    pub(crate) fn key(&self) -> AwardUid {
+        self.key.unwrap_or(self.uid)
+    }
 }
 
 /// JSON of a stored value.
@@ -109,9 +155,20 @@ pub(crate) fn source_key(rule: &str, activity: &str) -> Vec<u8> {
     hash(b"tsunagu award source v1", &[rule.as_bytes(), activity.as_bytes()]).to_vec()
 }
 
-pub(crate) fn day_cap_key(award: &Award) -> Vec<u8> {
-    let day = award.day.to_string();
-    [award.rule.as_bytes(), b"\0", day.as_bytes(), b"\0", award.subject.as_bytes()].concat()
+/// Parts that hold no zero byte, one after another.
+pub(crate) fn joined(parts: &[&[u8]]) -> Vec<u8> {
+    parts.join(&0)
+}
+
+/// rule + period + person.
+pub(crate) fn period_key(award: &Award, period: &str) -> Vec<u8> {
+    joined(&[award.rule.as_bytes(), period.as_bytes(), award.subject.as_bytes()])
+}
+
+/// day + rule + person: by day first, so that old ones can be found.
+pub(crate) fn daily_key(day: NaiveDate, award: &Award) -> Vec<u8> {
+    let day = day.to_string();
+    joined(&[day.as_bytes(), award.rule.as_bytes(), award.subject.as_bytes()])
 }
 
 /// The appended record of a state; a state can be reached once, whoever races for it.

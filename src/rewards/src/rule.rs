@@ -1,13 +1,16 @@
 //! Reward rules: what the town pays coins for. They are configuration, checked whole before anything runs on them.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use chrono::{DateTime, Days, FixedOffset, NaiveDate};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use tsunagu_domain::{Text, Timestamp};
+use tsunagu_mapping::{Expression, Variables};
 use tsunagu_ngsi_ld::{Context, EntityDoc, Everything, Query};
 
 use crate::Budget;
+use crate::activity::{Facts, MINUTE};
 
 /// No amount of a rule may be larger, so that sums stay far from the limits of an integer.
 const MOST: i64 = 1_000_000_000_000;
@@ -30,6 +33,73 @@ impl TimeZone {
         FixedOffset::east_opt(seconds)
             .map_or_else(|| moment.date_naive(), |zone| moment.with_timezone(&zone).date_naive())
     }
+
+    /// The minute of the day of a moment, 0 to 1439.
+    pub(crate) fn minute(self, at: Timestamp) -> i64 {
+        match self {
+            Self::Tokyo => (at.div_euclid(MINUTE) + 9 * 60).rem_euclid(24 * 60),
+        }
+    }
+}
+
+/// How often a rule grants one person.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Period {
+    /// For every activity, within the limits.
+    #[default]
+    Activity,
+    /// Once in a day.
+    Day,
+    /// Once in a calendar month.
+    Month,
+    /// Once and never again.
+    Once,
+}
+
+/// The coins of an activity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Amount {
+    /// So many. JSON: a number.
+    Coins(i64),
+    /// What a CEL expression over the activity gives, e.g. `activity.steps >= 8000 ? 10 : 5`; nothing when it gives less than 1, never more
+    /// than the rule's `max_amount`. JSON: a string.
+    Expression(String),
+}
+
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Coins(coins) => serializer.serialize_i64(*coins),
+            Self::Expression(source) => serializer.serialize_str(source),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl de::Visitor<'_> for Either {
+            type Value = Amount;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number of coins, or a CEL expression as a string")
+            }
+
+            fn visit_u64<E: de::Error>(self, coins: u64) -> Result<Amount, E> {
+                i64::try_from(coins).map(Amount::Coins).map_err(|_| E::custom("too many coins"))
+            }
+
+            fn visit_i64<E: de::Error>(self, coins: i64) -> Result<Amount, E> {
+                Ok(Amount::Coins(coins))
+            }
+
+            fn visit_str<E: de::Error>(self, source: &str) -> Result<Amount, E> {
+                Ok(Amount::Expression(source.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// One reward rule, as configured.
@@ -42,12 +112,32 @@ pub struct Rule {
     pub version: u32,
     /// Entity type that the rule looks at, a term of the default context or an IRI.
     pub entity_type: String,
+    /// CEL expression (ADR 0019) that must hold, e.g. `activity.steps >= 5000`. It sees `activity`, the properties by their terms; `day`, as
+    /// `"2026-11-23"`; `minutes`, how long it took, 0 when that is not known. A rule has this or `q`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
     /// NGSI-LD query (clause 4.9) that the activity must satisfy, e.g. `steps>=5000`.
-    pub q: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub q: Option<String>,
     /// Coins for one activity.
-    pub amount: i64,
+    pub amount: Amount,
+    /// The most that an `amount` that is an expression gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_amount: Option<i64>,
+    /// How often it grants one person.
+    #[serde(default)]
+    pub period: Period,
     /// Coins that one person can earn by this rule (all its versions) for activity of one day.
     pub per_person_per_day: i64,
+    /// The same for one calendar month.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_person_per_month: Option<i64>,
+    /// The same for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_person: Option<i64>,
+    /// For how many residents one device (`deviceId` of the activity) may record on one day.
+    #[serde(default = "a_family")]
+    pub residents_per_device: u32,
     /// Coins that the town spends on this rule (all its versions).
     pub budget: i64,
     /// First day of activity that counts.
@@ -67,10 +157,22 @@ fn a_month() -> u32 {
     31
 }
 
+fn a_family() -> u32 {
+    3
+}
+
 impl Rule {
     /// Whether activity of this day counts.
     pub(crate) fn covers(&self, day: NaiveDate) -> bool {
         (self.valid_from..self.valid_until).contains(&day)
+    }
+
+    /// The most coins of one activity; 0 when that is not told.
+    fn most(&self) -> i64 {
+        match &self.amount {
+            Amount::Coins(coins) => *coins,
+            Amount::Expression(_) => self.max_amount.unwrap_or(0),
+        }
     }
 
     /// Whether activity of `day` arrives in time at `at`.
@@ -103,13 +205,24 @@ struct File {
     rules: Vec<Rule>,
 }
 
-/// A rule with its query parsed.
+/// A rule, ready to be asked.
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) rule: Rule,
     entity_type: String,
-    query: Query,
+    condition: Condition,
+    /// Of an amount that is an expression.
+    amount: Option<Expression>,
 }
+
+#[derive(Debug)]
+enum Condition {
+    Query(Box<Query>),
+    Holds(Expression),
+}
+
+/// What expressions see.
+const VARIABLES: [&str; 3] = ["activity", "day", "minutes"];
 
 impl Compiled {
     /// Whether the rule looks at entities of this kind.
@@ -117,9 +230,26 @@ impl Compiled {
         doc.types().any(|iri| iri == self.entity_type)
     }
 
-    /// Whether the activity satisfies the query.
-    pub(crate) fn satisfied(&self, doc: &EntityDoc) -> bool {
-        self.query.matches(doc, &Everything)
+    /// The coins of an activity, at least 1; none when it is not enough. An expression that cannot be evaluated, as one about an attribute
+    /// that is not there, does not hold.
+    pub(crate) fn coins(&self, facts: &Facts<'_>, day: NaiveDate) -> Option<i64> {
+        let day = day.to_string();
+        let variables = || {
+            Variables::new()
+                .with("activity", facts.values())
+                .with("day", day.as_str())
+                .with("minutes", facts.length().unwrap_or(0) / MINUTE)
+        };
+        let holds = match &self.condition {
+            Condition::Query(query) => query.matches(facts.doc, &Everything),
+            Condition::Holds(condition) => condition.holds(&variables()).unwrap_or(false),
+        };
+        let coins = match (&self.amount, holds) {
+            (_, false) => return None,
+            (None, true) => self.rule.most(),
+            (Some(amount), true) => amount.evaluate(&variables()).ok()?.as_int()?,
+        };
+        (coins >= 1).then(|| coins.min(self.rule.most()))
     }
 }
 
@@ -162,9 +292,10 @@ impl Rules {
         }
         let context = Context::core();
         let compile = |rule: Rule| {
-            let query = parse(&rule.q, &context).map_err(|what| unusable(&rule, &what))?;
+            let parts = parse(&rule, &context).map_err(|what| unusable(&rule, &what));
+            let (condition, amount) = parts?;
             let entity_type = context.expand(&rule.entity_type).into_owned();
-            Ok(Compiled { rule, entity_type, query })
+            Ok(Compiled { rule, entity_type, condition, amount })
         };
         rules.into_iter().map(compile).collect::<Result<_, _>>().map(Self)
     }
@@ -174,7 +305,24 @@ impl Rules {
     }
 }
 
-fn parse(q: &str, context: &Context) -> Result<Query, String> {
+fn parse(rule: &Rule, context: &Context) -> Result<(Condition, Option<Expression>), String> {
+    let expression = |name: &str, source: &str| {
+        Expression::compile(source, &VARIABLES)
+            .map_err(|error| format!("its {name} cannot be used: {error}"))
+    };
+    let condition = match (&rule.condition, &rule.q) {
+        (Some(condition), None) => Condition::Holds(expression("condition", condition)?),
+        (None, Some(q)) => Condition::Query(Box::new(parse_q(q, context)?)),
+        _ => return Err("it needs a condition or a q, and not both".to_owned()),
+    };
+    let amount = match &rule.amount {
+        Amount::Coins(_) => None,
+        Amount::Expression(source) => Some(expression("amount", source)?),
+    };
+    Ok((condition, amount))
+}
+
+fn parse_q(q: &str, context: &Context) -> Result<Query, String> {
     let q = tsunagu_ngsi_ld::Q::parse(q, context)
         .map_err(|error| format!("its q cannot be read: {}", error.detail))?;
     if q.depth() > 0 {
@@ -189,13 +337,20 @@ fn unusable(rule: &Rule, what: &str) -> RuleError {
 
 fn check(rule: &Rule) -> Result<(), RuleError> {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let (most, limits) = (rule.most(), [rule.per_person_per_month, rule.per_person]);
     let wrong = if !((1..=64).contains(&rule.id.len()) && rule.id.bytes().all(fits)) {
         "its id is not 1 to 64 of a-z, 0-9 and '-'"
-    } else if rule.amount < 1 || rule.budget > MOST {
-        "its amount is less than 1 or its budget larger than 1,000,000,000,000"
-    } else if rule.per_person_per_day < rule.amount {
-        "its per_person_per_day is less than its amount: nobody could ever earn it"
-    } else if rule.budget < rule.amount {
+    } else if most < 1 || rule.budget > MOST {
+        "its amount (or its max_amount, when the amount is an expression) is less than 1, or its budget larger than 1,000,000,000,000"
+    } else if rule.max_amount.is_some() && matches!(rule.amount, Amount::Coins(_)) {
+        "it has a max_amount and its amount is no expression"
+    } else if rule.per_person_per_day < most
+        || limits.into_iter().flatten().any(|limit| limit < most)
+    {
+        "a limit for one person is less than its amount: nobody could ever earn it"
+    } else if rule.residents_per_device < 1 {
+        "its residents_per_device is 0: nobody could ever earn it"
+    } else if rule.budget < most {
         "its budget is less than its amount: nobody could ever earn it"
     } else if rule.valid_until <= rule.valid_from {
         "its valid_until is not after its valid_from"
@@ -246,6 +401,17 @@ mod tests {
             ("Asia/Tokyo", "UTC"),
             (r#""ja":"歩く""#, r#""ja":" ""#),
             (r#""version":1"#, r#""version":1,"colour":"red""#),
+            (r#""q":"steps>=5000","#, ""),
+            (r#""q":"steps>=5000","#, r#""q":"steps>=5000","condition":"true","#),
+            (r#""q":"steps>=5000""#, r#""condition":"activity.steps >=""#),
+            (r#""q":"steps>=5000""#, r#""condition":"person.age > 5""#),
+            (r#""amount":10"#, r#""amount":"activity.steps""#),
+            (r#""amount":10"#, r#""amount":"activity.steps","max_amount":21"#),
+            (r#""amount":10"#, r#""amount":10,"max_amount":20"#),
+            (r#""amount":10"#, r#""amount":10,"per_person":9"#),
+            (r#""amount":10"#, r#""amount":10,"per_person_per_month":9"#),
+            (r#""amount":10"#, r#""amount":10,"residents_per_device":0"#),
+            (r#""amount":10"#, r#""amount":10,"period":"week""#),
         ] {
             assert!(GOOD.contains(from));
             assert!(Rules::read(GOOD.replace(from, to).as_bytes()).is_err(), "{to}");

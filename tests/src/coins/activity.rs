@@ -16,6 +16,8 @@ pub(super) enum Kind {
     Walk,
     /// Under a rule whose budget is used up soon.
     Swim,
+    /// Under a rule that grants once a day, an amount that depends on the activity.
+    Visit,
 }
 
 /// One activity of one person.
@@ -24,6 +26,8 @@ pub(super) struct Activity {
     pub(super) kind: Kind,
     pub(super) person: u64,
     pub(super) started: Timestamp,
+    /// Which device recorded it, if it tells.
+    pub(super) device: Option<u64>,
     pub(super) sensed: bool,
     /// Whether it is written under a consent.
     pub(super) consent: bool,
@@ -47,14 +51,23 @@ impl Activity {
             _ => i64::try_from(4 + chance.below(10)).unwrap_or(4),
         };
         let second = i64::try_from(chance.below(86_400)).unwrap_or(0);
-        let kind = if chance.below(4) == 0 { Kind::Swim } else { Kind::Walk };
+        let kind = match chance.below(6) {
+            0 => Kind::Swim,
+            1 => Kind::Visit,
+            _ => Kind::Walk,
+        };
         let number = |chance: &mut Chance| match (kind, chance.below(12)) {
-            (_, 0) => 200_000,
+            (Kind::Walk, 0) => 200_000,
             (Kind::Walk, n) => 3_000 + 600 * i64::try_from(n).unwrap_or(0),
             (Kind::Swim, n) => 5 + 3 * i64::try_from(n).unwrap_or(0),
+            (Kind::Visit, n) => i64::try_from(n).unwrap_or(0),
         };
         let first = number(chance);
-        let second_number = if chance.below(10) == 0 { number(chance) } else { first };
+        let mut corrected = if chance.below(10) == 0 { number(chance) } else { first };
+        // When coins come back to a budget that is used up is no matter of order.
+        if kind == Kind::Swim {
+            corrected = corrected.max(first);
+        }
         let mut person = chance.below(people);
         // Whom the issuer refuses does not swim: when their coins come back to the budget is no matter of order.
         if kind == Kind::Swim && is_refused(person) {
@@ -63,11 +76,16 @@ impl Activity {
         Self {
             kind,
             person,
+            device: (chance.below(3) == 0).then_some(person / 5),
             started: now - days * DAY + second * SECOND,
             sensed: chance.below(20) > 0,
             consent: chance.below(50) > 0,
-            numbers: [first, second_number],
+            numbers: [first, corrected],
         }
+    }
+
+    pub(super) fn ended(&self) -> Timestamp {
+        self.started + 3_600 * SECOND
     }
 
     pub(super) fn id(index: usize) -> String {
@@ -80,6 +98,7 @@ impl Activity {
         let (kind, number) = match self.kind {
             Kind::Walk => ("HealthActivity", "steps"),
             Kind::Swim => ("Swim", "lengths"),
+            Kind::Visit => ("Visit", "stations"),
         };
         let iri = context.expand(kind).into_owned();
         let mut entity = Entity::new(Self::id(event.activity), iri, now);
@@ -89,8 +108,11 @@ impl Activity {
             (number, json!(self.numbers.get(event.revision))),
             ("recordingMethod", json!(method)),
             ("startedAt", json!(to_iso(self.started))),
-            ("endedAt", json!(to_iso(self.started + 1_800 * SECOND))),
-        ] {
+            ("endedAt", json!(to_iso(self.ended()))),
+        ]
+        .into_iter()
+        .chain(self.device.map(|device| ("deviceId", json!(format!("device {device}")))))
+        {
             let instance = Instance::property(&value, now).map_err(|error| format!("{error:?}"))?;
             entity.set(context.expand(term).into_owned(), instance);
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
+use serde_json::Value;
 use tsunagu_domain::Problem;
 use tsunagu_rewards::{AwardUid, CoinsView, GrantView, Reason, RuleStatus, State};
 use tsunagu_store::testing::MemoryStore;
@@ -51,6 +52,25 @@ impl World {
             .map(|left| left.len())
     }
 
+    /// What the issuer knows an award by, as it was ordered.
+    fn key_of(&self, award: AwardUid) -> Result<AwardUid, String> {
+        let key = &award.to_string();
+        let byte = |at: usize| u8::from_str_radix(key.get(2 * at..2 * at + 2)?, 16).ok();
+        let bytes: Vec<u8> = (0..32).filter_map(byte).collect();
+        let record = self.disk.record(&self.tenant, Collection("reward-award"), &bytes);
+        let record = now(record)?.ok_or("a granted award has no record")?;
+        let record: Value =
+            serde_json::from_slice(&record.value).map_err(|error| error.to_string())?;
+        // Whom it is for, by which rule and version, under which consent: each credit names all three.
+        ensure(record["grant"].is_string() && record["rule_version"] == 1, || {
+            format!("{award} does not say why it was given")
+        })?;
+        match record["key"].as_str() {
+            Some(key) => key.parse().map_err(|_| "a key is none".to_owned()),
+            None => Ok(award),
+        }
+    }
+
     /// In the end.
     pub(super) fn check(&self, summary: &mut Summary) -> Result<(), String> {
         self.check_budgets()?;
@@ -80,12 +100,19 @@ impl World {
                 format!("{id} was told somebody else")
             })?;
             ensure(!told.is_empty(), || format!("nobody was told what became of {id}"))?;
-            ensure(fits(outcome, decision, is_refused(activity.person)), || {
+            let terms = self.terms(activity.kind);
+            let [first, corrected] =
+                activity.numbers.map(|number| terms.least <= number && number <= 100_000);
+            let lenient =
+                Lenient { refused: is_refused(activity.person), corrected: first != corrected };
+            ensure(fits(outcome, decision, lenient), || {
                 format!("{id} should be {outcome:?} and is {decision:?}: {activity:?}")
             })?;
             if let Some(grant) = decision.filter(|grant| grant.state == State::Confirmed) {
                 let account = rewards.account_of(subject(activity.person));
-                ordered.insert(grant.award, (account, grant.amount));
+                let key = self.key_of(grant.award)?;
+                let again = ordered.insert(key, (account, grant.amount));
+                ensure(again.is_none(), || format!("{key} was granted for two activities"))?;
             }
         }
         ensure(told.is_empty(), || format!("told of what was never written: {told:?}"))?;
@@ -114,19 +141,29 @@ impl World {
     }
 }
 
+/// What may also become of an award.
+#[derive(Debug, Clone, Copy)]
+struct Lenient {
+    /// The issuer refuses it.
+    refused: bool,
+    /// It is taken back if its correction comes before it is sent.
+    corrected: bool,
+}
+
 /// Whether what the resident is told is what the model says.
-fn fits(outcome: Option<&Outcome>, told: Option<&GrantView>, refused: bool) -> bool {
-    match (outcome, told) {
-        (None, None) => true,
-        (Some(Err(reason)), Some(grant)) => {
-            (grant.amount, grant.state, grant.reason) == (0, State::Rejected, Some(*reason))
+fn fits(outcome: Option<&Outcome>, told: Option<&GrantView>, lenient: Lenient) -> bool {
+    let Some((outcome, told)) = outcome.zip(told) else {
+        return outcome.is_none() && told.is_none();
+    };
+    match (outcome, told.state, told.reason) {
+        (Err(reason), State::Rejected, Some(told_reason)) => {
+            told.amount == 0 && *reason == told_reason
         }
-        (Some(Ok(amount)), Some(grant)) if refused => {
-            (grant.amount, grant.state) == (*amount, State::Reversed)
+        (Ok(_), State::Reversed, Some(Reason::Corrected)) => lenient.corrected,
+        (Ok(amount), State::Reversed, Some(Reason::IssuerRefused)) => {
+            lenient.refused && told.amount == *amount
         }
-        (Some(Ok(amount)), Some(grant)) => {
-            (grant.amount, grant.state) == (*amount, State::Confirmed)
-        }
+        (Ok(amount), State::Confirmed, _) => !lenient.refused && told.amount == *amount,
         _ => false,
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as Polling, Poll, Waker};
 
 use chrono::{DateTime, TimeDelta};
-use serde_json::json;
+use serde_json::{Value, json};
 use tsunagu_domain::{Clock, ManualClock, SectorCipher, SectorKeys, SeededIds, TenantId};
 use tsunagu_rewards::{Deliverer, Pace, Rewards, Rules};
 use tsunagu_store::testing::MemoryStore;
@@ -92,7 +92,7 @@ type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// A town, its vendors, its processes and its coin issuer.
 pub(super) struct World {
     pub(super) tenant: TenantId,
-    pub(super) rules: [Terms; 2],
+    pub(super) rules: [Terms; 3],
     pub(super) activities: Vec<Activity>,
     pub(super) people: u64,
     pub(super) disk: Arc<MemoryStore>,
@@ -121,14 +121,21 @@ impl World {
         });
         let disk = Arc::<MemoryStore>::default();
         let swims = i64::try_from(events / 40).unwrap_or(0);
-        let terms =
-            |id, least, amount, per_day, budget| Terms { id, least, amount, per_day, budget };
+        let terms = |id, least, amount, per_day, per_month, budget| Terms {
+            id,
+            least,
+            amount,
+            per_day,
+            per_month,
+            budget,
+        };
         let cipher = cipher()?;
         let world = Self {
             tenant: "tsuno".parse().map_err(|_| "no name for a town")?,
             rules: [
-                terms("walk", 5_000, 10, 20, 1_000_000_000),
-                terms("swim", 20, 7, 14, swims * 7 + 3),
+                terms("walk", 5_000, 10, 20, 70, 1_000_000_000),
+                terms("swim", 20, 7, 14, 1_000, swims * 7 + 3),
+                terms("visit", 1, 3, 5, 1_000, 1_000_000_000),
             ],
             activities,
             people,
@@ -158,21 +165,37 @@ impl World {
         match kind {
             Kind::Walk => &self.rules[0],
             Kind::Swim => &self.rules[1],
+            Kind::Visit => &self.rules[2],
         }
     }
 
     /// The room over a store, as a process makes it at its start.
     pub(super) fn rewards(&self, store: Arc<dyn tsunagu_store::Store>) -> Result<Rewards, String> {
-        let rule = |terms: &Terms, entity_type: &str, q: &str| {
-            json!({
-                "id": terms.id, "version": 1, "entity_type": entity_type, "q": format!("{q}>={}", terms.least),
-                "amount": terms.amount, "per_person_per_day": terms.per_day, "budget": terms.budget,
+        let rule = |terms: &Terms, entity_type: &str, number: &str, more: Value| {
+            let mut rule = json!({
+                "id": terms.id, "version": 1, "entity_type": entity_type,
+                "condition": format!("activity.{number} >= {}", terms.least), "amount": terms.amount,
+                "per_person_per_day": terms.per_day, "per_person_per_month": terms.per_month, "budget": terms.budget,
                 "valid_from": "2026-01-01", "valid_until": "2028-01-01", "accept_days": 40, "tz": "Asia/Tokyo",
                 "label": { "ja": "歩く", "en": "Walk" }
-            })
+            });
+            if let (Value::Object(rule), Value::Object(more)) = (&mut rule, more) {
+                rule.extend(more);
+            }
+            rule
         };
-        let [walk, swim] = &self.rules;
-        let rules = [rule(walk, "HealthActivity", "steps"), rule(swim, "Swim", "lengths")];
+        let [walk, swim, visit] = &self.rules;
+        let ladder = format!("{} + activity.stations % 3", visit.amount);
+        let rules = [
+            rule(walk, "HealthActivity", "steps", json!({})),
+            rule(swim, "Swim", "lengths", json!({})),
+            rule(
+                visit,
+                "Visit",
+                "stations",
+                json!({ "amount": ladder, "max_amount": 5, "period": "day" }),
+            ),
+        ];
         let rules = Rules::read(json!({ "v": 1, "rules": rules }).to_string().as_bytes());
         let rules = rules.map_err(|error| error.to_string())?;
         Ok(Rewards::new(store, Arc::<ManualClock>::clone(&self.clock), rules, cipher()?))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, FixedOffset, TimeDelta};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use url::Url;
@@ -89,7 +90,9 @@ async fn interrupted(
             tokio::spawn(async move {
                 let entity = |n: usize| {
                     let name = format!("{round:04}-{nth:04}-{n:06}");
-                    if app { activity(&name, &person, &today) } else { bench(&name) }
+                    // A minute of its own for each, or only one of them could be true.
+                    let minute = (round * CLIENTS + nth) * 50 + n;
+                    if app { activity(&name, &person, &today, minute) } else { bench(&name) }
                 };
                 write(&http, &url, &token, entity, &done).await
             })
@@ -135,18 +138,21 @@ fn bench(name: &str) -> Value {
     json!({"id": format!("urn:ngsi-ld:Bench:{name}"), "type": "Bench", "steps": property(3)})
 }
 
-fn activity(name: &str, person: &str, today: &str) -> Value {
-    let time = |clock: &str| {
-        property(json!({"@type": "DateTime", "@value": format!("{today}T{clock}+09:00")}))
+/// A few steps, in a minute so many before today.
+fn activity(name: &str, person: &str, today: &str, minute: usize) -> Value {
+    let midnight: DateTime<FixedOffset> = format!("{today}T00:00:00+09:00").parse().unwrap();
+    let started = midnight - TimeDelta::minutes(i64::try_from(minute).unwrap() + 1);
+    let time = |at: DateTime<FixedOffset>| {
+        property(json!({"@type": "DateTime", "@value": at.to_rfc3339()}))
     };
     json!({
         "id": format!("urn:ngsi-ld:HealthActivity:{name}"),
         "type": "HealthActivity",
         "person": {"type": "Relationship", "object": person},
-        "steps": property(6000),
+        "steps": property(50),
         "activityType": property("walking"),
-        "startedAt": time("00:00:00"),
-        "endedAt": time("00:00:01"),
+        "startedAt": time(started),
+        "endedAt": time(started + TimeDelta::minutes(1)),
         "recordingMethod": property("sensed"),
     })
 }
@@ -192,10 +198,10 @@ async fn is_healthy(town: &Town) {
 fn rules(today: &str) -> Value {
     let year: i32 = today.get(..4).unwrap().parse().unwrap();
     json!({"v": 1, "rules": [{
-        "id": "any-walk", "version": 1, "entity_type": "HealthActivity", "q": "steps>=5000",
+        "id": "any-walk", "version": 1, "entity_type": "HealthActivity", "condition": "activity.steps >= 50",
         "amount": 1, "per_person_per_day": 1_000_000, "budget": 1_000_000,
-        "valid_from": format!("{}-01-01", year - 1), "valid_until": format!("{}-01-01", year + 2),
-        "accept_days": 31, "tz": "Asia/Tokyo",
+        "valid_from": format!("{}-01-01", year - 30), "valid_until": format!("{}-01-01", year + 2),
+        "accept_days": 10_000, "tz": "Asia/Tokyo",
         "label": {"ja": "歩く", "en": "Walk"}
     }]})
 }

@@ -82,10 +82,9 @@ async fn the_same_activity_a_thousand_times_at_once_earns_once() {
 #[tokio::test]
 async fn a_day_earns_no_more_than_its_cap_and_ends_at_midnight_in_tokyo() {
     let world = World::new(&[rule(&json!({}))]);
-    for n in 0..3 {
-        world
-            .write(&Activity { started: Some("2026-11-21T15:00:00Z"), ..Activity::new(n, 1) })
-            .await;
+    for started in ["2026-11-21T15:00:00Z", "2026-11-21T16:00:00Z", "2026-11-22T14:59:59Z"] {
+        let activity = Activity::new(started, 1);
+        world.write(&Activity { started: Some(started), ended: None, ..activity }).await;
         world.clock.advance(TimeDelta::seconds(1));
     }
     let all = outcomes(&world, 1).await;
@@ -98,8 +97,13 @@ async fn a_day_earns_no_more_than_its_cap_and_ends_at_midnight_in_tokyo() {
         ]
     );
     // One second before that midnight is another day; another person has their own cap.
-    world.write(&Activity { started: Some("2026-11-21T14:59:59Z"), ..Activity::new("x", 1) }).await;
-    world.write(&Activity { started: Some("2026-11-21T15:00:00Z"), ..Activity::new("y", 2) }).await;
+    let whole = |id, who, started| Activity {
+        started: Some(started),
+        ended: None,
+        ..Activity::new(id, who)
+    };
+    world.write(&whole("x", 1, "2026-11-21T14:59:59Z")).await;
+    world.write(&whole("y", 2, "2026-11-21T15:00:00Z")).await;
     assert_eq!(outcomes(&world, 1).await[0], (10, State::Reserved, None));
     assert_eq!(outcomes(&world, 2).await, [(10, State::Reserved, None)]);
 }
@@ -128,7 +132,7 @@ async fn the_budget_is_used_up_exactly() {
 #[tokio::test]
 async fn what_cannot_be_counted_is_rejected_with_its_reason() {
     type Row = (&'static str, fn(&mut Activity), Reason);
-    let table: [Row; 12] = [
+    let table: [Row; 14] = [
         ("typed in", |a| a.method = "manual", Reason::SelfReported),
         ("negative", |a| a.steps = json!(-1), Reason::ImplausibleSteps),
         ("a million", |a| a.steps = json!(1_000_000), Reason::ImplausibleSteps),
@@ -147,6 +151,12 @@ async fn what_cannot_be_counted_is_rejected_with_its_reason() {
             |a| a.ended = Some("2026-11-22T22:59:59Z"),
             Reason::ImplausiblePeriod,
         ),
+        (
+            "longer than a day",
+            |a| a.started = Some("2026-11-21T23:59:59Z"),
+            Reason::ImplausiblePeriod,
+        ),
+        ("faster than anybody", |a| a.steps = json!(15_001), Reason::ImplausiblePace),
         ("no time", |a| (a.started, a.ended) = (None, None), Reason::NoPeriod),
         (
             "too late",
@@ -181,7 +191,8 @@ async fn what_cannot_be_counted_is_rejected_with_its_reason() {
 async fn the_bounds_themselves_count() {
     for change in [
         (|a: &mut Activity| a.steps = json!(5000)) as fn(&mut Activity),
-        |a| a.steps = json!(100_000),
+        |a| (a.steps, a.started) = (json!(100_000), Some("2026-11-22T16:00:00Z")),
+        |a| (a.steps, a.ended) = (json!(15_000), Some("2026-11-23T00:00:59Z")),
         |a| a.steps = json!(5000.0),
         |a| (a.started, a.ended) = (Some("2026-11-23T12:05:00+09:00"), None),
         |a| (a.started, a.ended) = (Some("2026-10-22T15:00:00Z"), None),

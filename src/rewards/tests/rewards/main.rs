@@ -4,5 +4,6 @@
 
 mod awards;
 mod delivery;
+mod gates;
 mod ledger;
 mod world;

@@ -51,6 +51,7 @@ pub(crate) struct Activity {
     pub(crate) started: Option<&'static str>,
     pub(crate) ended: Option<&'static str>,
     pub(crate) method: &'static str,
+    pub(crate) device: Option<&'static str>,
 }
 
 impl Activity {
@@ -62,7 +63,13 @@ impl Activity {
             started: Some("2026-11-22T23:00:00Z"),
             ended: Some("2026-11-23T00:00:00Z"),
             method: "sensed",
+            device: None,
         }
+    }
+
+    /// Between two moments.
+    pub(crate) fn during(self, started: &'static str, ended: &'static str) -> Self {
+        Self { started: Some(started), ended: Some(ended), ..self }
     }
 
     pub(crate) fn doc(&self) -> EntityDoc {
@@ -76,6 +83,7 @@ impl Activity {
         };
         set("steps", &self.steps);
         set("recordingMethod", &json!(self.method));
+        self.device.into_iter().for_each(|device| set("deviceId", &json!(device)));
         self.started.into_iter().for_each(|text| set("startedAt", &json!(text)));
         self.ended
             .into_iter()

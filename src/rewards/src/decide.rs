@@ -1,0 +1,268 @@
+//! From an activity that is enough to the operations that award its coins. Every limit is a guard inside the transaction: nothing that was
+//! read before decides.
+
+use chrono::NaiveDate;
+use serde_json::json;
+use tsunagu_domain::{SectorCipher, Timestamp, TsunoId};
+use tsunagu_store::{Collection, Expect, Guard, Op, StoreError};
+
+use crate::activity::{Facts, MINUTE, MOST_STEPS};
+use crate::award::hash;
+use crate::ledger::{self, Step};
+use crate::records::{
+    AWARDS, BY_PERSON, DAY_CAPS, DAY_STEPS, DEVICE_PEOPLE, DEVICES, KEYS, MINUTES, MONTH_CAPS,
+    OUTBOX, Order, PERIODS, PERSON_CAPS, Pointer, RECENT, REPEATS, SOURCES, VOIDS, Void, daily_key,
+    joined, period_key, person_key, put, source_key, timed_key, transition,
+};
+use crate::rule::{Period, Rule};
+use crate::{Award, AwardUid, Reason, State};
+
+/// `ops` if this activity was never decided under this rule; otherwise only the repetition is counted.
+pub(crate) fn once(award: &Award, ops: Vec<Op>) -> Op {
+    let (uid, source) = (award.uid.as_bytes().to_vec(), source_key(&award.rule, &award.activity));
+    Op::When {
+        guards: vec![
+            Guard::Absent { collection: AWARDS, key: uid.clone() },
+            Guard::Absent { collection: SOURCES, key: source },
+        ],
+        then: ops,
+        otherwise: vec![
+            Op::Add { collection: REPEATS, key: uid.clone(), delta: 1, min: 0, max: i64::MAX },
+            // What was corrected downwards and is enough again is not taken back, if it was not yet.
+            Op::DeleteRecord { collection: VOIDS, key: uid, expect: Expect::Any },
+        ],
+    }
+}
+
+/// Takes the award of this activity back, if there is one and it is not sent yet: it is no longer enough.
+pub(crate) fn void(
+    uid: AwardUid,
+    rule: &str,
+    activity: &str,
+    at: Timestamp,
+) -> Result<Op, StoreError> {
+    let void = Void { v: 1, reason: Reason::Corrected, at };
+    Ok(Op::When {
+        guards: vec![Guard::Absent { collection: SOURCES, key: source_key(rule, activity) }],
+        then: Vec::new(),
+        otherwise: vec![put(VOIDS, uid.as_bytes().to_vec(), &void, Expect::Any)?],
+    })
+}
+
+/// The decision, and the coins if no limit is in the way: the first one that is gives the reason.
+pub(crate) fn grant(
+    award: &Award,
+    rule: &Rule,
+    facts: &Facts<'_>,
+    eligible: Vec<Guard>,
+    cipher: &SectorCipher,
+) -> Result<Vec<Op>, StoreError> {
+    let mut ops = decided(award)?;
+    let mut checks = vec![(eligible, Reason::NotEligible)];
+    let period = rule.period.of(award.day);
+    if let Some(period) = &period {
+        let key = period_key(award, period);
+        checks.push((vec![Guard::Absent { collection: PERIODS, key }], Reason::AlreadyEarned));
+    }
+    if let Some(device) = &facts.device {
+        let (seen, known) = device_use(award, device, rule, cipher);
+        ops.push(seen);
+        checks.push((vec![known], Reason::SharedDevice));
+    }
+    let steps = day_steps(award, facts.whole_steps());
+    checks.push((vec![steps.guard()], Reason::ImplausibleDay));
+    let minutes = minutes(rule, facts);
+    let clear = |(day, bits): &(NaiveDate, Vec<u8>)| Guard::Clear {
+        collection: MINUTES,
+        key: daily_key(*day, award),
+        bits: bits.clone(),
+    };
+    checks.push((minutes.iter().map(clear).collect(), Reason::Overlap));
+    let caps = caps(award, rule);
+    for (count, reason) in &caps {
+        checks.push((vec![count.guard()], *reason));
+    }
+    checks.push((vec![ledger::affordable(&rule.id, award.amount, rule.budget)], Reason::Budget));
+
+    let mut then = reserve(award, period.as_deref())?;
+    then.extend(caps.iter().map(|(count, _)| count.add()));
+    then.push(steps.add());
+    then.extend(minutes.into_iter().map(|(day, bits)| Op::Mark {
+        collection: MINUTES,
+        key: daily_key(day, award),
+        bits,
+    }));
+    for (guards, reason) in checks.into_iter().rev().filter(|(guards, _)| !guards.is_empty()) {
+        let otherwise = vec![transition(award.uid, State::Rejected, Some(reason), award.at)?];
+        then = vec![Op::When { guards, then, otherwise }];
+    }
+    ops.extend(then);
+    Ok(ops)
+}
+
+/// A counter that grows by an award and has a limit.
+struct Count {
+    collection: Collection,
+    key: Vec<u8>,
+    delta: i64,
+    max: i64,
+}
+
+impl Count {
+    fn guard(&self) -> Guard {
+        let Self { collection, delta, max, .. } = *self;
+        Guard::Room { collection, key: self.key.clone(), delta, min: 0, max }
+    }
+
+    fn add(&self) -> Op {
+        let Self { collection, delta, max, .. } = *self;
+        Op::Add { collection, key: self.key.clone(), delta, min: 0, max }
+    }
+}
+
+/// What one person can earn. Counted also where the rule sets no limit: a later version may.
+fn caps(award: &Award, rule: &Rule) -> [(Count, Reason); 3] {
+    let (day, month) = (award.day.to_string(), award.day.format("%Y-%m").to_string());
+    let count = |collection, key, max: Option<i64>| Count {
+        collection,
+        key,
+        delta: award.amount,
+        max: max.unwrap_or(i64::MAX),
+    };
+    let person = joined(&[award.rule.as_bytes(), award.subject.as_bytes()]);
+    let day = count(DAY_CAPS, period_key(award, &day), Some(rule.per_person_per_day));
+    let month = count(MONTH_CAPS, period_key(award, &month), rule.per_person_per_month);
+    let ever = count(PERSON_CAPS, person, rule.per_person);
+    [(day, Reason::DayCap), (month, Reason::MonthCap), (ever, Reason::PersonCap)]
+}
+
+fn day_steps(award: &Award, steps: i64) -> Count {
+    let key = daily_key(award.day, award);
+    Count { collection: DAY_STEPS, key, delta: steps, max: i64::from(MOST_STEPS) }
+}
+
+/// The operation that notes for whom a device recorded, as long as they are not too many, and the guard that holds when this person is
+/// among them. Only a keyed hash of the device's name is kept.
+fn device_use(award: &Award, device: &str, rule: &Rule, cipher: &SectorCipher) -> (Op, Guard) {
+    let digest = hash(b"tsunagu device v1", &[device.as_bytes()]);
+    let digest = digest.first_chunk::<16>().copied().unwrap_or_default();
+    let device = cipher.outward(TsunoId::from_bytes(digest));
+    let day = award.day.to_string();
+    let all = joined(&[day.as_bytes(), device.as_bytes()]);
+    let one = joined(&[day.as_bytes(), device.as_bytes(), award.subject.as_bytes()]);
+    let people = Count {
+        collection: DEVICES,
+        key: all,
+        delta: 1,
+        max: i64::from(rule.residents_per_device),
+    };
+    let person = Count { collection: DEVICE_PEOPLE, key: one.clone(), delta: 1, max: 1 };
+    let seen = Op::When {
+        guards: vec![person.guard(), people.guard()],
+        then: vec![person.add(), people.add()],
+        otherwise: Vec::new(),
+    };
+    let known = Guard::Room { collection: DEVICE_PEOPLE, key: one, delta: 0, min: 1, max: 1 };
+    (seen, known)
+}
+
+/// The whole minutes of an activity, as bits of the days of the rule's time zone; the minute of its start when it holds none.
+fn minutes(rule: &Rule, facts: &Facts<'_>) -> Vec<(NaiveDate, Vec<u8>)> {
+    let Some(started) = facts.started else {
+        return Vec::new();
+    };
+    let (mut from, to) = (
+        started.saturating_add(MINUTE - 1).div_euclid(MINUTE),
+        facts.ended.unwrap_or(started).div_euclid(MINUTE),
+    );
+    let to = if to > from {
+        to
+    } else {
+        from = started.div_euclid(MINUTE);
+        from + 1
+    };
+    let mut days: Vec<(NaiveDate, Vec<u8>)> = Vec::with_capacity(2);
+    for minute in from..to {
+        let at = minute * MINUTE;
+        let day = rule.tz.day(at);
+        let of_day = usize::try_from(rule.tz.minute(at)).unwrap_or(0);
+        if days.last().is_none_or(|(last, _)| *last != day) {
+            days.push((day, Vec::new()));
+        }
+        if let Some((_, bits)) = days.last_mut() {
+            bits.resize(bits.len().max(of_day / 8 + 1), 0);
+            if let Some(byte) = bits.get_mut(of_day / 8) {
+                *byte |= 1 << (of_day % 8);
+            }
+        }
+    }
+    days
+}
+
+fn reserve(award: &Award, period: Option<&str>) -> Result<Vec<Op>, StoreError> {
+    let order = Order {
+        v: 1,
+        uid: award.uid,
+        key: award.key,
+        account: award.account.clone(),
+        amount: award.amount,
+        rule: award.rule.clone(),
+        attempts: 0,
+        sent: false,
+        queued_at: award.at,
+    };
+    let mut ops = vec![
+        transition(award.uid, State::Eligible, None, award.at)?,
+        transition(award.uid, State::Reserved, None, award.at)?,
+        put(OUTBOX, timed_key(award.at, award.uid), &order, Expect::Absent)?,
+    ];
+    let pointer = Pointer { v: 1, uid: award.uid };
+    if let Some(period) = period {
+        ops.push(put(PERIODS, period_key(award, period), &pointer, Expect::Absent)?);
+    }
+    if let Some(key) = award.key {
+        ops.push(put(KEYS, key.as_bytes().to_vec(), &pointer, Expect::Absent)?);
+    }
+    ops.extend(ledger::step(award, Step::Reserve, award.at)?);
+    Ok(ops)
+}
+
+/// Nothing, for a reason that lies in the activity itself.
+pub(crate) fn reject(award: &Award, reason: Reason) -> Result<Vec<Op>, StoreError> {
+    let mut ops = decided(&rejected(award, reason))?;
+    ops.push(transition(award.uid, State::Rejected, Some(reason), award.at)?);
+    Ok(ops)
+}
+
+pub(crate) fn rejected(award: &Award, reason: Reason) -> Award {
+    Award { amount: 0, reason: Some(reason), key: None, ..award.clone() }
+}
+
+/// The records of a decision, whichever way it went.
+fn decided(award: &Award) -> Result<Vec<Op>, StoreError> {
+    let source = source_key(&award.rule, &award.activity);
+    Ok(vec![
+        put(AWARDS, award.uid.as_bytes().to_vec(), award, Expect::Absent)?,
+        put(SOURCES, source, &Pointer { v: 1, uid: award.uid }, Expect::Absent)?,
+        put(RECENT, timed_key(award.at, award.uid), &json!({ "v": 1 }), Expect::Absent)?,
+        transition(award.uid, State::Received, None, award.at)?,
+        explain(award)?,
+    ])
+}
+
+/// What the resident is shown.
+pub(crate) fn explain(award: &Award) -> Result<Op, StoreError> {
+    put(BY_PERSON, person_key(award.subject, award.at, award.uid), award, Expect::Any)
+}
+
+impl Period {
+    /// The name of the period that a day lies in; none when every activity counts by itself.
+    pub(crate) fn of(self, day: NaiveDate) -> Option<String> {
+        match self {
+            Self::Activity => None,
+            Self::Day => Some(day.to_string()),
+            Self::Month => Some(day.format("%Y-%m").to_string()),
+            Self::Once => Some("once".to_owned()),
+        }
+    }
+}
