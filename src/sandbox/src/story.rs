@@ -168,6 +168,12 @@ pub async fn play(world: &World, player: &mut Player<'_>) {
     player.step("the same activity again earns nothing", app::again(world, &mut hanako)).await;
     player
         .step(
+            "the coin issuer is away for a while: the coins wait, and come once when it is back",
+            app::outlasts(world, &mut hanako),
+        )
+        .await;
+    player
+        .step(
             "the resident sees the access, the consent and the coins",
             resident::sees(world, &mut hanako),
         )

@@ -10,8 +10,14 @@ use super::{Told, World, ensure};
 /// The activity of the story: fixed, so that it can be sent twice.
 const ACTIVITY: &str = "6f6d6b52-7c1e-4d0a-9f7b-0c8f3a5e2d11";
 
+/// The activity of the day before, for which the issuer is away.
+const OTHER_ACTIVITY: &str = "0b7e8a54-2f1d-4c7b-9a35-5d9e6c1f7a42";
+
 /// What the coins page says of a grant that the issuer confirmed.
 const CONFIRMED: &str = "もらいました";
+/// And of one that is on its way, or about which the issuer is being asked.
+const PENDING: &str = "受け取りの途中";
+const CHECKING: &str = "確認中";
 
 fn at(world: &World, path: &str) -> Result<Url, String> {
     world.vendor.join(path).map_err(|_| format!("no address for {path}"))
@@ -115,25 +121,42 @@ pub(super) async fn others(world: &World, browser: &mut Browser) -> Told {
     Ok("one person, 404, 403 with where to ask".to_owned())
 }
 
-fn activity() -> Value {
-    let today =
-        (crate::system_clock()() + chrono::Duration::hours(9)).format("%Y-%m-%d").to_string();
-    json!({"date": today, "steps": 8200, "id": ACTIVITY})
+/// A day's steps, so many days ago: whole days, so that they are as plausible at midnight as at noon.
+fn activity(id: &str, days_ago: i64) -> Value {
+    let hours = chrono::Duration::hours(9) - chrono::Duration::days(days_ago);
+    let day = (crate::system_clock()() + hours).format("%Y-%m-%d").to_string();
+    json!({"date": day, "steps": 8200, "id": id})
+}
+
+/// Orders misbehaviour at the coin issuer; 0 requests take the order back.
+async fn order_fault(world: &World, fault: &str, count: u32) -> Result<(), String> {
+    let faults = world.coin_issuer.join("/faults").map_err(|_| "no faults".to_owned())?;
+    let order = json!({"fault": fault, "count": count});
+    let ordered = super::resident::plain_client().post(faults).bearer_auth(&world.coin_admin_key);
+    let ordered = ordered.json(&order).send().await.map_err(|_| "no answer".to_owned())?;
+    ensure(ordered.status().is_success(), || "the fault could not be ordered".to_owned())
+}
+
+/// How many more requests the fault will hit.
+async fn still_to_hit(world: &World, fault: &str) -> Result<u64, String> {
+    let faults = world.coin_issuer.join("/faults").map_err(|_| "no faults".to_owned())?;
+    let asked = super::resident::plain_client().get(faults).bearer_auth(&world.coin_admin_key);
+    let answer = asked.send().await.map_err(|_| "no answer".to_owned())?;
+    let body: Value = answer.json().await.map_err(|_| "the faults are no JSON".to_owned())?;
+    Ok(body["faults"][fault].as_u64().unwrap_or(0))
+}
+
+async fn record(world: &World, browser: &mut Browser, activity: Value) -> Result<(), String> {
+    let (_, answer) = browser.json(Method::POST, at(world, "/activities")?, Some(activity)).await?;
+    ensure(answer["status"] == 201, || {
+        format!("the activity was answered {} {}", answer["status"], answer["body"]["detail"])
+    })
 }
 
 pub(super) async fn earns(world: &World, browser: &mut Browser) -> Told {
     let coins = world.gateway.join("/coins").map_err(|_| "no coins page".to_owned())?;
-    let fault = world.coin_issuer.join("/faults").map_err(|_| "no faults".to_owned())?;
-    let order = json!({"fault": "lost_reply", "count": 1});
-    let ordered = super::resident::plain_client().post(fault).bearer_auth(&world.coin_admin_key);
-    let ordered = ordered.json(&order).send().await.map_err(|_| "no answer".to_owned())?;
-    ensure(ordered.status().is_success(), || "the fault could not be ordered".to_owned())?;
-
-    let (_, answer) =
-        browser.json(Method::POST, at(world, "/activities")?, Some(activity())).await?;
-    ensure(answer["status"] == 201, || {
-        format!("the activity was answered {} {}", answer["status"], answer["body"]["detail"])
-    })?;
+    order_fault(world, "lost_reply", 1).await?;
+    record(world, browser, activity(ACTIVITY, 1)).await?;
     let mut tick = tokio::time::interval(std::time::Duration::from_millis(40));
     for _ in 0..250 {
         tick.tick().await;
@@ -149,11 +172,45 @@ pub(super) async fn earns(world: &World, browser: &mut Browser) -> Told {
 
 pub(super) async fn again(world: &World, browser: &mut Browser) -> Told {
     let (_, answer) =
-        browser.json(Method::POST, at(world, "/activities")?, Some(activity())).await?;
+        browser.json(Method::POST, at(world, "/activities")?, Some(activity(ACTIVITY, 1))).await?;
     ensure(answer["status"] == 409, || format!("the copy was answered {}", answer["status"]))?;
     let (lines, net) = issued(world).await?;
     ensure(lines == 1, || format!("the issuer booked {lines} grants"))?;
     Ok(format!("409 and still {net} coins"))
+}
+
+/// The issuer is away when the activity comes. The coins wait, the resident sees them waiting, and when it is back they come, once.
+pub(super) async fn outlasts(world: &World, browser: &mut Browser) -> Told {
+    const MANY: u32 = 100_000;
+    let coins = world.gateway.join("/coins").map_err(|_| "no coins page".to_owned())?;
+    let (before, _) = issued(world).await?;
+    order_fault(world, "down", MANY).await?;
+    record(world, browser, activity(OTHER_ACTIVITY, 2)).await?;
+    let asked = super::eventually("an order that finds the issuer away", || async {
+        let asked = u64::from(MANY) - still_to_hit(world, "down").await?;
+        Ok((asked > 1).then(|| asked.to_string()))
+    })
+    .await?;
+    let page = browser.open(coins.clone()).await?;
+    // The page names the sum of what is on its way too.
+    let waiting = page.body.matches(PENDING).count() > 1 || page.body.contains(CHECKING);
+    ensure(waiting && page.body.matches(CONFIRMED).count() == before, || {
+        "the page does not show the coins on their way".to_owned()
+    })?;
+    order_fault(world, "down", 0).await?;
+    ensure(issued(world).await?.0 == before, || "the issuer booked while it was away".to_owned())?;
+    let mut tick = tokio::time::interval(std::time::Duration::from_millis(40));
+    for _ in 0..500 {
+        tick.tick().await;
+        let (lines, net) = issued(world).await?;
+        ensure(lines <= before + 1, || format!("the issuer booked {lines} grants"))?;
+        let page = browser.open(coins.clone()).await?;
+        let all = page.body.matches(CONFIRMED).count();
+        if lines == before + 1 && all == lines {
+            return Ok(format!("refused {asked} times, then one grant; {net} coins in all"));
+        }
+    }
+    Err("the grant was not confirmed within twenty seconds".to_owned())
 }
 
 pub(super) async fn gets_nothing(world: &World, browser: &mut Browser) -> Told {
