@@ -41,7 +41,7 @@ pub fn check(config: &Config, path: &Path, watcher: &mut dyn Watcher) -> io::Res
         }
     };
     watcher.sighted(&sighted)?;
-    let mut rows = match Rows::open(config, path, &sighted)? {
+    let mut rows = match Rows::open(config, path, &sighted, &Undecided)? {
         Ok(rows) => rows,
         Err(wrong) => {
             watcher.found(&wrong)?;

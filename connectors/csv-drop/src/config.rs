@@ -73,6 +73,35 @@ pub struct Column {
     pub era_codes: Option<u8>,
 }
 
+/// How what is in a file becomes what is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Publish {
+    /// As it comes.
+    #[default]
+    Automatic,
+    /// As one load, when a member of staff proposes it and another one publishes it.
+    SecondPerson,
+}
+
+/// What becomes of a record that the last published load had and a new one has not.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Ended {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// It stays, and this attribute says so.
+    Mark {
+        /// Attribute (term of the default context or IRI).
+        attribute: String,
+        /// What it then holds, e.g. `消除`.
+        value: String,
+    },
+    /// It is deleted, unless others wrote to it as well.
+    Delete,
+}
+
 /// One folder of files of one layout.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -102,6 +131,15 @@ pub struct Config {
     /// Rows handed over at once.
     #[serde(default = "batch_rows")]
     pub batch_rows: usize,
+    /// How what is in a file becomes what is published.
+    #[serde(default)]
+    pub publish: Publish,
+    /// With `publish = "second-person"`: a load is held when more than so many in a hundred of the published records would end.
+    #[serde(default = "max_ended_percent")]
+    pub max_ended_percent: u8,
+    /// With `publish = "second-person"`: what becomes of records that a load has no more.
+    #[serde(default)]
+    pub ended: Ended,
     /// The municipality whose addresses are taken apart; the platform's own, not a setting of a folder.
     #[serde(skip)]
     pub town: Option<Town>,
@@ -109,6 +147,10 @@ pub struct Config {
 
 fn batch_rows() -> usize {
     500
+}
+
+fn max_ended_percent() -> u8 {
+    5
 }
 
 /// The settings cannot work.
@@ -133,6 +175,9 @@ impl Config {
         let wrong = |what: String| Err(ConfigError(what));
         if self.id_secret.expose_secret().len() < 32 {
             return wrong("id_secret is shorter than 32 characters".to_owned());
+        }
+        if self.max_ended_percent > 100 {
+            return wrong("max_ended_percent is more than 100".to_owned());
         }
         if self.batch_rows == 0 {
             return wrong("batch_rows is 0".to_owned());

@@ -39,6 +39,21 @@ impl Entities {
         name
     }
 
+    /// 256 bits that name a value of a column.
+    pub(crate) fn digest(&self, column: &str, written: &str) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.key);
+        // Names of connectors have no space, so that this is no record's name.
+        for part in [&b"decision "[..], self.connector.as_bytes(), b"\0"] {
+            context.update(part);
+        }
+        context.update(&(column.len() as u64).to_be_bytes());
+        context.update(column.as_bytes());
+        context.update(written.as_bytes());
+        let mut digest = [0; 32];
+        digest.copy_from_slice(context.sign().as_ref());
+        digest
+    }
+
     /// The entity of this name, without attributes.
     pub(crate) fn entity(&self, name: [u8; 16], now: Timestamp) -> Entity {
         Entity::new(format!("{}{}", self.urn, uuid(name)), self.iri.clone(), now)

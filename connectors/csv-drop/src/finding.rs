@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use tsunagu_connect::Refusal;
 use tsunagu_domain::Text;
 
-use crate::remedy::remedy;
+use crate::remedy::{known, remedy};
 
 /// What a finding means for its row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Weight {
     /// The row is taken over, but not whole or not without doubt.
     Warning,
@@ -60,6 +62,11 @@ impl Finding {
     pub(crate) fn new(line: u64, column: Option<&str>, rule: &'static str, weight: Weight) -> Self {
         let column = column.map(str::to_owned);
         Self { line, column, rule, weight, value: String::new(), repair: None }
+    }
+
+    /// As it was kept without its value.
+    pub fn kept(line: u64, column: Option<&str>, rule: &str, weight: Weight) -> Self {
+        Self::new(line, column, known(rule), weight)
     }
 
     /// Of a whole file, which is then refused.

@@ -22,6 +22,7 @@ mod config;
 mod cursor;
 mod decode;
 mod entity;
+mod files;
 mod finding;
 mod read;
 mod remedy;
@@ -33,7 +34,8 @@ mod source;
 mod twice;
 
 pub use check::{Tally, Watcher, check};
-pub use config::{Column, Config, ConfigError, Encoding, Kind};
+pub use config::{Column, Config, ConfigError, Encoding, Ended, Kind, Publish};
+pub use files::{Listed, files};
 pub use finding::{Finding, Weight};
 pub use report::{CsvReport, ndjson};
 pub use row::{Decided, Decisions, Layout, Outcome, Record, Undecided};

@@ -27,7 +27,7 @@ impl Open {
         stamp: Stamp,
         sighted: &Sighted,
     ) -> io::Result<Result<Self, Box<Refusal>>> {
-        let opened = Rows::open(config, &config.folder.join(name), sighted)?;
+        let opened = Rows::open(config, &config.folder.join(name), sighted, &Undecided)?;
         Ok(match opened {
             Ok(rows) => Ok(Self { name: name.to_owned(), stamp, rows }),
             Err(wrong) => Err(Box::new(wrong.refusal(name))),

@@ -1,7 +1,7 @@
 //! How to mend what is wrong, rule by rule.
 
 /// Rule, Japanese, English.
-const REMEDIES: [(&str, &str, &str); 36] = [
+const REMEDIES: [(&str, &str, &str); 38] = [
     (
         "individual-number-column",
         "個人番号の列は取り込めません。列を削除したファイルを置いてください",
@@ -154,6 +154,16 @@ const REMEDIES: [(&str, &str, &str); 36] = [
     ),
     ("empty", "ファイルが空です", "the file is empty"),
     (
+        "platform",
+        "基盤が受け付けませんでした。設定（登録された種別）を確認してください",
+        "the platform did not take it; check the settings, and the types that the connector's client may publish",
+    ),
+    (
+        "changed-while-read",
+        "読み取り中にファイルが変わりました。置き直してください",
+        "the file changed while it was read; drop it again",
+    ),
+    (
         "unwritable",
         "この行は記録にできません。内容を確認してください",
         "no record can be made of the row; check it",
@@ -163,4 +173,9 @@ const REMEDIES: [(&str, &str, &str); 36] = [
 pub(crate) fn remedy(rule: &str) -> (&'static str, &'static str) {
     let found = REMEDIES.iter().find(|(name, ..)| *name == rule);
     found.map_or(("確認してください", "check it"), |(_, ja, en)| (ja, en))
+}
+
+/// The rule of this name.
+pub(crate) fn known(rule: &str) -> &'static str {
+    REMEDIES.iter().find(|(name, ..)| *name == rule).map_or("unknown", |(name, ..)| name)
 }

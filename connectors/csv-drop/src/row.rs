@@ -66,6 +66,8 @@ impl std::fmt::Debug for Layout {
 pub struct Outcome {
     /// Its first line, from 1.
     pub line: u64,
+    /// What names its record, as far as the key can be read.
+    pub name: Option<[u8; 16]>,
     /// The record, unless it waits for a person or is refused.
     pub record: Option<Record>,
     /// Everything that is not as it should be.
@@ -78,8 +80,8 @@ impl Outcome {
         self.findings.iter().map(|finding| finding.weight).max()
     }
 
-    fn refused(line: u64, findings: Vec<Finding>) -> Self {
-        Self { line, record: None, findings }
+    fn refused(line: u64, name: Option<[u8; 16]>, findings: Vec<Finding>) -> Self {
+        Self { line, name, record: None, findings }
     }
 }
 
@@ -178,13 +180,26 @@ impl Layout {
         &self.headers
     }
 
-    /// What names the record of a row, as written but for space around it; empty when nothing does.
-    pub(crate) fn name(&self, cells: &[&str]) -> [u8; 16] {
-        self.entities.name(self.key(cells))
+    /// Names the record of a row: by its key as written but for space around it, or as it was decided.
+    pub(crate) fn name(&self, cells: &[&str], decisions: &dyn Decisions) -> [u8; 16] {
+        let raw = cells.get(self.key_at).copied().unwrap_or_default();
+        let field = self.fields.iter().find(|field| field.at == self.key_at);
+        if let Some(field) = field
+            && matches!(self.read(field, raw), Err(wrong) if wrong.weight == Weight::ToDecide)
+            && let Some(Decided::Take(text)) = decisions.on(&field.header, raw)
+        {
+            return self.entities.name(text.trim());
+        }
+        self.entities.name(raw.trim())
     }
 
     fn key<'r>(&self, cells: &[&'r str]) -> &'r str {
         cells.get(self.key_at).copied().unwrap_or_default().trim()
+    }
+
+    /// Names a value of a column and tells nothing of it to anyone without the secret: under this a decision about it is kept.
+    pub fn digest(&self, column: &str, written: &str) -> [u8; 32] {
+        self.entities.digest(column, written)
     }
 
     pub(crate) fn of_key(&self, line: u64, rule: &'static str) -> Finding {
@@ -202,7 +217,7 @@ impl Layout {
     ) -> Outcome {
         if cells.len() != self.headers.len() {
             let finding = Finding::new(line, None, "columns", Weight::Refused);
-            return Outcome::refused(line, vec![finding]);
+            return Outcome::refused(line, None, vec![finding]);
         }
         let mut findings = Vec::new();
         // Wherever it stands, in a column that is taken over or not: such a row is not touched further, and the number not repeated.
@@ -222,15 +237,19 @@ impl Layout {
                 values.push((field, value));
             }
         }
-        if findings.iter().any(|finding| finding.weight > Weight::Warning) {
-            return Outcome::refused(line, findings);
+        let key_header = self.headers.get(self.key_at).map(String::as_str);
+        let heavy = || findings.iter().filter(|finding| finding.weight > Weight::Warning);
+        if heavy().next().is_some() {
+            // A key that is damaged names another record, or none.
+            let keyed = heavy().all(|finding| finding.column.as_deref() != key_header);
+            return Outcome::refused(line, keyed.then(|| self.name(cells, decisions)), findings);
         }
-        let name = self.name(cells);
+        let name = self.name(cells, decisions);
         let Ok(entity) = self.entity(name, values, now) else {
             let finding = Finding::new(line, None, "unwritable", Weight::Refused);
-            return Outcome::refused(line, vec![finding]);
+            return Outcome::refused(line, Some(name), vec![finding]);
         };
-        Outcome { line, record: Some(Record { name, entity }), findings }
+        Outcome { line, name: Some(name), record: Some(Record { name, entity }), findings }
     }
 
     fn field(

@@ -130,6 +130,7 @@ impl Rows {
         config: &Config,
         path: &Path,
         sighted: &Sighted,
+        decisions: &dyn Decisions,
     ) -> io::Result<Result<Self, Box<Finding>>> {
         let encoding = sighted.encoding;
         let delimiter = delimiter(config, path, encoding)?;
@@ -149,7 +150,7 @@ impl Rows {
         counting.read_record(&mut row)?;
         while counting.read_record(&mut row)? {
             all += 1;
-            twice.note(layout.name(&cells(&row)));
+            twice.note(layout.name(&cells(&row), decisions));
         }
         twice.noted();
         if all < config.min_rows {
@@ -182,7 +183,7 @@ impl Rows {
     pub fn skip(&mut self, rows: u64, decisions: &dyn Decisions) -> io::Result<()> {
         while self.done < rows && self.advance()? {
             let cells = cells(&self.record);
-            let name = self.layout.name(&cells);
+            let name = self.layout.name(&cells, decisions);
             // Only such rows matter later, and only when they were taken over.
             if self.twice.suspects(name)
                 && self.layout.row(&cells, 0, 0, decisions).record.is_some()
@@ -211,6 +212,7 @@ impl Rows {
         let mut outcome = self.layout.row(&cells(&self.record), self.line.at, now, decisions);
         if outcome.record.as_ref().is_some_and(|record| !self.twice.take(record.name)) {
             outcome.record = None;
+            outcome.name = None;
             outcome.findings = vec![self.layout.of_key(outcome.line, "key-twice")];
         }
         Ok(Some(outcome))

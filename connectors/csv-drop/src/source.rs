@@ -5,15 +5,15 @@ use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
 use tsunagu_connect::{
     Batch, ConnectError, Cursor, Host, Manifest, Parts, Plan, Probe, RowReport, Source,
 };
-use tsunagu_domain::{Clock, individual_number};
+use tsunagu_domain::Clock;
 
 use crate::cursor::{Current, Progress, Stamp};
+use crate::files::{Listed, files};
 use crate::finding::Finding;
 use crate::read::Open;
 use crate::rows::Sighted;
@@ -66,23 +66,6 @@ struct Folder {
     open: Option<Open>,
 }
 
-struct Listed {
-    name: String,
-    modified: i64,
-    size: u64,
-}
-
-impl Listed {
-    /// What the file is called in reports and in the cursor. A name with what can be an individual number in it is repeated nowhere.
-    fn shown(&self) -> Cow<'_, str> {
-        if !individual_number::is_in(&self.name) {
-            return Cow::Borrowed(&self.name);
-        }
-        let hidden = self.name.chars().map(|c| if c.is_numeric() { '*' } else { c });
-        Cow::Owned(format!("{} ({})", hidden.collect::<String>(), self.modified))
-    }
-}
-
 impl CsvDrop {
     /// With these settings; nothing is read yet.
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
@@ -132,7 +115,7 @@ impl Folder {
         items: &mut Vec<tsunagu_connect::Item>,
         report: &mut RowReport,
     ) -> io::Result<bool> {
-        let listed = self.list()?;
+        let listed = files(&self.config)?;
         if !self.resume(progress)? && !self.begin(progress, &listed, report)? {
             return Ok(false);
         }
@@ -236,28 +219,5 @@ impl Folder {
 
     fn scan(&self, name: &str) -> io::Result<Scanned> {
         scan(File::open(self.config.folder.join(name))?, self.config.encoding)
-    }
-
-    /// The files of the pattern, the oldest first. Links and folders are left alone.
-    fn list(&self) -> io::Result<Vec<Listed>> {
-        let mut files = Vec::new();
-        for entry in fs::read_dir(&self.config.folder)? {
-            let entry = entry?;
-            let Ok(name) = entry.file_name().into_string() else {
-                continue;
-            };
-            if !self.config.fits(&name) || !entry.file_type()?.is_file() {
-                continue;
-            }
-            let metadata = match entry.metadata() {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                other => other?,
-            };
-            let since = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-            let modified = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
-            files.push(Listed { name, modified, size: metadata.len() });
-        }
-        files.sort_unstable_by(|a, b| (a.modified, &a.name).cmp(&(b.modified, &b.name)));
-        Ok(files)
     }
 }

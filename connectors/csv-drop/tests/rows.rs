@@ -37,7 +37,7 @@ fn rows(text: &str, decisions: &dyn Decisions) -> Vec<Outcome> {
     let path = folder.path().join("juki.csv");
     std::fs::write(&path, text).unwrap();
     let sighted = Sighted::of(&config(), &path).unwrap().unwrap();
-    let mut rows = Rows::open(&config(), &path, &sighted).unwrap().unwrap();
+    let mut rows = Rows::open(&config(), &path, &sighted, decisions).unwrap().unwrap();
     let mut out = Vec::new();
     while let Some(row) = rows.next(0, decisions).unwrap() {
         out.push(row);

@@ -10,6 +10,7 @@ use tsunagu_connect::Connectors;
 use tsunagu_consent::Ledger;
 use tsunagu_domain::{Catalogue, Clock, IdGen, TenantId, Timestamp};
 use tsunagu_identity::{AuthorizationServer, Clients, Residents, Sessions};
+use tsunagu_imports::Imports;
 use tsunagu_policy::Policies;
 use tsunagu_rewards::Rewards;
 use tsunagu_staff::{Cases, Office};
@@ -70,6 +71,8 @@ pub struct Gateway {
     pub ledger: Arc<Ledger>,
     /// Coins.
     pub rewards: Arc<Rewards>,
+    /// Loads of municipal records.
+    pub imports: Arc<Imports>,
     /// Links to other systems.
     pub connectors: Arc<Connectors>,
     /// For readiness.

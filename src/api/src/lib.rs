@@ -24,6 +24,7 @@ mod counter;
 mod error;
 mod gateway;
 mod guard;
+mod imports;
 mod me;
 mod ngsi_ld;
 mod oauth;
@@ -66,6 +67,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
     residents::configure(cfg);
     connectors::configure(cfg);
     staff::configure(cfg);
+    imports::configure(cfg);
     cfg.service(resource::resource(
         "/openapi.json",
         [(Method::GET, web::get().to(openapi::serve))],

@@ -4,6 +4,8 @@
 
 #[path = "ledgers/acting.rs"]
 mod acting;
+#[path = "ledgers/imports.rs"]
+mod imports;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -234,12 +236,13 @@ async fn world() -> World {
         subscriptions,
         authorization: Arc::new(authorization),
         clients,
-        sessions: Arc::new(Sessions::new(services)),
+        sessions: Arc::new(Sessions::new(services.clone())),
         residents,
         audit,
         ledger,
         rewards: Arc::new(rewards(&store, &clock, &SectorKeys::new(&master))),
         connectors: Arc::new(Kit::default().connectors("gateway-1", Vec::new(), Vec::new())),
+        imports: imports::none(services, &tenant),
         store,
         catalogue,
         policies: tsunagu_policy::Policies::built_in().unwrap().clone(),

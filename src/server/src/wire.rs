@@ -19,6 +19,7 @@ use secrecy::ExposeSecret as _;
 use tsunagu_api::{Gateway, Limits, Proxies, Rates, RequestIds};
 use tsunagu_broker::{Broker, Contexts, DocumentLoader, Hosting, NoLoader, Sources};
 use tsunagu_identity::{COIN_ISSUER_SECTOR, Client, MatchKeys, Moves, in_good_standing};
+use tsunagu_imports::Imports;
 use tsunagu_outbound::Outbound;
 use tsunagu_rewards::{Rewards, Rules};
 use tsunagu_shared_state::{LocalLimits, Quotas, RateLimits, RedisLimits};
@@ -83,8 +84,15 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
     for tenant in &base.tenants {
         broker.prepare(tenant).await?;
     }
-    let connectors =
-        Arc::new(connectors::wire(config, &base, &outbound, &people, &broker, &subscriptions));
+    let platform = connectors::platform(&base, &people, &broker, &subscriptions);
+    let connectors = connectors::wire(config, &base, &outbound, Arc::clone(&platform) as _);
+    let connectors = Arc::new(connectors);
+    let imports = Arc::new(Imports::new(
+        people.services.clone(),
+        base.tenant.clone(),
+        platform,
+        connectors::governed(config)?,
+    ));
     let receivers =
         Receivers { connectors: Arc::clone(&connectors), outbound: Arc::clone(&outbound) };
     let notifications =
@@ -104,6 +112,7 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         &people,
         notifications,
         Arc::clone(&connectors),
+        Arc::clone(&imports),
     )?;
 
     let cases = Arc::new(Cases::new(
@@ -128,6 +137,7 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         audit: Arc::clone(&base.audit),
         rewards: Arc::clone(&rewards),
         connectors,
+        imports: Arc::clone(&imports),
         store: Arc::clone(&base.store),
         catalogue: Arc::clone(&base.catalogue),
         policies: base.policies.clone(),
@@ -145,7 +155,7 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         request_ids: RequestIds::new(&*base.ids),
         started: base.clock.micros(),
     });
-    let site = Data::new(site(config, &base, people, cases, rewards, broker)?);
+    let site = Data::new(site(config, &base, people, cases, rewards, broker, imports)?);
     Ok(App { base, gateway, site, flows })
 }
 
@@ -156,6 +166,7 @@ fn site(
     cases: Arc<Cases>,
     rewards: Arc<Rewards>,
     broker: Arc<Broker>,
+    imports: Arc<Imports>,
 ) -> anyhow::Result<Site> {
     let help_desk = HelpDesk {
         phone: config.town.help_desk.phone.clone(),
@@ -176,6 +187,7 @@ fn site(
         staff_logins: people.staff_logins,
         staff: people.staff,
         cases,
+        imports,
         residents: people.residents,
         sessions: (*people.sessions).clone(),
         clients: people.clients,

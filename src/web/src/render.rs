@@ -106,6 +106,9 @@ templates![
     "staff_open.html",
     "staff_read.html",
     "staff_queue.html",
+    "staff_imports.html",
+    "staff_import.html",
+    "staff_import_queue.html",
 ];
 
 impl Renderer {

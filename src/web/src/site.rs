@@ -10,6 +10,7 @@ use tsunagu_domain::{Catalogue, Clock, Problem, TenantId, Text};
 use tsunagu_identity::{
     AuthorizationServer, Clients, Logins, Residents, Session, Sessions, StaffLogins,
 };
+use tsunagu_imports::Imports;
 use tsunagu_policy::{Asked, Policies, Principal, View};
 use tsunagu_rewards::Rewards;
 use tsunagu_staff::{Cases, Office};
@@ -62,6 +63,8 @@ pub struct SiteParts {
     pub staff: Arc<Office>,
     /// Cases of staff.
     pub cases: Arc<Cases>,
+    /// Loads of municipal records.
+    pub imports: Arc<Imports>,
     /// Registered services, for their names.
     pub clients: Arc<Clients>,
     /// The authorization endpoint behind the consent page.

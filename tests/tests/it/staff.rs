@@ -15,13 +15,13 @@ fn plan() -> Plan {
 }
 
 /// A member's browser, speaking JSON as the pages' own scripts would.
-struct Desk<'a> {
+pub(crate) struct Desk<'a> {
     town: &'a Town,
     browser: Browser,
 }
 
 impl<'a> Desk<'a> {
-    async fn of(town: &'a Town, name: &str) -> Self {
+    pub(crate) async fn of(town: &'a Town, name: &str) -> Self {
         let mut browser = Browser::new();
         let page = town.member(&mut browser, name).await;
         assert!(page.status.is_success(), "{name}: {}", page.body);
@@ -41,11 +41,11 @@ impl<'a> Desk<'a> {
         seen(request).await
     }
 
-    async fn get(&mut self, path: &str) -> Answer {
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
         self.ask(Method::GET, path, None).await
     }
 
-    async fn post(&mut self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&mut self, path: &str, body: Value) -> Answer {
         self.ask(Method::POST, path, Some(body)).await
     }
 }
@@ -72,7 +72,7 @@ async fn shell(args: &[&str]) -> (bool, String) {
 }
 
 /// What the log has of an actor: decision and reason, the oldest first.
-async fn acts(town: &Town, actor: &str) -> Vec<(String, String)> {
+pub(crate) async fn acts(town: &Town, actor: &str) -> Vec<(String, String)> {
     let token = town.token(AUDITOR).await;
     let request = town.ask(Method::GET, "/audit/v1/entries?limit=1000").bearer_auth(token);
     let read = seen(request).await.json();

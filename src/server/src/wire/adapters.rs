@@ -17,6 +17,7 @@ use tsunagu_domain::{
     Assurance, Catalogue, ClientId, Clock, IdGen, Problem, ProblemCode, TenantId, TsunoId,
 };
 use tsunagu_identity::{Clients, LiveGrants, Redeemed, Redeeming, ShareCodes, ShareRefusal};
+use tsunagu_imports::Registry;
 use tsunagu_ngsi_ld::{Context, Entity};
 use tsunagu_outbound::{Method, Outbound, OutboundError};
 use tsunagu_policy::{Asked, Policies, Principal, View};
@@ -138,6 +139,24 @@ impl Notifier for Receivers {
             SinkError::Later(why) => SendError::Later(why),
             SinkError::Never(why) => SendError::Never(why),
         })
+    }
+}
+
+#[async_trait]
+impl Registry for ConnectorPlatform {
+    async fn publish(&self, layout: &str, entities: Vec<Entity>) -> Vec<Result<(), Problem>> {
+        let outcomes = self.upsert(layout, entities).await;
+        outcomes.into_iter().map(|outcome| outcome.map(drop)).collect()
+    }
+
+    async fn delete(&self, layout: &str, id: &str) -> Result<(), Problem> {
+        let view = self.view(layout).await?;
+        let request_id = self.ids.uuid();
+        let request = Request { view: &view, id: &request_id };
+        match self.broker.delete(&request, id).await {
+            Err(problem) if problem.code == ProblemCode::ResourceNotFound => Ok(()),
+            other => other,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use tsunagu_broker::{Broker, Subscriptions};
 use tsunagu_connect::{
     Connectors, Foundations, Ground, Host, Kind, Plan, Platform, Ready, Schedule,
 };
+use tsunagu_connector_csv_drop::{Config as Layout, Publish};
 use tsunagu_domain::{SystemClock, SystemIds};
 use tsunagu_outbound::Outbound;
 
@@ -28,20 +29,19 @@ fn kinds() -> Vec<Box<dyn Kind>> {
 /// What is named in the configuration apart from the list of connectors.
 fn fixed(config: &Config) -> Vec<Ready> {
     let every = Schedule::EverySeconds(1);
-    let plan = |drop: &tsunagu_connector_csv_drop::Config| Arc::new(drop.clone()) as Arc<dyn Plan>;
-    config.csv_drop.iter().map(|drop| Ready::fixed(plan(drop), every.clone())).collect()
+    let watched = config.csv_drop.iter().filter(|one| one.publish != Publish::SecondPerson);
+    let plan = |layout: &Layout| Arc::new(layout.clone()) as Arc<dyn Plan>;
+    watched.map(|layout| Ready::fixed(plan(layout), every.clone())).collect()
 }
 
-/// All of them. None runs yet.
-pub(super) fn wire(
-    config: &Config,
+/// The broker and the register of clients, as connectors and imports see them.
+pub(super) fn platform(
     base: &Foundation,
-    outbound: &Arc<Outbound>,
     people: &People,
     broker: &Arc<Broker>,
     subscriptions: &Arc<Subscriptions>,
-) -> Connectors {
-    let platform: Arc<dyn Platform> = Arc::new(ConnectorPlatform {
+) -> Arc<ConnectorPlatform> {
+    Arc::new(ConnectorPlatform {
         broker: Arc::clone(broker),
         subscriptions: Arc::clone(subscriptions),
         clients: Arc::clone(&people.clients),
@@ -50,7 +50,23 @@ pub(super) fn wire(
         clock: Arc::clone(&base.clock),
         ids: Arc::clone(&base.ids),
         tenant: base.tenant.clone(),
-    });
+    })
+}
+
+/// Layouts whose files a second person publishes.
+pub(super) fn governed(config: &Config) -> anyhow::Result<Vec<Layout>> {
+    let governed = config.csv_drop.iter().filter(|one| one.publish == Publish::SecondPerson);
+    let checked = governed.map(|layout| layout.check().map(|()| layout.clone()));
+    Ok(checked.collect::<Result<_, _>>()?)
+}
+
+/// All of them. None runs yet.
+pub(super) fn wire(
+    config: &Config,
+    base: &Foundation,
+    outbound: &Arc<Outbound>,
+    platform: Arc<dyn Platform>,
+) -> Connectors {
     let ground = Ground {
         store: Arc::clone(&base.store),
         platform,
@@ -76,8 +92,10 @@ pub(super) fn wire(
         settings: Box::new(settings),
     };
     let issuer = config.coin_issuer.as_ref();
-    let declared = issuer.map(|_| tsunagu_connector_coin_issuer::Config::manifest());
-    Connectors::new(foundations, declared.into_iter().collect())
+    let issuer = issuer.map(|_| tsunagu_connector_coin_issuer::Config::manifest());
+    let governed = config.csv_drop.iter().filter(|one| one.publish == Publish::SecondPerson);
+    let declared = governed.map(Layout::manifest).chain(issuer);
+    Connectors::new(foundations, declared.collect())
 }
 
 /// What connectors are built with.

@@ -14,6 +14,7 @@ use tsunagu_connector_coin_issuer::CoinIssuer;
 use tsunagu_consent::{Deletions, Patience};
 use tsunagu_domain::TenantId;
 use tsunagu_identity::{Residents, Services};
+use tsunagu_imports::{Imports, Loader};
 use tsunagu_outbound::Outbound;
 use tsunagu_rewards::Deliverer;
 
@@ -38,6 +39,7 @@ const EXPIRE: Duration = Duration::from_secs(1);
 /// Everything that runs by itself.
 pub(crate) struct Flows {
     connectors: Arc<Connectors>,
+    imports: Arc<Imports>,
     deliverer: Option<Deliverer>,
     notifications: Notifications,
     services: Services,
@@ -66,6 +68,7 @@ impl Flows {
         people: &People,
         notifications: Notifications,
         connectors: Arc<Connectors>,
+        imports: Arc<Imports>,
     ) -> anyhow::Result<Self> {
         let mut deliverer = None;
         if let Some(settings) = &config.coin_issuer {
@@ -102,6 +105,7 @@ impl Flows {
         };
         Ok(Self {
             connectors,
+            imports,
             deliverer,
             notifications,
             services,
@@ -126,6 +130,9 @@ impl Flows {
     ) -> anyhow::Result<()> {
         self.connectors.reload().await?;
         tracker.spawn(connect(self.connectors, shutdown.clone()));
+        if self.imports.layouts().next().is_some() {
+            tracker.spawn(Loader::new(self.imports).run(LOOK, shutdown.clone()));
+        }
         if let Some(deliverer) = self.deliverer {
             tracker.spawn(deliverer.run(shutdown.clone()));
         }

@@ -20,6 +20,7 @@ use crate::pages::share::{CodePage, ConfirmPage, SharePage};
 use crate::pages::staff::cases::{StaffCasePage, StaffCasesPage, StaffOpenPage, StaffReadPage};
 use crate::pages::staff::clients::{StaffApplyPage, StaffClientPage, StaffClientsPage};
 use crate::pages::staff::home::StaffHomePage;
+use crate::pages::staff::imports::{StaffImportPage, StaffImportQueuePage, StaffImportsPage};
 use crate::pages::staff::queue::StaffQueuePage;
 
 const LANGUAGES: [Lang; 2] = [Lang::Ja, Lang::En];
@@ -113,6 +114,9 @@ fn rendered(lang: Lang) -> (Vec<(String, String)>, BTreeSet<String>) {
     show_staff!("/staff/clients", StaffClientsPage::samples());
     show_staff!("/staff/clients/app", StaffClientPage::samples(lang));
     show_staff!("/staff/clients/apply", StaffApplyPage::samples());
+    show_staff!("/staff/imports", StaffImportsPage::samples());
+    show_staff!("/staff/imports/juki-1", StaffImportPage::samples(lang));
+    show_staff!("/staff/imports/juki-1/queue", StaffImportQueuePage::samples());
     show!("/developers", false, DevelopersPage::samples());
     show!("/docs", false, DocsPage::samples());
     drop(renderer);

@@ -18,15 +18,16 @@ use tsunagu_audit::{AuditLog, Signer};
 use tsunagu_broker::{Broker, Contexts, NoLoader};
 use tsunagu_consent::{Ledger, Part, Party, Platform, ReceiptSigner};
 use tsunagu_domain::{
-    Assurance, Catalogue, ClientId, Clock, Level, ManualClock, Problem, SectorKeys, SeededIds,
-    TenantId, Text, TsunoId,
+    Assurance, Catalogue, ClientId, Clock, Level, ManualClock, Problem, ProblemCode, SectorKeys,
+    SeededIds, TenantId, Text, TsunoId,
 };
 use tsunagu_identity::{
     Attempt, AuthorizationServer, Client, Clients, DigestKey, Form, Gender, Identified, JwkSet,
     LiveGrants, LoginProvider, Logins, Municipality, Possession, Proofs, RefusalReason, Residents,
     Services, Sessions, SigningKey, SigningKeys, StaffLogins, VerifiedPerson,
 };
-use tsunagu_ngsi_ld::{Context, Format, RenderOptions};
+use tsunagu_imports::{Imports, Registry};
+use tsunagu_ngsi_ld::{Context, Entity, Format, RenderOptions};
 use tsunagu_outbound::{Outbound, Policy};
 use tsunagu_policy::{Asked, Principal, decide};
 use tsunagu_rewards::{Rewards, Rules};
@@ -44,6 +45,21 @@ pub(crate) const CALLBACK: &str = "https://health.example/callback";
 
 fn text(ja: &str, en: &str) -> Text {
     Text { ja: ja.to_owned(), en: en.to_owned() }
+}
+
+/// No layout publishes anything here.
+struct Closed;
+
+#[async_trait]
+impl Registry for Closed {
+    async fn publish(&self, _: &str, entities: Vec<Entity>) -> Vec<Result<(), Problem>> {
+        let closed = |_| Err(Problem::new(ProblemCode::Unavailable, "nothing is published here"));
+        entities.into_iter().map(closed).collect()
+    }
+
+    async fn delete(&self, _: &str, _: &str) -> Result<(), Problem> {
+        Err(Problem::new(ProblemCode::Unavailable, "nothing is published here"))
+    }
 }
 
 /// An identity provider whose codes name the person: `hanako`, `jiro` who lives elsewhere, `counter` whose address is unclear.
@@ -218,6 +234,8 @@ impl Town {
         let clients = Clients::new(services.clone(), Arc::clone(&sectors), outbound);
         let clients = Arc::new(clients);
         let case_services = services.clone();
+        let closed = Arc::new(Closed);
+        let imports = Imports::new(services.clone(), tenant.clone(), closed, Vec::new());
         let sessions = Sessions::new(services.clone());
         let municipality = Municipality {
             prefecture: "宮崎県".to_owned(),
@@ -304,6 +322,7 @@ impl Town {
             staff_logins,
             staff: Arc::clone(&staff),
             cases,
+            imports: Arc::new(imports),
             clients: Arc::clone(&clients),
             authorization: Arc::clone(&authorization),
             ledger: Arc::clone(&ledger),

@@ -1,0 +1,149 @@
+//! What works through loads, one small step after the other.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tsunagu_connector_csv_drop::Config;
+use tsunagu_domain::Problem;
+use tsunagu_store::{Expect, Scan};
+
+use crate::imports::Imports;
+use crate::load::{Load, LoadId, LoadState};
+use crate::records::{self, FINDINGS, HEADS, Head, Kept, ROWS, WAITING};
+use crate::staging::Open;
+
+/// Records deleted at once.
+const PURGED: usize = 1_000;
+/// The longest wait after failures.
+const LONGEST: Duration = Duration::from_mins(5);
+
+/// Works through the loads of every layout. Several processes may do so at once: every step ends with a commit that only one of them wins.
+pub struct Loader {
+    imports: Arc<Imports>,
+    open: Option<Open>,
+}
+
+impl fmt::Debug for Loader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Loader(…)")
+    }
+}
+
+impl Loader {
+    /// Nothing runs yet.
+    pub fn new(imports: Arc<Imports>) -> Self {
+        Self { imports, open: None }
+    }
+
+    /// Works until told to stop, looking for new files so often.
+    pub async fn run(mut self, interval: Duration, shutdown: CancellationToken) {
+        let mut failures = 0u32;
+        while !shutdown.is_cancelled() {
+            match self.step().await {
+                Ok(true) => {
+                    failures = 0;
+                    continue;
+                }
+                Ok(false) => failures = 0,
+                Err(problem) => {
+                    failures = failures.saturating_add(1);
+                    tracing::warn!(%problem, failures, "a load could not go on");
+                }
+            }
+            let wait = interval.saturating_mul(1 << failures.min(12)).min(LONGEST);
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Does one step for every layout; `false` when there is nothing to do until somebody decides or a file comes.
+    pub async fn step(&mut self) -> Result<bool, Problem> {
+        let imports = Arc::clone(&self.imports);
+        let (mut any, mut failed) = (false, None);
+        for config in &imports.layouts {
+            match self.work(&imports, config).await {
+                Ok(did) => any |= did,
+                // The others go on.
+                Err(problem) => failed = Some(problem),
+            }
+        }
+        failed.map_or(Ok(any), Err)
+    }
+
+    async fn work(&mut self, imports: &Imports, config: &Config) -> Result<bool, Problem> {
+        let head = imports.head(&config.name).await?;
+        if let Some(number) = head.as_ref().and_then(|head| head.data.current) {
+            let kept = imports.kept(&LoadId { layout: config.name.clone(), number }).await?;
+            match kept.data.state {
+                LoadState::Staging => {
+                    return imports.stage(config, kept, &mut self.open).await.map(|()| true);
+                }
+                LoadState::Settling => return imports.settle(kept).await.map(|()| true),
+                LoadState::Comparing => return imports.compare(config, kept).await.map(|()| true),
+                LoadState::Publishing => {
+                    return imports.publish_batch(config, kept).await.map(|()| true);
+                }
+                LoadState::Waiting | LoadState::Held | LoadState::Proposed => {}
+                LoadState::Published
+                | LoadState::Superseded
+                | LoadState::Discarded
+                | LoadState::Refused => {
+                    if let Some(head) = head {
+                        imports.let_go(config, head, &kept.data).await?;
+                    }
+                    return Ok(true);
+                }
+            }
+        }
+        if let Some(head) = head.as_ref().filter(|head| !head.data.purge.is_empty()) {
+            return imports.purge(config, head).await.map(|()| true);
+        }
+        imports.pick_up(config, head.as_ref()).await
+    }
+}
+
+impl Imports {
+    /// Nothing is to be done about this load any more.
+    async fn let_go(&self, config: &Config, head: Kept<Head>, load: &Load) -> Result<(), Problem> {
+        let mut next = head.data;
+        next.current = None;
+        if load.state == LoadState::Discarded {
+            next.purge.push(load.number);
+            // A file that changed while it was read is looked at again, even when its time and size are the same.
+            next.seen.remove(&load.file);
+        }
+        let expect = Expect::Version(head.version);
+        let op = records::put(HEADS, config.name.as_bytes(), None, &next, expect)?;
+        records::try_commit(&*self.services.store, self.set().with(op)).await?;
+        Ok(())
+    }
+
+    /// Deletes some of the rows of a load that are no longer needed; the load itself and its findings of a published one stay to be looked at.
+    async fn purge(&self, config: &Config, head: &Kept<Head>) -> Result<(), Problem> {
+        let Some(number) = head.data.purge.first() else { return Ok(()) };
+        let prefix = records::of_load(&config.name, *number);
+        let store = &*self.services.store;
+        let mut set = self.set();
+        for collection in [ROWS, WAITING, FINDINGS] {
+            let page = Scan { prefix: prefix.clone(), limit: PURGED, ..Scan::default() };
+            for (key, _) in store.records(&self.tenant, collection, &page).await? {
+                set.ops.push(records::delete(collection, &key, Expect::Any));
+            }
+            if set.ops.len() >= PURGED {
+                break;
+            }
+        }
+        if set.ops.is_empty() {
+            let mut next = head.data.clone();
+            next.purge.remove(0);
+            let expect = Expect::Version(head.version);
+            set.ops.push(records::put(HEADS, config.name.as_bytes(), None, &next, expect)?);
+        }
+        records::try_commit(store, set).await?;
+        Ok(())
+    }
+}

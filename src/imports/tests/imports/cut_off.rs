@@ -1,0 +1,142 @@
+//! Processes that are cut off between any two steps.
+
+use std::sync::Arc;
+
+use tsunagu_imports::{LoadState, Loader};
+
+use crate::world::{Kept, World, acting, load_id, row, rows};
+
+/// Two files: what is published after both, and the steps that it took.
+async fn clean() -> (Kept, usize) {
+    let world = World::with(settings());
+    let steps = story(&world, usize::MAX).await.1;
+    (world.register.kept.lock().unwrap().clone(), steps)
+}
+
+fn settings() -> serde_json::Value {
+    serde_json::json!({ "ended": "delete" })
+}
+
+fn second() -> Vec<String> {
+    let mut next = rows(2, 12);
+    next[3] = row(5).replace("花子", "花枝");
+    next[5] = row(7).replace("都農", "\u{E000}");
+    next.push(row(2));
+    next
+}
+
+/// Plays both files to the end, restarting after `cut` steps of the loader; gives the world and the steps.
+async fn story(world: &World, cut: usize) -> (bool, usize) {
+    let mut steps = 0;
+    for (id, file) in [("juki-1", rows(1, 11)), ("juki-2", second())] {
+        if world.imports.get(&acting("auditor"), &load_id(id)).await.is_err()
+            && !world.folder.path().join(format!("{id}.csv")).exists()
+        {
+            world.drop_file(&format!("{id}.csv"), &file);
+        }
+        let mut loader = Loader::new(Arc::clone(&world.imports));
+        loop {
+            if steps == cut {
+                return (false, steps);
+            }
+            let did = loader.step().await.unwrap();
+            steps += 1;
+            if did {
+                continue;
+            }
+            let load = world.load(id).await;
+            match load.state {
+                LoadState::Waiting => {
+                    let operator = acting("operator");
+                    world.imports.propose(&operator, &load_id(id), "").await.unwrap();
+                    world.approve(id).await;
+                }
+                LoadState::Published | LoadState::Superseded => break,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    (true, steps)
+}
+
+#[tokio::test]
+async fn cut_off_after_any_step_it_ends_the_same() {
+    let (end, steps) = clean().await;
+    assert_eq!(end.len(), 11, "twelve, less the one that ended; the one in doubt is as it was");
+    for cut in 1..steps {
+        let world = World::with(settings());
+        assert!(!story(&world, cut).await.0, "{cut}");
+        let world = world.restarted();
+        assert!(story(&world, usize::MAX).await.0);
+        assert_eq!(*world.register.kept.lock().unwrap(), end, "{cut}");
+        let load = world.load("juki-2").await;
+        assert_eq!(
+            (load.counts.rows, load.counts.refused, load.counts.to_decide),
+            (12, 1, 1),
+            "{cut}"
+        );
+        assert_eq!(load.steps.iter().filter(|step| step.act == "published").count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn cut_off_within_a_batch_that_is_published_it_ends_the_same() {
+    let (end, _) = clean().await;
+    for writes in 0..14 {
+        let world = World::with(settings());
+        *world.register.up_for.lock().unwrap() = Some(writes);
+        let mut loader = Loader::new(Arc::clone(&world.imports));
+        world.drop_file("juki-1.csv", &rows(1, 11));
+        while loader.step().await.unwrap() {}
+        world.imports.propose(&acting("operator"), &load_id("juki-1"), "").await.unwrap();
+        world.approve("juki-1").await;
+        let mut down = false;
+        loop {
+            match loader.step().await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(_) => {
+                    down = true;
+                    break;
+                }
+            }
+        }
+        assert_eq!(down, writes < 11, "{writes}");
+        *world.register.up_for.lock().unwrap() = None;
+        let world = world.restarted();
+        assert!(story(&world, usize::MAX).await.0);
+        assert_eq!(*world.register.kept.lock().unwrap(), end, "{writes}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_changes_while_it_is_read_is_read_anew() {
+    let world = World::new();
+    world.drop_file("juki-1.csv", &rows(1, 9));
+    let mut loader = Loader::new(Arc::clone(&world.imports));
+    assert!(loader.step().await.unwrap() && loader.step().await.unwrap());
+    world.drop_file("juki-1.csv", &rows(1, 20));
+    drop(loader);
+    let world = world.restarted();
+    world.work().await;
+    assert_eq!(world.load("juki-1").await.state, LoadState::Discarded);
+    let load = world.load("juki-2").await;
+    assert_eq!((load.state, load.counts.accepted), (LoadState::Waiting, 20));
+}
+
+#[tokio::test]
+async fn two_processes_on_one_store_do_everything_once() {
+    let world = World::new();
+    world.drop_file("juki-1.csv", &rows(1, 20));
+    let (mut one, mut other) =
+        (Loader::new(Arc::clone(&world.imports)), Loader::new(Arc::clone(&world.imports)));
+    for _ in 0..3 {
+        while one.step().await.unwrap() | other.step().await.unwrap() {}
+        if world.load("juki-1").await.state == LoadState::Waiting {
+            world.imports.propose(&acting("operator"), &load_id("juki-1"), "").await.unwrap();
+            world.approve("juki-1").await;
+        }
+    }
+    let load = world.load("juki-1").await;
+    assert_eq!((load.state, load.counts.rows, world.names().len()), (LoadState::Published, 20, 20));
+}

@@ -1,0 +1,123 @@
+//! The queue of values that a person decides about.
+
+use tsunagu_domain::ProblemCode;
+use tsunagu_imports::{Answer, LoadState};
+use tsunagu_store::access::Action;
+
+use crate::world::{World, acting, load_id, row, rows};
+
+fn gaiji(n: usize) -> String {
+    row(n).replace("都農　花子", "\u{E000}田")
+}
+
+#[tokio::test]
+async fn a_decision_holds_for_the_value_in_this_load_and_in_later_ones() {
+    let world = World::new();
+    let mut first = rows(1, 8);
+    first[1] = "0002,\u{E000}田,転入\r\n".to_owned();
+    first[4] = "0005,\u{E000}田,転入\r\n".to_owned();
+    first[6] = "7,日向　太郎,転入\r\n".to_owned();
+    world.drop_file("juki-1.csv", &first);
+    world.work().await;
+    let load = world.load("juki-1").await;
+    assert_eq!(
+        (load.state, load.counts.to_decide, load.counts.accepted),
+        (LoadState::Waiting, 3, 5)
+    );
+
+    let (counter, id) = (acting("counter"), load_id("juki-1"));
+    let queue = world.imports.queue(&counter, &id, 0, 10).await.unwrap();
+    let asked: Vec<(u64, &str, &str, &str, Option<&str>)> = queue
+        .iter()
+        .flat_map(|item| item.questions.iter().map(move |q| (item.line, q)))
+        .map(|(line, q)| (line, &*q.column, q.rule, &*q.written, q.repair.as_deref()))
+        .collect();
+    assert_eq!(
+        asked,
+        [
+            (3, "氏名", "gaiji", "\u{E000}田", None),
+            (6, "氏名", "gaiji", "\u{E000}田", None),
+            (8, "住民番号", "zeros-lost", "7", Some("0007")),
+        ]
+    );
+    assert_eq!(world.imports.queue(&counter, &id, 6, 10).await.unwrap().len(), 1, "page by page");
+
+    // One decision settles both rows.
+    let take = |text: &str| Answer::Take(text.to_owned());
+    world.imports.decide(&counter, &id, 3, "氏名", take("𠮷田")).await.unwrap();
+    world.imports.decide(&counter, &id, 8, "住民番号", take("0007")).await.unwrap();
+    world.work().await;
+    let load = world.load("juki-1").await;
+    assert_eq!((load.counts.to_decide, load.counts.accepted, load.counts.unidentified), (0, 8, 0));
+    assert_eq!(load.state, LoadState::Waiting);
+    world.publish("juki-1").await;
+    assert_eq!(world.names().iter().filter(|name| *name == "𠮷田").count(), 2);
+
+    // And nothing is asked again.
+    world.drop_file("juki-2.csv", &first);
+    world.work().await;
+    let load = world.load("juki-2").await;
+    assert_eq!((load.counts.to_decide, load.difference.unwrap().unchanged), (0, 8));
+
+    let logged = world.logged().await;
+    let looked: Vec<_> = logged.iter().filter(|a| a.reason == "import-queue-read juki-1").collect();
+    assert_eq!((looked.len(), looked[0].count, looked[0].action), (2, 3, Action::Read));
+    assert!(looked[0].types[0].ends_with("/ResidentRecord"));
+    let terms: Vec<&str> =
+        looked[0].attributes.iter().filter_map(|a| a.rsplit('/').next()).collect();
+    assert_eq!(terms, ["municipalNumber", "name"]);
+    assert!(!format!("{logged:?}").contains('田'), "no value is in the log");
+}
+
+#[tokio::test]
+async fn a_refused_value_is_refused_in_later_loads() {
+    let world = World::new();
+    world.drop_file("juki-1.csv", &[row(1), gaiji(2)]);
+    world.work().await;
+    let (operator, id) = (acting("operator"), load_id("juki-1"));
+    world.imports.decide(&operator, &id, 3, "氏名", Answer::Refuse).await.unwrap();
+    world.work().await;
+    let load = world.load("juki-1").await;
+    assert_eq!((load.counts.accepted, load.counts.refused, load.counts.to_decide), (1, 1, 0));
+    world.drop_file("juki-2.csv", &[row(1), gaiji(2)]);
+    world.work().await;
+    assert_eq!(world.load("juki-2").await.counts.refused, 1);
+}
+
+#[tokio::test]
+async fn a_decision_must_be_better_than_what_was_written() {
+    let world = World::new();
+    world.drop_file("juki-1.csv", &[gaiji(1), row(2)]);
+    world.work().await;
+    let (counter, id) = (acting("counter"), load_id("juki-1"));
+    for (text, code) in [
+        ("\u{E001}田", ProblemCode::BadRequestData),
+        ("", ProblemCode::BadRequestData),
+        ("田\u{FFFD}", ProblemCode::BadRequestData),
+        ("123456789018", ProblemCode::IndividualNumber),
+    ] {
+        let answer = Answer::Take(text.to_owned());
+        let refused = world.imports.decide(&counter, &id, 2, "氏名", answer).await.unwrap_err();
+        assert_eq!(refused.code, code, "{text}");
+    }
+    for (line, column) in [(2, "住民番号"), (3, "氏名"), (9, "氏名")] {
+        let refused = world.imports.decide(&counter, &id, line, column, Answer::Refuse).await;
+        assert_eq!(refused.unwrap_err().code, ProblemCode::ResourceNotFound, "{line} {column}");
+    }
+    assert_eq!(world.load("juki-1").await.counts.to_decide, 1);
+}
+
+#[tokio::test]
+async fn a_number_that_is_mended_to_one_that_is_there_is_refused() {
+    let world = World::new();
+    world.drop_file("juki-1.csv", &[row(1), "1,日向　太郎,\r\n".to_owned()]);
+    world.work().await;
+    let (counter, id) = (acting("counter"), load_id("juki-1"));
+    let answer = Answer::Take("0001".to_owned());
+    world.imports.decide(&counter, &id, 3, "住民番号", answer).await.unwrap();
+    world.work().await;
+    let load = world.load("juki-1").await;
+    assert_eq!((load.counts.accepted, load.counts.refused), (1, 1));
+    world.publish("juki-1").await;
+    assert_eq!(world.names(), ["都農　花子1"]);
+}
