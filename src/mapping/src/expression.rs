@@ -119,7 +119,13 @@ impl Expression {
             if fuel.is_empty() {
                 return Err(EvaluationError::TooMuchWork);
             }
-            read(&val?)
+            read(&val.map_err(|error| match &error {
+                // A variable that failed says why.
+                EvaluationError::NoSuchVariable(name) => {
+                    variables.failed(name).cloned().unwrap_or(error)
+                }
+                _ => error,
+            })?)
         };
         catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(EvaluationError::Fault))
     }

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use cel::common::types::{
-    CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelTimestamp,
-    CelUInt,
+    CelBool, CelDouble, CelDuration, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString,
+    CelTimestamp, CelUInt,
 };
 use cel::common::value::Val;
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 
 use crate::expression::EvaluationError;
+use crate::value::Value;
 
 /// The largest input of one evaluation: the bytes of its texts, and 32 for each value.
 pub const MAX_INPUT: usize = 512 * 1024;
@@ -74,6 +75,8 @@ struct Variable<'v> {
     val: Box<dyn Val + 'v>,
     weight: usize,
     refused: Option<EvaluationError>,
+    /// Why it has no value; only who asks for it is told.
+    failed: Option<EvaluationError>,
 }
 
 impl<'v> Variables<'v> {
@@ -97,18 +100,45 @@ impl<'v> Variables<'v> {
             Ok(val) => (val, None),
             Err(error) => (Box::new(CelNull) as Box<dyn Val + 'v>, Some(error)),
         };
-        let variable = Variable { name, val, weight, refused };
-        match self.values.iter_mut().find(|other| other.name == name) {
+        self.put(Variable { name, val, weight, refused, failed: None });
+    }
+
+    /// Sets one to what another expression gave.
+    pub fn set_value(&mut self, name: &'v str, value: Value) {
+        let mut weight = 0;
+        let (val, refused) = match owned(value, &mut weight) {
+            Ok(val) => (val, None),
+            Err(error) => (Box::new(CelNull) as Box<dyn Val + 'v>, Some(error)),
+        };
+        self.put(Variable { name, val, weight, refused, failed: None });
+    }
+
+    /// Notes that one has no value: an expression that needs it fails with this error.
+    pub fn set_failed(&mut self, name: &'v str, error: EvaluationError) {
+        self.put(Variable {
+            name,
+            val: Box::new(CelNull),
+            weight: 0,
+            refused: None,
+            failed: Some(error),
+        });
+    }
+
+    fn put(&mut self, variable: Variable<'v>) {
+        match self.values.iter_mut().find(|other| other.name == variable.name) {
             Some(place) => *place = variable,
             None => self.values.push(variable),
         }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&(dyn Val + 'v)> {
-        self.values
-            .iter()
-            .find(|variable| variable.name == name)
-            .map(|variable| variable.val.as_ref())
+        let variable = self.values.iter().find(|variable| variable.name == name)?;
+        variable.failed.is_none().then(|| variable.val.as_ref())
+    }
+
+    /// Why one has no value.
+    pub(crate) fn failed(&self, name: &str) -> Option<&EvaluationError> {
+        self.values.iter().find(|variable| variable.name == name)?.failed.as_ref()
     }
 
     /// The weight of all, or what was wrong with one.
@@ -185,6 +215,32 @@ fn json_val<'v>(
                     CelMapKey::String(CelString::from(name.as_str())),
                     json_val(member, weight, depth + 1)?,
                 );
+            }
+            Box::new(CelMap::from(map))
+        }
+    })
+}
+
+fn owned<'v>(value: Value, weight: &mut usize) -> Result<Box<dyn Val + 'v>, EvaluationError> {
+    add(weight, if let Value::Text(text) = &value { text.len() } else { 0 })?;
+    Ok(match value {
+        Value::Null => Box::new(CelNull),
+        Value::Bool(bool) => Box::new(CelBool::from(bool)),
+        Value::Int(int) => Box::new(CelInt::from(int)),
+        Value::Double(double) => Box::new(CelDouble::from(double)),
+        Value::Text(text) => Box::new(CelString::from(text)),
+        Value::Time(micros) => return val(Input::Time(Micros(micros)), weight),
+        Value::Duration(micros) => Box::new(CelDuration::from(TimeDelta::microseconds(micros))),
+        Value::List(all) => {
+            let all: Result<Vec<_>, _> = all.into_iter().map(|one| owned(one, weight)).collect();
+            Box::new(CelList::from(all?))
+        }
+        Value::Map(all) => {
+            let mut map: HashMap<CelMapKey<'v>, Box<dyn Val + 'v>> =
+                HashMap::with_capacity(all.len());
+            for (name, member) in all {
+                add(weight, name.len())?;
+                map.insert(CelMapKey::from(name), owned(member, weight)?);
             }
             Box::new(CelMap::from(map))
         }

@@ -55,6 +55,7 @@ pub(super) const MAPPING_WORDS: &[&str] = &[
     "\"dataset_id\":\"'urn:d:1'\"",
     "\"for_each\":\"record.l\"",
     "\"when\":\"true\"",
+    "\"let\":{\"x\":\"record.n\"}",
     "\"given\":[\"subject\"]",
     "\"tables\":{\"t\":{\"a\":1}}",
     "item",

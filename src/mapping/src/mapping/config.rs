@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value as Json};
 
 /// What a mapping says. Every expression is CEL ([`Expression`](crate::Expression)); it sees `record` (the whole input), `item` and `index` where
-/// there is `for_each`, and the names in `given`.
+/// there is `for_each`, and the names in `given` and `let`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MappingConfig {
@@ -27,6 +27,10 @@ pub struct MappingConfig {
     /// A list: one entity for each element. Without it a record is one entity. `null` is an empty list.
     #[serde(default)]
     pub for_each: Option<String>,
+    /// Variables of the mapping's own: name → expression. They may use each other, in any order of writing. One that has no value is an error only where
+    /// it is used.
+    #[serde(rename = "let", default)]
+    pub lets: Members<String>,
     /// A `bool`: whether the record, or the item, is meant for this mapping at all. What is not is skipped and counted.
     #[serde(default)]
     pub when: Option<String>,

@@ -47,13 +47,13 @@ pub(super) fn run(
     };
     let mut documents = Documents { mapping, mapped, all: Vec::new(), ids: HashSet::new() };
     match &items {
-        None => documents.add(&outer, None),
+        None => documents.add(&mut outer, None),
         Some(items) => {
             let mut variables = outer;
             for (at, item) in items.iter().enumerate() {
                 variables.set(ITEM, item);
                 variables.set(INDEX, i64::try_from(at).unwrap_or(i64::MAX));
-                documents.add(&variables, Some(at));
+                documents.add(&mut variables, Some(at));
             }
         }
     }
@@ -88,8 +88,17 @@ struct Documents<'a> {
     ids: HashSet<String>,
 }
 
-impl Documents<'_> {
-    fn add(&mut self, variables: &Variables<'_>, item: Option<usize>) {
+impl<'a> Documents<'a> {
+    fn add<'v>(&mut self, variables: &mut Variables<'v>, item: Option<usize>)
+    where
+        'a: 'v,
+    {
+        for (name, expression) in &self.mapping.lets {
+            match expression.evaluate(variables) {
+                Ok(value) => variables.set_value(name, value),
+                Err(error) => variables.set_failed(name, error),
+            }
+        }
         match document(self.mapping, variables) {
             Ok(None) => self.mapped.skipped += 1,
             Ok(Some(document)) => {

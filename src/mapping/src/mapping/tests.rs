@@ -1,4 +1,5 @@
 use serde_json::json;
+use tsunagu_ngsi_ld::Context;
 
 use super::*;
 
@@ -197,6 +198,48 @@ fn what_cannot_become_an_entity_is_refused_by_its_rule() {
 }
 
 #[test]
+fn variables_of_its_own_are_found_in_any_order_and_fail_where_they_are_used() {
+    let config = |lets: Json| {
+        json!({
+            "name": "m", "type": "T", "id": "'urn:t:' + string(record.id)", "for_each": "record.l", "let": lets,
+            "when": "record.id > 0",
+            "attributes": { "a": { "value": "double_it" }, "t": { "value": "has(item.at) ? at : null" } },
+            "samples": [{ "name": "s", "input": { "id": 1, "l": [{ "n": 4, "at": 0 }] }, "expect": [{ "type": "T", "a": 8, "t": "1970-01-01T00:00:00Z" }] }]
+        })
+    };
+    let mapping =
+        compiled(config(json!({ "double_it": "n * 2", "at": "epoch_s(item.at)", "n": "item.n" })));
+    let mapped =
+        mapping.apply(&json!({ "id": 1, "l": [{ "n": 5 }, { "n": "都農" }, {}] }), &Map::new(), 0);
+    assert_eq!((mapped.entities.len(), mapped.refusals.len()), (1, 2));
+    let shown: Vec<_> = mapped.refusals.iter().map(ToString::to_string).collect();
+    assert!(
+        shown[0].starts_with("value of a in item 1: * cannot be used on string, int"),
+        "{shown:?}"
+    );
+    assert!(shown[1].starts_with("value of a in item 2: a member is missing: n"), "{shown:?}");
+    // One that nobody asks for may fail.
+    assert_eq!(mapping.apply(&json!({ "id": 0, "l": [{}] }), &Map::new(), 0).skipped, 1);
+    for (lets, expected) in [
+        (
+            json!({ "double_it": "n * 2", "n": "double_it", "at": "epoch_s(0)" }),
+            "let.double_it: it needs another one",
+        ),
+        (
+            json!({ "double_it": "n * 2", "n": "itm.n", "at": "epoch_s(0)" }),
+            "let.n: there is no variable itm",
+        ),
+        (
+            json!({ "double_it": "1", "record": "2", "at": "epoch_s(0)" }),
+            "let: record cannot be the name",
+        ),
+    ] {
+        let found = findings(config(lets));
+        assert!(found.contains(expected) && !found.contains("attributes"), "{expected}\n{found}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_a_mapping_is_found_at_once() {
     for (change, expected) in [
         (with("/when", json!("items.deleted")), "when: there is no variable items"),
@@ -332,4 +375,32 @@ fn a_mapping_can_be_written_in_toml_with_samples_in_files() {
         .unwrap();
     assert!(Mapping::compile(config, &Secrets::new()).is_ok());
     assert!(toml::from_str::<MappingConfig>(&text.replace("required", "requird")).is_err());
+}
+
+#[test]
+fn the_example_of_the_page_works() {
+    let page = include_str!("../../../../docs/mappings.md");
+    let (_, rest) = page.split_once("```json\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    assert!(Mapping::compile(serde_json::from_str(example).unwrap(), &secrets()).is_ok());
+    // And every rule is named there.
+    let rules = [
+        Rule::Size,
+        Rule::IndividualNumber,
+        Rule::ForEach,
+        Rule::TooMany,
+        Rule::When,
+        Rule::Id,
+        Rule::DuplicateId,
+        Rule::Required,
+        Rule::Value,
+        Rule::Kind,
+        Rule::ObservedAt,
+        Rule::UnitCode,
+        Rule::DatasetId,
+        Rule::Model,
+    ];
+    for rule in rules {
+        assert!(page.contains(&format!("`{}`", rule.code())), "{}", rule.code());
+    }
 }
