@@ -33,8 +33,8 @@ impl Config {
         }
     }
 
-    /// `{base}/grants[/{key}]`.
-    pub(crate) fn grants(&self, key: Option<&str>) -> Result<Url, InvalidBase> {
+    /// `{base}/{segments}`.
+    pub(crate) fn url(&self, segments: &[&str]) -> Result<Url, InvalidBase> {
         let mut url = self.base.clone();
         if !matches!(url.scheme(), "http" | "https")
             || url.query().is_some()
@@ -42,11 +42,7 @@ impl Config {
         {
             return Err(InvalidBase);
         }
-        url.path_segments_mut()
-            .map_err(|()| InvalidBase)?
-            .pop_if_empty()
-            .push("grants")
-            .extend(key);
+        url.path_segments_mut().map_err(|()| InvalidBase)?.pop_if_empty().extend(segments);
         Ok(url)
     }
 }

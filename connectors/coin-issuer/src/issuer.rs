@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use serde::Deserialize;
 use serde_json::json;
-use tsunagu_rewards::{AwardUid, Issuer, IssuerError, IssuerGrant};
+use tsunagu_rewards::{AwardUid, Issuer, IssuerError, IssuerGrant, StatementLine};
 
 use crate::{Call, Config, Http, HttpError, Reply};
 
@@ -41,21 +42,55 @@ struct Ordered {
 impl CoinIssuer {
     /// At this issuer. Nothing is called yet.
     pub fn new(config: Config, http: Arc<dyn Http>) -> Result<Self, crate::InvalidBase> {
-        config.grants(None)?;
+        config.url(&[])?;
         Ok(Self { config, http })
     }
 
-    fn call(&self, key: Option<&str>) -> Result<Call, IssuerError> {
-        let url =
-            self.config.grants(key).map_err(|error| IssuerError::Unavailable(error.to_string()))?;
+    fn call(&self, segments: &[&str]) -> Result<Call, IssuerError> {
+        let url = self.config.url(segments);
+        let url = url.map_err(|error| IssuerError::Unavailable(error.to_string()))?;
         Ok(Call { url, bearer: self.config.key.clone(), idempotency_key: None, json: None })
     }
+
+    /// Makes a call that changes nothing: a lost question is as good as one not asked.
+    async fn ask(&self, call: Call) -> Result<Reply, IssuerError> {
+        let sent = self.http.send(call).await;
+        sent.map_err(|error| IssuerError::Unavailable(error.to_string()))
+    }
+}
+
+/// What an account holds.
+#[derive(Deserialize)]
+struct Account {
+    account: String,
+    balance: i64,
+}
+
+/// One day of the issuer's books.
+#[derive(Deserialize)]
+struct Statement {
+    date: NaiveDate,
+    lines: Vec<Line>,
+}
+
+/// A line; what a cancellation takes back is negative.
+#[derive(Deserialize)]
+struct Line {
+    key: String,
+    account: String,
+    amount: i64,
+}
+
+fn unreadable(what: &str) -> IssuerError {
+    IssuerError::Unknown(format!("the issuer's answer cannot be used: {what}"))
+}
+
+fn unavailable(status: u16) -> IssuerError {
+    IssuerError::Unavailable(format!("status {status}"))
 }
 
 /// The grant in an answer, if it is about this key.
 fn read(reply: &Reply, key: AwardUid) -> Result<IssuerGrant, IssuerError> {
-    let unreadable =
-        |what: &str| IssuerError::Unknown(format!("the issuer's answer cannot be used: {what}"));
     let granted: Granted = serde_json::from_slice(&reply.body)
         .map_err(|_| unreadable("it is not the JSON of a grant"))?;
     if granted.key != key.to_string() {
@@ -79,7 +114,7 @@ impl Issuer for CoinIssuer {
         let call = Call {
             idempotency_key: Some(format!("\"{key}\"")),
             json: Some(body.to_string().into_bytes()),
-            ..self.call(None)?
+            ..self.call(&["grants"])?
         };
         let reply = self.http.send(call).await.map_err(|error| match error {
             HttpError::NotSent(why) => IssuerError::Unavailable(why),
@@ -100,18 +135,56 @@ impl Issuer for CoinIssuer {
     }
 
     async fn find(&self, key: AwardUid) -> Result<Option<IssuerGrant>, IssuerError> {
-        let call = self.call(Some(&key.to_string()))?;
-        // Asking changes nothing, so that a lost question is as good as one not asked.
-        let reply = self
-            .http
-            .send(call)
-            .await
-            .map_err(|error| IssuerError::Unavailable(error.to_string()))?;
+        let reply = self.ask(self.call(&["grants", &key.to_string()])?).await?;
         match reply.status {
             200 => read(&reply, key).map(Some),
             404 => Ok(None),
-            status => Err(IssuerError::Unavailable(format!("status {status}"))),
+            status => Err(unavailable(status)),
         }
+    }
+
+    async fn cancel(&self, key: AwardUid) -> Result<Option<IssuerGrant>, IssuerError> {
+        let call = self.call(&["grants", &key.to_string(), "cancel"])?;
+        // Cancelling again changes nothing, so that after any doubt it is simply done again.
+        let reply = self.ask(Call { json: Some(b"{}".to_vec()), ..call }).await?;
+        match reply.status {
+            200 => read(&reply, key).map(Some),
+            404 => Ok(None),
+            409 | 410 | 422 => Err(IssuerError::Refused(format!("status {}", reply.status))),
+            status => Err(unavailable(status)),
+        }
+    }
+
+    async fn balance(&self, account: &str) -> Result<Option<i64>, IssuerError> {
+        let reply = self.ask(self.call(&["accounts", account])?).await?;
+        match reply.status {
+            200 => match serde_json::from_slice::<Account>(&reply.body) {
+                Ok(held) if held.account == account => Ok(Some(held.balance)),
+                _ => Err(unreadable("it is not the balance of the account")),
+            },
+            404 => Ok(None),
+            status => Err(unavailable(status)),
+        }
+    }
+
+    async fn statement(&self, day: NaiveDate) -> Result<Vec<StatementLine>, IssuerError> {
+        let mut call = self.call(&["statement"])?;
+        call.url.query_pairs_mut().append_pair("date", &day.to_string());
+        let reply = self.ask(call).await?;
+        if reply.status != 200 {
+            return Err(unavailable(reply.status));
+        }
+        let statement: Statement = serde_json::from_slice(&reply.body)
+            .map_err(|_| unreadable("it is not the JSON of a statement"))?;
+        if statement.date != day {
+            return Err(unreadable("it is the statement of another day"));
+        }
+        let line = |line: Line| {
+            let key = line.key.parse();
+            let key = key.map_err(|_| unreadable("a key on the statement is none of ours"))?;
+            Ok(StatementLine { key, account: line.account, amount: line.amount })
+        };
+        statement.lines.into_iter().map(line).collect()
     }
 }
 
@@ -221,6 +294,46 @@ mod tests {
         assert!(find(Err(HttpError::Lost(String::new()))).is_err());
         let cancelled = granted().replacen('{', r#"{"cancelled_at":"2026-11-23T00:00:00Z","#, 1);
         assert_eq!(find(Ok(status(200, &cancelled))).unwrap().unwrap().amount, 0);
+    }
+
+    #[test]
+    fn a_grant_is_cancelled_and_a_balance_and_a_statement_are_read() {
+        let cancelled = granted().replacen('{', r#"{"cancelled_at":"2026-11-23T00:00:00Z","#, 1);
+        let (it, http) = issuer(Ok(status(200, &cancelled)));
+        let taken = it.cancel(KEY.parse().unwrap()).now_or_never().unwrap().unwrap().unwrap();
+        let call = http.1.lock().unwrap().take().unwrap();
+        assert_eq!((taken.amount, call.json.is_some()), (0, true));
+        assert_eq!(call.url.as_str(), format!("http://127.0.0.1:9/api/grants/{KEY}/cancel"));
+        let cancel = |answer| issuer(answer).0.cancel(KEY.parse().unwrap()).now_or_never().unwrap();
+        assert_eq!(cancel(Ok(status(404, ""))), Ok(None));
+        assert!(matches!(cancel(Ok(status(500, ""))), Err(IssuerError::Unavailable(_))));
+        assert!(matches!(cancel(Ok(status(422, ""))), Err(IssuerError::Refused(_))));
+
+        let balance = |code, body: &str| {
+            issuer(Ok(status(code, body))).0.balance("acc").now_or_never().unwrap()
+        };
+        assert_eq!(balance(200, r#"{"account":"acc","balance":12}"#), Ok(Some(12)));
+        assert_eq!(balance(404, ""), Ok(None));
+        assert!(balance(200, r#"{"account":"other","balance":12}"#).is_err());
+
+        let day: NaiveDate = "2026-11-23".parse().unwrap();
+        let statement = |body: &str| {
+            let (issuer, http) = issuer(Ok(status(200, body)));
+            let read = issuer.statement(day).now_or_never().unwrap();
+            let url = http.1.lock().unwrap().take().unwrap().url;
+            assert_eq!(url.as_str(), "http://127.0.0.1:9/api/statement?date=2026-11-23");
+            read
+        };
+        let line = format!(r#"{{"key":"{KEY}","account":"acc","amount":-10,"entry":"cancel"}}"#);
+        let read = statement(&format!(r#"{{"date":"2026-11-23","lines":[{line}],"net":-10}}"#));
+        assert_eq!(read.unwrap()[0].amount, -10);
+        for wrong in [
+            r#"{"date":"2026-11-22","lines":[]}"#,
+            r#"{"date":"2026-11-23"}"#,
+            r#"{"date":"2026-11-23","lines":[{"key":"x","account":"a","amount":1}]}"#,
+        ] {
+            assert!(statement(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! `/rewards/v1` and `/me/coins`: rules, decisions, and a resident's coins.
+//! `/rewards/v1` and `/me/coins`: rules, decisions, comparisons with the issuer, and a resident's coins.
 
 mod coins;
 mod grants;
+mod reconciliations;
 mod rules;
 
 use actix_web::http::Method;
@@ -14,11 +15,16 @@ use crate::resource::resource;
 
 pub(crate) use coins::{__path_coins, coins};
 pub(crate) use grants::{__path_grants, grants};
+pub(crate) use reconciliations::{__path_reconciliations, reconciliations};
 pub(crate) use rules::{__path_rules, rules};
 
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
     cfg.service(resource("/rewards/v1/rules", [(Method::GET, web::get().to(rules))]))
         .service(resource("/rewards/v1/grants", [(Method::GET, web::get().to(grants))]))
+        .service(resource(
+            "/rewards/v1/reconciliations",
+            [(Method::GET, web::get().to(reconciliations))],
+        ))
         .service(resource("/me/coins", [(Method::GET, web::get().to(coins))]));
 }
 

@@ -1,8 +1,9 @@
 //! What the room asks of a coin issuer.
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 
-use crate::AwardUid;
+use crate::{AwardUid, StatementLine};
 
 /// A grant as the issuer holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,4 +45,13 @@ pub trait Issuer: Send + Sync + 'static {
 
     /// The grant under this key, if the issuer holds one. Errors say nothing about whether it does.
     async fn find(&self, key: AwardUid) -> Result<Option<IssuerGrant>, IssuerError>;
+
+    /// Takes back the grant under this key; `None` when the issuer holds none. Taking back again changes nothing.
+    async fn cancel(&self, key: AwardUid) -> Result<Option<IssuerGrant>, IssuerError>;
+
+    /// What an account holds now; `None` when it never had a grant.
+    async fn balance(&self, account: &str) -> Result<Option<i64>, IssuerError>;
+
+    /// What the issuer booked on one day of Japan, in the order of booking. Errors change nothing.
+    async fn statement(&self, day: NaiveDate) -> Result<Vec<StatementLine>, IssuerError>;
 }

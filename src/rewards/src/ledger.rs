@@ -5,11 +5,12 @@
 //! No account may cross its bound; a step that would is refused with the whole transaction.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tsunagu_domain::{TenantId, Timestamp, TsunoId};
 use tsunagu_store::{Expect, Guard, Op, Store, StoreError};
 
-use crate::records::{ACCOUNTS, ENTRIES, counter, put};
-use crate::{Award, AwardUid};
+use crate::records::{ACCOUNTS, BOOKED, ENTRIES, counter, put};
+use crate::{Award, AwardUid, TimeZone};
 
 /// One movement of coins. An award goes through `Reserve` and then one of the others, each once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +109,9 @@ pub(crate) fn step(award: &Award, step: Step, at: Timestamp) -> Result<Vec<Op>, 
         Step::Confirm => {
             person("pending", -amount);
             person("balance", amount);
+            let day = TimeZone::Tokyo.day(at).to_string();
+            let key = [day.as_bytes(), award.uid.as_bytes()].concat();
+            ops.push(put(BOOKED, key, &json!({ "v": 1 }), Expect::Any)?);
         }
         Step::Release => person("pending", -amount),
     }

@@ -12,6 +12,7 @@
 mod activity;
 mod award;
 mod coins;
+mod daily;
 mod decide;
 mod deliver;
 mod issuer;
@@ -24,6 +25,7 @@ mod rule;
 
 pub use award::{Award, AwardUid, State};
 pub use coins::{CoinsView, GrantView, StaffGrant};
+pub use daily::{ReconcileError, Reconciler, Reconciliation};
 pub use deliver::{Deliverer, Pace, Report, Wake};
 pub use issuer::{Issuer, IssuerError, IssuerGrant};
 pub use ledger::Budget;

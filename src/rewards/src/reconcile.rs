@@ -18,12 +18,12 @@ pub struct StatementLine {
     pub key: AwardUid,
     /// Credited account.
     pub account: String,
-    /// Coins.
+    /// Coins; less than 0 for what was taken back.
     pub amount: i64,
 }
 
 /// What does not agree.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum DifferenceKind {
     /// We hold it confirmed; the issuer does not list it.
@@ -44,10 +44,16 @@ pub enum DifferenceKind {
     Account,
     /// The statement lists it more than once.
     Repeated,
+    /// The issuer took it back; we hold it confirmed.
+    Cancelled,
+    /// It has no outcome for more than a day.
+    Overdue,
+    /// The states of the award and the entries of our own ledger speak of different things.
+    Ledger,
 }
 
 /// One line that staff must explain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// The award.
     pub award: AwardUid,
@@ -104,7 +110,11 @@ impl Rewards {
     }
 
     /// The award that the issuer knows by this key; the key itself when it is none of a period.
-    async fn award_under(&self, tenant: &TenantId, key: AwardUid) -> Result<AwardUid, StoreError> {
+    pub(crate) async fn award_under(
+        &self,
+        tenant: &TenantId,
+        key: AwardUid,
+    ) -> Result<AwardUid, StoreError> {
         match self.store.record(tenant, KEYS, key.as_bytes()).await? {
             Some(record) => decode::<Pointer>(&record.value).map(|pointer| pointer.uid),
             None => Ok(key),

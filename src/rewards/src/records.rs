@@ -44,6 +44,10 @@ pub(crate) const VOIDS: Collection = Collection("reward-void");
 pub(crate) const ACCOUNTS: Collection = Collection("reward-account");
 /// uid + step → ledger entry. Appended only.
 pub(crate) const ENTRIES: Collection = Collection("reward-entry");
+/// day on which it was booked here + uid → marker: grants that the issuer confirmed.
+pub(crate) const BOOKED: Collection = Collection("reward-booked");
+/// day → what the comparison with the issuer of that day found. Appended only.
+pub(crate) const RECONCILED: Collection = Collection("reward-reconciled");
 /// due time + uid → [`Order`].
 pub(crate) const OUTBOX: Collection = Collection("reward-outbox");
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use chrono::{DateTime, Days, FixedOffset, NaiveDate};
+use chrono::{DateTime, Days, FixedOffset, NaiveDate, NaiveTime};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use tsunagu_domain::{Text, Timestamp};
 use tsunagu_mapping::{Expression, Variables};
@@ -32,6 +32,17 @@ impl TimeZone {
         };
         FixedOffset::east_opt(seconds)
             .map_or_else(|| moment.date_naive(), |zone| moment.with_timezone(&zone).date_naive())
+    }
+
+    /// From the first moment of a day to the first of the next.
+    pub(crate) fn span(self, day: NaiveDate) -> (Timestamp, Timestamp) {
+        let of_day = |day: NaiveDate| match self {
+            Self::Tokyo => {
+                let midnight = day.and_time(NaiveTime::MIN).and_utc().timestamp_micros();
+                midnight.saturating_sub(9 * 60 * MINUTE)
+            }
+        };
+        (of_day(day), day.succ_opt().map_or(Timestamp::MAX, of_day))
     }
 
     /// The minute of the day of a moment, 0 to 1439.

@@ -30,7 +30,7 @@ use tsunagu_web::{HelpDesk, Site, SiteConfig, SiteParts};
 use crate::config::Config;
 use adapters::{FetchDocuments, Receivers};
 pub(crate) use connectors::{host, ready};
-use flows::{Ending, Flows};
+use flows::{Carried, Ending, Flows};
 pub(crate) use foundation::Foundation;
 use people::People;
 pub(crate) use people::office;
@@ -104,16 +104,13 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
         Arc::clone(&subscriptions),
     ));
     let ending = Ending { broker: Arc::clone(&broker), sources: Arc::clone(&sources) };
-    let flows = Flows::wire(
-        config,
-        &base,
-        &outbound,
-        ending,
-        &people,
+    let carried = Carried {
         notifications,
-        Arc::clone(&connectors),
-        Arc::clone(&imports),
-    )?;
+        connectors: Arc::clone(&connectors),
+        imports: Arc::clone(&imports),
+        rewards: Arc::clone(&rewards),
+    };
+    let flows = Flows::wire(config, &base, &outbound, ending, &people, carried)?;
 
     let cases = Arc::new(Cases::new(
         people.services.clone(),

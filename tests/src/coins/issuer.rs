@@ -1,12 +1,14 @@
 //! The coin issuer with every fault an order can meet on its way.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use tsunagu_domain::{Clock, ManualClock};
-use tsunagu_rewards::{AwardUid, Issuer, IssuerError, IssuerGrant, StatementLine};
+use tsunagu_rewards::{AwardUid, Issuer, IssuerError, IssuerGrant, StatementLine, TimeZone};
 
 use super::world::{Fate, pause};
 
@@ -17,6 +19,8 @@ type Held = (String, i64);
 #[derive(Debug, Default)]
 pub(super) struct Books {
     pub(super) grants: BTreeMap<AwardUid, Held>,
+    /// Day by day.
+    booked: Vec<(NaiveDate, StatementLine)>,
     /// Orders that are still somewhere in the network.
     under_way: Vec<(AwardUid, Held)>,
 }
@@ -46,8 +50,15 @@ impl SimIssuer {
         if self.refused.contains(&order.0) {
             return Booked::Refused;
         }
-        let held =
-            self.books(|books| books.grants.entry(key).or_insert_with(|| order.clone()).clone());
+        let day = TimeZone::Tokyo.day(self.clock.micros());
+        let held = self.books(|books| match books.grants.entry(key) {
+            Entry::Occupied(held) => held.get().clone(),
+            Entry::Vacant(free) => {
+                let line = StatementLine { key, account: order.0.clone(), amount: order.1 };
+                books.booked.push((day, line));
+                free.insert(order.clone()).clone()
+            }
+        });
         if held == *order { Booked::Granted(held) } else { Booked::Refused }
     }
 
@@ -137,5 +148,24 @@ impl Issuer for SimIssuer {
             amount,
             reference: None,
         }))
+    }
+
+    async fn cancel(&self, _key: AwardUid) -> Result<Option<IssuerGrant>, IssuerError> {
+        Err(IssuerError::Refused("nothing is cancelled in this town".to_owned()))
+    }
+
+    async fn balance(&self, account: &str) -> Result<Option<i64>, IssuerError> {
+        self.reached().await?;
+        let sum = |books: &mut Books| {
+            let of = |(held, amount): &Held| (held == account).then_some(*amount);
+            books.grants.values().filter_map(of).reduce(|sum, amount| sum + amount)
+        };
+        Ok(self.books(sum))
+    }
+
+    async fn statement(&self, day: NaiveDate) -> Result<Vec<StatementLine>, IssuerError> {
+        self.reached().await?;
+        let of = |(on, line): &(NaiveDate, StatementLine)| (*on == day).then(|| line.clone());
+        Ok(self.books(|books| books.booked.iter().filter_map(of).collect()))
     }
 }

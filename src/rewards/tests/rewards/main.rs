@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod awards;
+mod daily;
 mod delivery;
 mod gates;
 mod ledger;

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, NaiveDate, TimeDelta};
 use serde_json::json;
 use tsunagu_domain::{Clock, ManualClock, SectorKeys, SeededIds, TenantId, Timestamp, TsunoId};
 use tsunagu_ngsi_ld::{Context, Entity, EntityDoc, Instance};
 use tsunagu_policy::View;
 use tsunagu_rewards::{
     AwardUid, Deliverer, Issuer, IssuerError, IssuerGrant, Pace, Rewards, Rules, StatementLine,
+    TimeZone,
 };
 use tsunagu_store::temporal::{Chunk, InstanceRange, Series};
 use tsunagu_store::testing::MemoryStore;
@@ -103,7 +104,9 @@ impl World {
     pub(crate) fn new(rules: &[serde_json::Value]) -> Self {
         let start = DateTime::from_timestamp_micros(at("2026-11-23T03:00:00Z")).unwrap();
         let (store, clock) = (Arc::<MemoryStore>::default(), Arc::new(ManualClock::at(start)));
-        Self { rewards: Self::rewards(&store, &clock, rules), store, clock, issuer: Arc::default() }
+        let issuer = Arc::<FakeIssuer>::default();
+        issuer.clock.get_or_init(|| Arc::clone(&clock));
+        Self { rewards: Self::rewards(&store, &clock, rules), store, clock, issuer }
     }
 
     /// The room with other rules over the same store.
@@ -203,12 +206,20 @@ pub(crate) struct FakeIssuer {
     pub(crate) orders: AtomicUsize,
     pub(crate) faults: Mutex<VecDeque<Fault>>,
     pub(crate) granted: tokio::sync::Notify,
+    /// What was booked, with the day.
+    pub(crate) booked: Mutex<Vec<(NaiveDate, StatementLine)>>,
+    /// Its clock; the epoch without one.
+    pub(crate) clock: OnceLock<Arc<ManualClock>>,
 }
 
 impl FakeIssuer {
     fn fault(&self, of: impl Fn(Fault) -> bool) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
         if faults.front().copied().is_some_and(of) { faults.pop_front() } else { None }
+    }
+
+    fn today(&self) -> NaiveDate {
+        TimeZone::Tokyo.day(self.clock.get().map_or(0, |clock| clock.micros()))
     }
 
     pub(crate) fn total(&self) -> i64 {
@@ -250,7 +261,11 @@ impl Issuer for FakeIssuer {
             .lock()
             .unwrap()
             .entry(key)
-            .or_insert_with(|| (account.to_owned(), amount))
+            .or_insert_with(|| {
+                let line = StatementLine { key, account: account.to_owned(), amount };
+                self.booked.lock().unwrap().push((self.today(), line));
+                (account.to_owned(), amount)
+            })
             .clone();
         self.granted.notify_one();
         if held != (account.to_owned(), amount) {
@@ -272,6 +287,36 @@ impl Issuer for FakeIssuer {
             amount,
             reference: None,
         }))
+    }
+
+    async fn cancel(&self, key: AwardUid) -> Result<Option<IssuerGrant>, IssuerError> {
+        if self.fault(|fault| fault == Fault::Down).is_some() {
+            return Err(IssuerError::Unavailable("down".to_owned()));
+        }
+        let Some(held) = self.grants.lock().unwrap().get_mut(&key).map(|held| {
+            let was = held.clone();
+            held.1 = 0;
+            was
+        }) else {
+            return Ok(None);
+        };
+        let line = StatementLine { key, account: held.0.clone(), amount: -held.1 };
+        self.booked.lock().unwrap().push((self.today(), line));
+        Ok(Some(IssuerGrant { account: Some(held.0), amount: 0, reference: None }))
+    }
+
+    async fn balance(&self, account: &str) -> Result<Option<i64>, IssuerError> {
+        let grants = self.grants.lock().unwrap();
+        let mut of = grants.values().filter(|held| held.0 == account).map(|held| held.1).peekable();
+        Ok(of.peek().is_some().then(|| of.sum()))
+    }
+
+    async fn statement(&self, day: NaiveDate) -> Result<Vec<StatementLine>, IssuerError> {
+        if self.fault(|fault| fault == Fault::Down).is_some() {
+            return Err(IssuerError::Unavailable("down".to_owned()));
+        }
+        let booked = self.booked.lock().unwrap();
+        Ok(booked.iter().filter(|(on, _)| *on == day).map(|(_, line)| line.clone()).collect())
     }
 }
 
@@ -316,6 +361,18 @@ impl<T: Issuer> Issuer for Mortal<T> {
 
     async fn find(&self, key: AwardUid) -> Result<Option<IssuerGrant>, IssuerError> {
         self.1.around(self.0.find(key)).await
+    }
+
+    async fn cancel(&self, key: AwardUid) -> Result<Option<IssuerGrant>, IssuerError> {
+        self.1.around(self.0.cancel(key)).await
+    }
+
+    async fn balance(&self, account: &str) -> Result<Option<i64>, IssuerError> {
+        self.1.around(self.0.balance(account)).await
+    }
+
+    async fn statement(&self, day: NaiveDate) -> Result<Vec<StatementLine>, IssuerError> {
+        self.1.around(self.0.statement(day)).await
     }
 }
 

@@ -16,7 +16,7 @@ use tsunagu_domain::TenantId;
 use tsunagu_identity::{Residents, Services};
 use tsunagu_imports::{Imports, Loader};
 use tsunagu_outbound::Outbound;
-use tsunagu_rewards::Deliverer;
+use tsunagu_rewards::{Deliverer, Reconciler, Rewards};
 
 use super::adapters::{ClientEvents, IssuerHttp};
 use super::consents::Keeper;
@@ -41,6 +41,7 @@ pub(crate) struct Flows {
     connectors: Arc<Connectors>,
     imports: Arc<Imports>,
     deliverer: Option<Deliverer>,
+    reconciler: Option<Reconciler>,
     notifications: Notifications,
     services: Services,
     residents: Arc<Residents>,
@@ -58,6 +59,14 @@ pub(crate) struct Ending {
     pub(crate) sources: Arc<Sources>,
 }
 
+/// What is carried between the platform and others.
+pub(crate) struct Carried {
+    pub(crate) notifications: Notifications,
+    pub(crate) connectors: Arc<Connectors>,
+    pub(crate) imports: Arc<Imports>,
+    pub(crate) rewards: Arc<Rewards>,
+}
+
 impl Flows {
     /// From configuration and rooms. Nothing runs yet.
     pub(crate) fn wire(
@@ -66,16 +75,22 @@ impl Flows {
         outbound: &Arc<Outbound>,
         ending: Ending,
         people: &People,
-        notifications: Notifications,
-        connectors: Arc<Connectors>,
-        imports: Arc<Imports>,
+        carried: Carried,
     ) -> anyhow::Result<Self> {
-        let mut deliverer = None;
+        let Carried { notifications, connectors, imports, rewards } = carried;
+        let (mut deliverer, mut reconciler) = (None, None);
         if let Some(settings) = &config.coin_issuer {
             let http = Arc::new(IssuerHttp { outbound: Arc::clone(outbound) });
+            let issuer = Arc::new(CoinIssuer::new(settings.clone(), http)?);
+            reconciler = Some(Reconciler::new(
+                rewards,
+                Arc::<CoinIssuer>::clone(&issuer),
+                Arc::clone(&base.clock),
+                vec![base.tenant.clone()],
+            ));
             deliverer = Some(Deliverer::new(
                 Arc::clone(&base.store),
-                Arc::new(CoinIssuer::new(settings.clone(), http)?),
+                issuer,
                 Arc::clone(&base.clock),
                 Arc::clone(&base.ids),
                 vec![base.tenant.clone()],
@@ -107,6 +122,7 @@ impl Flows {
             connectors,
             imports,
             deliverer,
+            reconciler,
             notifications,
             services,
             residents,
@@ -135,6 +151,9 @@ impl Flows {
         }
         if let Some(deliverer) = self.deliverer {
             tracker.spawn(deliverer.run(shutdown.clone()));
+        }
+        if let Some(reconciler) = self.reconciler {
+            tracker.spawn(reconciler.run(shutdown.clone()));
         }
         tracker.spawn(self.notifications.run(shutdown.clone()));
         tracker.spawn(self.consents.run(shutdown.clone()));
