@@ -11,10 +11,12 @@
 //! | [`growth`] | the same with more and more data |
 //! | [`report`] | medians, ratios, the table |
 //! | [`soak`] | writers that know what was acknowledged, for killing the gateway under them |
+//! | [`imports`] | files of municipal records: rows a second, and memory |
 //! | [`served`] | readers that know what they were given, for the same |
 
 pub mod gateway;
 pub mod growth;
+pub mod imports;
 pub mod load;
 mod notify;
 mod past;

@@ -116,7 +116,10 @@ impl Imports {
             load.revision = load.revision.saturating_add(1);
         }
         let set = self.set().with(keep(&load, Expect::Version(version))?);
-        records::try_commit(&*self.services.store, set).await?;
+        if records::try_commit(&*self.services.store, set).await? {
+            let (id, state, rows) = (load.id(), load.state.as_str(), load.counts.rows);
+            tracing::info!(load = %id, state, rows, ended = found.ended, "a load was compared");
+        }
         Ok(())
     }
 }

@@ -156,7 +156,8 @@ fn strip<'t>(text: &'t str, lead: &str) -> Option<&'t str> {
 }
 
 fn lead<'t>(text: &'t str, names: &[&'static str]) -> Option<(&'static str, &'t str)> {
-    names.iter().find_map(|name| Some((*name, strip(text, name)?)))
+    // They are written in the one width already.
+    names.iter().find_map(|name| Some((*name, text.strip_prefix(name)?.trim_start())))
 }
 
 fn is_digit(c: char) -> bool {

@@ -186,6 +186,11 @@ impl Process {
         Ok(process)
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it at once (SIGKILL) and waits until it is gone.
     pub fn kill(mut self) -> anyhow::Result<()> {
         self.child.kill()?;

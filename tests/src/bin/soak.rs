@@ -11,6 +11,7 @@ use clap::Parser;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tsunagu_tests::bench::gateway::{self, Gateway, MACHINE, Process};
+use tsunagu_tests::bench::imports;
 use tsunagu_tests::bench::served::Served;
 use tsunagu_tests::bench::soak::{Chance, Writer};
 use tsunagu_tests::bench::token::Signer;
@@ -43,6 +44,12 @@ struct Options {
     /// With --coins: how many activities are sent
     #[arg(long, value_name = "N")]
     events: Option<u64>,
+    /// Import files of municipal records instead: rows a second, and the most memory, for `--rows` and a fifth of them
+    #[arg(long)]
+    import: bool,
+    /// Rows of the file that is imported; 5,000,000 are 1 GB
+    #[arg(long, default_value_t = 1_000_000, requires = "import")]
+    rows: u64,
     /// Also on this PostgreSQL server, in a schema of its own that stays
     #[arg(long, env = "TEST_POSTGRES_URL", hide_env_values = true)]
     postgres_url: Option<String>,
@@ -54,6 +61,11 @@ fn main() -> anyhow::Result<()> {
         return coins(options.seed, events);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if options.import {
+        let place = tempfile::tempdir()?;
+        let program = gateway::program()?;
+        return imports::run(&program, place.path(), options.rows, &mut |line| println!("{line}"));
+    }
     if options.reads {
         return reads(&options, &runtime);
     }

@@ -9,6 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use tsunagu_sandbox::story::Browser;
+use tsunagu_tests::bench::imports::{add_layout, check, write_file};
 
 use crate::staff::{Desk, acts};
 use crate::support::http::seen;
@@ -357,4 +358,20 @@ async fn members_decide_propose_and_publish_on_pages() {
     approver.send(&page, &publish, &[]).await.unwrap();
     comes_to(&mut Desk::of(&town, "mori").await, "register-1", "published").await;
     assert_eq!(records(&town).await.len(), 4);
+}
+
+/// Five times the rows take no more memory but for a table of marks that has a largest size.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory_does_not_grow_with_the_rows_of_a_file() {
+    let place = tempfile::tempdir().unwrap();
+    let config = place.path().join("tsunagu.toml");
+    configure(place.path());
+    add_layout(&config, place.path(), "automatic").unwrap();
+    let peak = |rows: u64| {
+        let file = place.path().join(format!("{rows}.csv"));
+        write_file(&file, rows).unwrap();
+        check(&process::program(), &config, &file, rows).unwrap().peak_kib
+    };
+    let (small, large) = (peak(20_000), peak(100_000));
+    assert!(large * 2 < small * 3, "{small} KiB for 20,000 rows, {large} KiB for 100,000");
 }
