@@ -143,6 +143,7 @@ pub(crate) struct ProblemBody {
         crate::audit::proof,
         crate::rewards::rules,
         crate::rewards::grants,
+        crate::rewards::decide,
         crate::rewards::reconciliations,
         crate::rewards::coins,
         crate::residents::identity_reviews,

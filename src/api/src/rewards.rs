@@ -1,6 +1,7 @@
 //! `/rewards/v1` and `/me/coins`: rules, decisions, comparisons with the issuer, and a resident's coins.
 
 mod coins;
+mod decide;
 mod grants;
 mod reconciliations;
 mod rules;
@@ -14,6 +15,7 @@ use tsunagu_store::access::{Access, Action, Decision};
 use crate::resource::resource;
 
 pub(crate) use coins::{__path_coins, coins};
+pub(crate) use decide::{__path_decide, decide};
 pub(crate) use grants::{__path_grants, grants};
 pub(crate) use reconciliations::{__path_reconciliations, reconciliations};
 pub(crate) use rules::{__path_rules, rules};
@@ -21,6 +23,10 @@ pub(crate) use rules::{__path_rules, rules};
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
     cfg.service(resource("/rewards/v1/rules", [(Method::GET, web::get().to(rules))]))
         .service(resource("/rewards/v1/grants", [(Method::GET, web::get().to(grants))]))
+        .service(resource(
+            "/rewards/v1/grants/{award}/decision",
+            [(Method::POST, web::post().to(decide))],
+        ))
         .service(resource(
             "/rewards/v1/reconciliations",
             [(Method::GET, web::get().to(reconciliations))],

@@ -139,21 +139,29 @@ impl Rewards {
             let record =
                 self.store.record(tenant, AWARDS, uid.as_bytes()).await?.ok_or_else(damaged)?;
             let award: Award = decode(&record.value)?;
-            let (state, reason) = self.standing(tenant, &award).await?;
-            grants.push(StaffGrant {
-                subject: award.subject,
-                award: uid,
-                account: award.account,
-                rule: award.rule,
-                rule_version: award.rule_version,
-                amount: if state == State::Rejected { 0 } else { award.amount },
-                day: award.day,
-                state,
-                reason,
-                at: award.at,
-            });
+            grants.push(self.staff_grant(tenant, award).await?);
         }
         Ok(grants)
+    }
+
+    pub(crate) async fn staff_grant(
+        &self,
+        tenant: &TenantId,
+        award: Award,
+    ) -> Result<StaffGrant, StoreError> {
+        let (state, reason) = self.standing(tenant, &award).await?;
+        Ok(StaffGrant {
+            subject: award.subject,
+            award: award.uid,
+            account: award.account,
+            rule: award.rule,
+            rule_version: award.rule_version,
+            amount: if state == State::Rejected { 0 } else { award.amount },
+            day: award.day,
+            state,
+            reason,
+            at: award.at,
+        })
     }
 
     async fn standing(

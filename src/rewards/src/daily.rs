@@ -364,7 +364,7 @@ impl Rewards {
         };
         Ok(both(State::Reserved, &[Step::Reserve])
             && both(State::Confirmed, &[Step::Confirm])
-            && both(State::Reversed, &[Step::Release]))
+            && both(State::Reversed, &[Step::Release, Step::Cancel]))
     }
 
     /// Orders that are older than a day and have no outcome.

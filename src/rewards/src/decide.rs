@@ -210,6 +210,7 @@ fn reserve(award: &Award, period: Option<&str>) -> Result<Vec<Op>, StoreError> {
         attempts: 0,
         sent: false,
         queued_at: award.at,
+        decided: None,
     };
     let mut ops = vec![
         transition(award.uid, State::Eligible, None, award.at)?,

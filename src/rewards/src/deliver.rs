@@ -4,20 +4,23 @@
 //! so marked is first looked up at the issuer by its key; and it leaves the outbox in the transaction that books its end. Two deliverers
 //! may run at once: the version of the order decides who holds it.
 
+mod undo;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde::Serialize;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tsunagu_domain::{Clock, IdGen, TenantId, Timestamp};
-use tsunagu_store::{Expect, Guard, Op, Record, Scan, Store, StoreError, WriteSet};
+use tsunagu_store::{Expect, Guard, Op, Scan, Store, StoreError, WriteSet};
 
 use crate::ledger::{self, Step};
 use crate::records::{
-    AWARDS, OUTBOX, Order, VOIDS, Void, after_time, decode, put, read_timed_key, timed_key,
-    transition, transitions,
+    AWARDS, OUTBOX, Order, VOIDS, after_time, decode, put, read_timed_key, timed_key, transition,
+    transitions,
 };
 use crate::{Award, Issuer, IssuerError, IssuerGrant, Reason, State};
 
@@ -57,7 +60,7 @@ pub struct Report {
     pub deferred: u64,
     /// Orders that the issuer refused; their coins are in the budget again.
     pub refused: u64,
-    /// Orders taken back before they were sent; their coins are in the budget again.
+    /// Orders taken back, before they were sent or by a decision of staff; their coins are in the budget again.
     pub voided: u64,
     /// Orders under whose key the issuer holds another grant. Staff must look.
     pub mismatched: u64,
@@ -88,6 +91,14 @@ pub struct Deliverer {
     pace: Pace,
     wake: Wake,
     silence: Mutex<Silence>,
+    consents: Option<Arc<dyn Consents>>,
+}
+
+/// Tells whether a consent still stands.
+#[async_trait]
+pub trait Consents: Send + Sync + 'static {
+    /// Whether the resident has withdrawn this consent. One that has ended by itself was not withdrawn.
+    async fn withdrawn(&self, tenant: &TenantId, consent: &str) -> Result<bool, StoreError>;
 }
 
 /// After so many orders in a row without an answer, the issuer is left alone for a while.
@@ -154,7 +165,14 @@ impl Deliverer {
             pace,
             wake: Wake::default(),
             silence: Mutex::default(),
+            consents: None,
         }
+    }
+
+    /// What was awarded under a consent that is withdrawn before the order is sent is not sent.
+    #[must_use]
+    pub fn asking(self, consents: Arc<dyn Consents>) -> Self {
+        Self { consents: Some(consents), ..self }
     }
 
     /// The handle that wakes this deliverer.
@@ -260,7 +278,7 @@ impl Deliverer {
     /// Notes whether the issuer answered; `false` when it has not for a while and is to be left alone.
     fn listen(&self, done: &Outcome, now: Timestamp) -> bool {
         match done {
-            Outcome::Skipped | Outcome::Voided => true,
+            Outcome::Skipped => true,
             Outcome::Deferred => {
                 let failures = self.silence(|silence| {
                     silence.failures = silence.failures.saturating_add(1);
@@ -271,7 +289,7 @@ impl Deliverer {
                 self.silence(|silence| silence.until = until);
                 false
             }
-            Outcome::Confirmed | Outcome::Refused | Outcome::Mismatched => {
+            Outcome::Confirmed | Outcome::Refused | Outcome::Voided | Outcome::Mismatched => {
                 self.silence(|silence| *silence = Silence::default());
                 true
             }
@@ -279,9 +297,12 @@ impl Deliverer {
     }
 
     async fn deliver(&self, held: Held<'_>, now: Timestamp) -> Result<Outcome, StoreError> {
+        if let Some(decided) = held.order.decided {
+            return self.carry_out(held, decided, now).await;
+        }
         let may_be_there = held.order.sent;
-        if !may_be_there && let Some(void) = self.void(&held).await? {
-            return self.take_back_unsent(held, &void, now).await;
+        if !may_be_there && let Some((reason, void)) = self.objection(&held).await? {
+            return self.take_back_unsent(held, reason, void, now).await;
         }
         let Some(held) = self.take(held, now).await? else {
             return Ok(Outcome::Skipped);
@@ -305,40 +326,6 @@ impl Deliverer {
             },
             Err(error) => self.put_off(held, &error, None, now).await,
         }
-    }
-
-    async fn void(&self, held: &Held<'_>) -> Result<Option<Record>, StoreError> {
-        self.store.record(held.tenant, VOIDS, held.order.uid.as_bytes()).await
-    }
-
-    /// Takes back what was never sent. The issuer is asked all the same: it may have been sent before this store was put back to a
-    /// backup, and then it stays.
-    async fn take_back_unsent(
-        &self,
-        held: Held<'_>,
-        void: &Record,
-        now: Timestamp,
-    ) -> Result<Outcome, StoreError> {
-        let held = self.with_doubt(held).await?;
-        match self.issuer.find(held.order.key()).await {
-            Ok(Some(grant)) => return self.settle(held, &grant, now).await,
-            Ok(None) => {}
-            Err(error) => return self.put_off(held, &error, None, now).await,
-        }
-        let Void { reason, .. } = decode(&void.value)?;
-        let award = self.award(&held).await?;
-        let mut set = WriteSet::new(held.tenant.clone()).with(remove(&held)).with(
-            // Not if it was corrected again in the meantime.
-            Op::DeleteRecord {
-                collection: VOIDS,
-                key: award.uid.as_bytes().to_vec(),
-                expect: Expect::Version(void.version),
-            },
-        );
-        set.ops.push(transition(award.uid, State::Reversed, Some(reason), now)?);
-        set.ops.extend(ledger::step(&award, Step::Release, now)?);
-        self.store.commit(set).await?;
-        Ok(Outcome::Voided)
     }
 
     /// Marks the order as sent and hides it from others for a while; `None` when it is to be taken back instead.

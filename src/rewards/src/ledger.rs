@@ -12,7 +12,7 @@ use tsunagu_store::{Expect, Guard, Op, Store, StoreError};
 use crate::records::{ACCOUNTS, BOOKED, ENTRIES, counter, put};
 use crate::{Award, AwardUid, TimeZone};
 
-/// One movement of coins. An award goes through `Reserve` and then one of the others, each once.
+/// One movement of coins. An award goes through `Reserve` and then `Confirm` or `Release`, each once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Step {
@@ -22,6 +22,8 @@ pub(crate) enum Step {
     Confirm,
     /// reserved → budget.
     Release,
+    /// issued → budget, after a `Confirm`.
+    Cancel,
 }
 
 /// A ledger entry, as stored.
@@ -82,6 +84,7 @@ pub(crate) fn step(award: &Award, step: Step, at: Timestamp) -> Result<Vec<Op>, 
         Step::Reserve => ("budget", "reserved"),
         Step::Confirm => ("reserved", "issued"),
         Step::Release => ("reserved", "budget"),
+        Step::Cancel => ("issued", "budget"),
     };
     let amount = award.amount;
     let entry = Entry {
@@ -114,6 +117,7 @@ pub(crate) fn step(award: &Award, step: Step, at: Timestamp) -> Result<Vec<Op>, 
             ops.push(put(BOOKED, key, &json!({ "v": 1 }), Expect::Any)?);
         }
         Step::Release => person("pending", -amount),
+        Step::Cancel => person("balance", -amount),
     }
     Ok(ops)
 }

@@ -45,6 +45,10 @@ pub enum Reason {
     Budget,
     /// The activity was corrected before the order was sent, and is no longer enough.
     Corrected,
+    /// The consent that it was written under was withdrawn before the order was sent.
+    Withdrawn,
+    /// The town decided to take it back.
+    TakenBack,
     /// The issuer refused the order.
     IssuerRefused,
     /// The issuer holds another grant under the order's key; staff must look.
@@ -108,6 +112,11 @@ impl Reason {
                 "記録が訂正され、条件に届かなくなりました",
                 "The record was corrected and is no longer enough",
             ),
+            Self::Withdrawn => (
+                "同意が取り消されたため、お渡ししていません",
+                "The consent was withdrawn before the coins were ordered",
+            ),
+            Self::TakenBack => ("町が取り消しました", "The town took it back"),
             Self::DayCap => ("1日の上限に達しています", "The limit for one day is reached"),
             Self::Budget => ("町の予算が終了しました", "The town's budget for this is used up"),
             Self::IssuerRefused => {

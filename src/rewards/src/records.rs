@@ -6,7 +6,7 @@ use tsunagu_domain::{TenantId, Timestamp, TsunoId};
 use tsunagu_store::{Collection, Expect, Op, Scan, Store, StoreError};
 
 use crate::award::hash;
-use crate::{Award, AwardUid, Reason, State};
+use crate::{Award, AwardUid, Decided, Reason, State};
 
 /// uid → [`Award`]. Permanent.
 pub(crate) const AWARDS: Collection = Collection("reward-award");
@@ -40,6 +40,8 @@ pub(crate) const DEVICES: Collection = Collection("reward-device");
 pub(crate) const DEVICE_PEOPLE: Collection = Collection("reward-device-person");
 /// uid → [`Void`]: not to be sent any more, if it was not yet.
 pub(crate) const VOIDS: Collection = Collection("reward-void");
+/// time + uid → [`Decision`](crate::Decision). Appended only.
+pub(crate) const DECISIONS: Collection = Collection("reward-decision");
 /// account → balance (a counter).
 pub(crate) const ACCOUNTS: Collection = Collection("reward-account");
 /// uid + step → ledger entry. Appended only.
@@ -95,6 +97,9 @@ pub(crate) struct Order {
     /// Whether it may have reached the issuer: then the issuer is asked before anything is sent.
     pub(crate) sent: bool,
     pub(crate) queued_at: Timestamp,
+    /// What staff decided about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) decided: Option<Decided>,
 }
 
 impl Order {

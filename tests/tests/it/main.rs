@@ -17,6 +17,7 @@ mod audited;
 mod bad_input;
 mod certificates;
 mod clients;
+mod coins;
 mod connectors;
 mod consent_states;
 mod durability;

@@ -19,6 +19,7 @@ use crate::{Failure, Gateway, request_id};
     tag = "Coins",
     params(
         ("limit" = Option<usize>, Query, description = "At most so many, 1 to 1000"),
+        ("open" = Option<bool>, Query, description = "`true`: only orders without an outcome, those that wait longest first"),
         ("before" = Option<String>, Query, description = "`<at>.<award>` of the last one of the previous page"),
     ),
     responses(
@@ -32,12 +33,21 @@ pub(crate) async fn grants(
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
     let staff = staff(&gateway, &request).await?;
-    let params = Params::read(&request, &["limit", "before"])?;
+    let params = Params::read(&request, &["limit", "before", "open"])?;
     let limit = params.number("limit", 100, gateway.limits.max_page)?.max(1);
     let before = params.get("before").map(|text| {
         position(text).ok_or_else(|| wrong("before", "is <at>.<award> of an answer before"))
     });
-    let found = gateway.rewards.grants(&staff.tenant, before.transpose()?, limit).await?;
+    let found = match (params.get("open"), before.transpose()?) {
+        (None | Some("false"), before) => {
+            gateway.rewards.grants(&staff.tenant, before, limit).await?
+        }
+        (Some("true"), None) => gateway.rewards.open(&staff.tenant, limit).await?,
+        (Some("true"), Some(_)) => {
+            return Err(wrong("before", "does not go with open: all that waits is one page"));
+        }
+        (Some(_), _) => return Err(wrong("open", "is true or false")),
+    };
     let mut response = HttpResponse::Ok();
     if !found.is_empty() {
         let mut subjects: Vec<_> = found.iter().map(|grant| grant.subject).collect();

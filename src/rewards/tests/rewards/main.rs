@@ -6,5 +6,6 @@ mod awards;
 mod daily;
 mod delivery;
 mod gates;
+mod hand;
 mod ledger;
 mod world;

@@ -12,7 +12,7 @@ use tsunagu_broker::{
 };
 use tsunagu_connect::{Connectors, Delivery, Platform, SinkError, UpsertOutcome};
 use tsunagu_connector_coin_issuer::{Call, Http, HttpError, Reply};
-use tsunagu_consent::{Answered, Ledger, NotRedeemed, Recipient, Recipients, Redeemer};
+use tsunagu_consent::{Answered, Ledger, NotRedeemed, Recipient, Recipients, Redeemer, State};
 use tsunagu_domain::{
     Assurance, Catalogue, ClientId, Clock, IdGen, Problem, ProblemCode, TenantId, TsunoId,
 };
@@ -21,6 +21,8 @@ use tsunagu_imports::Registry;
 use tsunagu_ngsi_ld::{Context, Entity};
 use tsunagu_outbound::{Method, Outbound, OutboundError};
 use tsunagu_policy::{Asked, Policies, Principal, View};
+use tsunagu_rewards::Consents;
+use tsunagu_store::StoreError;
 use url::Url;
 
 /// The broker, as connectors see it: each publishes under the client of its name.
@@ -256,6 +258,20 @@ impl Recipients for ClientEvents {
         let sent = self.outbound.send(request.map_err(|error| error.to_string())?).await;
         let response = sent.map_err(|error| error.to_string())?;
         Ok(Answered { status: response.status, body: response.body.to_vec() })
+    }
+}
+
+/// Consents, as the delivery of coins asks about them.
+pub(super) struct Withdrawals {
+    pub(super) ledger: Arc<Ledger>,
+}
+
+#[async_trait]
+impl Consents for Withdrawals {
+    async fn withdrawn(&self, tenant: &TenantId, consent: &str) -> Result<bool, StoreError> {
+        let found = self.ledger.get(tenant, consent).await;
+        let found = found.map_err(|problem| StoreError::Unavailable(problem.to_string()))?;
+        Ok(found.is_some_and(|consent| consent.state == State::Withdrawn))
     }
 }
 

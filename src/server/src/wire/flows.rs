@@ -18,7 +18,7 @@ use tsunagu_imports::{Imports, Loader};
 use tsunagu_outbound::Outbound;
 use tsunagu_rewards::{Deliverer, Reconciler, Rewards};
 
-use super::adapters::{ClientEvents, IssuerHttp};
+use super::adapters::{ClientEvents, IssuerHttp, Withdrawals};
 use super::consents::Keeper;
 use super::{Foundation, People};
 use crate::config::Config;
@@ -88,18 +88,21 @@ impl Flows {
                 Arc::clone(&base.clock),
                 vec![base.tenant.clone()],
             ));
-            deliverer = Some(Deliverer::new(
+            let pace = tsunagu_rewards::Pace {
+                idle: LOOK,
+                lease: LEASE,
+                ..tsunagu_rewards::Pace::default()
+            };
+            let orders = Deliverer::new(
                 Arc::clone(&base.store),
                 issuer,
                 Arc::clone(&base.clock),
                 Arc::clone(&base.ids),
                 vec![base.tenant.clone()],
-                tsunagu_rewards::Pace {
-                    idle: LOOK,
-                    lease: LEASE,
-                    ..tsunagu_rewards::Pace::default()
-                },
-            ));
+                pace,
+            );
+            let consents = Withdrawals { ledger: Arc::clone(&people.ledger) };
+            deliverer = Some(orders.asking(Arc::new(consents)));
         }
         let (services, tenant) = (people.services.clone(), base.tenant.clone());
         let residents = Arc::clone(&people.residents);

@@ -1,0 +1,97 @@
+//! What staff decide about coins, as they see and do it over HTTP.
+
+use std::time::Duration;
+
+use chrono::{DateTime, FixedOffset, TimeDelta};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::http::{Answer, seen};
+use crate::support::town::{Login, Plan, STAFF, Town, property};
+use crate::support::{Backend, eventually};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn rules() -> Value {
+    json!({"v": 1, "rules": [{
+        "id": "walk", "version": 1, "entity_type": "HealthActivity", "condition": "activity.steps >= 5000",
+        "amount": "activity.steps >= 8000 ? 10 : 5", "max_amount": 10, "period": "day",
+        "per_person_per_day": 10, "budget": 1000,
+        "valid_from": "2020-01-01", "valid_until": "2100-01-01", "tz": "Asia/Tokyo",
+        "label": {"ja": "歩く", "en": "Walk"}
+    }]})
+}
+
+/// Steps of an hour two days ago.
+async fn walked(town: &Town, login: &Login, name: &str, hour: u32, steps: u32) -> Answer {
+    let now = tsunagu_sandbox::system_clock()() - TimeDelta::days(2);
+    let day = (now + TimeDelta::hours(9)).format("%Y-%m-%d");
+    let started: DateTime<FixedOffset> = format!("{day}T{hour:02}:00:00+09:00").parse().unwrap();
+    let time = |at: DateTime<FixedOffset>| {
+        property(json!({"@type": "DateTime", "@value": at.to_rfc3339()}))
+    };
+    let body = json!({
+        "id": format!("urn:ngsi-ld:HealthActivity:{name}"), "type": "HealthActivity",
+        "person": {"type": "Relationship", "object": login.person},
+        "steps": property(steps), "activityType": property("walking"),
+        "startedAt": time(started), "endedAt": time(started + TimeDelta::hours(1)),
+        "recordingMethod": property("sensed"),
+    });
+    seen(town.ask(Method::POST, "/ngsi-ld/v1/entities").bearer_auth(&login.token).json(&body)).await
+}
+
+async fn grants(town: &Town, staff: &str, query: &str) -> Vec<Value> {
+    let path = format!("/rewards/v1/grants{query}");
+    let answer = seen(town.ask(Method::GET, &path).bearer_auth(staff)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json().as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn staff_take_a_grant_back_and_the_issuer_cancels_it() {
+    let plan = Plan { people: true, rewards: Some(rules()), ..Plan::default() };
+    let town = Town::start(Backend::Embedded, &plan).await;
+    let mut hanako = town.hanako().await;
+    let login = town.connect(&mut hanako).await;
+    assert_eq!(walked(&town, &login, "a", 8, 9_000).await.status, 201);
+    assert_eq!(walked(&town, &login, "b", 10, 6_000).await.status, 201);
+    let staff = town.token(STAFF).await;
+    let all = eventually("granting", PATIENCE, || async {
+        let all = grants(&town, &staff, "").await;
+        all.iter().any(|grant| grant["state"] == "confirmed").then_some(all)
+    })
+    .await;
+    let told: Vec<_> =
+        all.iter().map(|grant| (&grant["amount"], &grant["state"], &grant["reason"])).collect();
+    let (confirmed, rejected) = (json!("confirmed"), json!("rejected"));
+    assert_eq!(told[1], (&json!(10), &confirmed, &Value::Null));
+    assert_eq!(told[0], (&json!(0), &rejected, &json!("already-earned")));
+    assert!(grants(&town, &staff, "?open=true").await.is_empty());
+
+    let decide = async |award: &str, body: Value| {
+        let path = format!("/rewards/v1/grants/{award}/decision");
+        seen(town.ask(Method::POST, &path).bearer_auth(&staff).json(&body)).await.status
+    };
+    let award = all[1]["award"].as_str().unwrap();
+    let reverse = json!({"decision": "reverse", "why": "entered by mistake"});
+    assert_eq!(decide(award, json!({"decision": "reverse", "why": " "})).await, 400);
+    assert_eq!(decide(award, json!({"decision": "delete", "why": "x"})).await, 400);
+    assert_eq!(decide(&"ab".repeat(32), reverse.clone()).await, 404);
+    assert_eq!(decide("x", reverse.clone()).await, 404);
+    assert_eq!(decide(award, json!({"decision": "confirm", "why": "x"})).await, 409);
+    assert_eq!(decide(award, reverse.clone()).await, 204);
+    let reversed = eventually("taking it back", PATIENCE, || async {
+        let mut all = grants(&town, &staff, "").await;
+        let grant = all.swap_remove(1);
+        (grant["state"] == "reversed").then_some(grant)
+    })
+    .await;
+    assert_eq!(reversed["reason"], "taken-back");
+    assert_eq!(decide(award, reverse).await, 409);
+    let today = (tsunagu_sandbox::system_clock()() + TimeDelta::hours(9)).format("%Y-%m-%d");
+    let statement = town.statement(&today.to_string()).await;
+    assert_eq!((&statement["granted"], &statement["cancelled"]), (&json!(10), &json!(10)));
+    let rules = seen(town.ask(Method::GET, "/rewards/v1/rules")).await.json();
+    let budget = json!({"total": 1000, "reserved": 0, "issued": 0, "remaining": 1000});
+    assert_eq!(rules[0]["budget"], budget);
+}
