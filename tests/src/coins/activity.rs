@@ -64,9 +64,10 @@ impl Activity {
         };
         let first = number(chance);
         let mut corrected = if chance.below(10) == 0 { number(chance) } else { first };
-        // When coins come back to a budget that is used up is no matter of order.
+        // When coins come back to a budget that is used up is no matter of order, so that nothing that was enough may become too little,
+        // in whichever order the two numbers come.
         if kind == Kind::Swim {
-            corrected = corrected.max(first);
+            corrected = if first < 20 { first } else { corrected.max(first) };
         }
         let mut person = chance.below(people);
         // Whom the issuer refuses does not swim: when their coins come back to the budget is no matter of order.
