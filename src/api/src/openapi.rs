@@ -144,6 +144,7 @@ pub(crate) struct ProblemBody {
         crate::rewards::rules,
         crate::rewards::grants,
         crate::rewards::decide,
+        crate::rewards::simulate,
         crate::rewards::reconciliations,
         crate::rewards::coins,
         crate::residents::identity_reviews,

@@ -5,6 +5,7 @@ mod decide;
 mod grants;
 mod reconciliations;
 mod rules;
+mod simulate;
 
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
@@ -19,6 +20,7 @@ pub(crate) use decide::{__path_decide, decide};
 pub(crate) use grants::{__path_grants, grants};
 pub(crate) use reconciliations::{__path_reconciliations, reconciliations};
 pub(crate) use rules::{__path_rules, rules};
+pub(crate) use simulate::{__path_simulate, simulate};
 
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
     cfg.service(resource("/rewards/v1/rules", [(Method::GET, web::get().to(rules))]))
@@ -27,6 +29,7 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
             "/rewards/v1/grants/{award}/decision",
             [(Method::POST, web::post().to(decide))],
         ))
+        .service(resource("/rewards/v1/simulations", [(Method::POST, web::post().to(simulate))]))
         .service(resource(
             "/rewards/v1/reconciliations",
             [(Method::GET, web::get().to(reconciliations))],

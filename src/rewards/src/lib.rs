@@ -23,6 +23,7 @@ mod reconcile;
 mod records;
 mod rewards;
 mod rule;
+mod simulate;
 
 pub use award::{Award, AwardUid, State};
 pub use coins::{CoinsView, GrantView, StaffGrant};
@@ -35,3 +36,4 @@ pub use reason::Reason;
 pub use reconcile::{Difference, DifferenceKind, StatementLine};
 pub use rewards::Rewards;
 pub use rule::{Amount, Period, Rule, RuleError, RuleStatus, Rules, TimeZone};
+pub use simulate::{Activities, SimulatedRule, Simulation};

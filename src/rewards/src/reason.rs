@@ -56,6 +56,14 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Its name, as in JSON.
+    pub fn code(self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(code)) => code,
+            _ => String::new(),
+        }
+    }
+
     /// What the resident reads.
     pub fn text(self) -> Text {
         let (ja, en) = match self {

@@ -13,7 +13,7 @@ use crate::activity::{Facts, Verdict, judge};
 use crate::decide::{explain, grant, once, reject, rejected, void};
 use crate::ledger;
 use crate::rule::Compiled;
-use crate::{Award, AwardUid, Reason, RuleStatus, Rules};
+use crate::{Activities, Award, AwardUid, Reason, RuleStatus, Rules};
 
 /// Decides awards and answers questions about them.
 pub struct Rewards {
@@ -23,6 +23,7 @@ pub struct Rewards {
     cipher: SectorCipher,
     /// What must hold for a person to earn.
     eligible: fn(TsunoId) -> Vec<Guard>,
+    pub(crate) activities: Option<Arc<dyn Activities>>,
 }
 
 impl fmt::Debug for Rewards {
@@ -39,13 +40,19 @@ impl Rewards {
         rules: Rules,
         cipher: SectorCipher,
     ) -> Self {
-        Self { store, clock, rules, cipher, eligible: |_| Vec::new() }
+        Self { store, clock, rules, cipher, eligible: |_| Vec::new(), activities: None }
     }
 
     /// Only who these guards let earns; they are decided in the transaction that would award.
     #[must_use]
     pub fn only_for(self, eligible: fn(TsunoId) -> Vec<Guard>) -> Self {
         Self { eligible, ..self }
+    }
+
+    /// Reads stored activities here when rules are simulated.
+    #[must_use]
+    pub fn over(self, activities: Arc<dyn Activities>) -> Self {
+        Self { activities: Some(activities), ..self }
     }
 
     /// The account under which the issuer knows this person: a pairwise id, useless anywhere else.
@@ -94,6 +101,27 @@ impl Rewards {
             reason: None,
             at: change.at,
         }
+    }
+
+    /// What these rules add to a change.
+    pub(crate) fn follow_rules(
+        &self,
+        rules: &Rules,
+        change: &Change<'_>,
+        ops: &mut Vec<Op>,
+    ) -> Result<(), StoreError> {
+        // What is deleted was no less true: its coins stay.
+        let Some(after) = change.after else {
+            return Ok(());
+        };
+        if !rules.iter().any(|compiled| compiled.looks_at(after)) {
+            return Ok(());
+        }
+        let (before, after) = (change.before.map(Facts::of), Facts::of(after));
+        for compiled in rules.iter() {
+            self.follow_rule(compiled, change, (before.as_ref(), &after), ops)?;
+        }
+        Ok(())
     }
 
     fn follow_rule(
@@ -145,22 +173,11 @@ impl Rewards {
 #[async_trait]
 impl Consequence for Rewards {
     async fn follow(&self, change: &Change<'_>, ops: &mut Vec<Op>) -> Result<(), Problem> {
-        // What is deleted was no less true: its coins stay.
-        let Some(after) = change.after else {
-            return Ok(());
-        };
-        if !self.rules.iter().any(|compiled| compiled.looks_at(after)) {
-            return Ok(());
-        }
-        let (before, after) = (change.before.map(Facts::of), Facts::of(after));
-        for compiled in self.rules.iter() {
-            self.follow_rule(compiled, change, (before.as_ref(), &after), ops)?;
-        }
-        Ok(())
+        Ok(self.follow_rules(&self.rules, change, ops)?)
     }
 }
 
-fn subject_of(doc: &EntityDoc) -> Option<TsunoId> {
+pub(crate) fn subject_of(doc: &EntityDoc) -> Option<TsunoId> {
     let subject = doc.subject()?;
     TsunoId::from_urn(subject).or_else(|| subject.parse().ok())
 }

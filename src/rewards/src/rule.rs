@@ -236,6 +236,11 @@ enum Condition {
 const VARIABLES: [&str; 3] = ["activity", "day", "minutes"];
 
 impl Compiled {
+    /// The type that the rule looks at, expanded.
+    pub(crate) fn entity_type(&self) -> &str {
+        &self.entity_type
+    }
+
     /// Whether the rule looks at entities of this kind.
     pub(crate) fn looks_at(&self, doc: &EntityDoc) -> bool {
         doc.types().any(|iri| iri == self.entity_type)

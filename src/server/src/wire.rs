@@ -28,7 +28,7 @@ use tsunagu_store::Consequence;
 use tsunagu_web::{HelpDesk, Site, SiteConfig, SiteParts};
 
 use crate::config::Config;
-use adapters::{FetchDocuments, Receivers};
+use adapters::{FetchDocuments, Receivers, StoredActivities};
 pub(crate) use connectors::{host, ready};
 use flows::{Carried, Ending, Flows};
 pub(crate) use foundation::Foundation;
@@ -53,13 +53,7 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
     let outbound = foundation::outbound(config)?;
     let people = People::wire(config, &base, &outbound).await?;
 
-    let rewards = Rewards::new(
-        Arc::clone(&base.store),
-        Arc::clone(&base.clock),
-        rules(config)?,
-        people.sectors.sector(COIN_ISSUER_SECTOR)?,
-    );
-    let rewards = Arc::new(rewards.only_for(in_good_standing));
+    let rewards = rewards(config, &base, &people)?;
     let subscriptions = subscriptions::wire(&base, &people);
     let consequences: Vec<Arc<dyn Consequence>> = vec![
         Arc::new(MatchKeys::new(people.digests.clone(), config.town.municipality.clone())),
@@ -154,6 +148,22 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
     });
     let site = Data::new(site(config, &base, people, cases, rewards, broker, imports)?);
     Ok(App { base, gateway, site, flows })
+}
+
+fn rewards(config: &Config, base: &Foundation, people: &People) -> anyhow::Result<Arc<Rewards>> {
+    let rewards = Rewards::new(
+        Arc::clone(&base.store),
+        Arc::clone(&base.clock),
+        rules(config)?,
+        people.sectors.sector(COIN_ISSUER_SECTOR)?,
+    );
+    let activities = StoredActivities {
+        store: Arc::clone(&base.store),
+        catalogue: Arc::clone(&base.catalogue),
+        policies: base.policies.clone(),
+        clock: Arc::clone(&base.clock),
+    };
+    Ok(Arc::new(rewards.only_for(in_good_standing).over(Arc::new(activities))))
 }
 
 fn site(

@@ -48,7 +48,7 @@ async fn grants(town: &Town, staff: &str, query: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn staff_take_a_grant_back_and_the_issuer_cancels_it() {
+async fn staff_try_rules_and_take_a_grant_back_and_the_issuer_cancels_it() {
     let plan = Plan { people: true, rewards: Some(rules()), ..Plan::default() };
     let town = Town::start(Backend::Embedded, &plan).await;
     let mut hanako = town.hanako().await;
@@ -67,6 +67,19 @@ async fn staff_take_a_grant_back_and_the_issuer_cancels_it() {
     assert_eq!(told[1], (&json!(10), &confirmed, &Value::Null));
     assert_eq!(told[0], (&json!(0), &rejected, &json!("already-earned")));
     assert!(grants(&town, &staff, "?open=true").await.is_empty());
+
+    // Other rules, tried on what has happened: nobody is named, and nothing changes.
+    let body = json!({"rules": rules(), "from": "2020-01-01", "to": "2100-01-01"});
+    let tried = town.ask(Method::POST, "/rewards/v1/simulations").bearer_auth(&staff);
+    let tried = seen(tried.json(&body)).await;
+    assert_eq!(tried.status, 200, "{}", tried.text());
+    let found = &tried.json()["rules"][0];
+    assert_eq!((&found["grants"], &found["coins"]), (&json!(1), &json!(10)));
+    assert_eq!(found["refused"], json!({"already-earned": 1}));
+    assert!(tried.header("audit-entry").is_some(), "the look is not on record");
+    let wrong = json!({"rules": {"v": 1, "rules": [{}]}, "from": "2020-01-01", "to": "2100-01-01"});
+    let wrong = town.ask(Method::POST, "/rewards/v1/simulations").bearer_auth(&staff).json(&wrong);
+    assert_eq!(seen(wrong).await.status, 400);
 
     let decide = async |award: &str, body: Value| {
         let path = format!("/rewards/v1/grants/{award}/decision");
@@ -91,7 +104,7 @@ async fn staff_take_a_grant_back_and_the_issuer_cancels_it() {
     let today = (tsunagu_sandbox::system_clock()() + TimeDelta::hours(9)).format("%Y-%m-%d");
     let statement = town.statement(&today.to_string()).await;
     assert_eq!((&statement["granted"], &statement["cancelled"]), (&json!(10), &json!(10)));
-    let rules = seen(town.ask(Method::GET, "/rewards/v1/rules")).await.json();
+    let left = seen(town.ask(Method::GET, "/rewards/v1/rules")).await.json();
     let budget = json!({"total": 1000, "reserved": 0, "issued": 0, "remaining": 1000});
-    assert_eq!(rules[0]["budget"], budget);
+    assert_eq!(left[0]["budget"], budget);
 }

@@ -151,6 +151,7 @@ const TABLE: &[(&str, &str, For)] = &[
     ("GET", "/rewards/v1/rules", For::All("what earns coins is public")),
     ("GET", "/rewards/v1/grants", For::Staff),
     ("POST", "/rewards/v1/grants/{award}/decision", For::Staff),
+    ("POST", "/rewards/v1/simulations", For::Staff),
     ("GET", "/rewards/v1/reconciliations", For::Staff),
     ("GET", "/admin/v1/identity-reviews", For::Staff),
     ("POST", "/admin/v1/identity-reviews/{reference}/decision", For::Staff),
@@ -373,6 +374,9 @@ fn counted(path: &str) -> Value {
         "/counter/v1/guardians" => {
             json!({"principal": "none", "delegate": "none", "principalName": "a", "delegateName": "b",
                 "scope": "see", "evidence": "court-order", "reference": "1", "clerk": "c"})
+        }
+        "/rewards/v1/simulations" => {
+            json!({"rules": {"v": 1, "rules": []}, "from": "2026-01-01", "to": "2026-01-02"})
         }
         _ => json!({}),
     }

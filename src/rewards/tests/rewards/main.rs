@@ -8,4 +8,5 @@ mod delivery;
 mod gates;
 mod hand;
 mod ledger;
+mod simulate;
 mod world;

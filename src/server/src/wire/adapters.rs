@@ -18,11 +18,11 @@ use tsunagu_domain::{
 };
 use tsunagu_identity::{Clients, LiveGrants, Redeemed, Redeeming, ShareCodes, ShareRefusal};
 use tsunagu_imports::Registry;
-use tsunagu_ngsi_ld::{Context, Entity};
+use tsunagu_ngsi_ld::{Context, Entity, EntityDoc, Query, TypeSelection};
 use tsunagu_outbound::{Method, Outbound, OutboundError};
 use tsunagu_policy::{Asked, Policies, Principal, View};
-use tsunagu_rewards::Consents;
-use tsunagu_store::StoreError;
+use tsunagu_rewards::{Activities, Consents};
+use tsunagu_store::{EntityQuery, Store, StoreError};
 use url::Url;
 
 /// The broker, as connectors see it: each publishes under the client of its name.
@@ -272,6 +272,39 @@ impl Consents for Withdrawals {
         let found = self.ledger.get(tenant, consent).await;
         let found = found.map_err(|problem| StoreError::Unavailable(problem.to_string()))?;
         Ok(found.is_some_and(|consent| consent.state == State::Withdrawn))
+    }
+}
+
+/// Stored activities, as rules are tried on them.
+pub(super) struct StoredActivities {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) policies: Policies,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Activities for StoredActivities {
+    async fn page(
+        &self,
+        tenant: &TenantId,
+        entity_type: &str,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<EntityDoc>, StoreError> {
+        let asked = Asked {
+            tenant,
+            catalogue: &self.catalogue,
+            now: self.clock.micros(),
+            principal: Principal::Platform { task: "reward-simulation" },
+        };
+        let refused = |_| StoreError::Unavailable("the policy refuses the platform".to_owned());
+        let view = self.policies.decide(&asked).map_err(refused)?;
+        let types = Some(TypeSelection::Type(entity_type.to_owned()));
+        let filter = Query { types, ..Query::default() };
+        let query = EntityQuery { filter, limit, offset, count: false, order: None };
+        let page = self.store.query(&view, &query).await?;
+        Ok(page.entities.into_iter().map(|found| found.doc).collect())
     }
 }
 

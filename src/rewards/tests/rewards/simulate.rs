@@ -1,0 +1,110 @@
+//! Candidate rules on the past: what would have been paid, and nothing written.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::json;
+use tsunagu_domain::{ProblemCode, TenantId};
+use tsunagu_ngsi_ld::EntityDoc;
+use tsunagu_rewards::{Activities, Rewards, Rules, SimulatedRule};
+use tsunagu_store::StoreError;
+
+use crate::world::{Activity, World, person, rule, tenant};
+
+struct Past(Vec<EntityDoc>);
+
+#[async_trait]
+impl Activities for Past {
+    async fn page(
+        &self,
+        _: &TenantId,
+        entity_type: &str,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<EntityDoc>, StoreError> {
+        let of = |doc: &&EntityDoc| doc.types().any(|iri| iri == entity_type);
+        Ok(self.0.iter().filter(of).skip(offset).take(limit).cloned().collect())
+    }
+}
+
+fn rules(all: &[serde_json::Value]) -> Rules {
+    Rules::read(json!({ "v": 1, "rules": all }).to_string().as_bytes()).unwrap()
+}
+
+fn days(from: &str, to: &str) -> (chrono::NaiveDate, chrono::NaiveDate) {
+    (from.parse().unwrap(), to.parse().unwrap())
+}
+
+fn over(world: &World, past: Vec<Activity>) -> Rewards {
+    let past = Past(past.iter().map(Activity::doc).collect());
+    let rewards = World::rewards(&world.store, &world.clock, &[rule(&json!({}))]);
+    Arc::into_inner(rewards).unwrap().over(Arc::new(past))
+}
+
+#[tokio::test]
+async fn candidate_rules_are_tried_on_the_past_and_nothing_is_written() {
+    let world = World::new(&[rule(&json!({}))]);
+    let mut past: Vec<Activity> = (1..=8).map(|who| Activity::new(who, who)).collect();
+    past[1].steps = json!(9_000);
+    past[2].steps = json!(100);
+    past[3].method = "manual";
+    past.push(Activity::new("overlapping", 1));
+    past.push(
+        Activity { steps: json!(2_500), ..Activity::new("later", 1) }
+            .during("2026-11-23T01:00:00Z", "2026-11-23T01:10:00Z"),
+    );
+    past.push(
+        Activity::new("another day", 9).during("2026-11-20T01:00:00Z", "2026-11-20T02:00:00Z"),
+    );
+    let rewards = over(&world, past);
+    let candidate = |change| {
+        let mut rule = rule(&json!({ "per_person_per_day": 100, "budget": 47 }));
+        rule.as_object_mut().unwrap().extend(serde_json::Map::clone(change));
+        rule
+    };
+    let ladder =
+        json!({ "id": "ladder", "amount": "activity.steps >= 8000 ? 20 : 8", "max_amount": 20 });
+    let other = json!({ "id": "other", "q": "steps>=100" });
+    let candidates =
+        rules(&[candidate(ladder.as_object().unwrap()), candidate(other.as_object().unwrap())]);
+    let on = days("2026-11-23", "2026-11-24");
+    let (found, people) = rewards.simulate(&tenant(), &candidates, on).await.unwrap();
+    assert_eq!((found.activities, found.persons), (10, 8));
+    assert_eq!(people, (1..=8).map(person).collect::<Vec<_>>());
+    let one = |name: &str| found.rules.iter().find(|rule| rule.rule == name).cloned().unwrap();
+    let ladder = one("ladder");
+    // 8, 20 and 8 fit into the budget of 47; of those after them, 8 more do.
+    assert_eq!((ladder.grants, ladder.coins, ladder.persons), (4, 44, 4));
+    assert_eq!((ladder.most_of_one_person, ladder.budget), (20, 47));
+    let refused = json!({ "budget": 2, "not-met": 2, "overlap": 1, "self-reported": 1 });
+    assert_eq!(json!(ladder.refused), refused);
+    assert_eq!(one("other").coins, 40);
+    // The real rules, limits and residents know nothing of it.
+    assert!(world.rewards.grants(&tenant(), None, 9).await.unwrap().is_empty());
+    assert!(world.rewards.coins_of(&tenant(), person(1)).await.unwrap().grants.is_empty());
+    let text = serde_json::to_string(&found).unwrap();
+    assert!((1..=9).all(|who| !text.contains(&person(who).to_string())));
+}
+
+#[tokio::test]
+async fn it_comes_to_what_the_rules_then_do() {
+    let world = World::new(&[rule(&json!({ "budget": 55 }))]);
+    let past = || (0..30).map(|n| Activity::new(n, n % 7 + 1));
+    for activity in past() {
+        world.write(&activity).await;
+    }
+    let rewards = over(&world, past().collect());
+    let all = days("2026-01-01", "2027-01-01");
+    let candidates = rules(&[rule(&json!({ "budget": 55 }))]);
+    let (found, _) = rewards.simulate(&tenant(), &candidates, all).await.unwrap();
+    let SimulatedRule { coins, .. } = found.rules[0];
+    assert_eq!(coins, world.rewards.rules(&tenant()).await.unwrap()[0].budget.reserved);
+}
+
+#[tokio::test]
+async fn where_activities_cannot_be_read_there_is_no_simulation() {
+    let world = World::new(&[rule(&json!({}))]);
+    let on = days("2026-11-23", "2026-11-24");
+    let refused = world.rewards.simulate(&tenant(), &rules(&[]), on).await.unwrap_err();
+    assert_eq!(refused.code, ProblemCode::InternalError);
+}
