@@ -36,6 +36,15 @@ pub struct Gateway {
     pub machine: KeyPair,
 }
 
+/// One rule with every kind of limit, none of which is in the way.
+const RULES: &str = r#"{"v": 1, "rules": [{
+    "id": "walk", "version": 1, "entity_type": "HealthActivity",
+    "condition": "activity.steps >= 50", "amount": "activity.steps >= 80 ? 2 : 1", "max_amount": 2,
+    "per_person_per_day": 1000000, "per_person_per_month": 1000000, "per_person": 1000000, "budget": 1000000000000,
+    "valid_from": "2000-01-01", "valid_until": "2200-01-01", "accept_days": 20000, "tz": "Asia/Tokyo",
+    "label": {"ja": "歩く", "en": "Walk"}
+}]}"#;
+
 impl Gateway {
     /// Writes a configuration into `folder`. `store` is a folder or `postgres://…`; by default a folder beside it. `receivers` may be notified.
     pub fn configure(
@@ -52,12 +61,14 @@ impl Gateway {
         let schema = store.map_or_else(String::new, |_| format!("store_schema = {schema:?}"));
         let store = store.map_or_else(|| text(folder.join("store")), str::to_owned);
         let keys = text(folder.join("keys"));
+        let rules = text(folder.join("rewards.json"));
         let config = format!(
             r#"listen = "{address}"
 base_url = "http://{address}"
 store = {store:?}
 {schema}
 keys = {keys:?}
+rewards = {rules:?}
 
 [town]
 tenant = "{TENANT}"
@@ -94,7 +105,7 @@ kind = "consumer"
 redirect_uris = ["http://127.0.0.1/callback"]
 jwks = {{ keys = [{app_jwk}] }}
 purposes = ["health-coaching"]
-data_classes = ["contact", "basic"]
+data_classes = ["contact", "basic", "health-activity"]
 bearer = true
 contact = "0983-00-0000"
 "#,
@@ -103,6 +114,7 @@ contact = "0983-00-0000"
         );
         std::fs::create_dir_all(folder)?;
         std::fs::write(folder.join("tsunagu.toml"), config)?;
+        std::fs::write(rules, RULES)?;
         Ok(Self { program, folder: folder.to_owned(), address, machine })
     }
 

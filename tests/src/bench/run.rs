@@ -145,7 +145,7 @@ impl<'a> Bench<'a> {
     pub fn run(self, rows: &[u32]) -> anyhow::Result<Vec<Row>> {
         let wanted = |row: u32| rows.is_empty() || rows.contains(&row);
         // In this order, because subscriptions would burden what comes after them.
-        let all: [(u32, Measure<'a>); 14] = [
+        let all: [(u32, Measure<'a>); 15] = [
             (1, Self::entity_by_id),
             (2, Self::personal),
             (17, Self::cost_of_trust),
@@ -155,6 +155,7 @@ impl<'a> Bench<'a> {
             (15, Self::at_seventy_percent),
             (6, Self::creates),
             (8, Self::batches),
+            (18, Self::activities),
             (9, Self::past),
             (10, Self::aggregate),
             (16, Self::unconcerned),

@@ -15,7 +15,7 @@ use tsunagu_consent::{
 };
 use tsunagu_domain::{
     Assurance, Catalogue, Clock, IdGen, Level, SectorKeys, SystemClock, SystemIds, TenantId, Text,
-    TsunoId,
+    TsunoId, to_iso,
 };
 use tsunagu_ngsi_ld::parse::parse_entity;
 use tsunagu_ngsi_ld::{Context, EntityDoc};
@@ -91,6 +91,24 @@ pub fn millions(entities: u64) -> f64 {
     entities as f64 / 1e6
 }
 
+/// An activity of a resident, the n-th of theirs: a minute that no other one of theirs has. `id` makes it one of its own.
+pub fn activity(person: &str, id: u64, n: u64, now: i64) -> Value {
+    let property = |value: Value| json!({ "type": "Property", "value": value });
+    let minute = 60_000_000;
+    let started = now - now % minute - minute * (i64::try_from(n).unwrap_or(0) + 2);
+    let time = |at| property(json!({ "@type": "DateTime", "@value": to_iso(at) }));
+    json!({
+        "id": format!("urn:ngsi-ld:HealthActivity:{id:016x}"),
+        "type": "HealthActivity",
+        "person": { "type": "Relationship", "object": person },
+        "steps": property(json!(50 + id % 40)),
+        "activityType": property(json!("walking")),
+        "startedAt": time(started),
+        "endedAt": time(started + minute),
+        "recordingMethod": property(json!("sensed")),
+    })
+}
+
 /// As the store keeps it.
 pub fn stored(entity: &Value) -> anyhow::Result<EntityDoc> {
     let entity = parse_entity(&entity.to_string(), &Context::core(), SystemClock.micros())?;
@@ -111,6 +129,8 @@ pub struct Client {
     pub twin: String,
     /// The app's access token.
     pub token: String,
+    /// The resident, as the app names them.
+    pub person: String,
 }
 
 /// Fills the store of a gateway that ran once and is stopped: `entities` open ones, and `residents` who consented to the app.
@@ -212,7 +232,7 @@ impl Filler {
             request: "fill",
             acting: Capacity::Themselves,
         };
-        let classes = ["contact", "basic"].map(str::to_owned).to_vec();
+        let classes = ["contact", "basic", "health-activity"].map(str::to_owned).to_vec();
         let consent = NewConsent {
             client: APP.parse()?,
             client_name: text("アプリ", "App"),
@@ -221,7 +241,7 @@ impl Filler {
                 purpose: "health-coaching".to_owned(),
                 data_classes: classes.clone(),
                 optional_data_classes: Vec::new(),
-                actions: vec![DataAction::Read],
+                actions: vec![DataAction::Read, DataAction::Write],
                 frequency: None,
             },
             chosen: classes,
@@ -238,7 +258,8 @@ impl Filler {
         let outward = self.sectors.sector(SECTOR)?.outward(subject);
         let token = self.signer.for_resident(&self.issuer, APP, outward, &given.consent.id)?;
         let path = |id: &str| format!("/ngsi-ld/v1/entities/{id}");
-        Ok(Client { path: path(&outward.urn()), twin: path(&twin), token })
+        let person = outward.urn();
+        Ok(Client { path: path(&person), twin: path(&twin), token, person })
     }
 }
 

@@ -1,10 +1,12 @@
-//! Rows 6 to 8: durable writes, against raw inserts of the same bytes into the same engine.
+//! Rows 6 to 8 and 18: durable writes, against raw inserts of the same bytes into the same engine.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+use tsunagu_domain::{Clock as _, SystemClock};
 
-use super::load::{Ask, Slice};
+use super::load::{self, Ask, Slice};
 use super::report::Row;
 use super::run::{Bench, WRITERS};
 use super::town;
@@ -35,6 +37,29 @@ impl Bench<'_> {
         let ask = Ask { address: self.address, connections: WRITERS, status: 201 };
         let row =
             self.against_raw(6, "POST create, durable", 0.60, |time| ask.run(time, &request))?;
+        Ok(vec![row])
+    }
+
+    /// Row 18: activities of residents, each accepted under its consent, evaluated by a rule, and journaled with award, limits, ledger and order in
+    /// the transaction that is durable before the answer.
+    pub(crate) fn activities(&self) -> anyhow::Result<Vec<Row>> {
+        let begun = SystemClock.micros();
+        let people = self.clients.len() as u64;
+        let request = |_: u64, out: &mut Vec<u8>| {
+            let n = self.created.fetch_add(1, Ordering::Relaxed);
+            let client = &self.clients[usize::try_from(n % people).unwrap_or(0)];
+            let body = town::activity(&client.person, n, n / people, begun).to_string();
+            let sent = send("POST", "/ngsi-ld/v1/entities", &client.token, &body);
+            out.extend_from_slice(sent.as_bytes());
+        };
+        let ask = Ask { address: self.address, connections: WRITERS, status: 201 };
+        let work = "POST activity, app's token, evaluated and journaled, durable";
+        let row = self.against_raw(18, work, 0.30, |time| ask.run(time, &request))?;
+        let answer =
+            load::once(self.address, b"GET /rewards/v1/rules HTTP/1.1\r\nHost: bench\r\n\r\n")?;
+        let rules: Value = serde_json::from_slice(&answer.body)?;
+        let reserved = rules[0]["budget"]["reserved"].as_i64().unwrap_or(0);
+        ensure!(reserved > 0, "no activity earned anything");
         Ok(vec![row])
     }
 
