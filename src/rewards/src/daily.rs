@@ -10,12 +10,12 @@ use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tsunagu_domain::{Clock, TenantId, Timestamp, TsunoId};
-use tsunagu_store::{Expect, Scan, StoreError, WriteSet};
+use tsunagu_store::{Expect, Op, Scan, StoreError, WriteSet};
 
 use crate::ledger::{Entry, Step};
 use crate::records::{
-    AWARDS, BOOKED, ENTRIES, OUTBOX, Order, RECENT, RECONCILED, SOURCES, after_time, decode, put,
-    read_timed_key, source_key, transitions,
+    AWARDS, BOOKED, DAY_STEPS, DEVICE_PEOPLE, DEVICES, ENTRIES, MINUTES, OUTBOX, Order, RECENT,
+    RECONCILED, SOURCES, after_time, decode, put, read_timed_key, source_key, transitions,
 };
 use crate::{
     Award, AwardUid, Difference, DifferenceKind, Issuer, IssuerError, Rewards, State,
@@ -137,6 +137,7 @@ impl Reconciler {
                 let Some(next) = day.succ_opt() else { break };
                 day = next;
             }
+            self.rewards.forget(tenant, today).await?;
         }
         Ok(done)
     }
@@ -386,6 +387,40 @@ impl Rewards {
                 }
             }
         }
+    }
+
+    /// Takes out what was kept of days so long ago that no activity of them is accepted any more: which minutes and how many steps counted, and
+    /// which devices recorded for whom.
+    async fn forget(&self, tenant: &TenantId, today: NaiveDate) -> Result<(), StoreError> {
+        let days = self.rules.iter().map(|compiled| compiled.rule.accept_days).max().unwrap_or(0);
+        let Some(kept) = today.checked_sub_days(Days::new(u64::from(days) + 2)) else {
+            return Ok(());
+        };
+        let kept = kept.to_string().into_bytes();
+        for collection in [MINUTES, DAY_STEPS, DEVICES, DEVICE_PEOPLE] {
+            loop {
+                let scan = Scan { limit: PAGE, ..Scan::default() };
+                let mut old = self.store.records(tenant, collection, &scan).await?;
+                let read = old.len();
+                // Keys begin with the day.
+                old.retain(|(key, _)| key.as_slice() < kept.as_slice());
+                let all = old.len() == read;
+                if old.is_empty() {
+                    break;
+                }
+                let ops = old.into_iter().map(|(key, _)| Op::DeleteRecord {
+                    collection,
+                    key,
+                    expect: Expect::Any,
+                });
+                let set = WriteSet { tenant: tenant.clone(), ops: ops.collect() };
+                self.store.commit(set).await?;
+                if !all {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(crate) async fn award_of(

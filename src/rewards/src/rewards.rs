@@ -19,7 +19,7 @@ use crate::{Activities, Award, AwardUid, Reason, RuleStatus, Rules};
 pub struct Rewards {
     pub(crate) store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    rules: Rules,
+    pub(crate) rules: Rules,
     cipher: SectorCipher,
     /// What must hold for a person to earn.
     eligible: fn(TsunoId) -> Vec<Guard>,

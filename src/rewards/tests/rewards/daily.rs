@@ -8,6 +8,7 @@ use tsunagu_domain::Clock as _;
 use tsunagu_rewards::{
     Difference, DifferenceKind, Issuer as _, Reconciler, Reconciliation, StatementLine, TimeZone,
 };
+use tsunagu_store::{Collection, Scan, Store as _};
 
 use crate::world::{Activity, FakeIssuer, Fault, World, person, rule, tenant};
 
@@ -135,4 +136,30 @@ async fn a_grant_booked_here_after_the_issuers_midnight_is_no_difference() {
     assert!(all.iter().all(|day| day.found == 0), "{all:?}");
     let sums = all.iter().map(|day| (day.lines, day.grants)).collect::<Vec<_>>();
     assert_eq!(sums.last(), Some(&(0, 1)));
+}
+
+#[tokio::test]
+async fn what_was_kept_of_minutes_and_devices_is_forgotten_when_it_decides_nothing_any_more() {
+    let world = World::new(&[rule(&json!({}))]);
+    let old = Activity::new("old", 1).during("2026-11-01T01:00:00Z", "2026-11-01T02:00:00Z");
+    world.write(&Activity { device: Some("d"), ..old }).await;
+    world.write(&Activity { device: Some("d"), ..Activity::new("new", 1) }).await;
+    let kept = async || {
+        let names = ["reward-minutes", "reward-day-steps", "reward-device", "reward-device-person"];
+        let mut counts = Vec::new();
+        for name in names {
+            let scan = Scan { limit: 9, ..Scan::default() };
+            let found = world.store.records(&tenant(), Collection(name), &scan).await.unwrap();
+            counts.push(found.len());
+        }
+        counts
+    };
+    compared(&world).await;
+    assert_eq!(kept().await, [2; 4]);
+    // The first one's day is 31 days ago and more: nothing of it is accepted any more.
+    world.clock.advance(TimeDelta::days(13));
+    compared(&world).await;
+    assert_eq!(kept().await, [1; 4]);
+    // The awards themselves stay.
+    assert_eq!(world.rewards.grants(&tenant(), None, 9).await.unwrap().len(), 2);
 }

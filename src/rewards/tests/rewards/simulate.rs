@@ -35,7 +35,7 @@ fn days(from: &str, to: &str) -> (chrono::NaiveDate, chrono::NaiveDate) {
     (from.parse().unwrap(), to.parse().unwrap())
 }
 
-fn over(world: &World, past: Vec<Activity>) -> Rewards {
+fn over(world: &World, past: &[Activity]) -> Rewards {
     let past = Past(past.iter().map(Activity::doc).collect());
     let rewards = World::rewards(&world.store, &world.clock, &[rule(&json!({}))]);
     Arc::into_inner(rewards).unwrap().over(Arc::new(past))
@@ -56,7 +56,7 @@ async fn candidate_rules_are_tried_on_the_past_and_nothing_is_written() {
     past.push(
         Activity::new("another day", 9).during("2026-11-20T01:00:00Z", "2026-11-20T02:00:00Z"),
     );
-    let rewards = over(&world, past);
+    let rewards = over(&world, &past);
     let candidate = |change| {
         let mut rule = rule(&json!({ "per_person_per_day": 100, "budget": 47 }));
         rule.as_object_mut().unwrap().extend(serde_json::Map::clone(change));
@@ -93,7 +93,7 @@ async fn it_comes_to_what_the_rules_then_do() {
     for activity in past() {
         world.write(&activity).await;
     }
-    let rewards = over(&world, past().collect());
+    let rewards = over(&world, &past().collect::<Vec<_>>());
     let all = days("2026-01-01", "2027-01-01");
     let candidates = rules(&[rule(&json!({ "budget": 55 }))]);
     let (found, _) = rewards.simulate(&tenant(), &candidates, all).await.unwrap();
