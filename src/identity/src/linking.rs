@@ -3,6 +3,10 @@
 //! Certain means: exactly one record, not linked to anybody else, agrees on at least two keys. A key is a keyed digest of birth date,
 //! sex and one of address, name and reading, each folded so that two systems' spellings meet. The digests tell nothing
 //! without the platform's secret.
+//!
+//! A hint is a weaker digest: of name and address without birth date and sex, which a record may not know (不詳), or of the name as a reading,
+//! which certificates write where they lack a character. Hints find records for a person to look at, and never link one. How well a record
+//! agrees is said from 0 to 100: two keys 100, one key 70 and with a hint 85, hints alone 50.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -35,8 +39,10 @@ const ENDED: [&str; 5] = ["死亡", "転出", "消除", "deceased", "moved-out"]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReviewReason {
-    /// No record agrees well enough.
+    /// No record agrees on anything.
     None,
+    /// One agrees, or several do, but not well enough.
+    Uncertain,
     /// Several do.
     Several,
     /// One does, but its person left or died, the register says. Until it is decided, nothing is given that is for residents.
@@ -51,8 +57,11 @@ pub struct LinkReview {
     pub tsuno_id: TsunoId,
     /// Why.
     pub reason: ReviewReason,
-    /// Entity ids of records that agree on something.
+    /// Entity ids of records that agree on something, the best first.
     pub candidates: Vec<String>,
+    /// How well each of them agrees, 0 to 100, in the same order. Empty in one from before they were kept.
+    #[serde(default)]
+    pub scores: Vec<u8>,
     /// Since when.
     pub since: Timestamp,
 }
@@ -92,6 +101,31 @@ fn keys(digests: &DigestKey, town: &Municipality, traits: &Traits<'_>) -> Vec<[u
     .collect()
 }
 
+/// The digest of name and address alone.
+fn hint(digests: &DigestKey, town: &Municipality, traits: &Traits<'_>) -> Option<[u8; 32]> {
+    let name = spelling::name(traits.name?);
+    let address = spelling::address(traits.address?, &town.prefecture, &town.county);
+    let both = !name.is_empty() && !address.is_empty();
+    both.then(|| digests.digest("match name and address", &[&name, &address]))
+}
+
+/// Whether a name is written as a reading.
+fn is_reading(name: &str) -> bool {
+    let folded = spelling::kana(name);
+    !folded.is_empty() && folded.chars().all(|c| matches!(c, 'ァ'..='ヺ' | 'ー'))
+}
+
+/// How well a record agrees with so many keys and hints.
+fn score(keys: usize, hints: usize) -> u8 {
+    match (keys, hints) {
+        (ENOUGH.., _) => 100,
+        (1, 1..) => 85,
+        (1, 0) => 70,
+        (_, 1..) => 50,
+        (_, 0) => 0,
+    }
+}
+
 /// The rule that keeps the match keys of municipal records, in the transaction that writes the record.
 #[derive(Debug)]
 pub struct MatchKeys {
@@ -121,7 +155,8 @@ impl MatchKeys {
             name: name.as_deref(),
             kana: kana.as_deref(),
         };
-        Ok(keys(&self.digests, &self.municipality, &traits).into_iter().collect())
+        let keys = keys(&self.digests, &self.municipality, &traits).into_iter();
+        Ok(keys.chain(hint(&self.digests, &self.municipality, &traits)).collect())
     }
 }
 
@@ -174,7 +209,8 @@ impl Consequence for MatchKeys {
 /// What the search came to.
 enum Match {
     One(String),
-    Unclear(ReviewReason, Vec<String>),
+    /// Records with how well they agree, the best first.
+    Unclear(ReviewReason, Vec<(String, u8)>),
 }
 
 impl Residents {
@@ -189,6 +225,28 @@ impl Residents {
             kana: None,
         };
         keys(&self.digests, &self.municipality, &traits).iter().map(|key| crate::hex(key)).collect()
+    }
+
+    /// Digests under which a record is found that agrees less well.
+    pub(crate) fn hints_of(&self, person: &VerifiedPerson) -> Vec<String> {
+        let address = format!("{}{}{}", person.prefecture, person.city, person.street_address);
+        let name = format!("{}{}", person.family_name, person.given_name);
+        let traits = Traits {
+            birth_date: &person.birth_date,
+            gender: person.gender,
+            address: Some(&address),
+            name: Some(&name),
+            kana: None,
+        };
+        let hint = hint(&self.digests, &self.municipality, &traits);
+        let reading = is_reading(&name).then(|| Traits {
+            address: None,
+            name: None,
+            kana: Some(&name),
+            ..traits
+        });
+        let reading = reading.map(|traits| keys(&self.digests, &self.municipality, &traits));
+        hint.into_iter().chain(reading.into_iter().flatten()).map(|key| crate::hex(&key)).collect()
     }
 
     /// Links the resident's municipal record if that is certain, else puts the resident before a person at the counter. Linked
@@ -253,22 +311,25 @@ impl Residents {
 
     async fn search(&self, tenant: &TenantId, resident: &Resident) -> Result<Match, Problem> {
         let store = &*self.services.store;
-        let mut agreeing: BTreeMap<String, usize> = BTreeMap::new();
+        let mut agreeing: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         let mut crowded = false;
-        for key in &resident.match_keys {
+        let (keys, hints) = (&resident.match_keys, &resident.hints);
+        let all = keys.iter().map(|key| (key, true)).chain(hints.iter().map(|key| (key, false)));
+        for (key, is_key) in all {
             let prefix = unhex(key);
             let page = Scan { prefix: prefix.clone(), limit: MOST, ..Scan::default() };
             let found = store.records(tenant, MATCH_KEYS, &page).await?;
-            crowded |= found.len() == MOST;
+            crowded |= is_key && found.len() == MOST;
             for (key, _) in found {
                 if let Some(Ok(id)) = key.strip_prefix(prefix.as_slice()).map(std::str::from_utf8) {
-                    *agreeing.entry(id.to_owned()).or_default() += 1;
+                    let (keys, hints) = agreeing.entry(id.to_owned()).or_default();
+                    *if is_key { keys } else { hints } += 1;
                 }
             }
         }
         let view = self.services.view(tenant, "link")?;
         let (mut enough, mut some, mut ended) = (Vec::new(), Vec::new(), false);
-        for (id, keys) in agreeing {
+        for (id, (keys, hints)) in agreeing {
             let Some(found) = store.entity(&view, &id).await? else {
                 continue;
             };
@@ -282,13 +343,16 @@ impl Residents {
             } else if keys >= ENOUGH {
                 enough.push(id.clone());
             }
-            some.push(id);
+            some.push((id, score(keys, hints)));
         }
+        // The best first; those that agree as well in the order of their ids.
+        some.sort_by_key(|(_, score)| std::cmp::Reverse(*score));
         Ok(match (enough.pop(), enough.is_empty() && !crowded) {
             (Some(one), true) => Match::One(one),
             (Some(_), false) => Match::Unclear(ReviewReason::Several, some),
             (None, _) if ended => Match::Unclear(ReviewReason::Ended, some),
-            (None, _) => Match::Unclear(ReviewReason::None, some),
+            (None, _) if some.is_empty() => Match::Unclear(ReviewReason::None, some),
+            (None, _) => Match::Unclear(ReviewReason::Uncertain, some),
         })
     }
 
@@ -362,13 +426,14 @@ impl Residents {
         tenant: &TenantId,
         resident: &Resident,
         reason: ReviewReason,
-        candidates: Vec<String>,
+        candidates: Vec<(String, u8)>,
     ) -> Result<(), Problem> {
         let id = resident.tsuno_id;
         let store = &*self.services.store;
         let known = records::read::<LinkReview>(store, tenant, LINK_REVIEWS, id.as_bytes()).await?;
         let since = known.as_ref().map_or(self.services.clock.micros(), |kept| kept.data.since);
-        let review = LinkReview { tsuno_id: id, reason, candidates, since };
+        let (candidates, scores) = candidates.into_iter().unzip();
+        let review = LinkReview { tsuno_id: id, reason, candidates, scores, since };
         if known.is_some_and(|kept| kept.data == review) {
             return Ok(());
         }

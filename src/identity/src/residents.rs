@@ -45,6 +45,9 @@ pub struct Resident {
     pub verified: String,
     /// Digests under which the municipal record of this person would be found.
     pub(crate) match_keys: Vec<String>,
+    /// Digests under which a record is found that a person has to look at.
+    #[serde(default)]
+    pub(crate) hints: Vec<String>,
     /// Digests of the identities at providers that lead here, hexadecimal. One from before they were kept is added at its next login.
     #[serde(default)]
     pub(crate) identities: Vec<String>,

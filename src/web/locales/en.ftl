@@ -600,10 +600,12 @@ queue-decide = Decide
 queue-same = The same person as { $id }
 queue-new = A resident without a Tsuno ID
 queue-refused = Not to be let in
-queue-link-none = No record agrees well enough.
+queue-link-none = No record agrees on anything.
+queue-link-uncertain = Records agree in part.
 queue-link-several = Several records agree.
 queue-link-ended = The record that agrees says that the person left or died.
 queue-record = Record
+queue-score = (agrees { $score } of 100)
 queue-link = Link this record
 
 ## Loads of records

@@ -601,10 +601,12 @@ queue-decide = 決める
 queue-same = この方と同じ人です：{ $id }
 queue-new = 都農IDのない町民です
 queue-refused = 認めません
-queue-link-none = 十分に一致する記録がありません。
+queue-link-none = 一致する記録がありません。
+queue-link-uncertain = 一部だけ一致する記録があります。
 queue-link-several = 一致する記録が複数あります。
 queue-link-ended = 一致する記録では、転出または死亡となっています。
 queue-record = 記録
+queue-score = （一致度 { $score }）
 queue-link = この記録と結び付ける
 
 ## 記録の取り込み

@@ -17,11 +17,14 @@ use crate::{Failure, Gateway, request_id};
 pub(super) struct LinkReviewBody {
     /// Who.
     tsuno_id: String,
-    /// `none`: no record agrees well enough; `several` do; `ended`: the one that does says that the person left or died.
+    /// `none`: no record agrees on anything; `uncertain`: some do, but not well enough; `several` agree well enough; `ended`: the one that does says
+    /// that the person left or died.
     #[schema(value_type = String)]
     reason: ReviewReason,
-    /// Entity ids of records that agree on something.
+    /// Entity ids of records that agree on something, the best first.
     candidates: Vec<String>,
+    /// How well each of them agrees, 0 to 100, in the same order.
+    scores: Vec<u8>,
     /// ISO 8601.
     since: String,
 }
@@ -65,6 +68,7 @@ pub(crate) async fn link_reviews(
         tsuno_id: review.tsuno_id.to_string(),
         reason: review.reason,
         candidates: review.candidates,
+        scores: review.scores,
         since: to_iso(review.since),
     });
     Ok(response.json(LinkReviewsBody { reviews: reviews.collect() }))

@@ -172,6 +172,7 @@ impl Residents {
             created_at: visit.now,
             verified: self.verified(visit.who),
             match_keys: self.keys_of(&visit.who.person),
+            hints: self.hints_of(&visit.who.person),
             identities: vec![crate::hex(&visit.identity)],
         };
         let entity = person::entity(id, &visit.who.person, visit.now)?;
@@ -210,6 +211,7 @@ impl Residents {
         self.shelves(visit.tenant, &gone).await?.leave(id, &mut ops)?;
         self.shelves(visit.tenant, &keys).await?.enter(id, &mut ops)?;
         resident.match_keys = keys;
+        resident.hints = self.hints_of(&visit.who.person);
         resident.residency = visit.judged(Some(&resident.residency));
         standing::follow_verdict(id, &resident.residency, visit.now, &mut ops)?;
         let identity = crate::hex(&visit.identity);

@@ -113,7 +113,7 @@ async fn one_agreeing_key_is_not_enough_and_a_person_decides() {
         .await;
     let resident = log_in(&town, "sub-hanako", hanako()).await;
     assert_eq!(resident.linked_record, None);
-    assert_eq!(reviews(&town).await, [(resident.tsuno_id, ReviewReason::None, 1)]);
+    assert_eq!(reviews(&town).await, [(resident.tsuno_id, ReviewReason::Uncertain, 1)]);
 }
 
 #[tokio::test]
@@ -155,7 +155,9 @@ async fn a_record_that_comes_later_or_is_corrected_is_linked_at_the_next_login()
 async fn a_record_that_no_longer_agrees_is_not_found_by_its_old_keys() {
     let town = Town::new().await;
     publish(&town, &record(&town, "a", &[])).await;
-    publish(&town, &record(&town, "a", &[("birthDate", json!("1990-01-01"))])).await;
+    let changes =
+        [("birthDate", json!("1990-01-01")), ("address", json!("宮崎県児湯郡都農町大字川北1番地"))];
+    publish(&town, &record(&town, "a", &changes)).await;
     let resident = log_in(&town, "sub-hanako", hanako()).await;
     assert_eq!(resident.linked_record, None);
     assert_eq!(reviews(&town).await, [(resident.tsuno_id, ReviewReason::None, 0)]);
@@ -194,4 +196,45 @@ async fn a_record_of_somebody_who_died_or_left_is_for_a_person_to_decide() {
     let town = Town::new().await;
     publish(&town, &record(&town, "a", &[("status", json!("転入"))])).await;
     assert!(log_in(&town, "sub-hanako", hanako()).await.linked_record.is_some());
+}
+
+/// The review of the only resident who waits: its reason, and candidates with their scores.
+async fn told(town: &Town) -> (ReviewReason, Vec<(String, u8)>) {
+    let review =
+        town.world.residents.reviews(&town.world.tenant, None, 10).await.unwrap().pop().unwrap();
+    let name = |id: String| id.rsplit(':').next().unwrap().to_owned();
+    let names = review.candidates.into_iter().map(name);
+    (review.reason, names.zip(review.scores).collect())
+}
+
+#[tokio::test]
+async fn what_agrees_less_well_is_shown_to_a_person_the_best_first_and_never_linked() {
+    let town = Town::new().await;
+    let elsewhere = ("address", json!("宮崎県児湯郡都農町大字川北1番地"));
+    let named = |kana: &str| ("nameKana", json!(kana));
+    // Born nobody knows when in that year: only name and address agree.
+    publish(&town, &record(&town, "partial", &[("birthDate", json!("1985"))])).await;
+    publish(&town, &record(&town, "moved", std::slice::from_ref(&elsewhere))).await;
+    let other = [("name", json!("日向　月子")), elsewhere, named("ヒュウガ ツキコ")];
+    publish(&town, &record(&town, "other", &other)).await;
+    let resident = log_in(&town, "sub-hanako", hanako()).await;
+    assert_eq!(resident.linked_record, None);
+    let best = vec![("moved".to_owned(), 70), ("partial".to_owned(), 50)];
+    assert_eq!(told(&town).await, (ReviewReason::Uncertain, best));
+    // Decided by a person, it is linked as any other.
+    let staff = Staff { actor: "client:town-hall", request: "request-1" };
+    let (residents, record) = (&town.world.residents, "urn:ngsi-ld:ResidentRecord:partial");
+    residents.decide_link(&town.world.tenant, staff, resident.tsuno_id, record).await.unwrap();
+    let linked = log_in(&town, "sub-hanako", hanako()).await.linked_record;
+    assert_eq!(linked.as_deref(), Some(record));
+}
+
+#[tokio::test]
+async fn a_name_that_a_certificate_writes_as_a_reading_finds_the_record() {
+    let town = Town::new().await;
+    publish(&town, &record(&town, "a", &[])).await;
+    let person = with(hanako(), &[("last_name", "ツノ"), ("first_name", "ハナコ")]);
+    assert_eq!(log_in(&town, "sub-hanako", person).await.linked_record, None);
+    // The address is one key, the reading a hint: a person looks.
+    assert_eq!(told(&town).await, (ReviewReason::Uncertain, vec![("a".to_owned(), 85)]));
 }

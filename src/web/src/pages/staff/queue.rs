@@ -47,9 +47,18 @@ struct LinkLine {
     tsuno_id: String,
     /// The end of a key `queue-link-…`.
     reason: &'static str,
-    /// Entity ids of records.
-    candidates: Vec<String>,
+    /// Records, the best first.
+    candidates: Vec<RecordLine>,
     since: Day,
+}
+
+/// A record that agrees on something.
+#[derive(Debug, Serialize)]
+struct RecordLine {
+    /// Its entity id.
+    id: String,
+    /// How well it agrees, of 100.
+    score: u8,
 }
 
 impl Page for StaffQueuePage {
@@ -63,7 +72,7 @@ fn name(value: &impl Serialize, known: &[&'static str]) -> &'static str {
 }
 
 const DOUBTS: [&str; 2] = ["address", "person"];
-const REASONS: [&str; 3] = ["none", "several", "ended"];
+const REASONS: [&str; 4] = ["none", "uncertain", "several", "ended"];
 
 fn identity(lang: Lang, review: &IdentityReview) -> IdentityLine {
     IdentityLine {
@@ -80,7 +89,12 @@ fn link(lang: Lang, review: LinkReview) -> LinkLine {
     LinkLine {
         tsuno_id: review.tsuno_id.to_string(),
         reason: name(&review.reason, &REASONS),
-        candidates: review.candidates,
+        candidates: review
+            .candidates
+            .into_iter()
+            .zip(review.scores.into_iter().chain(std::iter::repeat(0)))
+            .map(|(id, score)| RecordLine { id, score })
+            .collect(),
         since: dates::day(lang, review.since),
     }
 }
@@ -218,7 +232,10 @@ impl StaffQueuePage {
         let link = |reason: &'static str| LinkLine {
             tsuno_id: format!("{ID}{}", reason.len()),
             reason,
-            candidates: vec!["urn:ngsi-ld:ResidentRecord:1".to_owned()],
+            candidates: vec![RecordLine {
+                id: "urn:ngsi-ld:ResidentRecord:1".to_owned(),
+                score: 85,
+            }],
             since: dates::day(lang, AT),
         };
         let full = Self {
