@@ -34,6 +34,7 @@ mod params;
 mod presented;
 mod proxies;
 mod rates;
+mod records;
 pub mod request_id;
 mod residents;
 mod resource;
@@ -68,6 +69,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
     connectors::configure(cfg);
     staff::configure(cfg);
     imports::configure(cfg);
+    records::configure(cfg);
     cfg.service(resource::resource(
         "/openapi.json",
         [(Method::GET, web::get().to(openapi::serve))],

@@ -186,6 +186,7 @@ pub(crate) struct ProblemBody {
         crate::imports::publish,
         crate::imports::discard,
         crate::imports::rollback,
+        crate::records::link_key,
         crate::operations::livez,
         crate::operations::readyz,
         crate::operations::version,

@@ -12,6 +12,7 @@
 
 mod clients;
 mod jose;
+mod link_key;
 mod linking;
 mod login;
 mod oauth;

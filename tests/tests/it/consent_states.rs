@@ -51,7 +51,9 @@ fn open(whom: For, method: &str, path: &str) -> &'static [u16] {
         // Nobody is taken out of the town, nor told anew who they are, by an app.
         For::Viewer | For::ViewerOfMany => &[204, 207, 400, 403, 404, 409],
         For::Subscriber => &[200, 201, 204, 404],
-        For::OpenDataWriter | For::SourceManager | For::Staff | For::Auditor => &[403],
+        For::OpenDataWriter | For::SourceManager | For::Publisher | For::Staff | For::Auditor => {
+            &[403]
+        }
     }
 }
 

@@ -1,17 +1,19 @@
 //! Two vendors that lay everything side by side that they ever got from here do not find out who is the same resident.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-use tsunagu_sandbox::story::{self, Browser};
-use tsunagu_sandbox::town;
+use tsunagu_sandbox::story::{self, Browser, Machine};
+use tsunagu_sandbox::{KeyPair, town};
 
+use crate::staff::acts;
 use crate::support::Backend;
 use crate::support::http::seen;
-use crate::support::town::{APP, Login, Plan, SECOND, Town, nobody, property};
+use crate::support::town::{APP, Login, Plan, SECOND, STAFF, Town, nobody, property};
 
 /// Residents in the tests that always run.
 const FEW: usize = 20;
@@ -163,4 +165,64 @@ fn what_links_is_found() {
         words
     });
     assert_eq!(sides[0].intersection(&sides[1]).count(), 1);
+}
+
+/// A system gets a key to the person of its own linked record, always the same and never the Tsuno ID; another system gets none for that record.
+#[tokio::test]
+async fn a_system_gets_link_keys_for_its_own_records_alone() {
+    let mut town = Town::start(Backend::Embedded, &Plan { people: true, ..Plan::default() }).await;
+    town.stop().await;
+    let mut text = std::fs::read_to_string(town.config()).unwrap();
+    let systems = ["juki", "tax"].map(|id| (id, KeyPair::generate().unwrap()));
+    for (id, pair) in &systems {
+        let members = pair.public.as_object().unwrap().iter();
+        let jwk: Vec<String> = members.map(|(name, value)| format!("{name} = {value}")).collect();
+        write!(
+            text,
+            "\n[[clients]]\nid = \"{id}\"\nname = {{ ja = \"{id}\", en = \"{id}\" }}\nsector = \"{id}.systems.example\"\n\
+             kind = \"publisher\"\npublishes = [\"ResidentRecord\"]\nbearer = true\ncontact = \"0983-00-0000\"\n\
+             jwks = {{ keys = [{{ {} }}] }}\n",
+            jwk.join(", ")
+        )
+        .unwrap();
+    }
+    std::fs::write(town.config(), text).unwrap();
+    town.open().await;
+    let person = town::Town::generate(20).people()[0].clone();
+    let id = "urn:ngsi-ld:ResidentRecord:hanako";
+    let token = async |(id, pair): &(&str, KeyPair)| {
+        let machine =
+            Machine { client_id: (*id).to_owned(), private_jwk: pair.private.to_string() };
+        story::token(&town.http, &town.base, &machine, "ngsi-ld").await.unwrap()
+    };
+    let name = format!("{}　{}", person.name.family, person.name.given);
+    let record = json!({
+        "id": id, "type": "ResidentRecord", "name": property(name),
+        "birthDate": property(person.birth_date.to_string()),
+        "gender": property(if person.sex == town::Sex::Male { "male" } else { "female" }),
+        "address": property(person.address.full()),
+    });
+    let first = token(&systems[0]).await;
+    let made = town.ask(Method::POST, "/ngsi-ld/v1/entities").bearer_auth(&first).json(&record);
+    assert_eq!(seen(made).await.status, 201);
+    town.resident(&person.key).await;
+
+    let asked = async |system: &(&str, KeyPair), record: &str| {
+        let token = token(system).await;
+        let path = format!("/records/v1/{record}/link-key");
+        let answer = seen(town.ask(Method::GET, &path).bearer_auth(token)).await;
+        (answer.status == 200).then(|| answer.json()["linkKey"].as_str().unwrap().to_owned())
+    };
+    let key = asked(&systems[0], id).await.unwrap();
+    assert_eq!(asked(&systems[0], id).await.as_ref(), Some(&key), "always the same");
+    assert_eq!(asked(&systems[1], id).await, None, "it is not its record");
+    assert_eq!(asked(&systems[0], "urn:ngsi-ld:ResidentRecord:none").await, None);
+
+    let staff = town.token(STAFF).await;
+    let found = town.ask(Method::GET, "/admin/v1/link-reviews").bearer_auth(staff);
+    assert_eq!(seen(found).await.json()["reviews"], json!([]), "it is linked");
+    let known = acts(&town, "client:juki").await;
+    let reasons: Vec<&str> = known.iter().map(|(_, reason)| reason.as_str()).collect();
+    assert_eq!(reasons.iter().filter(|reason| **reason == "link-key").count(), 2, "{reasons:?}");
+    assert_eq!(reasons.iter().filter(|r| **r == "link-key-not-own").count(), 1);
 }

@@ -24,6 +24,8 @@ pub(crate) enum For {
     OpenDataWriter,
     /// A token of a client that manages context sources. No client of this town does.
     SourceManager,
+    /// A token of a system that publishes resident records. The only one of this town is suspended.
+    Publisher,
     /// A token whose view decides about each of several entities.
     ViewerOfMany,
     /// The same, asking in a body.
@@ -182,6 +184,7 @@ const TABLE: &[(&str, &str, For)] = &[
     ("POST", "/staff/v1/clients/{id}/suspend", For::Member),
     ("POST", "/staff/v1/clients/{id}/resume", For::Member),
     ("POST", "/staff/v1/clients/{id}/end", For::Member),
+    ("GET", "/records/v1/{entityId}/link-key", For::Publisher),
     ("GET", "/imports/v1/loads", For::Member),
     ("GET", "/imports/v1/loads/{id}", For::Member),
     ("GET", "/imports/v1/loads/{id}/report", For::Member),
@@ -459,7 +462,7 @@ async fn every_operation_refuses_whom_it_must() {
                 For::ProvenClient => &[400, 401],
                 // Each entity is refused by itself; what is not in view is not there to be purged.
                 For::ViewerOfMany if mine == For::Viewer => &[204, 207],
-                For::Login | For::ViewerOfMany | For::SourceManager => &[403],
+                For::Login | For::ViewerOfMany | For::SourceManager | For::Publisher => &[403],
                 For::Resident => &[401],
                 // Nobody has consented to this client: there is nothing to list or find.
                 For::ResidentOrClient => &[200, 404],
@@ -509,6 +512,7 @@ async fn every_operation_refuses_whom_it_must() {
             | For::Subscriber
             | For::OpenDataWriter
             | For::SourceManager
+            | For::Publisher
             | For::Staff
             | For::Auditor
             | For::Member => &[401, 403],

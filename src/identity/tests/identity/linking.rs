@@ -1,9 +1,12 @@
 //! Linking residents to municipal records.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
-use tsunagu_domain::TsunoId;
+use tsunagu_domain::{SectorKeys, TsunoId};
 use tsunagu_identity::{Decided, LoginOutcome, MatchKeys, Moves, Resident, ReviewReason, Staff};
 use tsunagu_ngsi_ld::{Context, Entity, EntityDoc, Instance};
+use tsunagu_policy as policy;
 use tsunagu_store::access::Action;
 use tsunagu_store::{Change, Consequence as _, Expect, Op, Store as _, WriteSet};
 
@@ -237,4 +240,53 @@ async fn a_name_that_a_certificate_writes_as_a_reading_finds_the_record() {
     assert_eq!(log_in(&town, "sub-hanako", person).await.linked_record, None);
     // The address is one key, the reading a hint: a person looks.
     assert_eq!(told(&town).await, (ReviewReason::Uncertain, vec![("a".to_owned(), 85)]));
+}
+
+/// Two systems that both know of one resident have different keys to them, each its own and always the same: laid side by side, these join nothing.
+#[tokio::test]
+async fn each_system_has_link_keys_of_its_own() {
+    let town = Town::new().await;
+    let mut shared = record(&town, "a", &[]);
+    let now = town.world.services.clock.micros();
+    let mut note = Instance::property(&"課税", now).unwrap();
+    note.publisher = Some("tax".to_owned());
+    shared.set(iri("note"), note);
+    publish(&town, &shared).await;
+    let resident = log_in(&town, "sub-hanako", hanako()).await;
+    let id = resident.linked_record.unwrap();
+    let sectors = SectorKeys::new(&[7; 32]);
+    let system = |name: &str, sector: Option<&str>, publishes: &[&str]| policy::Client {
+        id: name.parse().unwrap(),
+        sector: sector.map(|sector| Arc::new(sectors.sector(sector).unwrap())),
+        publishes: publishes.iter().map(|term| iri(term)).collect(),
+        reads_open_data: false,
+        writes_open_data: false,
+        manages_sources: false,
+    };
+    let key = async |client: &policy::Client, record: &str| {
+        town.world.residents.link_key(&town.world.tenant, client, "request-1", record).await
+    };
+    let records: &[&str] = &["ResidentRecord"];
+    let (juki, tax) = (
+        system("juki", Some("juki.example"), records),
+        system("tax", Some("tax.example"), records),
+    );
+    let (one, other) = (key(&juki, &id).await.unwrap(), key(&tax, &id).await.unwrap());
+    assert_eq!(key(&juki, &id).await.unwrap(), one);
+    assert!(one != other && one != resident.tsuno_id && other != resident.tsuno_id);
+    let refused = [
+        (system("health", Some("health.example"), records), "link-key-not-own"),
+        (system("juki", Some("juki.example"), &["HealthActivity"]), "link-key-no-publisher"),
+        (system("juki", None, records), "link-key-no-publisher"),
+    ];
+    for (client, reason) in refused {
+        let before = town.world.accesses().await.len();
+        key(&client, &id).await.unwrap_err();
+        let accesses = town.world.accesses().await;
+        let new: Vec<_> = accesses.iter().skip(before).collect();
+        assert_eq!((new.len(), new[0].reason.as_str(), new[0].subjects.len()), (1, reason, 0));
+    }
+    let told = town.world.accesses().await;
+    let told = told.iter().filter(|a| a.reason == "link-key" && a.subjects == [resident.tsuno_id]);
+    assert_eq!(told.count(), 3, "the resident sees each");
 }
