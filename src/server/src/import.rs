@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use actix_web::rt;
 use anyhow::Context as _;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,8 +13,11 @@ use tsunagu_connector_csv_drop::{
     Config as Layout, CsvReport, Encoding, Finding, Sighted, Tally, Watcher, check, ndjson,
 };
 use tsunagu_domain::{Clock as _, SystemClock};
+use tsunagu_imports::LoadId;
+use tsunagu_staff::{Acting, Via};
 
-use crate::{config, say};
+use crate::wire::{App, assemble};
+use crate::{ServeArgs, config, say};
 
 /// What can be done with files.
 #[derive(Debug, Subcommand)]
@@ -36,6 +40,58 @@ pub(crate) enum ImportCommand {
         #[arg(long, default_value = "config/tsunagu.toml")]
         config: PathBuf,
     },
+    /// List the loads that a second person publishes. With the embedded store the gateway must not be running; with PostgreSQL running gateways follow.
+    List {
+        #[command(flatten)]
+        by: By,
+    },
+    /// Propose a load for publication, with `--force` one that is held
+    Propose {
+        /// Layout and number, e.g. `juki-12`
+        id: String,
+        /// Although too much would end; needs a note
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        by: By,
+    },
+    /// Let a load be published that somebody else proposed; the gateway does it as soon as it runs
+    Publish {
+        /// Layout and number
+        id: String,
+        /// The revision that was seen, as `list` tells it
+        #[arg(long)]
+        revision: u32,
+        #[command(flatten)]
+        by: By,
+    },
+    /// Give up a load that is not published
+    Discard {
+        /// Layout and number
+        id: String,
+        #[command(flatten)]
+        by: By,
+    },
+    /// Propose to publish again what was published before this load
+    Rollback {
+        /// Layout and number of the published load
+        id: String,
+        #[command(flatten)]
+        by: By,
+    },
+}
+
+/// Who acts, and why.
+#[derive(Debug, clap::Args)]
+pub(crate) struct By {
+    #[command(flatten)]
+    args: ServeArgs,
+    /// The member of staff who does it, by name
+    #[arg(long = "as", value_name = "MEMBER")]
+    member: String,
+    /// Why
+    #[arg(long, default_value = "")]
+    note: String,
 }
 
 /// Some rows wait for a person.
@@ -44,17 +100,95 @@ const TO_DECIDE: u8 = 3;
 const REFUSED: u8 = 4;
 
 pub(crate) fn run(command: &ImportCommand) -> anyhow::Result<ExitCode> {
-    let ImportCommand::Check { file, layout, report, ndjson, config } = command;
+    let by = match command {
+        ImportCommand::Check { file, layout, report, ndjson, config } => {
+            let reports = (report.as_deref(), ndjson.as_deref());
+            return look(file, layout, reports, config);
+        }
+        ImportCommand::List { by }
+        | ImportCommand::Propose { by, .. }
+        | ImportCommand::Publish { by, .. }
+        | ImportCommand::Discard { by, .. }
+        | ImportCommand::Rollback { by, .. } => by,
+    };
+    let config = config::read(&by.args.config, by.args.store.clone())?;
+    rt::System::new().block_on(async {
+        let app = assemble(&config).await?;
+        let done = obey(command, by, &app).await;
+        app.base.store.close().await;
+        done.map(|()| ExitCode::SUCCESS)
+    })
+}
+
+async fn obey(command: &ImportCommand, by: &By, app: &App) -> anyhow::Result<()> {
+    let (imports, tenant) = (&app.flows.imports, &app.base.tenant);
+    let member = app.gateway.staff.members.named(tenant, &by.member).await?;
+    let member = member.with_context(|| format!("{} is no member with a role", by.member))?;
+    let acting = Acting { member, via: Via::Shell, request: app.base.ids.uuid() };
+    let load = |id: &str| {
+        let id: Result<LoadId, ()> = id.parse();
+        id.map_err(|()| anyhow::anyhow!("a load is named by its layout and number, e.g. juki-12"))
+    };
+    match command {
+        ImportCommand::Check { .. } => {}
+        ImportCommand::List { .. } => {
+            for load in imports.list(&acting).await? {
+                let counts = load.counts;
+                say(&format!(
+                    "{}  {:<10}  revision {}  {} 件 rows, {} 要判断 to decide, {} 取り込み不可 refused  {}",
+                    load.id(),
+                    load.state.as_str(),
+                    load.revision,
+                    counts.rows,
+                    counts.to_decide,
+                    counts.refused,
+                    load.file
+                ));
+            }
+        }
+        ImportCommand::Propose { id, force, .. } => {
+            let id = load(id)?;
+            if *force {
+                imports.force(&acting, &id, &by.note).await?;
+            } else {
+                imports.propose(&acting, &id, &by.note).await?;
+            }
+            say(&format!("{id} waits for a second person"));
+        }
+        ImportCommand::Publish { id, revision, .. } => {
+            let id = load(id)?;
+            imports.publish(&acting, &id, *revision).await?;
+            say(&format!("{id} is being published as soon as the gateway runs"));
+        }
+        ImportCommand::Discard { id, .. } => {
+            let id = load(id)?;
+            imports.discard(&acting, &id, &by.note).await?;
+            say(&format!("{id} is given up"));
+        }
+        ImportCommand::Rollback { id, .. } => {
+            let proposed = imports.roll_back(&acting, &load(id)?, &by.note).await?;
+            say(&format!("{proposed} waits for a second person"));
+        }
+    }
+    Ok(())
+}
+
+fn look(
+    file: &Path,
+    layout: &str,
+    (report, ndjson): (Option<&Path>, Option<&Path>),
+    config: &Path,
+) -> anyhow::Result<ExitCode> {
     let config = config::read(config, None)?;
-    let wanted = |found: &&Layout| found.name == *layout;
+    let wanted = |found: &&Layout| found.name == layout;
     let layout = config.csv_drop.iter().find(wanted).with_context(|| {
         let names: Vec<&str> = config.csv_drop.iter().map(|layout| layout.name.as_str()).collect();
         format!("there is no layout {layout}; there are: {}", names.join(", "))
     })?;
     layout.check()?;
     let mut watching = Watching {
-        csv: report.as_deref().map(Report::waiting),
-        ndjson: ndjson.as_deref().map(create).transpose()?,
+        csv: report.map(Report::waiting),
+        ndjson: ndjson.map(create).transpose()?,
         shown: 0,
         bar: ProgressBar::new_spinner().with_message("ファイルを調べています / reading the file"),
     };

@@ -66,7 +66,7 @@ enum Command {
         #[command(subcommand)]
         command: client::ClientCommand,
     },
-    /// Look at files of municipal records before they are taken over
+    /// Look at files of municipal records, and publish loads of them
     Import {
         #[command(subcommand)]
         command: import::ImportCommand,

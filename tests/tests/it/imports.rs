@@ -375,3 +375,38 @@ async fn memory_does_not_grow_with_the_rows_of_a_file() {
     let (small, large) = (peak(20_000), peak(100_000));
     assert!(large * 2 < small * 3, "{small} KiB for 20,000 rows, {large} KiB for 100,000");
 }
+
+#[tokio::test]
+async fn members_propose_and_publish_from_a_shell() {
+    let mut town = governed(Backend::Embedded).await;
+    drop_file(&town, "a.csv", 0..4, "花子");
+    let waits = comes_to(&mut Desk::of(&town, "mori").await, "register-1", "waiting").await;
+    town.stop().await;
+    let config = town.config();
+    let shell = async |args: &[&str], member: &str| {
+        let whole = ["import"].iter().chain(args).copied();
+        let who = ["--as", member, "--config", config.to_str().unwrap()];
+        let args: Vec<&str> = whole.chain(who).collect();
+        let done = process::run(&args).await;
+        let said = [done.stdout, done.stderr].concat();
+        (done.status.success(), String::from_utf8(said).unwrap())
+    };
+    let (listed, said) = shell(&["list"], "mori").await;
+    assert!(listed && said.contains("register-1") && said.contains("waiting"), "{said}");
+    assert!(!shell(&["propose", "register-1"], "mori").await.0, "not an auditor");
+    let (proposed, said) = shell(&["propose", "register-1", "--note", "更新"], "ishikawa").await;
+    assert!(proposed, "{said}");
+    let revision = (waits["revision"].as_u64().unwrap() + 1).to_string();
+    let publish = ["publish", "register-1", "--revision", &revision];
+    let (published, said) = shell(&publish, "ishikawa").await;
+    assert!(!published && said.contains("another member"), "{said}");
+    let (published, said) = shell(&publish, "ueda").await;
+    assert!(published, "{said}");
+    assert!(
+        !shell(&["rollback", "register-1", "--note", "x"], "inoue").await.0,
+        "there is none before"
+    );
+    town.open().await;
+    comes_to(&mut Desk::of(&town, "mori").await, "register-1", "published").await;
+    assert_eq!(records(&town).await.len(), 4);
+}
