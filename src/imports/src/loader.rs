@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tsunagu_connector_csv_drop::Config;
-use tsunagu_domain::Problem;
+use tsunagu_domain::{Problem, Timestamp};
 use tsunagu_store::{Expect, Scan};
 
 use crate::imports::Imports;
@@ -19,10 +19,23 @@ const PURGED: usize = 1_000;
 /// The longest wait after failures.
 const LONGEST: Duration = Duration::from_mins(5);
 
+/// A load whose file another process reads is left to it as long as it goes on so often.
+const LEFT: Timestamp = 60_000_000;
+
+/// A load that another process was seen to read.
+struct Theirs {
+    id: LoadId,
+    /// How far it was.
+    rows: u64,
+    /// When it was seen to be there first.
+    since: Timestamp,
+}
+
 /// Works through the loads of every layout. Several processes may do so at once: every step ends with a commit that only one of them wins.
 pub struct Loader {
     imports: Arc<Imports>,
     open: Option<Open>,
+    theirs: Option<Theirs>,
 }
 
 impl fmt::Debug for Loader {
@@ -34,7 +47,7 @@ impl fmt::Debug for Loader {
 impl Loader {
     /// Nothing runs yet.
     pub fn new(imports: Arc<Imports>) -> Self {
-        Self { imports, open: None }
+        Self { imports, open: None, theirs: None }
     }
 
     /// Works until told to stop, looking for new files so often.
@@ -74,14 +87,34 @@ impl Loader {
         failed.map_or(Ok(any), Err)
     }
 
+    /// Reads on, unless another process does: opening a long file again and again only to come too late helps nobody.
+    async fn stage(
+        &mut self,
+        imports: &Imports,
+        config: &Config,
+        kept: Kept<Load>,
+    ) -> Result<bool, Problem> {
+        let (id, rows, now) =
+            (kept.data.id(), kept.data.counts.rows, imports.services.clock.micros());
+        if let Some(theirs) = self.theirs.as_mut().filter(|theirs| theirs.id == id) {
+            if theirs.rows != rows {
+                (theirs.rows, theirs.since) = (rows, now);
+            }
+            if now.saturating_sub(theirs.since) < LEFT {
+                return Ok(false);
+            }
+        }
+        let won = imports.stage(config, kept, &mut self.open).await?;
+        self.theirs = (!won).then_some(Theirs { id, rows, since: now });
+        Ok(won)
+    }
+
     async fn work(&mut self, imports: &Imports, config: &Config) -> Result<bool, Problem> {
         let head = imports.head(&config.name).await?;
         if let Some(number) = head.as_ref().and_then(|head| head.data.current) {
             let kept = imports.kept(&LoadId { layout: config.name.clone(), number }).await?;
             match kept.data.state {
-                LoadState::Staging => {
-                    return imports.stage(config, kept, &mut self.open).await.map(|()| true);
-                }
+                LoadState::Staging => return self.stage(imports, config, kept).await,
                 LoadState::Settling => return imports.settle(kept).await.map(|()| true),
                 LoadState::Comparing => return imports.compare(config, kept).await.map(|()| true),
                 LoadState::Publishing => {

@@ -19,7 +19,8 @@ const SAME: usize = 20;
 /// What one batch does.
 #[derive(Default)]
 struct Work {
-    publish: Vec<Entity>,
+    /// With the name of the row that it is of, if the load has one.
+    publish: Vec<(Option<Vec<u8>>, Entity)>,
     delete: Vec<String>,
     carried: Vec<Op>,
     last: Option<Vec<u8>>,
@@ -37,14 +38,24 @@ impl Imports {
         let cursor = load.cursor.as_deref().map(records::unhex).unwrap_or_default();
         let work = self.work(config, &load, &cursor).await?;
         let mut failed = 0;
-        for done in self.registry.publish(&config.name, work.publish).await {
-            failed += u64::from(!taken(done)?);
+        let (names, entities): (Vec<_>, Vec<_>) = work.publish.into_iter().unzip();
+        let mut left = Vec::new();
+        for (name, done) in names.iter().zip(self.registry.publish(&config.name, entities).await) {
+            if !taken(done)? {
+                failed += 1;
+                left.extend(name.as_deref());
+            }
         }
         for id in &work.delete {
             failed += u64::from(!taken(self.registry.delete(&config.name, id).await)?);
         }
         let mut set = self.set();
         set.ops.extend(work.carried);
+        // It is not published: the next load is not compared with it, and tries again.
+        set.ops.extend(
+            left.into_iter()
+                .map(|name| Row::Withheld.put(records::in_load(&load.layout, load.number, name))),
+        );
         if failed > 0 && load.failed == 0 {
             let finding = Finding::kept(0, None, "platform", Weight::Refused);
             note(&mut load, &[finding], &mut set.ops)?;
@@ -72,7 +83,9 @@ impl Imports {
             let Some(Pair { name, new, old }) = next(&mut new, &mut old).await? else { break };
             match (new, old) {
                 (Some(Row::Record(new)), Some(old)) if old == new => {}
-                (Some(Row::Record(new)), _) => work.publish.push(at(decoded(&new)?, now)),
+                (Some(Row::Record(new)), _) => {
+                    work.publish.push((Some(name.clone()), at(decoded(&new)?, now)));
+                }
                 // What is published of it stays, and is what the next load is compared with.
                 (Some(Row::Withheld), Some(old @ Row::Record(_))) => {
                     let key = records::in_load(&load.layout, load.number, &name);
@@ -85,9 +98,9 @@ impl Imports {
                         let mut entity = decoded(&old)?;
                         let value = to_raw_value(value).map_err(|_| records::damaged())?;
                         let kind = tsunagu_ngsi_ld::Kind::Property;
-                        let name = Context::core().expand(attribute).into_owned();
-                        entity.set(name, Instance::new(kind, value, now));
-                        work.publish.push(at(entity, now));
+                        let term = Context::core().expand(attribute).into_owned();
+                        entity.set(term, Instance::new(kind, value, now));
+                        work.publish.push((None, at(entity, now)));
                     }
                 },
                 (Some(Row::Withheld) | None, _) => {}

@@ -6,7 +6,7 @@ use tsunagu_connector_csv_drop::{Decided, Decisions, Outcome, Weight};
 use tsunagu_domain::{Problem, ProblemCode, individual_number};
 use tsunagu_ngsi_ld::Context;
 use tsunagu_staff::{Acting, Role};
-use tsunagu_store::{Expect, Scan};
+use tsunagu_store::{Expect, Scan, StoreError};
 
 use crate::acts::object;
 use crate::imports::Imports;
@@ -269,8 +269,12 @@ impl Imports {
                 set.ops.push(records::delete(WAITING, &key, Expect::Any));
             }
             set.ops.push(keep(&load, Expect::Version(version))?);
-            let Ok(receipt) = store.commit(set).await else { return Ok(()) };
-            version = receipt.version;
+            match store.commit(set).await {
+                Ok(receipt) => version = receipt.version,
+                // Somebody decided something else meanwhile: it is begun again.
+                Err(StoreError::Conflict { .. }) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
             if over {
                 return Ok(());
             }

@@ -140,13 +140,13 @@ impl Imports {
         Ok(())
     }
 
-    /// Reads one batch of the file of a load.
+    /// Reads one batch of the file of a load; `false` when another process did.
     pub(crate) async fn stage(
         &self,
         config: &Config,
         kept: Kept<Load>,
         open: &mut Option<Open>,
-    ) -> Result<(), Problem> {
+    ) -> Result<bool, Problem> {
         let (version, mut load) = (kept.version, kept.data);
         let settled = self.settled(config, Self::laid(config, &load.header)?).await?;
         let fits = |open: &Open| {
@@ -167,8 +167,7 @@ impl Imports {
             load.state = LoadState::Discarded;
             load.step(self.services.clock.micros(), "changed-while-read", None, String::new());
             set.ops.push(keep(&load, Expect::Version(version))?);
-            records::try_commit(&*self.services.store, set).await?;
-            return Ok(());
+            return Ok(records::try_commit(&*self.services.store, set).await?);
         };
         let more = batch.len() == limit;
         for (outcome, cells) in batch {
@@ -178,10 +177,11 @@ impl Imports {
             load.state = LoadState::Comparing;
         }
         set.ops.push(keep(&load, Expect::Version(version))?);
-        if records::try_commit(&*self.services.store, set).await? && more {
+        let won = records::try_commit(&*self.services.store, set).await?;
+        if won && more {
             *open = Some(Open { layout: load.layout, number: load.number, rows });
         }
-        Ok(())
+        Ok(won)
     }
 }
 

@@ -140,3 +140,25 @@ async fn two_processes_on_one_store_do_everything_once() {
     let load = world.load("juki-1").await;
     assert_eq!((load.state, load.counts.rows, world.names().len()), (LoadState::Published, 20, 20));
 }
+
+#[tokio::test]
+async fn a_file_that_another_process_reads_is_left_to_it_until_that_stops() {
+    let world = World::new();
+    world.drop_file("juki-1.csv", &rows(1, 12));
+    let (mut one, mut other) =
+        (Loader::new(Arc::clone(&world.imports)), Loader::new(Arc::clone(&world.imports)));
+    // Both begin; only one of two commits of the same batch counts.
+    assert!(one.step().await.unwrap());
+    let (first, second) = tokio::join!(one.step(), other.step());
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert!(first != second, "one of them was too late");
+    let (mut winner, mut late) = if first { (one, other) } else { (other, one) };
+    assert!(!late.step().await.unwrap(), "it is left to the other");
+    assert!(winner.step().await.unwrap());
+    assert!(!late.step().await.unwrap());
+    drop(winner);
+    world.clock.advance(chrono::TimeDelta::seconds(61));
+    while late.step().await.unwrap() {}
+    let load = world.load("juki-1").await;
+    assert_eq!((load.state, load.counts.rows), (LoadState::Waiting, 12));
+}

@@ -156,6 +156,14 @@ async fn what_the_register_does_not_take_is_told_and_the_others_go_on() {
     let report =
         world.imports.report(&acting("operator"), &load_id("juki-2"), Format::Ndjson).await;
     assert!(String::from_utf8(report.unwrap()).unwrap().contains("\"platform\""));
+    // It is tried again with the next file, whatever that says of it.
+    world.register.refuses.lock().unwrap().clear();
+    world.drop_file("juki-3.csv", &next);
+    world.work().await;
+    let again = Difference { added: 1, unchanged: 4, ..Difference::default() };
+    assert_eq!(world.load("juki-3").await.difference, Some(again));
+    world.publish("juki-3").await;
+    assert_eq!(world.names().iter().filter(|name| name.contains("花枝")).count(), 5);
 }
 
 #[tokio::test]
