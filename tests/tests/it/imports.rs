@@ -320,8 +320,17 @@ async fn loads_are_for_members_with_the_role_and_a_page_of_ours() {
 }
 
 #[tokio::test]
-async fn members_decide_propose_and_publish_on_pages() {
-    let town = governed(Backend::Embedded).await;
+async fn members_decide_propose_and_publish_on_pages_on_the_embedded_store() {
+    members_decide_propose_and_publish_on_pages(Backend::Embedded).await;
+}
+
+#[tokio::test]
+async fn members_decide_propose_and_publish_on_pages_on_postgresql() {
+    members_decide_propose_and_publish_on_pages(Backend::Postgres).await;
+}
+
+async fn members_decide_propose_and_publish_on_pages(backend: Backend) {
+    let town = governed(backend).await;
     drop_file(&town, "a.csv", 5..9, "花子");
     comes_to(&mut Desk::of(&town, "mori").await, "register-1", "waiting").await;
     let at = |path: &str| town.base.join(path).unwrap();
