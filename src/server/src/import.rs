@@ -121,7 +121,7 @@ pub(crate) fn run(command: &ImportCommand) -> anyhow::Result<ExitCode> {
 }
 
 async fn obey(command: &ImportCommand, by: &By, app: &App) -> anyhow::Result<()> {
-    let (imports, tenant) = (&app.flows.imports, &app.base.tenant);
+    let (imports, tenant) = (&app.gateway.imports, &app.base.tenant);
     let member = app.gateway.staff.members.named(tenant, &by.member).await?;
     let member = member.with_context(|| format!("{} is no member with a role", by.member))?;
     let acting = Acting { member, via: Via::Shell, request: app.base.ids.uuid() };
