@@ -12,7 +12,7 @@
 //! [`CsvDrop`] publishes what it finds; [`Rows`] gives the same rows to whoever looks at a file before anything is published, with what a
 //! person has to decide told apart from what is refused.
 //!
-//! [`check`] does that for a whole file and stores nothing; [`CsvReport`] and [`ndjson`] write down what it finds.
+//! [`check()`] does that for a whole file and stores nothing; [`CsvReport`] and [`ndjson`] write down what it finds.
 //!
 //! Memory does not grow with the file: a key given twice is found by marks in a table of at most 32 MiB, and only names that may come twice
 //! are remembered.
