@@ -31,6 +31,7 @@ mod row;
 mod rows;
 mod scan;
 mod source;
+mod template;
 mod twice;
 
 pub use check::{Tally, Watcher, check};
@@ -41,4 +42,5 @@ pub use report::{CsvReport, ndjson};
 pub use row::{Decided, Decisions, Layout, Outcome, Record, Undecided};
 pub use rows::{Rows, Sighted};
 pub use source::CsvDrop;
+pub use template::template;
 pub use tsunagu_japanese::addresses::{Town, is_code as is_municipality_code};

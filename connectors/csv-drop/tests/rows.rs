@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 use tsunagu_connector_csv_drop::{
-    Config, Decided, Decisions, Outcome, Rows, Sighted, Town, Undecided, Weight,
+    Config, Decided, Decisions, Encoding, Outcome, Rows, Sighted, Town, Undecided, Weight, template,
 };
 
 const HEADER: &str = "住民番号,氏名,生年月日,住所\r\n";
@@ -161,5 +161,21 @@ fn tabs_and_semicolons_part_fields_as_well() {
     for delimiter in ["\t", ";", ","] {
         let text = format!("{HEADER}0000000001,都農　花子,,\r\n").replace(',', delimiter);
         assert_eq!(value(&rows(&text, &Undecided)[0], "name"), json!("都農　花子"));
+    }
+}
+
+#[test]
+fn a_template_is_a_file_that_is_taken_over() {
+    for encoding in [Encoding::Utf8, Encoding::Cp932] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("template.csv");
+        std::fs::write(&path, template(&config(), encoding)).unwrap();
+        let sighted = Sighted::of(&config(), &path).unwrap().unwrap();
+        assert_eq!((sighted.encoding, sighted.marked), (encoding, encoding == Encoding::Utf8));
+        let mut rows = Rows::open(&config(), &path, &sighted, &Undecided).unwrap().unwrap();
+        assert_eq!(rows.layout().headers()[0], "住民番号");
+        let row = rows.next(0, &Undecided).unwrap().unwrap();
+        assert_eq!((row.findings.len(), rows.all()), (0, 1));
+        assert_eq!(value(&row, "addressParts")["confidence"], json!(100));
     }
 }

@@ -11,6 +11,7 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use tsunagu_connector_csv_drop::{
     Config as Layout, CsvReport, Encoding, Finding, Sighted, Tally, Watcher, check, ndjson,
+    template,
 };
 use tsunagu_domain::{Clock as _, SystemClock};
 use tsunagu_imports::LoadId;
@@ -36,6 +37,20 @@ pub(crate) enum ImportCommand {
         /// Write everything found to this file as NDJSON; it holds what is written in the file
         #[arg(long)]
         ndjson: Option<PathBuf>,
+        /// The configuration file
+        #[arg(long, default_value = "config/tsunagu.toml")]
+        config: PathBuf,
+    },
+    /// Write an example of a file: UTF-8 with a byte order mark, or with `--cp932` in that encoding
+    Template {
+        /// Where to
+        file: PathBuf,
+        /// Of which layout
+        #[arg(long)]
+        layout: String,
+        /// In CP932, for systems that do not read UTF-8
+        #[arg(long)]
+        cp932: bool,
         /// The configuration file
         #[arg(long, default_value = "config/tsunagu.toml")]
         config: PathBuf,
@@ -105,6 +120,13 @@ pub(crate) fn run(command: &ImportCommand) -> anyhow::Result<ExitCode> {
             let reports = (report.as_deref(), ndjson.as_deref());
             return look(file, layout, reports, config);
         }
+        ImportCommand::Template { file, layout, cp932, config } => {
+            let layout = known(layout, config)?;
+            let encoding = if *cp932 { Encoding::Cp932 } else { Encoding::Utf8 };
+            std::fs::write(file, template(&layout, encoding))
+                .with_context(|| format!("{} cannot be written", file.display()))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         ImportCommand::List { by }
         | ImportCommand::Propose { by, .. }
         | ImportCommand::Publish { by, .. }
@@ -130,7 +152,7 @@ async fn obey(command: &ImportCommand, by: &By, app: &App) -> anyhow::Result<()>
         id.map_err(|()| anyhow::anyhow!("a load is named by its layout and number, e.g. juki-12"))
     };
     match command {
-        ImportCommand::Check { .. } => {}
+        ImportCommand::Check { .. } | ImportCommand::Template { .. } => {}
         ImportCommand::List { .. } => {
             for load in imports.list(&acting).await? {
                 let counts = load.counts;
@@ -173,19 +195,24 @@ async fn obey(command: &ImportCommand, by: &By, app: &App) -> anyhow::Result<()>
     Ok(())
 }
 
+/// The layout of this name, which can work.
+fn known(name: &str, config: &Path) -> anyhow::Result<Layout> {
+    let config = config::read(config, None)?;
+    let layout = config.csv_drop.iter().find(|layout| layout.name == name).with_context(|| {
+        let names: Vec<&str> = config.csv_drop.iter().map(|layout| layout.name.as_str()).collect();
+        format!("there is no layout {name}; there are: {}", names.join(", "))
+    })?;
+    layout.check()?;
+    Ok(layout.clone())
+}
+
 fn look(
     file: &Path,
     layout: &str,
     (report, ndjson): (Option<&Path>, Option<&Path>),
     config: &Path,
 ) -> anyhow::Result<ExitCode> {
-    let config = config::read(config, None)?;
-    let wanted = |found: &&Layout| found.name == layout;
-    let layout = config.csv_drop.iter().find(wanted).with_context(|| {
-        let names: Vec<&str> = config.csv_drop.iter().map(|layout| layout.name.as_str()).collect();
-        format!("there is no layout {layout}; there are: {}", names.join(", "))
-    })?;
-    layout.check()?;
+    let layout = &known(layout, config)?;
     let mut watching = Watching {
         csv: report.map(Report::waiting),
         ndjson: ndjson.map(create).transpose()?,

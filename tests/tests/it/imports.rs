@@ -100,6 +100,15 @@ async fn a_check_tells_every_row_and_stores_nothing() {
     let there = |name: &str| place.path().join(name).exists();
     assert!(!there("store") && !there("keys") && !there("drop"), "nothing was made");
 
+    // What it gives as an example is taken over.
+    for more in [&[][..], &["--cp932"]] {
+        let file = path("template.csv");
+        let args = ["import", "template", &file, "--layout", "juki", "--config", &config];
+        assert!(process::run(&[&args[..], more].concat()).await.status.success());
+        let args = ["import", "check", &file, "--layout", "juki", "--config", &config];
+        assert_eq!(process::run(&args).await.status.code(), Some(0));
+    }
+
     let none = ["import", "check", "x.csv", "--layout", "koseki", "--config", &config];
     let refused = process::run(&none).await;
     assert_eq!(refused.status.code(), Some(1));
