@@ -461,8 +461,8 @@ impl Town {
         let name = r#"{ "iri": "name", "label": { "ja": "氏名", "en": "Full name" } },"#;
         let more = r#"{ "iri": "telephone", "label": { "ja": "電話番号", "en": "Telephone" } },"#;
         let json = json.replacen(name, &format!("{name}{more}"), 1).replacen(
-            "\"version\": 3",
             "\"version\": 4",
+            "\"version\": 5",
             1,
         );
         let catalogue = Catalogue::read(json.as_bytes(), |term| core.expand(term).into_owned());
