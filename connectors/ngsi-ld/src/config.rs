@@ -139,7 +139,7 @@ impl Plan for Linked {
         let mut parts = Parts { probe: Some(Arc::new(broker.clone())), ..Parts::default() };
         if let Some(take) = &self.config.take {
             let (broker, clock) = (broker.clone(), Arc::clone(&host.clock));
-            parts.source = Some(Box::new(Take { broker, clock, take: take.clone() }));
+            parts.source = Some(Box::new(Take { broker, clock, asked: take.clone() }));
         }
         if self.config.give.is_some() {
             parts.sink = Some(Arc::new(Give { broker }));

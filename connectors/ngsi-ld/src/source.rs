@@ -15,7 +15,7 @@ use crate::config::{Broker, Taken};
 pub(crate) struct Take {
     pub(crate) broker: Broker,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) take: Taken,
+    pub(crate) asked: Taken,
 }
 
 /// Which type and how far in it.
@@ -46,19 +46,17 @@ impl Source for Take {
             Some(Cursor(text)) => serde_json::from_str(text).unwrap_or_default(),
         };
         // Of other settings: from the beginning, which writes nothing twice.
-        let wanted = match self.take.types.get(progress.nth) {
-            Some(wanted) => wanted,
-            None => {
-                progress = Progress::default();
-                self.take.types.first().ok_or_else(|| unusable("no type is asked for"))?
-            }
-        };
+        if progress.nth >= self.asked.types.len() {
+            progress = Progress::default();
+        }
+        let wanted = self.asked.types.get(progress.nth);
+        let wanted = wanted.ok_or_else(|| unusable("no type is asked for"))?;
         let mut url = self.broker.url(&["entities"])?;
         url.query_pairs_mut()
             .append_pair("type", wanted)
-            .append_pair("limit", &self.take.limit.to_string())
+            .append_pair("limit", &self.asked.limit.to_string())
             .append_pair("offset", &progress.offset.to_string());
-        if let Some(q) = &self.take.q {
+        if let Some(q) = &self.asked.q {
             url.query_pairs_mut().append_pair("q", q);
         }
         let reply = self.broker.read(url).await?;
@@ -75,10 +73,10 @@ impl Source for Take {
                 Err(_) => report.refuse([refusal(wanted, line, "entity")]),
             }
         }
-        let whole = list.len() as u64 >= u64::from(self.take.limit);
+        let whole = list.len() as u64 >= u64::from(self.asked.limit);
         let next = if whole {
             Progress { offset: progress.offset + list.len() as u64, ..progress }
-        } else if progress.nth + 1 < self.take.types.len() {
+        } else if progress.nth + 1 < self.asked.types.len() {
             Progress { nth: progress.nth + 1, offset: 0 }
         } else {
             Progress::default()

@@ -38,7 +38,7 @@ impl Receiver for Webhook {
             Value::Object(_) => std::slice::from_ref(found),
             _ => return Err(NotAccepted::Malformed),
         };
-        let records = list.iter().map(|record| to_raw_value(record));
+        let records = list.iter().map(to_raw_value);
         let records = records.collect::<Result<_, _>>().map_err(|_| NotAccepted::Malformed)?;
         Ok(Accepted { id, repeats_until: incoming.now.saturating_add(REMEMBERED), records })
     }

@@ -25,7 +25,7 @@ const MOST_COMPONENTS: usize = 32;
 pub(crate) enum Key {
     Ed25519(Vec<u8>),
     EcdsaP256Sha256(Vec<u8>),
-    HmacSha256(hmac::Key),
+    HmacSha256(Box<hmac::Key>),
 }
 
 impl Key {
@@ -44,7 +44,7 @@ impl Key {
                     let what = "a shared secret has at least 32 characters";
                     return Err(ConnectError::Config(what.to_owned()));
                 }
-                Self::HmacSha256(hmac::Key::new(hmac::HMAC_SHA256, secret))
+                Self::HmacSha256(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret)))
             }
         })
     }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use aws_lc_rs::rand::SystemRandom;
@@ -138,11 +139,11 @@ impl Signer {
                 "\"@authority\"" => "data.town.example",
                 "\"@path\"" => "/connectors/v1/kit/messages",
                 "\"content-digest\"" => &digest,
-                other => panic!("{other}"),
+                other => unreachable!("{other}"),
             };
-            base += &format!("{component}: {value}\n");
+            writeln!(base, "{component}: {value}").unwrap();
         }
-        base += &format!("\"@signature-params\": {input}");
+        write!(base, "\"@signature-params\": {input}").unwrap();
         let signature = STANDARD.encode(self.sign(base.as_bytes()));
         let headers = headers([
             ("content-digest", digest),

@@ -190,6 +190,10 @@ pub enum Secret {
 
 impl Secret {
     /// Reads it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the settings name the variable, which is read when the connector is built"
+    )]
     pub fn read(&self) -> Result<SecretString, ConnectError> {
         let missing = |what: String| ConnectError::Config(what);
         let text = match self {

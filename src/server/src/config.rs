@@ -288,7 +288,7 @@ pub(crate) fn read(file: &Path, store: Option<String>) -> anyhow::Result<Config>
         config.store = store;
     }
     resolve(&mut config.connectors, file.parent().unwrap_or_else(|| Path::new(".")))?;
-    config.file = file.to_owned();
+    file.clone_into(&mut config.file);
     if let Some(code) = config.town.code.as_ref().filter(|code| !is_code(code)) {
         bail!(
             "town.code {code} is no code of a municipality: six digits, of which the last checks the others"

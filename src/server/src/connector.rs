@@ -178,15 +178,15 @@ async fn check(config: &Config, name: &str, sample: Option<PathBuf>) -> anyhow::
 }
 
 fn show(mapper: &dyn Mapper, record: &RawValue) -> anyhow::Result<()> {
-    let mapped = mapper.map(record, SystemClock.micros());
-    for fault in &mapped.faults {
+    let made = mapper.map(record, SystemClock.micros());
+    for fault in &made.faults {
         let attribute = fault.attribute.as_deref().unwrap_or("-");
         say(&format!("✗ {attribute} {}: {} / {}", fault.rule, fault.remedy.ja, fault.remedy.en));
     }
-    if mapped.skipped > 0 {
+    if made.skipped > 0 {
         say("– 対象外 / not meant for this mapping");
     }
-    mapped.entities.iter().try_for_each(shown)
+    made.entities.iter().try_for_each(shown)
 }
 
 fn shown(entity: &Entity) -> anyhow::Result<()> {

@@ -206,7 +206,9 @@ async fn messages(backend: Backend) {
     assert_eq!(town.message("m-5", &json!("no record")).await.status, 400);
 
     // Acknowledged, then killed at once, again and again.
-    for round in 0..3 {
+    // Beside another gateway, one that was killed keeps its lease for a while.
+    let rounds = if matches!(backend, Backend::Embedded) { 3 } else { 1 };
+    for round in 0..rounds {
         let stations: Vec<Value> =
             (0..20).map(|n| json!({ "station": format!("k{round}-{n}"), "ppm": n })).collect();
         let sent = town.message(&format!("k-{round}"), &json!(stations)).await;

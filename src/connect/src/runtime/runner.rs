@@ -321,12 +321,12 @@ impl Runner {
         since: Timestamp,
         now: Timestamp,
     ) -> Result<bool, ConnectError> {
-        let mapped;
+        let meant;
         let entities: &[Entity] = match (&item.payload, &self.mapper) {
             (Payload::Entity(entity), _) => std::slice::from_ref(&**entity),
             (Payload::Record(record), Some(mapper)) => {
-                mapped = mapper.map(record, now).entities;
-                &mapped
+                meant = mapper.map(record, now).entities;
+                &meant
             }
             (Payload::Record(_), None) => &[],
         };

@@ -54,7 +54,10 @@ async fn until(kit: &Kit, entities: usize) {
     }
 }
 
-/// Every case. It panics with what is wrong.
+/// Every case.
+///
+/// # Panics
+/// With what is wrong.
 pub async fn receiver<R: ReceiverRig>(rig: &R) {
     let all = records(5);
     let unproven = Err(NotReceived::NotAccepted(NotAccepted::Unproven));

@@ -22,7 +22,10 @@ pub trait SinkRig: Send + Sync {
     fn entity(&self, n: u32) -> serde_json::Value;
 }
 
-/// Every case. It panics with what is wrong.
+/// Every case.
+///
+/// # Panics
+/// With what is wrong.
 pub async fn sink<R: SinkRig>(rig: &R) {
     let kit = Kit::default();
     let has: Arc<Mutex<Vec<String>>> = Arc::default();

@@ -72,7 +72,10 @@ async fn settle(rig: &impl SourceRig, kit: &Kit) -> BTreeMap<String, Vec<String>
     kit.town.kept()
 }
 
-/// Every case. It panics with what is wrong.
+/// Every case.
+///
+/// # Panics
+/// With what is wrong.
 pub async fn source<R: SourceRig>(rig: &R) {
     takes_everything_once(rig).await;
     takes_changes_in_any_order(rig).await;
