@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
+use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::json;
+use tsunagu_connect::{Call, Http, HttpError, Reply};
 use tsunagu_rewards::{AwardUid, Issuer, IssuerError, IssuerGrant, StatementLine};
+use url::Url;
 
-use crate::{Call, Config, Http, HttpError, Reply};
+use crate::Config;
 
 /// The issuer behind HTTP.
 pub struct CoinIssuer {
@@ -46,10 +49,22 @@ impl CoinIssuer {
         Ok(Self { config, http })
     }
 
-    fn call(&self, segments: &[&str]) -> Result<Call, IssuerError> {
+    fn url(&self, segments: &[&str]) -> Result<Url, IssuerError> {
         let url = self.config.url(segments);
-        let url = url.map_err(|error| IssuerError::Unavailable(error.to_string()))?;
-        Ok(Call { url, bearer: self.config.key.clone(), idempotency_key: None, json: None })
+        url.map_err(|error| IssuerError::Unavailable(error.to_string()))
+    }
+
+    /// A call with the town's key.
+    fn proven(&self, call: Call) -> Call {
+        call.header("authorization", format!("Bearer {}", self.config.key.expose_secret()))
+    }
+
+    fn get(&self, segments: &[&str]) -> Result<Call, IssuerError> {
+        Ok(self.proven(Call::get(self.url(segments)?)))
+    }
+
+    fn post(&self, segments: &[&str], json: Vec<u8>) -> Result<Call, IssuerError> {
+        Ok(self.proven(Call::post_json(self.url(segments)?, "application/json", json)))
     }
 
     /// Makes a call that changes nothing: a lost question is as good as one not asked.
@@ -111,11 +126,9 @@ impl Issuer for CoinIssuer {
         reason: &str,
     ) -> Result<IssuerGrant, IssuerError> {
         let body = json!({ "account": account, "amount": amount, "reason": reason });
-        let call = Call {
-            idempotency_key: Some(format!("\"{key}\"")),
-            json: Some(body.to_string().into_bytes()),
-            ..self.call(&["grants"])?
-        };
+        let call = self
+            .post(&["grants"], body.to_string().into_bytes())?
+            .header("idempotency-key", format!("\"{key}\""));
         let reply = self.http.send(call).await.map_err(|error| match error {
             HttpError::NotSent(why) => IssuerError::Unavailable(why),
             HttpError::Lost(why) => IssuerError::Unknown(why),
@@ -135,7 +148,7 @@ impl Issuer for CoinIssuer {
     }
 
     async fn find(&self, key: AwardUid) -> Result<Option<IssuerGrant>, IssuerError> {
-        let reply = self.ask(self.call(&["grants", &key.to_string()])?).await?;
+        let reply = self.ask(self.get(&["grants", &key.to_string()])?).await?;
         match reply.status {
             200 => read(&reply, key).map(Some),
             404 => Ok(None),
@@ -144,9 +157,9 @@ impl Issuer for CoinIssuer {
     }
 
     async fn cancel(&self, key: AwardUid) -> Result<Option<IssuerGrant>, IssuerError> {
-        let call = self.call(&["grants", &key.to_string(), "cancel"])?;
+        let call = self.post(&["grants", &key.to_string(), "cancel"], b"{}".to_vec())?;
         // Cancelling again changes nothing, so that after any doubt it is simply done again.
-        let reply = self.ask(Call { json: Some(b"{}".to_vec()), ..call }).await?;
+        let reply = self.ask(call).await?;
         match reply.status {
             200 => read(&reply, key).map(Some),
             404 => Ok(None),
@@ -156,7 +169,7 @@ impl Issuer for CoinIssuer {
     }
 
     async fn balance(&self, account: &str) -> Result<Option<i64>, IssuerError> {
-        let reply = self.ask(self.call(&["accounts", account])?).await?;
+        let reply = self.ask(self.get(&["accounts", account])?).await?;
         match reply.status {
             200 => match serde_json::from_slice::<Account>(&reply.body) {
                 Ok(held) if held.account == account => Ok(Some(held.balance)),
@@ -168,7 +181,7 @@ impl Issuer for CoinIssuer {
     }
 
     async fn statement(&self, day: NaiveDate) -> Result<Vec<StatementLine>, IssuerError> {
-        let mut call = self.call(&["statement"])?;
+        let mut call = self.get(&["statement"])?;
         call.url.query_pairs_mut().append_pair("date", &day.to_string());
         let reply = self.ask(call).await?;
         if reply.status != 200 {
@@ -219,7 +232,7 @@ mod tests {
     }
 
     fn status(status: u16, body: &str) -> Reply {
-        Reply { status, body: body.as_bytes().to_vec() }
+        Reply { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
     }
 
     fn order(answer: Answer) -> Result<IssuerGrant, IssuerError> {
@@ -245,8 +258,13 @@ mod tests {
         );
         let call = http.1.lock().unwrap().take().unwrap();
         assert_eq!(call.url.as_str(), "http://127.0.0.1:9/api/grants");
-        assert_eq!(call.idempotency_key, Some(format!("\"{KEY}\"")));
-        let body: serde_json::Value = serde_json::from_slice(&call.json.unwrap()).unwrap();
+        let header = |name: &str| {
+            let found = call.headers.iter().find(|(other, _)| other == name).unwrap();
+            found.1.expose_secret().to_owned()
+        };
+        assert_eq!(header("idempotency-key"), format!("\"{KEY}\""));
+        assert_eq!(header("authorization"), "Bearer k");
+        let body: serde_json::Value = serde_json::from_slice(&call.body.unwrap().1).unwrap();
         assert_eq!(body, json!({ "account": "acc", "amount": 10, "reason": "walk" }));
     }
 
@@ -302,7 +320,7 @@ mod tests {
         let (it, http) = issuer(Ok(status(200, &cancelled)));
         let taken = it.cancel(KEY.parse().unwrap()).now_or_never().unwrap().unwrap().unwrap();
         let call = http.1.lock().unwrap().take().unwrap();
-        assert_eq!((taken.amount, call.json.is_some()), (0, true));
+        assert_eq!((taken.amount, call.method), (0, "POST"));
         assert_eq!(call.url.as_str(), format!("http://127.0.0.1:9/api/grants/{KEY}/cancel"));
         let cancel = |answer| issuer(answer).0.cancel(KEY.parse().unwrap()).now_or_never().unwrap();
         assert_eq!(cancel(Ok(status(404, ""))), Ok(None));

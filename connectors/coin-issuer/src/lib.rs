@@ -13,10 +13,9 @@
 //! happened after sending is [`Unknown`](tsunagu_rewards::IssuerError::Unknown). The connector keeps nothing and repeats nothing: that is the deliverer's
 //! work.
 
+mod command;
 mod config;
-mod http;
 mod issuer;
 
 pub use config::{Config, InvalidBase};
-pub use http::{Call, Http, HttpError, Reply};
 pub use issuer::CoinIssuer;

@@ -10,6 +10,7 @@
 //! }
 //! ```
 
+mod command;
 mod http;
 mod mqtt;
 mod receiver;
@@ -17,6 +18,7 @@ mod sink;
 mod source;
 mod town;
 
+pub use command::{Books, CommandRig, command};
 pub use http::{Fault, HttpDouble};
 pub use mqtt::MqttDouble;
 pub use receiver::{ReceiverRig, Sent, receiver};

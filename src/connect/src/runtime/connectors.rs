@@ -211,6 +211,12 @@ impl Connectors {
                 built.push((one.clone(), one.mapper()?, parts));
             }
         }
+        // What a sink is given is settled while everything still runs: a client that may not ask for it changes nothing.
+        for (one, _, parts) in &built {
+            if parts.sink.is_some() {
+                self.subscribe(&one.manifest.name, one.plan.subscription().as_ref()).await?;
+            }
+        }
         let mut applied = Applied::default();
         for (name, live) in &running {
             let stays = ready.iter().any(|one| one.manifest.name == *name);
@@ -222,17 +228,11 @@ impl Connectors {
                 }
             }
             if !stays {
-                if live.sink.is_some() {
-                    self.subscribe(name, None).await?;
-                }
                 self.change(|all| drop(all.remove(name)));
                 applied.stopped.push(name.clone());
             }
         }
         for (one, mapper, parts) in built {
-            if parts.sink.is_some() {
-                self.subscribe(&one.manifest.name, one.plan.subscription().as_ref()).await?;
-            }
             let name = one.manifest.name.clone();
             let list = if running.contains_key(&name) {
                 &mut applied.restarted
@@ -241,6 +241,16 @@ impl Connectors {
             };
             list.push(name.clone());
             tasks.insert(name, self.start(one, mapper, parts));
+        }
+        // Who is given nothing any more needs no subscription. One that stays by a fault finds nobody, waits and ends by its age.
+        for (name, live) in &running {
+            let gives = self.live(name).is_some_and(|now| now.sink.is_some());
+            if live.sink.is_some()
+                && !gives
+                && let Err(error) = self.subscribe(name, None).await
+            {
+                tracing::warn!(connector = %name, %error, "a subscription could not be ended");
+            }
         }
         Ok(applied)
     }

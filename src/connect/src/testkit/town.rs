@@ -1,7 +1,7 @@
 //! What a connector stands on in its tests.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -22,6 +22,8 @@ pub struct Town {
     kept: Mutex<BTreeMap<String, Vec<String>>>,
     writes: AtomicUsize,
     subscriptions: Mutex<BTreeMap<String, serde_json::Value>>,
+    /// Whether nobody may subscribe.
+    refuses_subscriptions: AtomicBool,
     /// After so many more entities it does not answer.
     up_for: Mutex<Option<usize>>,
 }
@@ -30,6 +32,11 @@ impl Town {
     /// Entity id → its attributes as `name=value`, sorted.
     pub fn kept(&self) -> BTreeMap<String, Vec<String>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on connectors may subscribe, or not.
+    pub fn refuses_subscriptions(&self, refuses: bool) {
+        self.refuses_subscriptions.store(refuses, Ordering::SeqCst);
     }
 
     /// Connector → its subscription.
@@ -97,6 +104,9 @@ impl Platform for Town {
         connector: &str,
         subscription: Option<&serde_json::Value>,
     ) -> Result<(), Problem> {
+        if self.refuses_subscriptions.load(Ordering::SeqCst) {
+            return Err(Problem::new(ProblemCode::Forbidden, "not this client"));
+        }
         let mut all = self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner);
         match subscription {
             Some(subscription) => drop(all.insert(connector.to_owned(), subscription.clone())),

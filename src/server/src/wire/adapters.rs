@@ -11,7 +11,6 @@ use tsunagu_broker::{
     Subscriptions,
 };
 use tsunagu_connect::{Connectors, Delivery, Platform, SinkError, UpsertOutcome};
-use tsunagu_connector_coin_issuer::{Call, Http, HttpError, Reply};
 use tsunagu_consent::{Answered, Ledger, NotRedeemed, Recipient, Recipients, Redeemer, State};
 use tsunagu_domain::{
     Assurance, Catalogue, ClientId, Clock, IdGen, Problem, ProblemCode, TenantId, TsunoId,
@@ -305,37 +304,6 @@ impl Activities for StoredActivities {
         let query = EntityQuery { filter, limit, offset, count: false, order: None };
         let page = self.store.query(&view, &query).await?;
         Ok(page.entities.into_iter().map(|found| found.doc).collect())
-    }
-}
-
-/// The outside, as the coin issuer's connector sees it.
-pub(super) struct IssuerHttp {
-    pub(super) outbound: Arc<Outbound>,
-}
-
-#[async_trait]
-impl Http for IssuerHttp {
-    async fn send(&self, call: Call) -> Result<Reply, HttpError> {
-        let unsent = |error: OutboundError| HttpError::NotSent(error.to_string());
-        let mut request = match call.json {
-            None => tsunagu_outbound::Request::new(Method::GET, call.url),
-            Some(json) => tsunagu_outbound::Request::post_json(call.url, json),
-        };
-        request = request.bearer(call.bearer.expose_secret()).map_err(unsent)?;
-        if let Some(key) = &call.idempotency_key {
-            request = request.header("idempotency-key", key).map_err(unsent)?;
-        }
-        match self.outbound.send(request).await {
-            Ok(response) => Ok(Reply { status: response.status, body: response.body.to_vec() }),
-            Err(
-                error @ (OutboundError::Refused(_)
-                | OutboundError::Malformed(_)
-                | OutboundError::Unresolved
-                | OutboundError::Setup),
-            ) => Err(unsent(error)),
-            // A connection that failed may have failed after the order arrived: only asking tells.
-            Err(error) => Err(HttpError::Lost(error.to_string())),
-        }
     }
 }
 

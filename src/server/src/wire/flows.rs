@@ -18,7 +18,7 @@ use tsunagu_imports::{Imports, Loader};
 use tsunagu_outbound::Outbound;
 use tsunagu_rewards::{Deliverer, Reconciler, Rewards};
 
-use super::adapters::{ClientEvents, IssuerHttp, Withdrawals};
+use super::adapters::{ClientEvents, Withdrawals};
 use super::consents::Keeper;
 use super::{Foundation, People};
 use crate::config::Config;
@@ -80,8 +80,7 @@ impl Flows {
         let Carried { notifications, connectors, imports, rewards } = carried;
         let (mut deliverer, mut reconciler) = (None, None);
         if let Some(settings) = &config.coin_issuer {
-            let http = Arc::new(IssuerHttp { outbound: Arc::clone(outbound) });
-            let issuer = Arc::new(CoinIssuer::new(settings.clone(), http)?);
+            let issuer = Arc::new(CoinIssuer::new(settings.clone(), Arc::clone(outbound) as _)?);
             reconciler = Some(Reconciler::new(
                 rewards,
                 Arc::<CoinIssuer>::clone(&issuer),
