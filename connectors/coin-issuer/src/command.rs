@@ -26,7 +26,7 @@ struct Granted {
 fn error(error: IssuerError) -> CommandError {
     match error {
         IssuerError::Refused(why) => CommandError::Refused(why),
-        IssuerError::Unknown(why) => CommandError::Unknown(why),
+        IssuerError::Unknown(why) | IssuerError::Pending(why) => CommandError::Unknown(why),
         IssuerError::Unavailable(why) => CommandError::Unavailable(why),
     }
 }

@@ -12,10 +12,14 @@
 //! decided here and nowhere else: only a clear refusal of the order itself is [`Refused`](tsunagu_rewards::IssuerError::Refused); whatever may have
 //! happened after sending is [`Unknown`](tsunagu_rewards::IssuerError::Unknown). The connector keeps nothing and repeats nothing: that is the deliverer's
 //! work.
+//!
+//! An issuer without an API is given files and gives files: [`Batch`].
 
+mod batch;
 mod command;
 mod config;
 mod issuer;
 
+pub use batch::{Batch, BatchConfig, BatchError};
 pub use config::{Config, InvalidBase};
 pub use issuer::CoinIssuer;

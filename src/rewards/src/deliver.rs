@@ -130,6 +130,8 @@ impl fmt::Debug for Deliverer {
 enum Outcome {
     Confirmed,
     Deferred,
+    /// The issuer has it and tells later.
+    Awaited,
     Refused,
     Voided,
     Mismatched,
@@ -258,7 +260,7 @@ impl Deliverer {
                     Outcome::Voided => &mut report.voided,
                     Outcome::Skipped => &mut report.skipped,
                     Outcome::Mismatched => &mut report.mismatched,
-                    Outcome::Deferred => {
+                    Outcome::Deferred | Outcome::Awaited => {
                         report.overdue += u64::from(now.saturating_sub(queued_at) > 86_400_000_000);
                         &mut report.deferred
                     }
@@ -289,7 +291,11 @@ impl Deliverer {
                 self.silence(|silence| silence.until = until);
                 false
             }
-            Outcome::Confirmed | Outcome::Refused | Outcome::Voided | Outcome::Mismatched => {
+            Outcome::Confirmed
+            | Outcome::Awaited
+            | Outcome::Refused
+            | Outcome::Voided
+            | Outcome::Mismatched => {
                 self.silence(|silence| *silence = Silence::default());
                 true
             }
@@ -438,6 +444,13 @@ impl Deliverer {
         reason: Option<Reason>,
         now: Timestamp,
     ) -> Result<Outcome, StoreError> {
+        if let IssuerError::Pending(_) = error {
+            // Nothing is wrong, and asking often does not make it come sooner.
+            let due = now.saturating_add(micros(self.pace.longest_wait));
+            let order = held.order.clone();
+            self.move_to(held, order, due, Vec::new()).await?;
+            return Ok(Outcome::Awaited);
+        }
         let doubt = !matches!(error, IssuerError::Unavailable(_));
         let due = now.saturating_add(self.wait(held.order.attempts));
         let mut ops = Vec::new();

@@ -25,6 +25,9 @@ pub enum IssuerError {
     /// The order may have been carried out: the answer was lost, late or unreadable.
     #[error("the outcome of the order is unknown: {0}")]
     Unknown(String),
+    /// The issuer has the order, and what became of it is told later. Asking again changes nothing.
+    #[error("the outcome of the order is awaited: {0}")]
+    Pending(String),
     /// The order was certainly not carried out: nothing was sent.
     #[error("the coin issuer cannot be reached: {0}")]
     Unavailable(String),

@@ -65,6 +65,9 @@ pub(crate) struct Config {
     /// The issuer of the town's coin.
     #[serde(default)]
     pub(crate) coin_issuer: Option<tsunagu_connector_coin_issuer::Config>,
+    /// The same, if it has no API: it is given files.
+    #[serde(default)]
+    pub(crate) coin_issuer_files: Option<tsunagu_connector_coin_issuer::BatchConfig>,
     /// @contexts.
     #[serde(default)]
     pub(crate) contexts: Contexts,
@@ -286,6 +289,9 @@ pub(crate) fn read(file: &Path, store: Option<String>) -> anyhow::Result<Config>
     let mut config = extract(file)?;
     if let Some(store) = store {
         config.store = store;
+    }
+    if config.coin_issuer.is_some() && config.coin_issuer_files.is_some() {
+        bail!("the coin issuer is reached by coin_issuer or by coin_issuer_files, not by both");
     }
     resolve(&mut config.connectors, file.parent().unwrap_or_else(|| Path::new(".")))?;
     file.clone_into(&mut config.file);

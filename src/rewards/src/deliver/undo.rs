@@ -71,7 +71,7 @@ impl Deliverer {
         let held = Held { unknown: had(State::Unknown), ..held };
         match self.issuer.cancel(held.order.key()).await {
             Ok(_) => {}
-            Err(error @ IssuerError::Unavailable(_)) => {
+            Err(error @ (IssuerError::Unavailable(_) | IssuerError::Pending(_))) => {
                 return self.put_off(held, &error, None, now).await;
             }
             Err(error) => {

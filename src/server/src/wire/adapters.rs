@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use secrecy::ExposeSecret;
 use serde_json::value::RawValue;
 use tsunagu_audit::{Answer, WitnessCalls};
 use tsunagu_broker::{
@@ -18,7 +17,7 @@ use tsunagu_domain::{
 use tsunagu_identity::{Clients, LiveGrants, Redeemed, Redeeming, ShareCodes, ShareRefusal};
 use tsunagu_imports::Registry;
 use tsunagu_ngsi_ld::{Context, Entity, EntityDoc, Query, TypeSelection};
-use tsunagu_outbound::{Method, Outbound, OutboundError};
+use tsunagu_outbound::{Method, Outbound};
 use tsunagu_policy::{Asked, Policies, Principal, View};
 use tsunagu_rewards::{Activities, Consents};
 use tsunagu_store::{EntityQuery, Store, StoreError};

@@ -10,13 +10,13 @@ use tokio_util::task::TaskTracker;
 use tsunagu_audit::AuditLog;
 use tsunagu_broker::{Broker, Deliverer as Notifications, Sources};
 use tsunagu_connect::Connectors;
-use tsunagu_connector_coin_issuer::CoinIssuer;
+use tsunagu_connector_coin_issuer::{Batch, CoinIssuer};
 use tsunagu_consent::{Deletions, Patience};
 use tsunagu_domain::TenantId;
 use tsunagu_identity::{Residents, Services};
 use tsunagu_imports::{Imports, Loader};
 use tsunagu_outbound::Outbound;
-use tsunagu_rewards::{Deliverer, Reconciler, Rewards};
+use tsunagu_rewards::{Deliverer, Issuer, Reconciler, Rewards};
 
 use super::adapters::{ClientEvents, Withdrawals};
 use super::consents::Keeper;
@@ -79,11 +79,10 @@ impl Flows {
     ) -> anyhow::Result<Self> {
         let Carried { notifications, connectors, imports, rewards } = carried;
         let (mut deliverer, mut reconciler) = (None, None);
-        if let Some(settings) = &config.coin_issuer {
-            let issuer = Arc::new(CoinIssuer::new(settings.clone(), Arc::clone(outbound) as _)?);
+        if let Some(issuer) = issuer(config, base, outbound)? {
             reconciler = Some(Reconciler::new(
                 rewards,
-                Arc::<CoinIssuer>::clone(&issuer),
+                Arc::clone(&issuer),
                 Arc::clone(&base.clock),
                 vec![base.tenant.clone()],
             ));
@@ -168,6 +167,20 @@ impl Flows {
         tracker.spawn(expire(self.ending, self.tenants, shutdown.clone()));
         Ok(())
     }
+}
+
+/// The coin issuer, by its API or by files.
+fn issuer(
+    config: &Config,
+    base: &Foundation,
+    outbound: &Arc<Outbound>,
+) -> anyhow::Result<Option<Arc<dyn Issuer>>> {
+    if let Some(settings) = &config.coin_issuer {
+        let issuer = CoinIssuer::new(settings.clone(), Arc::clone(outbound) as _)?;
+        return Ok(Some(Arc::new(issuer)));
+    }
+    let Some(settings) = &config.coin_issuer_files else { return Ok(None) };
+    Ok(Some(Arc::new(Batch::open(settings.clone(), Arc::clone(&base.clock))?)))
 }
 
 /// Reads the connectors anew when the process is told to (SIGHUP); what cannot be read or built changes nothing.
