@@ -268,7 +268,8 @@ impl Desk {
                     self.results.read.insert(path, stamp);
                 }
                 Err(error) => {
-                    tracing::warn!(kind = ?error.kind(), "a result file of the coin issuer cannot be read")
+                    let kind = error.kind();
+                    tracing::warn!(%kind, "a result file of the coin issuer cannot be read");
                 }
             }
         }
