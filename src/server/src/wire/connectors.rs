@@ -92,7 +92,7 @@ pub(super) fn wire(
         settings: Box::new(settings),
     };
     let issuer = config.coin_issuer.is_some() || config.coin_issuer_files.is_some();
-    let issuer = issuer.then(|| tsunagu_connector_coin_issuer::Config::manifest());
+    let issuer = issuer.then(tsunagu_connector_coin_issuer::Config::manifest);
     let governed = config.csv_drop.iter().filter(|one| one.publish == Publish::SecondPerson);
     let declared = governed.map(Layout::manifest).chain(issuer);
     Connectors::new(foundations, declared.collect())
