@@ -6,11 +6,9 @@ use tsunagu_domain::individual_number;
 
 /// Whether a record holds a member named for the individual number, or what can be one.
 pub(crate) fn holds_individual_number(record: &RawValue) -> bool {
-    match serde_json::from_str::<Value>(record.get()) {
-        Ok(value) => is_in(&value),
-        // What is no JSON after all is looked at as it stands.
-        Err(_) => individual_number::is_in(record.get()),
-    }
+    // As it stands too: of members that are named twice the value has only the last.
+    individual_number::is_in(record.get())
+        || serde_json::from_str::<Value>(record.get()).is_ok_and(|value| is_in(&value))
 }
 
 fn is_in(value: &Value) -> bool {
@@ -20,11 +18,18 @@ fn is_in(value: &Value) -> bool {
             let text = number.to_string();
             individual_number::is_in(&text) || individual_number::is_in_power(&text)
         }
-        Value::String(text) => individual_number::is_in(text),
+        Value::String(text) => {
+            individual_number::is_in(text) || individual_number::is_in_power(text)
+        }
         Value::Array(list) => list.iter().any(is_in) || is_spread(list),
-        Value::Object(members) => members.iter().any(|(name, value)| {
-            individual_number::is_field_name(name) || individual_number::is_in(name) || is_in(value)
-        }),
+        Value::Object(members) => {
+            individual_number::is_spread_over(members.values().map(Value::as_str))
+                || members.iter().any(|(name, value)| {
+                    individual_number::is_field_name(name)
+                        || individual_number::is_in(name)
+                        || is_in(value)
+                })
+        }
     }
 }
 
@@ -51,6 +56,8 @@ mod tests {
             (json!({ "number": 123_456_789_018_u64 }), true),
             (json!({ "a": [{ "b": "1234 5678 9018" }] }), true),
             (json!({ "a": ["1234", "5678", "9018"] }), true),
+            (json!({ "a": "1234", "b": "5678", "c": "9018" }), true),
+            (json!({ "a": "1.23456789018e11" }), true),
             (json!({ "myNumber": "" }), true),
             (json!({ "個人番号": 1 }), true),
             (json!({ "123456789018": 1 }), true),
@@ -61,5 +68,7 @@ mod tests {
         ] {
             assert_eq!(holds_individual_number(&to_raw_value(&record).unwrap()), found, "{record}");
         }
+        let twice = r#"{"note":"123456789018","note":"x"}"#.to_owned();
+        assert!(holds_individual_number(&RawValue::from_string(twice).unwrap()));
     }
 }

@@ -179,13 +179,30 @@ impl Finding {
 }
 
 /// A secret that stands elsewhere than in the configuration. It is read when the connector is built.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secret {
     /// In a variable of the environment.
     Env(String),
     /// In a file; white space at its end does not count.
     File(std::path::PathBuf),
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    /// `{"env": "NAME"}` or `{"file": "/path"}`. Whatever else stands there may be the secret itself, so no error repeats it.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wrong = || {
+            serde::de::Error::custom(
+                "a secret is named, not written: { env = \"NAME\" } or { file = \"/path\" }",
+            )
+        };
+        let value = Value::deserialize(deserializer).map_err(|_| wrong())?;
+        let members = value.as_object().filter(|members| members.len() == 1).ok_or_else(wrong)?;
+        match members.iter().next() {
+            Some((name, Value::String(text))) if name == "env" => Ok(Self::Env(text.clone())),
+            Some((name, Value::String(text))) if name == "file" => Ok(Self::File(text.into())),
+            _ => Err(wrong()),
+        }
+    }
 }
 
 impl Secret {
@@ -210,5 +227,30 @@ impl Secret {
             return Err(missing("a secret is empty".to_owned()));
         }
         Ok(text.to_owned().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_that_stands_in_the_settings_is_refused_and_not_repeated() {
+        for wrong in [
+            json!("hunter2"),
+            json!({ "hunter2": "x" }),
+            json!({ "env": ["hunter2"] }),
+            json!({ "env": "A", "file": "hunter2" }),
+            json!(null),
+        ] {
+            let error = serde_json::from_value::<Secret>(wrong).unwrap_err().to_string();
+            assert!(!error.contains("hunter2") && error.contains("{ env ="), "{error}");
+        }
+        assert_eq!(
+            serde_json::from_value::<Secret>(json!({ "env": "A" })).unwrap(),
+            Secret::Env("A".to_owned())
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -57,6 +57,10 @@ impl Source for Script {
 struct Desk {
     answers: Mutex<VecDeque<ProblemCode>>,
     given: Mutex<Vec<String>>,
+    /// After so many more entities, this is answered.
+    after: Mutex<Option<(usize, ProblemCode)>>,
+    /// What each entity says now.
+    says: Mutex<BTreeMap<String, String>>,
 }
 
 #[async_trait]
@@ -70,6 +74,14 @@ impl Platform for Desk {
             if let Some(code) = self.answers.lock().unwrap().pop_front() {
                 return Err(Problem::new(code, "as told"));
             }
+            if let Some((left, code)) = &mut *self.after.lock().unwrap() {
+                if *left == 0 {
+                    return Err(Problem::new(*code, "as told"));
+                }
+                *left -= 1;
+            }
+            let value = entity.attributes[0].instances[0].value.get().to_owned();
+            self.says.lock().unwrap().insert(entity.id.clone(), value);
             self.given.lock().unwrap().push(entity.id.clone());
             Ok(UpsertOutcome::Created)
         };
@@ -286,4 +298,90 @@ async fn a_dead_letter_is_forgotten_when_dismissed_or_a_month_old() {
     world.runner().run_once().await.unwrap().unwrap();
     let page = connectors.dead_letters(&tenant(), "script", None, 10).await.unwrap().unwrap();
     assert!(page.dead_letters.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_tried_again_comes_in_its_order_and_overtakes_nothing() {
+    // Of each entity several revisions came while the mapping was wrong, in one batch and in several.
+    for seed in 0..8 {
+        let world = World::new(&[(seed, 1), (seed, 2), (seed, 3), (99, 1)]);
+        world.desk.answers.lock().unwrap().extend([ProblemCode::BadRequestData; 3]);
+        let mut runner = world.runner();
+        runner.run_once().await.unwrap().unwrap();
+        Replay::All.ask(&*world.store, &tenant(), "script").await.unwrap();
+        runner.run_once().await.unwrap();
+        let id = format!("urn:x:{seed}");
+        assert_eq!(world.desk.says.lock().unwrap()[&id], "3", "the last revision stays");
+    }
+    // The first of a batch is refused, the second taken: the first does not come back.
+    let world = World::new(&[(1, 1), (1, 2)]);
+    world.desk.answers.lock().unwrap().push_back(ProblemCode::BadRequestData);
+    let mut runner = world.runner();
+    runner.run_once().await.unwrap().unwrap();
+    // Nor does one that something the same as before it has overtaken.
+    world.things.lock().unwrap().extend([(1, 3), (1, 2)]);
+    world.desk.answers.lock().unwrap().push_back(ProblemCode::BadRequestData);
+    world.clock.advance(TimeDelta::seconds(1));
+    runner.run_once().await.unwrap().unwrap();
+    assert_eq!(world.desk.says.lock().unwrap()["urn:x:1"], "2");
+    Replay::All.ask(&*world.store, &tenant(), "script").await.unwrap();
+    runner.run_once().await.unwrap();
+    assert_eq!(world.desk.says.lock().unwrap()["urn:x:1"], "2");
+    let page = world.connectors().dead_letters(&tenant(), "script", None, 10).await;
+    assert!(page.unwrap().unwrap().dead_letters.is_empty(), "what was overtaken is dropped");
+}
+
+#[tokio::test]
+async fn a_client_that_may_write_nothing_stops_the_feed_and_loses_nothing() {
+    let world = World::new(&[(1, 1), (2, 1), (3, 1)]);
+    world.desk.answers.lock().unwrap().extend([ProblemCode::Forbidden; 2]);
+    let mut runner = world.runner();
+    let error = runner.run_once().await.unwrap_err();
+    assert!(matches!(&error, ConnectError::Config(why) if why.contains("as told")), "{error}");
+    let page = world.connectors().dead_letters(&tenant(), "script", None, 10).await;
+    assert!(page.unwrap().unwrap().dead_letters.is_empty());
+    let report = runner.run_once().await.unwrap().unwrap();
+    assert_eq!((report.created, report.rows.refused_count), (3, 0));
+}
+
+#[tokio::test]
+async fn what_was_written_and_not_remembered_is_written_again() {
+    // Revision 2 reaches the platform, the batch is not remembered, and the source goes back to revision 1.
+    let world = World::new(&[(1, 1)]);
+    let mut runner = world.runner();
+    runner.run_once().await.unwrap().unwrap();
+    world.things.lock().unwrap().extend([(1, 2), (1, 3)]);
+    world.desk.answers.lock().unwrap().clear();
+    *world.desk.after.lock().unwrap() = Some((1, ProblemCode::Unavailable));
+    assert!(runner.run_once().await.is_err());
+    assert_eq!(world.desk.says.lock().unwrap()["urn:x:1"], "2");
+    *world.desk.after.lock().unwrap() = None;
+    world.things.lock().unwrap().truncate(1);
+    world.things.lock().unwrap().extend([(1, 1), (1, 1)]);
+    runner.run_once().await.unwrap();
+    assert_eq!(world.desk.says.lock().unwrap()["urn:x:1"], "1");
+}
+
+#[tokio::test]
+async fn what_is_refused_again_and_again_is_one_dead_letter_that_ages() {
+    let world = World::new(&[(1, 1)]);
+    let mut runner = world.runner();
+    for _ in 0..5 {
+        world.desk.answers.lock().unwrap().push_back(ProblemCode::BadRequestData);
+        let report = runner.run_once().await.unwrap();
+        assert!(report.is_some());
+        world.clock.advance(TimeDelta::days(1));
+        // The same item, in the same place.
+        let mut set = tsunagu_store::WriteSet::new(tenant());
+        set.ops.push(tsunagu_store::Op::DeleteRecord {
+            collection: tsunagu_store::Collection("connector-cursor"),
+            key: b"script".to_vec(),
+            expect: tsunagu_store::Expect::Any,
+        });
+        tsunagu_store::Store::commit(&*world.store, set).await.unwrap();
+    }
+    let page = world.connectors().dead_letters(&tenant(), "script", None, 10).await;
+    let letters = page.unwrap().unwrap().dead_letters;
+    assert_eq!((letters.len(), letters[0].tries), (1, 5));
+    assert_eq!(letters[0].since, 1_790_000_000_000_000, "it ages from the first time on");
 }

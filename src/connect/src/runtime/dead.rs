@@ -14,6 +14,7 @@ use tsunagu_store::{Op, Scan, Store, StoreError, WriteSet};
 
 use super::digest::{hex, of_parts};
 use super::kept::{DEAD, REPLAYS, decode, delete, key, prefix, put, unavailable};
+use super::take::Came;
 use crate::{ConnectError, Item, Payload, Refusal};
 
 /// So long it waits, microseconds.
@@ -71,7 +72,13 @@ impl Replay {
 #[serde(deny_unknown_fields)]
 pub(super) struct Dead {
     v: u32,
+    /// When it was first refused.
     pub(super) since: Timestamp,
+    /// In which batch it last came, and its place in that.
+    #[serde(default)]
+    batch: u64,
+    #[serde(default)]
+    order: u64,
     pub(super) tries: u32,
     pub(super) refusals: Vec<Refusal>,
     input: String,
@@ -89,6 +96,11 @@ enum Stored {
 }
 
 impl Dead {
+    /// When it last came.
+    pub(super) fn came(&self) -> Came {
+        (self.batch, self.order)
+    }
+
     /// The item as it came.
     pub(super) fn item(self) -> Result<Item, ConnectError> {
         let damaged =
@@ -124,10 +136,8 @@ pub(super) fn keep(
     name: &str,
     item: &Item,
     refusals: Vec<Refusal>,
-    before: Option<(Timestamp, u32)>,
-    now: Timestamp,
+    (since, came, tries): (Timestamp, Came, u32),
 ) -> Result<Op, ConnectError> {
-    let (since, tries) = before.unwrap_or((now, 0));
     let payload = match &item.payload {
         Payload::Record(record) => Stored::Record(record.clone()),
         Payload::Entity(entity) => {
@@ -137,6 +147,8 @@ pub(super) fn keep(
     let dead = Dead {
         v: 1,
         since,
+        batch: came.0,
+        order: came.1,
         tries: tries + 1,
         refusals,
         input: item.input.clone(),

@@ -1,19 +1,21 @@
 //! Runs one feed: poll, take over, remember, go on.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tsunagu_domain::{Clock, IdGen, TenantId, Timestamp};
-use tsunagu_ngsi_ld::Entity;
-use tsunagu_store::{Store, WriteSet};
+use tsunagu_store::{Expect, Op, Store, WriteSet};
 
 use super::dead::{self, Dead, Replay};
-use super::kept::{CURSORS, DEAD, OPEN, REPLAYS, TAKEN, delete, key, put, read, unavailable};
+use super::kept::{
+    CURSORS, DEAD, OPEN, REPLAYS, TAKEN, decode, delete, key, put, read, unavailable,
+};
 use super::lease::Lease;
 use super::run::{self, RunReport};
-use super::take::{Taken, Taking};
+use super::take::{Came, Taken, Taking};
 use super::vitals::Vitals;
 use crate::pace::Caps;
 use crate::{Batch, ConnectError, Cursor, Item, Mapper, Payload, Platform, Source};
@@ -49,6 +51,9 @@ impl fmt::Debug for Ground {
 struct Remembered {
     v: u32,
     cursor: Cursor,
+    /// Batches taken over so far.
+    #[serde(default)]
+    batches: u64,
 }
 
 /// Where the cursor of a round ended.
@@ -74,6 +79,10 @@ pub struct Runner {
     pub(super) vitals: Arc<Vitals>,
     /// Dead letters at the last look and those since.
     buried: Option<usize>,
+    /// Batches taken over so far.
+    batches: u64,
+    /// Whether another gateway had the feed at the last round.
+    elsewhere: bool,
 }
 
 impl fmt::Debug for Runner {
@@ -105,7 +114,19 @@ impl Runner {
     ) -> Self {
         let lease = Lease::new(feed, &ground.gateway);
         let (name, feed) = (name.to_owned(), feed.to_owned());
-        Self { ground, name, feed, source, mapper, caps, lease, vitals, buried: None }
+        Self {
+            ground,
+            name,
+            feed,
+            source,
+            mapper,
+            caps,
+            lease,
+            vitals,
+            buried: None,
+            batches: 0,
+            elsewhere: false,
+        }
     }
 
     /// Reads everything that is there now. `None`: there was nothing new, or another gateway does it.
@@ -118,8 +139,8 @@ impl Runner {
         shutdown: &CancellationToken,
     ) -> Result<Option<RunReport>, ConnectError> {
         let Ground { store, tenant, clock, .. } = &self.ground;
-        if !self.lease.hold(&**store, tenant, &**clock).await? {
-            self.vitals.elsewhere();
+        self.elsewhere = !self.lease.hold(&**store, tenant, &**clock).await?;
+        if self.elsewhere {
             return Ok(None);
         }
         // A run that was cut off goes on: its report must not lose what was refused before.
@@ -160,6 +181,7 @@ impl Runner {
             self.replay(report).await?;
         }
         let remembered: Option<Remembered> = self.read(CURSORS, self.feed.as_bytes()).await?;
+        self.batches = remembered.as_ref().map_or(0, |remembered| remembered.batches);
         let begun = remembered.map(|remembered| remembered.cursor);
         let mut cursor = begun.clone();
         let moved = |cursor: &Option<Cursor>| {
@@ -178,8 +200,8 @@ impl Runner {
             }
             self.slow_down(items, shutdown).await;
             let Ground { store, tenant, clock, .. } = &self.ground;
-            if !self.lease.hold(&**store, tenant, &**clock).await? {
-                self.vitals.elsewhere();
+            self.elsewhere = !self.lease.hold(&**store, tenant, &**clock).await?;
+            if self.elsewhere {
                 return Ok(moved(&cursor));
             }
         }
@@ -189,20 +211,28 @@ impl Runner {
     async fn take(&mut self, batch: Batch, report: &mut RunReport) -> Result<Cursor, ConnectError> {
         let now = self.ground.clock.micros();
         let mut next = report.clone();
-        let room = (self.caps.dead_letters as usize).saturating_sub(self.dead_letters(now).await?);
-        let mut taking = Taking::new(&self.ground, &self.name, self.mapper.as_deref(), &mut next);
+        let (number, waiting) = (self.batches + 1, self.dead_letters(now).await?);
+        let room = (self.caps.dead_letters as usize).saturating_sub(waiting);
+        let mapper = self.mapper.as_deref();
+        let mut taking = Taking::new(&self.ground, &mut self.lease, &self.name, mapper, &mut next)
+            .coming(number, batch.items.len(), waiting > 0);
         let refused = taking.items(&batch.items, now).await?;
-        let buried = taking.bury(&batch.items, refused, room, now)?;
+        let buried = taking.bury(&batch.items, refused, room, now).await?;
         let mut set = WriteSet { tenant: self.ground.tenant.clone(), ops: taking.ops };
         next.rows.extend(batch.report);
         let now = self.ground.clock.micros();
         next.finished = now;
         let feed = || self.feed.as_bytes().to_vec();
-        set.ops.push(put(CURSORS, feed(), &Remembered { v: 1, cursor: batch.cursor.clone() })?);
+        set.ops.push(put(
+            CURSORS,
+            feed(),
+            &Remembered { v: 1, cursor: batch.cursor.clone(), batches: number },
+        )?);
         if !next.is_empty() {
             set.ops.push(put(OPEN, feed(), &next)?);
         }
         self.commit(set).await?;
+        self.batches = number;
         self.buried = self.buried.map(|before| before + buried);
         self.vitals.count(|counters| {
             counters.items += batch.items.len() as u64;
@@ -233,9 +263,15 @@ impl Runner {
         Ok(left)
     }
 
-    /// Looks anew for dead letters that are too old.
-    pub(super) fn tidy(&mut self) {
+    /// Forgets dead letters that are too old.
+    pub(super) async fn tidy(&mut self) -> Result<(), ConnectError> {
         self.buried = None;
+        self.dead_letters(self.ground.clock.micros()).await.map(drop)
+    }
+
+    /// Whether another gateway had the feed at the last round.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.elsewhere
     }
 
     /// Waits as long as the cap asks for so many items.
@@ -251,14 +287,18 @@ impl Runner {
 
     /// Tries dead letters again that somebody asked for.
     async fn replay(&mut self, report: &mut RunReport) -> Result<(), ConnectError> {
-        let asked: Option<Replay> = self.read(REPLAYS, self.name.as_bytes()).await?;
-        let Some(asked) = asked else { return Ok(()) };
+        let Ground { store, tenant, .. } = &self.ground;
+        let asked = store.record(tenant, REPLAYS, self.name.as_bytes()).await;
+        let Some(asked) = asked.map_err(|error| unavailable(&error))? else { return Ok(()) };
+        let (version, asked): (u64, Replay) = (asked.version, decode(&asked.value)?);
+        // In the order in which they came, whatever their names are.
+        let mut letters: Vec<(Came, Vec<u8>)> = Vec::new();
         match asked {
             Replay::These(ids) => {
                 for id in ids {
                     let Some(key) = dead::key_named(&self.name, &id) else { continue };
                     if let Some(dead) = self.read::<Dead>(DEAD, &key).await? {
-                        self.try_again(vec![(key, dead)], report).await?;
+                        letters.push((dead.came(), key));
                     }
                 }
             }
@@ -269,44 +309,52 @@ impl Runner {
                     let found = dead::page(&**store, tenant, &self.name, after, REPLAYED).await?;
                     let Some((last, _)) = found.last() else { break };
                     after = Some(last.clone());
-                    self.try_again(found, report).await?;
+                    letters.extend(found.into_iter().map(|(key, dead)| (dead.came(), key)));
                 }
             }
         }
-        let set = WriteSet::new(self.ground.tenant.clone())
-            .with(delete(REPLAYS, self.name.as_bytes().to_vec()));
-        self.commit(set).await?;
-        self.tidy();
+        letters.sort_unstable();
+        for some in letters.chunks(REPLAYED) {
+            self.try_again(some, report).await?;
+        }
+        // What was asked for meanwhile is done at the next round.
+        let (key, expect) = (self.name.as_bytes().to_vec(), Expect::Version(version));
+        let done = Op::DeleteRecord { collection: REPLAYS, key, expect };
+        self.commit(WriteSet::new(self.ground.tenant.clone()).with(done)).await?;
+        self.buried = None;
         Ok(())
     }
 
     async fn try_again(
         &mut self,
-        letters: Vec<(Vec<u8>, Dead)>,
+        letters: &[(Came, Vec<u8>)],
         report: &mut RunReport,
     ) -> Result<(), ConnectError> {
         let now = self.ground.clock.micros();
-        let mut ops = Vec::new();
-        let mut left = Vec::new();
-        for (key, dead) in letters {
-            let (since, tries) = (dead.since, dead.tries);
-            let item = dead.item()?;
-            if self.superseded(&item, since, now).await? {
-                ops.push(dead::forget(key));
-            } else {
-                left.push((key, since, tries, item));
+        let (mut kept, mut items) = (Vec::new(), Vec::new());
+        for (came, key) in letters {
+            let Some(dead) = self.read::<Dead>(DEAD, key).await? else { continue };
+            kept.push((key.clone(), (dead.since, *came, dead.tries)));
+            items.push(dead.item()?);
+        }
+        let mut stale = HashSet::new();
+        for (at, (item, (_, (_, came, _)))) in items.iter().zip(&kept).enumerate() {
+            for overtaken in self.overtaken(item, *came, now).await? {
+                stale.insert((at, overtaken));
             }
         }
-        let items: Vec<Item> = left.iter().map(|(.., item)| item.clone()).collect();
+        let came = kept.iter().map(|(_, (_, came, _))| *came).collect();
         let mut next = report.clone();
-        let mut taking = Taking::new(&self.ground, &self.name, self.mapper.as_deref(), &mut next);
+        let mapper = self.mapper.as_deref();
+        let mut taking = Taking::new(&self.ground, &mut self.lease, &self.name, mapper, &mut next)
+            .again(came, stale);
         let refused = taking.items(&items, now).await?;
-        ops.append(&mut taking.ops);
-        for ((key, since, tries, item), refusals) in left.into_iter().zip(refused) {
+        let mut ops = taking.ops;
+        for (((key, before), item), refusals) in kept.into_iter().zip(&items).zip(refused) {
             ops.push(if refusals.is_empty() {
                 dead::forget(key)
             } else {
-                dead::keep(&self.name, &item, refusals, Some((since, tries)), now)?
+                dead::keep(&self.name, item, refusals, before)?
             });
         }
         self.commit(WriteSet { tenant: self.ground.tenant.clone(), ops }).await?;
@@ -314,30 +362,28 @@ impl Runner {
         Ok(())
     }
 
-    /// Whether something later about the same entity was taken over since: then the old is not to come back.
-    async fn superseded(
+    /// The entities of an item about which something later was taken over: then the old is not to come back.
+    async fn overtaken(
         &self,
         item: &Item,
-        since: Timestamp,
+        came: Came,
         now: Timestamp,
-    ) -> Result<bool, ConnectError> {
-        let meant;
-        let entities: &[Entity] = match (&item.payload, &self.mapper) {
-            (Payload::Entity(entity), _) => std::slice::from_ref(&**entity),
+    ) -> Result<Vec<String>, ConnectError> {
+        let ids: Vec<String> = match (&item.payload, &self.mapper) {
+            (Payload::Entity(entity), _) => vec![entity.id.clone()],
             (Payload::Record(record), Some(mapper)) => {
-                meant = mapper.map(record, now).entities;
-                &meant
+                mapper.map(record, now).entities.into_iter().map(|entity| entity.id).collect()
             }
-            (Payload::Record(_), None) => &[],
+            (Payload::Record(_), None) => Vec::new(),
         };
-        for entity in entities {
-            let key = key(&self.name, entity.id.as_bytes());
-            let taken: Option<Taken> = self.read(TAKEN, &key).await?;
-            if taken.is_some_and(|taken| taken.at > since) {
-                return Ok(true);
+        let mut overtaken = Vec::new();
+        for id in ids {
+            let taken: Option<Taken> = self.read(TAKEN, &key(&self.name, id.as_bytes())).await?;
+            if taken.is_some_and(|taken| taken.came() > came) {
+                overtaken.push(id);
             }
         }
-        Ok(false)
+        Ok(overtaken)
     }
 
     async fn read<T: serde::de::DeserializeOwned>(

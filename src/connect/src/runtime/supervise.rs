@@ -19,6 +19,10 @@ use crate::{ConnectError, Listener, Mapper, Parts};
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// How often the inbox is looked at without being woken: another gateway may have filled it.
 const LOOK: Schedule = Schedule::EverySeconds(2);
+/// How often a feed that another gateway has is looked at.
+const AGAIN: Schedule = Schedule::EverySeconds(5);
+/// How long a task that was told to stop is waited for. It can be cut off at any moment and loses nothing.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How often what is too old is looked for, microseconds.
 const TIDY: i64 = 3600 * 1_000_000;
 
@@ -96,6 +100,13 @@ impl Running {
             () = self.shutdown.cancelled() => None,
         };
         stop.cancel();
+        if tokio::time::timeout(PATIENCE, async { while tasks.join_next().await.is_some() {} })
+            .await
+            .is_err()
+        {
+            tracing::warn!(connector = %self.name, "a task of the connector was cut off");
+            tasks.abort_all();
+        }
         let fault = match ended {
             // The panic's own text may hold data.
             Some(Err(_)) => "a task of the connector ended by a fault".to_owned(),
@@ -162,6 +173,11 @@ async fn feed(mut runner: Runner, schedule: Schedule, shutdown: CancellationToke
     let mut wake = runner.vitals.waking();
     while !shutdown.is_cancelled() {
         let next = match runner.run_until(&shutdown).await {
+            Ok(_) if runner.is_elsewhere() => {
+                runner.vitals.elsewhere();
+                // If that one is killed, this one takes over, whatever the schedule says.
+                AGAIN.after(runner.now())
+            }
             Ok(report) => {
                 let now = runner.now();
                 runner.vitals.succeeded(now);
@@ -181,7 +197,9 @@ async fn feed(mut runner: Runner, schedule: Schedule, shutdown: CancellationToke
         };
         if runner.now() >= tidied.saturating_add(TIDY) {
             tidied = runner.now();
-            runner.tidy();
+            if let Err(error) = runner.tidy().await {
+                tracing::warn!(connector = %runner.name(), %error, "dead letters could not be tidied");
+            }
         }
         runner.vitals.next(next);
         sleep(runner.ground(), next, Some(&mut wake), &shutdown).await;

@@ -1,13 +1,15 @@
 //! Taking items over: map them, leave out what is unchanged, hand the rest to the platform, note what was refused.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
-use tsunagu_domain::{Problem, Text, Timestamp};
+use tsunagu_domain::{Problem, ProblemCode, Text, Timestamp};
 use tsunagu_ngsi_ld::Entity;
-use tsunagu_store::Op;
+use tsunagu_store::{Op, WriteSet};
 
-use super::kept::{TAKEN, key, put, read};
+use super::dead::Dead;
+use super::kept::{DEAD, TAKEN, delete, key, put, read, unavailable};
+use super::lease::Lease;
 use super::run::RunReport;
 use super::runner::Ground;
 use super::{dead, digest};
@@ -22,10 +24,26 @@ const INDIVIDUAL_NUMBER: &str = "individual-number";
 pub(super) struct Taken {
     v: u32,
     digest: String,
-    /// When; records of before this was noted have none.
+    /// In which batch it came; records of before this was noted have none.
     #[serde(default)]
-    pub(super) at: Timestamp,
+    batch: u64,
+    /// Its place in that.
+    #[serde(default)]
+    order: u64,
 }
+
+impl Taken {
+    /// When it came, comparable with others of its connector.
+    pub(super) fn came(&self) -> Came {
+        (self.batch, self.order)
+    }
+}
+
+/// When something came: the number of its batch, and its place in it. Clocks can be set; this only grows.
+pub(super) type Came = (u64, u64);
+
+/// So many entities are handed over at once.
+const WAVE: usize = 200;
 
 /// The work on one batch. Its operations are committed by the caller, with the cursor.
 pub(super) struct Taking<'a> {
@@ -33,6 +51,13 @@ pub(super) struct Taking<'a> {
     pub(super) name: &'a str,
     pub(super) mapper: Option<&'a dyn Mapper>,
     pub(super) report: &'a mut RunReport,
+    lease: &'a mut Lease,
+    /// When each item came.
+    came: Vec<Came>,
+    /// Entities of items that something later has overtaken.
+    stale: HashSet<(usize, String)>,
+    /// Whether to remember also that something came again: it overtakes what waits among the dead letters.
+    refresh: bool,
     /// What to remember.
     pub(super) ops: Vec<Op>,
     /// Digests of what this batch brought, and of what was remembered.
@@ -44,12 +69,32 @@ pub(super) struct Taking<'a> {
 impl<'a> Taking<'a> {
     pub(super) fn new(
         ground: &'a Ground,
+        lease: &'a mut Lease,
         name: &'a str,
         mapper: Option<&'a dyn Mapper>,
         report: &'a mut RunReport,
     ) -> Self {
         let (ops, known, wave) = (Vec::new(), HashMap::new(), Vec::new());
-        Self { ground, name, mapper, report, ops, known, wave }
+        let (came, stale, refresh) = (Vec::new(), HashSet::new(), false);
+        Self { ground, name, mapper, report, lease, came, stale, refresh, ops, known, wave }
+    }
+
+    /// Items of a batch that comes now; `refresh` when there are dead letters that they may overtake.
+    pub(super) fn coming(mut self, batch: u64, items: usize, refresh: bool) -> Self {
+        self.came = (0u64..).take(items).map(|order| (batch, order)).collect();
+        self.refresh = refresh;
+        self
+    }
+
+    /// Items that came before, and what of them was overtaken.
+    pub(super) fn again(mut self, came: Vec<Came>, stale: HashSet<(usize, String)>) -> Self {
+        (self.came, self.stale) = (came, stale);
+        self
+    }
+
+    fn taken(&self, at: usize, digest: String) -> Taken {
+        let (batch, order) = self.came.get(at).copied().unwrap_or_default();
+        Taken { v: 1, digest, batch, order }
     }
 
     /// Takes items over. `Err`: nothing of them may be remembered, and they come again.
@@ -73,10 +118,13 @@ impl<'a> Taking<'a> {
                 slot.extend(meant.faults.into_iter().map(refusal));
             }
             for entity in meant.entities {
-                self.offer(at, entity, items, &mut refused, now).await?;
+                if self.stale.contains(&(at, entity.id.clone())) {
+                    continue;
+                }
+                self.offer(at, entity, items, &mut refused).await?;
             }
         }
-        self.hand_over(items, &mut refused, now).await?;
+        self.hand_over(items, &mut refused).await?;
         for refusals in refused.iter().filter(|refusals| !refusals.is_empty()) {
             self.report.rows.refuse(refusals.iter().cloned());
         }
@@ -112,10 +160,10 @@ impl<'a> Taking<'a> {
         entity: Entity,
         items: &[Item],
         refused: &mut [Vec<Refusal>],
-        now: Timestamp,
     ) -> Result<(), ConnectError> {
-        if self.wave.iter().any(|(_, waiting)| waiting.id == entity.id) {
-            self.hand_over(items, refused, now).await?;
+        let full = self.wave.len() >= WAVE;
+        if full || self.wave.iter().any(|(_, waiting)| waiting.id == entity.id) {
+            self.hand_over(items, refused).await?;
         }
         if !self.known.contains_key(&entity.id) {
             let key = key(self.name, entity.id.as_bytes());
@@ -127,6 +175,10 @@ impl<'a> Taking<'a> {
         if self.known.get(&entity.id).is_some_and(|known| known.as_ref() == Some(&digest)) {
             self.report.unchanged += 1;
             self.report.rows.accepted += 1;
+            if self.refresh {
+                let key = key(self.name, entity.id.as_bytes());
+                self.ops.push(put(TAKEN, key, &self.taken(at, digest))?);
+            }
         } else {
             self.wave.push((at, entity));
         }
@@ -137,17 +189,25 @@ impl<'a> Taking<'a> {
         &mut self,
         items: &[Item],
         refused: &mut [Vec<Refusal>],
-        now: Timestamp,
     ) -> Result<(), ConnectError> {
         if self.wave.is_empty() {
             return Ok(());
         }
         let wave = std::mem::take(&mut self.wave);
+        self.doubt(&wave).await?;
         let entities = wave.iter().map(|(_, entity)| entity.clone()).collect();
         let outcomes = self.ground.platform.upsert(self.name, entities).await;
         if outcomes.len() != wave.len() {
             let what = "the platform did not answer for every entity";
             return Err(ConnectError::Unavailable(what.to_owned()));
+        }
+        // Who may write nothing at all is not told so row by row: the connector's client is missing, suspended or without the type.
+        let denied = |outcome: &Result<UpsertOutcome, Problem>| {
+            outcome.as_ref().is_err_and(|problem| matches!(problem.code.status(), 401 | 403))
+        };
+        let problem = outcomes.iter().find_map(|outcome| outcome.as_ref().err());
+        if let Some(problem) = problem.filter(|_| outcomes.iter().all(denied)) {
+            return Err(ConnectError::Config(problem.to_string()));
         }
         for ((at, entity), outcome) in wave.into_iter().zip(outcomes) {
             match outcome {
@@ -161,7 +221,7 @@ impl<'a> Taking<'a> {
                     let digest = digest::of_entity(&entity);
                     self.known.insert(entity.id.clone(), Some(digest.clone()));
                     let key = key(self.name, entity.id.as_bytes());
-                    self.ops.push(put(TAKEN, key, &Taken { v: 1, digest, at: now })?);
+                    self.ops.push(put(TAKEN, key, &self.taken(at, digest))?);
                 }
                 // The platform cannot now: nothing of the batch is remembered, and it comes again.
                 Err(problem) if problem.code.status() >= 500 || problem.code.status() == 429 => {
@@ -177,8 +237,28 @@ impl<'a> Taking<'a> {
         Ok(())
     }
 
+    /// Forgets what is about to change, if the feed is still this gateway's: from here until the batch is remembered nobody knows what the platform
+    /// holds, and whatever comes next must be written.
+    async fn doubt(&mut self, wave: &[(usize, Entity)]) -> Result<(), ConnectError> {
+        let mut set = WriteSet::new(self.ground.tenant.clone());
+        for (_, entity) in wave {
+            if let Some(known) = self.known.get_mut(&entity.id)
+                && known.take().is_some()
+            {
+                set.ops.push(delete(TAKEN, key(self.name, entity.id.as_bytes())));
+            }
+        }
+        if set.ops.is_empty() {
+            return Ok(());
+        }
+        self.lease.guard(&mut set, self.ground.clock.micros())?;
+        let receipt = self.ground.store.commit(set).await.map_err(|error| unavailable(&error))?;
+        self.lease.kept(receipt.version);
+        Ok(())
+    }
+
     /// Keeps what was refused, to be tried again when it is mended; so many as there is room for. How many that are.
-    pub(super) fn bury(
+    pub(super) async fn bury(
         &mut self,
         items: &[Item],
         refused: Vec<Vec<Refusal>>,
@@ -189,17 +269,31 @@ impl<'a> Taking<'a> {
         let kept = |refusals: &[Refusal]| {
             !refusals.is_empty() && refusals.iter().all(|one| one.rule != INDIVIDUAL_NUMBER)
         };
-        let refused = items.iter().zip(refused).filter(|(_, refusals)| kept(refusals));
         let mut buried = 0;
-        for (item, refusals) in refused.take(room) {
-            self.ops.push(dead::keep(self.name, item, refusals, None, now)?);
-            buried += 1;
+        for (at, (item, refusals)) in items.iter().zip(refused).enumerate() {
+            if !kept(&refusals) {
+                continue;
+            }
+            let key = dead::key_of(self.name, item);
+            let Ground { store, tenant, .. } = self.ground;
+            let before: Option<Dead> = read(&**store, tenant, DEAD, &key).await?;
+            if before.is_none() && buried == room {
+                continue;
+            }
+            buried += usize::from(before.is_none());
+            let came = self.came.get(at).copied().unwrap_or_default();
+            let before = before.map_or((now, came, 0), |dead| (dead.since, came, dead.tries));
+            self.ops.push(dead::keep(self.name, item, refusals, before)?);
         }
         Ok(buried)
     }
 }
 
 fn refusal(item: &Item, problem: &Problem) -> Refusal {
+    let rule = match problem.code {
+        ProblemCode::IndividualNumber => INDIVIDUAL_NUMBER,
+        _ => "platform",
+    };
     // The problem table's words only: details may name what the sender wrote.
     let remedy =
         Text { ja: problem.code.title_ja().to_owned(), en: problem.code.title().to_owned() };
@@ -207,7 +301,7 @@ fn refusal(item: &Item, problem: &Problem) -> Refusal {
         input: item.input.clone(),
         line: item.line,
         column: None,
-        rule: "platform".to_owned(),
+        rule: rule.to_owned(),
         remedy,
     }
 }

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use mqtt_protocol_core::mqtt::common::Cursor;
 use mqtt_protocol_core::mqtt::connection::{Event, TimerKind};
 use mqtt_protocol_core::mqtt::packet::{
-    GenericPacketTrait as _, Packet, Property, Qos, SessionExpiryInterval, SubEntry, SubOpts,
-    v3_1_1, v5_0,
+    GenericPacketTrait as _, MaximumPacketSize, Packet, Property, Qos, RetainHandling,
+    SessionExpiryInterval, SubEntry, SubOpts, v3_1_1, v5_0,
 };
 use mqtt_protocol_core::mqtt::{Connection, Version, role};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -88,7 +88,9 @@ impl Outbound {
             return Listening::over(socket, subscription, most, patience).until(taker, end).await;
         }
         let name = ServerName::try_from(host).map_err(|_| OutboundError::Setup)?;
-        let stream = TlsConnector::from(tls()?).connect(name, socket).await.map_err(lost)?;
+        let shaking = TlsConnector::from(tls()?);
+        let shaking = tokio::time::timeout(patience, shaking.connect(name, socket)).await;
+        let stream = shaking.map_err(|_| OutboundError::Timeout)?.map_err(lost)?;
         Listening::over(stream, subscription, most, patience).until(taker, end).await
     }
 }
@@ -145,7 +147,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Listening<'a, S> {
         end: impl Future<Output = ()> + Send,
     ) -> Result<(), OutboundError> {
         let begun = Instant::now();
-        self.send(hello(self.subscription)?).await?;
+        self.send(hello(self.subscription, self.most)?).await?;
         tokio::pin!(end);
         let mut buffer = vec![0; 16 << 10];
         loop {
@@ -227,8 +229,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Listening<'a, S> {
         for event in events {
             match event {
                 Event::RequestSendPacket { packet, .. } => {
-                    self.stream.write_all(&packet.to_continuous_buffer()).await.map_err(lost)?;
-                    self.stream.flush().await.map_err(lost)?;
+                    // A broker that takes nothing any more is not waited for.
+                    let writing = async {
+                        self.stream.write_all(&packet.to_continuous_buffer()).await?;
+                        self.stream.flush().await
+                    };
+                    let written = tokio::time::timeout(self.patience, writing).await;
+                    written.map_err(|_| OutboundError::Timeout)?.map_err(lost)?;
                 }
                 Event::NotifyPacketReceived(packet) => self.came(&packet)?,
                 Event::RequestTimerReset { kind, duration_ms } => {
@@ -292,7 +299,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Listening<'a, S> {
     }
 }
 
-fn hello(subscription: &MqttSubscription) -> Result<Packet, OutboundError> {
+fn hello(subscription: &MqttSubscription, most: usize) -> Result<Packet, OutboundError> {
     macro_rules! credentials {
         ($hello:ident) => {{
             let mut hello = $hello;
@@ -316,7 +323,13 @@ fn hello(subscription: &MqttSubscription) -> Result<Packet, OutboundError> {
             let expiry = SessionExpiryInterval::new(SESSION).map_err(malformed)?;
             let hello = v5_0::Connect::builder().client_id(id).map_err(malformed)?;
             let hello = hello.clean_start(false).keep_alive(KEEP_ALIVE);
-            let hello = hello.props(vec![Property::SessionExpiryInterval(expiry)]);
+            // A broker leaves out what is larger, where it would otherwise stand in the way of all that follows.
+            let largest = u32::try_from(most).unwrap_or(u32::MAX).max(1);
+            let largest = MaximumPacketSize::new(largest).map_err(malformed)?;
+            let hello = hello.props(vec![
+                Property::SessionExpiryInterval(expiry),
+                Property::MaximumPacketSize(largest),
+            ]);
             credentials!(hello)
         }
     }
@@ -324,7 +337,13 @@ fn hello(subscription: &MqttSubscription) -> Result<Packet, OutboundError> {
 
 fn wish(subscription: &MqttSubscription, id: u16) -> Result<Packet, OutboundError> {
     let entry = |topic: &String| {
-        SubEntry::new(topic, SubOpts::new().set_qos(Qos::AtLeastOnce)).map_err(malformed)
+        // What is retained comes with a new subscription alone, not each time we come back (MQTT 5; 3.1.1 cannot say so).
+        let options = SubOpts::new().set_qos(Qos::AtLeastOnce);
+        let options = match subscription.version {
+            MqttVersion::V3_1_1 => options,
+            MqttVersion::V5_0 => options.set_rh(RetainHandling::SendRetainedIfNotExists),
+        };
+        SubEntry::new(topic, options).map_err(malformed)
     };
     let entries = subscription.topics.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
     Ok(match subscription.version {
