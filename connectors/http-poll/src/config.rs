@@ -41,8 +41,15 @@ pub(crate) enum Paging {
 pub(crate) struct Since {
     /// The query parameter.
     pub(crate) parameter: String,
-    /// Where a record says when it changed: JSON Pointer to a string that sorts as time does (ISO 8601 in one zone) or a number.
+    /// Where a record says when it changed: JSON Pointer to a time (RFC 3339) or a number that grows.
     pub(crate) from: String,
+    /// How far back a time is asked for again, seconds: records can become visible later than they were changed.
+    #[serde(default = "five_minutes")]
+    pub(crate) overlap_seconds: u32,
+}
+
+fn five_minutes() -> u32 {
+    300
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -118,7 +125,7 @@ impl Plan for Polling {
 
     async fn build(&self, host: &Host) -> Result<Parts, ConnectError> {
         let client = self.config.endpoint.open(host)?;
-        let source = Poll::new(client.clone(), self.config.clone());
+        let source = Poll::new(client.clone(), self.config.clone(), Arc::clone(&host.clock));
         Ok(Parts {
             source: Some(Box::new(source)),
             probe: Some(Arc::new(Reachable(client))),

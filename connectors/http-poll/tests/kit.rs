@@ -123,6 +123,7 @@ impl SourceRig for Newer {
         let since = parameter(call, "since").unwrap_or_default();
         let newer: Vec<Record> =
             records.iter().copied().filter(|record| changed(*record) >= since).collect();
+        assert!(since.is_empty() || since.ends_with('Z'), "a time is asked for: {since}");
         let (items, at, more) = page(&newer, call);
         let mut next = call.url.clone();
         next.query_pairs_mut().clear().append_pair("page", &(at + 1).to_string());
@@ -170,5 +171,67 @@ fn settings_that_cannot_work_are_all_told() {
         let found = tsunagu_connect::validate(&kinds, &[settings(&wrong)]).unwrap_err();
         assert_eq!(found[0].at, at, "{wrong}");
         assert!(!found[0].to_string().contains("secret@"), "{}", found[0]);
+    }
+}
+
+/// Polls once and gives the numbers that came.
+async fn poll(
+    source: &mut dyn tsunagu_connect::Source,
+    cursor: &mut Option<tsunagu_connect::Cursor>,
+) -> Result<usize, tsunagu_connect::ConnectError> {
+    let batch = source.poll(cursor.as_ref()).await?;
+    *cursor = Some(batch.cursor);
+    Ok(batch.items.len())
+}
+
+#[tokio::test]
+async fn a_mark_from_the_future_moves_nothing_and_a_little_is_asked_for_again() {
+    let kit = testkit::Kit::default();
+    let since = json!({ "parameter": "since", "from": "/changed" });
+    let parts = ready(&json!({ "since": since })).build(&kit.host()).await.unwrap();
+    let (mut source, mut cursor) = (parts.source.unwrap(), None);
+    let marks =
+        ["2026-01-02T00:00:00Z", "2999-01-01T00:00:00Z", "zzz", "2026-01-02T09:00:00+09:00"];
+    let items: Vec<Value> =
+        marks.iter().map(|at| json!({ "number": 1, "steps": 1, "changed": at })).collect();
+    kit.http.answers(move |_| reply(&json!({ "items": items }), &[]));
+    assert_eq!(poll(&mut *source, &mut cursor).await, Ok(4));
+    kit.http.answers(|call| {
+        assert_eq!(parameter(call, "since").as_deref(), Some("2026-01-01T23:55:00Z"));
+        reply(&json!({ "items": [] }), &[])
+    });
+    assert_eq!(poll(&mut *source, &mut cursor).await, Ok(0));
+    // Other settings: from the beginning.
+    let parts = ready(&json!({ "since": { "parameter": "after", "from": "/changed" } }));
+    let mut source = parts.build(&kit.host()).await.unwrap().source.unwrap();
+    kit.http.answers(|call| {
+        assert_eq!(call.url.query(), None);
+        reply(&json!({ "items": [] }), &[])
+    });
+    assert_eq!(poll(&mut *source, &mut cursor).await, Ok(0));
+}
+
+#[tokio::test]
+async fn pages_without_end_are_an_error_and_a_link_that_is_gone_begins_anew() {
+    let kit = testkit::Kit::default();
+    let numbered = json!({ "paging": { "page": { "parameter": "page" } } });
+    let parts = ready(&numbered).build(&kit.host()).await.unwrap();
+    let (mut source, mut cursor) = (parts.source.unwrap(), None);
+    // It ignores the number.
+    kit.http.answers(|_| reply(&json!({ "items": [{ "number": 1, "steps": 1 }] }), &[]));
+    assert_eq!(poll(&mut *source, &mut cursor).await, Ok(1));
+    assert!(poll(&mut *source, &mut cursor).await.is_err());
+
+    let parts = ready(&json!({ "paging": { "next": "/next" } })).build(&kit.host()).await.unwrap();
+    let (mut source, mut cursor) = (parts.source.unwrap(), None);
+    kit.http.answers(|call| match parameter(call, "token") {
+        None => reply(
+            &json!({ "items": [{ "number": 1, "steps": 1 }], "next": "records?token=1" }),
+            &[],
+        ),
+        Some(_) => Reply { status: 410, headers: Vec::new(), body: Vec::new() },
+    });
+    for expected in [1, 0, 1, 0] {
+        assert_eq!(poll(&mut *source, &mut cursor).await, Ok(expected));
     }
 }

@@ -123,7 +123,11 @@ impl Client {
 
     /// Makes a call that reads: what is not an answer of success is an error.
     pub async fn read(&self, call: Call) -> Result<Reply, ConnectError> {
-        let reply = self.send(call).await?;
+        Self::answered(self.send(call).await?)
+    }
+
+    /// The reply, if it is an answer of success.
+    pub fn answered(reply: Reply) -> Result<Reply, ConnectError> {
         match reply.status {
             200..=299 | 304 => Ok(reply),
             401 | 403 => Err(ConnectError::Config(format!(
