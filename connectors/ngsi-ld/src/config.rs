@@ -88,6 +88,12 @@ impl Kind for NgsiLd {
         if config.give.as_ref().is_some_and(|give| none(&give.types)) {
             wrong("settings.give.types", "name the types to give");
         }
+        if let (Some(take), Some(give)) = (&config.take, &config.give)
+            && give.types.iter().any(|one| take.types.contains(one))
+        {
+            let what = "a type that is taken is not given too: an echo could overtake a change";
+            wrong("settings.give.types", what);
+        }
         if !findings.is_empty() {
             return Err(findings);
         }

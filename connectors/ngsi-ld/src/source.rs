@@ -1,5 +1,6 @@
 //! Taking entities.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -22,8 +23,21 @@ pub(crate) struct Take {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Progress {
+    /// Of which settings.
+    settings: String,
     nth: usize,
     offset: u64,
+    /// What the page before held, to see that this one is another.
+    before: u64,
+}
+
+/// Tells pages apart; no secret depends on it.
+fn sum(page: &[Box<RawValue>]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for entity in page {
+        entity.get().hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 fn unusable(what: &str) -> ConnectError {
@@ -45,9 +59,10 @@ impl Source for Take {
             None => Progress::default(),
             Some(Cursor(text)) => serde_json::from_str(text).unwrap_or_default(),
         };
-        // Of other settings: from the beginning, which writes nothing twice.
-        if progress.nth >= self.asked.types.len() {
-            progress = Progress::default();
+        let settings = format!("{:?}", self.asked);
+        if progress.settings != settings || progress.nth >= self.asked.types.len() {
+            // Of other settings: from the beginning, which writes nothing twice.
+            progress = Progress { settings: settings.clone(), ..Progress::default() };
         }
         let wanted = self.asked.types.get(progress.nth);
         let wanted = wanted.ok_or_else(|| unusable("no type is asked for"))?;
@@ -73,15 +88,20 @@ impl Source for Take {
                 Err(_) => report.refuse([refusal(wanted, line, "entity")]),
             }
         }
-        let whole = list.len() as u64 >= u64::from(self.asked.limit);
-        let next = if whole {
-            Progress { offset: progress.offset + list.len() as u64, ..progress }
+        let held = sum(&list);
+        if !list.is_empty() && held == progress.before {
+            return Err(unusable("its pages go round in a circle"));
+        }
+        let begin = Progress { settings, ..Progress::default() };
+        // Only an empty page is the last: a broker may give less than it is asked for.
+        let next = if !list.is_empty() {
+            Progress { offset: progress.offset + list.len() as u64, before: held, ..progress }
         } else if progress.nth + 1 < self.asked.types.len() {
-            Progress { nth: progress.nth + 1, offset: 0 }
+            Progress { nth: progress.nth + 1, ..begin.clone() }
         } else {
-            Progress::default()
+            begin.clone()
         };
-        let more = next != Progress::default();
+        let more = next != begin;
         let cursor = serde_json::to_string(&next).map_err(|_| unusable("its place"))?;
         Ok(Batch { items, report, cursor: Cursor(cursor), more })
     }

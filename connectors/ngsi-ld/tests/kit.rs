@@ -123,9 +123,41 @@ fn settings_that_cannot_work_are_all_told() {
         (json!({ "take": { "types": [] } }), "settings.take.types"),
         (json!({ "take": { "types": ["A"], "limit": 0 } }), "settings.take.limit"),
         (json!({ "give": { "types": [""] } }), "settings.give.types"),
+        (
+            json!({ "take": { "types": ["A"] }, "give": { "types": ["B", "A"] } }),
+            "settings.give.types",
+        ),
         (json!({ "give": { "types": ["A"] }, "url": "mailto:a@b.example" }), "settings.url"),
     ] {
         let found = validate(&wrong).unwrap_err();
         assert!(found.iter().any(|finding| finding.at == at), "{wrong}: {found:?}");
     }
+}
+
+#[tokio::test]
+async fn a_broker_that_gives_less_or_always_the_same_is_read_whole_or_not_at_all() {
+    let kit = testkit::Kit::default();
+    let ready =
+        || validate(&json!({ "take": { "types": ["Odd"], "limit": 100 } })).unwrap().remove(0);
+    let mut source = ready().build(&kit.host()).await.unwrap().source.unwrap();
+    // It caps a page at two.
+    kit.http.answers(|call| {
+        let offset = call.url.query_pairs().find(|(name, _)| name == "offset").unwrap().1;
+        let offset: u32 = offset.parse().unwrap();
+        let page = (offset..5).take(2).map(|id| entity("Odd", Record { id, revision: 0 }));
+        reply(200, &page.collect())
+    });
+    let (mut cursor, mut found) = (None, 0);
+    loop {
+        let batch = source.poll(cursor.as_ref()).await.unwrap();
+        (cursor, found) = (Some(batch.cursor), found + batch.items.len());
+        if !batch.more {
+            break;
+        }
+    }
+    assert_eq!(found, 5);
+    // It ignores the offset.
+    kit.http.answers(|_| reply(200, &json!([entity("Odd", Record { id: 1, revision: 0 })])));
+    let batch = source.poll(cursor.as_ref()).await.unwrap();
+    assert!(source.poll(Some(&batch.cursor)).await.is_err());
 }

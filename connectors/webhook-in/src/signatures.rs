@@ -131,7 +131,8 @@ impl Keys {
         let keyid = text("keyid")?;
         Some(match named {
             Some(name) => format!("{keyid} {name}"),
-            None => format!("{keyid} {}", STANDARD.encode(signature)),
+            // Not the signature: of one message there can be several.
+            None => format!("{keyid} {created} {}", incoming.header("content-digest")?),
         })
     }
 }

@@ -8,6 +8,7 @@ mod kept;
 mod lease;
 mod run;
 mod runner;
+mod sinks;
 mod supervise;
 mod take;
 mod vitals;

@@ -134,6 +134,20 @@ async fn only_what_changed_is_started_anew_and_what_is_gone_stops() {
     world.says(&[]).await.unwrap();
     assert!(world.kit.town.subscriptions().is_empty());
     assert!(world.running().await.is_empty());
+    // Taken out of the settings while the gateway rested: the next start ends its subscription.
+    world.says(&[("a", gives("x>4"))]).await.unwrap();
+    world.connectors.stop().await;
+    assert_eq!(world.kit.town.subscriptions().len(), 1, "what waits for it stays");
+    assert!(world.says(&[]).await.is_err(), "nothing starts after the end");
+    let foundations = Foundations {
+        ground: world.kit.ground("gateway-1"),
+        host: world.kit.host(),
+        kinds: vec![Box::new(Told)],
+        fixed: Vec::new(),
+        settings: Box::new(|| Ok(Vec::new())),
+    };
+    Connectors::new(foundations, Vec::new()).reload().await.unwrap();
+    assert!(world.kit.town.subscriptions().is_empty());
 }
 
 #[tokio::test]

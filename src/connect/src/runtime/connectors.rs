@@ -14,6 +14,7 @@ use super::dead::{self, DeadLetterPage, Replay};
 use super::inbox::StoredInbox;
 use super::run::{self, RunReport};
 use super::runner::{Ground, Runner};
+use super::sinks;
 use super::supervise::{Running, inbox};
 use super::vitals::{Health, Vitals};
 use crate::kind::{Finding, Host, Kind, Plan, Settings};
@@ -155,8 +156,8 @@ pub struct Connectors {
     live: RwLock<BTreeMap<String, Arc<Live>>>,
     /// What other rooms run; shown, not run here.
     declared: Vec<Manifest>,
-    /// One change at a time; the tasks under way.
-    tasks: tokio::sync::Mutex<BTreeMap<String, JoinHandle<()>>>,
+    /// One change at a time; the tasks under way. `None` when everything was stopped for good.
+    tasks: tokio::sync::Mutex<Option<BTreeMap<String, JoinHandle<()>>>>,
 }
 
 impl fmt::Debug for Connectors {
@@ -172,7 +173,7 @@ impl Connectors {
             foundations,
             live: RwLock::default(),
             declared,
-            tasks: tokio::sync::Mutex::default(),
+            tasks: tokio::sync::Mutex::new(Some(BTreeMap::new())),
         }
     }
 
@@ -192,6 +193,9 @@ impl Connectors {
     /// Makes what runs be exactly these. Whatever fails before everything new is built changes nothing.
     pub async fn apply(&self, ready: Vec<Ready>) -> Result<Applied, ConnectError> {
         let mut tasks = self.tasks.lock().await;
+        let tasks = tasks
+            .as_mut()
+            .ok_or_else(|| ConnectError::Unavailable("the gateway is about to end".to_owned()))?;
         for (at, one) in ready.iter().enumerate() {
             let same = |other: &&Ready| other.manifest.name == one.manifest.name;
             let declared = self.declared.iter().any(|other| other.name == one.manifest.name);
@@ -242,13 +246,10 @@ impl Connectors {
             list.push(name.clone());
             tasks.insert(name, self.start(one, mapper, parts));
         }
-        // Who is given nothing any more needs no subscription. One that stays by a fault finds nobody, waits and ends by its age.
-        for (name, live) in &running {
-            let gives = self.live(name).is_some_and(|now| now.sink.is_some());
-            if live.sink.is_some()
-                && !gives
-                && let Err(error) = self.subscribe(name, None).await
-            {
+        // Who is given nothing any more needs no subscription, also when that was so before this gateway started.
+        for name in sinks::known(&*self.foundations.ground.store, self.tenant()).await? {
+            let gives = self.live(&name).is_some_and(|now| now.sink.is_some());
+            if !gives && let Err(error) = self.subscribe(&name, None).await {
                 tracing::warn!(connector = %name, %error, "a subscription could not be ended");
             }
         }
@@ -256,7 +257,15 @@ impl Connectors {
     }
 
     async fn subscribe(&self, name: &str, to: Option<&Value>) -> Result<(), ConnectError> {
-        let done = self.foundations.ground.platform.subscribe(name, to).await;
+        let Ground { store, platform, .. } = &self.foundations.ground;
+        // Remembered before it is there, forgotten after it is gone.
+        if to.is_some() {
+            sinks::remember(&**store, self.tenant(), name, true).await?;
+        }
+        let done = platform.subscribe(name, to).await;
+        if to.is_none() && done.is_ok() {
+            sinks::remember(&**store, self.tenant(), name, false).await?;
+        }
         done.map_err(|problem| match problem.code.status() {
             500.. | 429 => ConnectError::Unavailable(problem.to_string()),
             _ => ConnectError::Config(format!("connector '{name}': {problem}")),
@@ -297,10 +306,14 @@ impl Connectors {
         for live in self.snapshot().values() {
             live.shutdown.cancel();
         }
-        for (_, task) in std::mem::take(&mut *tasks) {
+        for (_, task) in tasks.take().into_iter().flatten() {
             task.await.ok();
         }
         self.change(BTreeMap::clear);
+    }
+
+    fn tenant(&self) -> &TenantId {
+        &self.foundations.ground.tenant
     }
 
     fn change(&self, change: impl FnOnce(&mut BTreeMap<String, Arc<Live>>)) {

@@ -20,6 +20,8 @@ pub(super) const LEASES: Collection = Collection("connector-lease");
 pub(super) const DEAD: Collection = Collection("connector-dead-letter");
 /// connector → which dead letters are to be tried again.
 pub(super) const REPLAYS: Collection = Collection("connector-replay");
+/// connector → that it has a subscription.
+pub(super) const SINKS: Collection = Collection("connector-sink");
 /// connector + time + chance → a message that waits.
 pub(super) const INBOX: Collection = Collection("connector-inbox");
 /// connector → how many wait (a counter).

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tsunagu_domain::Timestamp;
 
 use super::inbox::{InboxSource, StoredInbox};
+use super::lease::Lease;
 use super::runner::{Ground, Runner};
 use super::vitals::Vitals;
 use crate::kind::{Host, Plan};
@@ -21,6 +22,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 const LOOK: Schedule = Schedule::EverySeconds(2);
 /// How often a feed that another gateway has is looked at.
 const AGAIN: Schedule = Schedule::EverySeconds(5);
+/// The same for a held connection.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// How long a task that was told to stop is waited for. It can be cut off at any moment and loses nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often what is too old is looked for, microseconds.
@@ -89,7 +92,8 @@ impl Running {
             tasks.spawn(tidy(self.inbox(), stop.clone()));
         }
         if let Some(listener) = listener {
-            tasks.spawn(listen(listener, self.inbox(), stop.clone()));
+            let lease = Lease::new(&format!("{}/listener", self.name), &self.ground.gateway);
+            tasks.spawn(listen(listener, self.inbox(), lease, stop.clone()));
         }
         if tasks.is_empty() {
             self.shutdown.cancelled().await;
@@ -207,11 +211,34 @@ async fn feed(mut runner: Runner, schedule: Schedule, shutdown: CancellationToke
     runner.release().await;
 }
 
-async fn listen(mut listener: Box<dyn Listener>, inbox: StoredInbox, shutdown: CancellationToken) {
+/// Listens while the listener is this gateway's: to the other side all gateways are one, and it knows one connection of it.
+async fn listen(
+    mut listener: Box<dyn Listener>,
+    inbox: StoredInbox,
+    mut lease: Lease,
+    shutdown: CancellationToken,
+) {
     while !shutdown.is_cancelled() {
-        let outcome = listener.listen(&inbox, &shutdown).await;
+        let outcome = match lease.hold(&*inbox.store, &inbox.tenant, &*inbox.clock).await {
+            Ok(false) => {
+                inbox.vitals.elsewhere();
+                pause(AGAIN_AFTER, &shutdown).await;
+                continue;
+            }
+            Ok(true) => {
+                let stop = shutdown.child_token();
+                tokio::select! {
+                    outcome = listener.listen(&inbox, &stop) => outcome,
+                    () = lose(&mut lease, &inbox) => {
+                        stop.cancel();
+                        continue;
+                    }
+                }
+            }
+            Err(error) => Err(error),
+        };
         if shutdown.is_cancelled() {
-            return;
+            break;
         }
         let error = outcome.err().unwrap_or_else(|| {
             ConnectError::Unavailable("the connection was ended by the other side".to_owned())
@@ -221,10 +248,29 @@ async fn listen(mut listener: Box<dyn Listener>, inbox: StoredInbox, shutdown: C
         let until = inbox.vitals.link_failed(now, chance, &error.to_string());
         tracing::warn!(connector = %inbox.name, %error, "a connector's connection ended");
         let wait = u64::try_from(until.saturating_sub(now)).unwrap_or(0);
-        tokio::select! {
-            () = shutdown.cancelled() => {}
-            () = tokio::time::sleep(Duration::from_micros(wait)) => {}
+        pause(Duration::from_micros(wait), &shutdown).await;
+    }
+    lease.release(&*inbox.store, &inbox.tenant).await;
+}
+
+/// Keeps the lease; comes back when it is another gateway's.
+async fn lose(lease: &mut Lease, inbox: &StoredInbox) {
+    loop {
+        tokio::time::sleep(AGAIN_AFTER).await;
+        match lease.hold(&*inbox.store, &inbox.tenant, &*inbox.clock).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                tracing::warn!(connector = %inbox.name, %error, "a lease could not be kept");
+            }
         }
+    }
+}
+
+async fn pause(time: Duration, shutdown: &CancellationToken) {
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = tokio::time::sleep(time) => {}
     }
 }
 

@@ -107,8 +107,16 @@ impl Platform for ConnectorPlatform {
         });
         let (context, contexts) = (Context::core(), self.broker.contexts());
         let text = body.to_string();
+        // A member that the settings no longer have is taken away.
+        let mut change = body;
+        for name in ["q", "geoQ", "scopeQ", "watchedAttributes", "throttling", "expiresAt"] {
+            if change.get(name).is_none() {
+                change[name] = serde_json::Value::Null;
+            }
+        }
+        let change = change.to_string();
         // What waits for the connector stays when it starts again.
-        match self.subscriptions.update(&asking, &id, &text, &context, contexts).await {
+        match self.subscriptions.update(&asking, &id, &change, &context, contexts).await {
             Err(problem) if absent(&problem) => {
                 let new = self.subscriptions.create(&asking, &text, &context, contexts);
                 new.await.map(drop)
