@@ -87,7 +87,7 @@ impl Poll {
     }
 
     /// What is asked for: a time a little before the newest, or the newest number.
-    fn asked(&self, mark: &Value, overlap: u32) -> String {
+    fn asked(mark: &Value, overlap: u32) -> String {
         let time = mark.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
         match time {
             Some(time) => {
@@ -102,7 +102,7 @@ impl Poll {
     fn first(&self, since: Option<&Value>) -> Next {
         let mut url = self.client.url().clone();
         if let (Some(asked), Some(value)) = (&self.config.since, since) {
-            let text = self.asked(value, asked.overlap_seconds);
+            let text = Self::asked(value, asked.overlap_seconds);
             url.query_pairs_mut().append_pair(&asked.parameter, &text);
         }
         match &self.config.paging {
