@@ -18,8 +18,8 @@
 //! a `HealthActivity` by `mappings/`, unless the settings have a mapping of their own. JP Core's codes are read by its own map to LOINC. Whose it is says
 //! `subject`: an identifier that is a Person's URN, or a reference to a Patient whose logical id is the one by which the client knows the resident.
 //!
-//! **Out.** An entity becomes an Observation with the entity's UUID as its logical id, by `PUT`, so that a repetition changes nothing; one that is
-//! deleted here is deleted there.
+//! **Out.** An entity becomes an Observation by `PUT`, so that a repetition changes nothing; one that is deleted here is deleted there. Its logical
+//! id is a UUID (version 8) made of the SHA-256 of the entity's whole URN, and `identifier` has the URN itself.
 
 mod config;
 mod observation;

@@ -1,6 +1,8 @@
 //! From entities to Observations (FHIR R4).
 
+use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
+use uuid::Builder;
 
 /// What has to be done there about an entity here.
 #[derive(Debug, PartialEq)]
@@ -34,7 +36,7 @@ pub(crate) fn change(entity: &Value) -> Result<Change, &'static str> {
     let Value::Object(entity) = entity else { return Err("it is no entity") };
     let text = |name: &str| entity.get(name).and_then(Value::as_str);
     let urn = text("id").ok_or("it has no id")?;
-    let id = logical_id(urn).ok_or("the last part of its id cannot be a logical id")?;
+    let id = logical_id(urn)?;
     let observation = match text("type") {
         Some("HealthActivity") => activity(entity),
         Some("HealthObservation") => measurement(entity),
@@ -62,11 +64,12 @@ pub(crate) fn change(entity: &Value) -> Result<Change, &'static str> {
     Ok(Change::Put(id, Value::Object(observation)))
 }
 
-/// `[A-Za-z0-9\-\.]{1,64}`, the last part of the URN.
-fn logical_id(urn: &str) -> Option<String> {
-    let last = urn.rsplit(':').next()?;
-    let fits = last.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
-    (fits && (1..=64).contains(&last.len())).then(|| last.to_owned())
+/// The logical id of the Observation of this entity: a UUID (version 8, RFC 9562 section 5.8) of the SHA-256 of the whole URN. No two entities share
+/// one, and none is that of an Observation which the server made itself.
+fn logical_id(urn: &str) -> Result<String, &'static str> {
+    let digest = digest(&SHA256, urn.as_bytes());
+    let bytes = digest.as_ref().first_chunk::<16>().ok_or("its id has no digest")?;
+    Ok(Builder::from_custom_bytes(*bytes).into_uuid().to_string())
 }
 
 /// The value of an attribute in either representation, that of the default instance.
@@ -177,7 +180,8 @@ mod tests {
         });
         let observation = put(&normalized);
         assert_eq!(observation, put(&simplified));
-        assert_eq!(observation["id"], "7f9a1c34");
+        assert_eq!(observation["id"], "0e388344-ca30-856f-bdbd-a67e1f5260e4");
+        assert_eq!(observation["identifier"][0]["value"], "urn:ngsi-ld:HealthActivity:7f9a1c34");
         assert_eq!(
             observation["code"]["coding"][0],
             json!({ "system": "http://loinc.org", "code": "55423-8" })
@@ -212,7 +216,7 @@ mod tests {
         assert_eq!(put(&good)["valueQuantity"]["code"], "kg");
         for (name, wrong) in [
             ("type", json!("Person")),
-            ("id", json!("urn:ngsi-ld:HealthObservation:a b")),
+            ("id", json!(5)),
             ("person", Value::Null),
             ("quantity", json!(60)),
             ("quantity", json!({ "type": "Property", "value": 60, "unitCode": "XYZ" })),
@@ -224,7 +228,33 @@ mod tests {
             entity[name] = wrong;
             assert!(change(&entity).is_err(), "{name}");
         }
-        let gone = json!({ "id": "urn:ngsi-ld:HealthActivity:7", "type": "HealthActivity", "deletedAt": "2026-04-01T22:10:00Z" });
-        assert_eq!(change(&gone), Ok(Change::Delete("7".to_owned())));
+    }
+
+    #[test]
+    fn no_two_entities_share_a_logical_id_and_none_has_that_of_another_observation() {
+        let id = |urn: &str| {
+            let gone = json!({ "id": urn, "type": "HealthObservation", "deletedAt": "2026-04-01T22:10:00Z" });
+            let put = json!({ "id": urn, "type": "HealthObservation", "person": PERSON, "observationCode": "29463-7",
+                "quantity": { "type": "Property", "value": 60, "unitCode": "KGM" }, "observedOn": "2026-04-01T22:10:00Z" });
+            let (Ok(Change::Delete(gone)), Ok(Change::Put(kept, observation))) =
+                (change(&gone), change(&put))
+            else {
+                panic!("{urn}")
+            };
+            assert_eq!((&gone, &observation["id"]), (&kept, &json!(kept)), "the same either way");
+            gone
+        };
+        let urns = [
+            "HealthObservation:12345",
+            "HealthObservation:a:1",
+            "HealthObservation:b:1",
+            "HealthActivity:12345",
+        ];
+        let ids = urns.map(|name| id(&format!("urn:ngsi-ld:{name}")));
+        assert_eq!(ids.iter().collect::<std::collections::HashSet<_>>().len(), urns.len());
+        for id in ids {
+            let id: uuid::Uuid = id.parse().unwrap();
+            assert_eq!((id.get_version_num(), id.get_variant()), (8, uuid::Variant::RFC4122));
+        }
     }
 }
