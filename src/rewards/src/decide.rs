@@ -11,8 +11,8 @@ use crate::award::hash;
 use crate::ledger::{self, Step};
 use crate::records::{
     AWARDS, BY_PERSON, DAY_CAPS, DAY_STEPS, DEVICE_PEOPLE, DEVICES, KEYS, MINUTES, MONTH_CAPS,
-    OUTBOX, Order, PERIODS, PERSON_CAPS, Pointer, RECENT, REPEATS, SOURCES, VOIDS, Void, daily_key,
-    joined, period_key, person_key, put, source_key, timed_key, transition,
+    OUTBOX, Order, PERIODS, PERSON_CAPS, Pointer, RECENT, REPEATS, SOURCES, Undo, VOIDS, Void,
+    daily_key, joined, period_key, person_key, put, source_key, timed_key, transition,
 };
 use crate::rule::{Period, Rule};
 use crate::{Award, AwardUid, Reason, State};
@@ -211,6 +211,7 @@ fn reserve(award: &Award, period: Option<&str>) -> Result<Vec<Op>, StoreError> {
         sent: false,
         queued_at: award.at,
         decided: None,
+        undo: Undo::Noted,
     };
     let mut ops = vec![
         transition(award.uid, State::Eligible, None, award.at)?,

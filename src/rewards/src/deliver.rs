@@ -130,8 +130,10 @@ impl fmt::Debug for Deliverer {
 enum Outcome {
     Confirmed,
     Deferred,
-    /// The issuer has it and tells later.
+    /// The issuer has it and tells later, or has answered and is asked once more.
     Awaited,
+    /// Nobody was asked yet.
+    Rests,
     Refused,
     Voided,
     Mismatched,
@@ -213,7 +215,7 @@ impl Deliverer {
             return Ok(report);
         }
         // No wait lasts longer: what is due after it was put off by a clock that was ahead, and is due now.
-        let furthest = micros(self.pace.lease.max(self.pace.longest_wait));
+        let furthest = micros(self.pace.lease.saturating_mul(2).max(self.pace.longest_wait));
         let ahead = now.saturating_add(furthest);
         for tenant in &self.tenants {
             for (from, to) in [(None, now), (Some(ahead), Timestamp::MAX)] {
@@ -260,7 +262,7 @@ impl Deliverer {
                     Outcome::Voided => &mut report.voided,
                     Outcome::Skipped => &mut report.skipped,
                     Outcome::Mismatched => &mut report.mismatched,
-                    Outcome::Deferred | Outcome::Awaited => {
+                    Outcome::Deferred | Outcome::Awaited | Outcome::Rests => {
                         report.overdue += u64::from(now.saturating_sub(queued_at) > 86_400_000_000);
                         &mut report.deferred
                     }
@@ -280,7 +282,7 @@ impl Deliverer {
     /// Notes whether the issuer answered; `false` when it has not for a while and is to be left alone.
     fn listen(&self, done: &Outcome, now: Timestamp) -> bool {
         match done {
-            Outcome::Skipped => true,
+            Outcome::Skipped | Outcome::Rests => true,
             Outcome::Deferred => {
                 let failures = self.silence(|silence| {
                     silence.failures = silence.failures.saturating_add(1);

@@ -5,7 +5,7 @@ use tsunagu_domain::{Problem, ProblemCode, TenantId, Timestamp};
 use tsunagu_store::{Expect, Op, Scan, StoreError, WriteSet};
 
 use crate::records::{
-    DECISIONS, OUTBOX, Order, decode, put, read_timed_key, timed_key, transitions,
+    DECISIONS, OUTBOX, Order, Undo, decode, put, read_timed_key, timed_key, transitions,
 };
 use crate::{Award, AwardUid, Rewards, StaffGrant, State};
 
@@ -79,7 +79,8 @@ impl Rewards {
 
     /// Notes a decision; the deliverer carries it out. With it, in the same transaction, goes what `recorded` says of the access.
     ///
-    /// An award that was rejected or is reversed is a conflict, and so is confirming what is confirmed.
+    /// An award that was rejected or is reversed is a conflict, and so is confirming what is confirmed, and deciding again while a decision is
+    /// being carried out; but one that the issuer refuses to carry out can be replaced.
     pub async fn decide(
         &self,
         tenant: &TenantId,
@@ -109,17 +110,18 @@ impl Rewards {
                     sent: true,
                     queued_at: decision.at,
                     decided: None,
+                    undo: Undo::Noted,
                 },
                 None => {
                     let detail = "this award has its outcome, and this decision changes nothing";
                     return Err(Problem::new(ProblemCode::Conflict, detail));
                 }
             };
-            if order.decided.is_some() {
+            if order.decided.is_some() && order.undo != Undo::Refused {
                 let detail = "a decision about this award is being carried out";
                 return Err(Problem::new(ProblemCode::Conflict, detail));
             }
-            let order = Order { decided: Some(decided), ..order };
+            let order = Order { decided: Some(decided), undo: Undo::Noted, ..order };
             let due = timed_key(decision.at, uid);
             set.ops.push(put(OUTBOX, due, &order, Expect::Absent)?);
             let key = timed_key(decision.at, uid);

@@ -100,6 +100,30 @@ pub(crate) struct Order {
     /// What staff decided about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) decided: Option<Decided>,
+    /// How far the issuer has been asked to take it back.
+    #[serde(default, skip_serializing_if = "Undo::is_noted")]
+    pub(crate) undo: Undo,
+}
+
+/// How far a decision to take back has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Undo {
+    /// The issuer was not asked yet.
+    #[default]
+    Noted,
+    /// Whoever may have been sending the order when it was decided has ended.
+    Rested,
+    /// The issuer said once that it holds no grant.
+    Absent,
+    /// The issuer does not take the grant back: staff can decide otherwise.
+    Refused,
+}
+
+impl Undo {
+    fn is_noted(&self) -> bool {
+        *self == Self::Noted
+    }
 }
 
 impl Order {

@@ -3,9 +3,9 @@
 use tsunagu_domain::Timestamp;
 use tsunagu_store::{Expect, Op, Record, StoreError, WriteSet};
 
-use super::{Deliverer, Held, Outcome, remove};
+use super::{Deliverer, Held, Outcome, micros, remove};
 use crate::ledger::{self, Step};
-use crate::records::{VOIDS, Void, decode, transition, transitions};
+use crate::records::{Order, Undo, VOIDS, Void, decode, transition, transitions};
 use crate::{Decided, IssuerError, Reason, State};
 
 impl Deliverer {
@@ -54,7 +54,8 @@ impl Deliverer {
         Ok(Outcome::Voided)
     }
 
-    /// Does what staff decided. A grant is taken back only when the issuer says that it holds none any more.
+    /// Does what staff decided. A grant is taken back only when the issuer says that it holds none any more; of an order that was sent, it says so
+    /// twice, a lease apart, and not before whoever may be sending it has ended: what is under way at the issuer does not arrive after the cancellation.
     pub(super) async fn carry_out(
         &self,
         held: Held<'_>,
@@ -62,25 +63,52 @@ impl Deliverer {
         now: Timestamp,
     ) -> Result<Outcome, StoreError> {
         let uid = held.order.uid;
-        if decided == Decided::Confirm {
-            self.close(held, State::Confirmed, None, Step::Confirm, now).await?;
-            return Ok(Outcome::Confirmed);
-        }
         let states = transitions(&*self.store, held.tenant, uid).await?;
         let had = |state| states.iter().any(|transition| transition.state == state);
-        let held = Held { unknown: had(State::Unknown), ..held };
+        let confirmed = had(State::Confirmed);
+        if decided == Decided::Confirm {
+            if confirmed {
+                // It was to be taken back, the issuer refused, and now it stays.
+                self.store.commit(WriteSet::new(held.tenant.clone()).with(remove(&held))).await?;
+            } else {
+                self.close(held, State::Confirmed, None, Step::Confirm, now).await?;
+            }
+            return Ok(Outcome::Confirmed);
+        }
+        let in_doubt = held.order.sent && !confirmed;
+        let lease = micros(self.pace.lease);
+        if in_doubt && held.order.undo == Undo::Noted {
+            // Taken up before it was decided: a lease to take it up, and one to be sure.
+            let due = now.saturating_add(lease.saturating_mul(2));
+            let order = Order { undo: Undo::Rested, ..held.order.clone() };
+            self.move_to(held, order, due, Vec::new()).await?;
+            return Ok(Outcome::Rests);
+        }
+        let order = Order { attempts: held.order.attempts.saturating_add(1), ..held.order.clone() };
+        let held = Held { unknown: had(State::Unknown), order, ..held };
         match self.issuer.cancel(held.order.key()).await {
+            Ok(None) if in_doubt && held.order.undo != Undo::Absent => {
+                let order = Order { undo: Undo::Absent, ..held.order.clone() };
+                self.move_to(held, order, now.saturating_add(lease), Vec::new()).await?;
+                return Ok(Outcome::Awaited);
+            }
             Ok(_) => {}
             Err(error @ (IssuerError::Unavailable(_) | IssuerError::Pending(_))) => {
                 return self.put_off(held, &error, None, now).await;
             }
-            Err(error) => {
-                tracing::warn!(award = %uid, %error, "the coin issuer does not take a grant back");
+            Err(error @ IssuerError::Unknown(_)) => {
                 let error = IssuerError::Unavailable(error.to_string());
                 return self.put_off(held, &error, None, now).await;
             }
+            Err(error @ IssuerError::Refused(_)) => {
+                tracing::warn!(award = %uid, %error, "the coin issuer does not take a grant back");
+                let order = Order { undo: Undo::Refused, ..held.order.clone() };
+                let due = now.saturating_add(self.wait(order.attempts));
+                self.move_to(held, order, due, Vec::new()).await?;
+                return Ok(Outcome::Awaited);
+            }
         }
-        let step = if had(State::Confirmed) { Step::Cancel } else { Step::Release };
+        let step = if confirmed { Step::Cancel } else { Step::Release };
         self.close(held, State::Reversed, Some(Reason::TakenBack), step, now).await?;
         Ok(Outcome::Voided)
     }

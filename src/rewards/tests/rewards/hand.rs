@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde_json::json;
 use tsunagu_domain::{Clock as _, ProblemCode, TenantId};
-use tsunagu_rewards::{AwardUid, Consents, Decided, Decision, Reason, Report, State};
+use tsunagu_rewards::{AwardUid, Consents, Decided, Decision, Issuer as _, Reason, Report, State};
 use tsunagu_store::StoreError;
 
 use crate::world::{Activity, Fault, World, person, rule, tenant};
@@ -56,9 +56,11 @@ async fn p5_staff_take_back_and_the_issuer_cancels_what_it_had_granted() {
     // As long as the issuer is away nothing is decided.
     world.issuer.faults.lock().unwrap().push_back(Fault::Down);
     let deliverer = world.plain_deliverer();
-    deliverer.run_once(world.clock.micros()).await.unwrap();
-    assert_eq!(standing(&world).await.2, State::Unknown);
-    world.clock.advance(TimeDelta::hours(1));
+    for _ in 0..2 {
+        deliverer.run_once(world.clock.micros()).await.unwrap();
+        assert_eq!(standing(&world).await.2, State::Unknown);
+        world.clock.advance(TimeDelta::hours(1));
+    }
     let report = deliverer.run_once(world.clock.micros()).await.unwrap();
     assert_eq!(report, Report { voided: 1, ..Report::default() });
     assert_eq!(standing(&world).await, (0, 0, State::Reversed, Some(Reason::TakenBack)));
@@ -90,6 +92,67 @@ async fn what_was_confirmed_is_taken_back_by_a_new_entry() {
     let unknown = decision(&world, "ab".repeat(32).parse().unwrap(), Decided::Reverse);
     let unknown = world.rewards.decide(&tenant(), &unknown, &[]).await.unwrap_err();
     assert_eq!(unknown.code, ProblemCode::ResourceNotFound);
+}
+
+#[tokio::test]
+async fn p5_what_may_still_be_on_its_way_is_not_taken_back_too_early() {
+    // Another deliverer is inside the call to the issuer, which sees the order only later.
+    let (world, award) = doubtful(Fault::LostOrder).await;
+    let reverse = decision(&world, award, Decided::Reverse);
+    world.rewards.decide(&tenant(), &reverse, &[]).await.unwrap();
+    let deliverer = world.plain_deliverer();
+    let waits = Report { deferred: 1, ..Report::default() };
+    // At first nobody asks; then the issuer holds nothing, and that is not the end yet.
+    world.issuer.faults.lock().unwrap().push_back(Fault::Down);
+    assert_eq!(deliverer.run_once(world.clock.micros()).await.unwrap(), waits);
+    world.clock.advance(TimeDelta::seconds(119));
+    assert_eq!(deliverer.run_once(world.clock.micros()).await.unwrap(), Report::default());
+    assert!(world.issuer.faults.lock().unwrap().pop_front().is_some(), "the issuer was not asked");
+    world.clock.advance(TimeDelta::seconds(1));
+    assert_eq!(deliverer.run_once(world.clock.micros()).await.unwrap(), waits);
+    let account = world.rewards.account_of(person(1));
+    world.issuer.grant(award, &account, 10, "walk").await.unwrap();
+    assert_eq!((world.issuer.total(), standing(&world).await.2), (10, State::Unknown));
+    world.clock.advance(TimeDelta::minutes(1));
+    let report = deliverer.run_once(world.clock.micros()).await.unwrap();
+    assert_eq!(report, Report { voided: 1, ..Report::default() });
+    assert_eq!(standing(&world).await, (0, 0, State::Reversed, Some(Reason::TakenBack)));
+    assert_eq!(world.issuer.total(), 0);
+}
+
+#[tokio::test]
+async fn p5_a_cancellation_that_the_issuer_refuses_is_an_answer_and_staff_can_decide_otherwise() {
+    for confirmed_before in [false, true] {
+        let (world, award) = doubtful(Fault::LostReply).await;
+        if confirmed_before {
+            world.settle().await;
+        }
+        let reverse = decision(&world, award, Decided::Reverse);
+        world.rewards.decide(&tenant(), &reverse, &[]).await.unwrap();
+        let deliverer = world.plain_deliverer();
+        world.issuer.faults.lock().unwrap().extend([Fault::Refused; 6]);
+        // Refused six times, and nobody takes the issuer for silent: another order goes through at once.
+        let mut waits = Vec::new();
+        let mut last = world.clock.micros();
+        for left in (0..6).rev() {
+            while world.issuer.faults.lock().unwrap().len() > left {
+                world.clock.advance(TimeDelta::seconds(1));
+                deliverer.run_once(world.clock.micros()).await.unwrap();
+            }
+            waits.push(world.clock.micros() - last);
+            last = world.clock.micros();
+        }
+        assert!(waits[5] > 4 * waits[2], "waits grow: {waits:?}");
+        world.write(&Activity::new("b", 2)).await;
+        let report = deliverer.run_once(world.clock.micros()).await.unwrap();
+        assert_eq!(report.confirmed, 1);
+        let stays = decision(&world, award, Decided::Confirm);
+        world.rewards.decide(&tenant(), &stays, &[]).await.unwrap();
+        deliverer.run_once(world.clock.micros()).await.unwrap();
+        assert_eq!(standing(&world).await, (10, 0, State::Confirmed, None));
+        assert!(world.rewards.open(&tenant(), 9).await.unwrap().is_empty());
+        assert_eq!(world.rewards.rules(&tenant()).await.unwrap()[0].budget.issued, 20);
+    }
 }
 
 /// A consent that is withdrawn or not.

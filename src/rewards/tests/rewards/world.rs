@@ -290,8 +290,10 @@ impl Issuer for FakeIssuer {
     }
 
     async fn cancel(&self, key: AwardUid) -> Result<Option<IssuerGrant>, IssuerError> {
-        if self.fault(|fault| fault == Fault::Down).is_some() {
-            return Err(IssuerError::Unavailable("down".to_owned()));
+        match self.fault(|fault| matches!(fault, Fault::Down | Fault::Refused)) {
+            Some(Fault::Refused) => return Err(IssuerError::Refused("spent".to_owned())),
+            Some(_) => return Err(IssuerError::Unavailable("down".to_owned())),
+            None => {}
         }
         let Some(held) = self.grants.lock().unwrap().get_mut(&key).map(|held| {
             let was = held.clone();
