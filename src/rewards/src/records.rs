@@ -121,6 +121,7 @@ pub(crate) enum Undo {
 }
 
 impl Undo {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
     fn is_noted(&self) -> bool {
         *self == Self::Noted
     }

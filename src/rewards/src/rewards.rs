@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
+use tokio::sync::Mutex;
 use tsunagu_domain::{Clock, Problem, SectorCipher, TenantId, TsunoId};
 use tsunagu_ngsi_ld::EntityDoc;
 use tsunagu_store::{Change, Consequence, Guard, Op, Store, StoreError};
@@ -24,6 +25,8 @@ pub struct Rewards {
     /// What must hold for a person to earn.
     eligible: fn(TsunoId) -> Vec<Guard>,
     pub(crate) activities: Option<Arc<dyn Activities>>,
+    /// Held by the simulation that runs.
+    pub(crate) simulating: Mutex<()>,
 }
 
 impl fmt::Debug for Rewards {
@@ -40,7 +43,15 @@ impl Rewards {
         rules: Rules,
         cipher: SectorCipher,
     ) -> Self {
-        Self { store, clock, rules, cipher, eligible: |_| Vec::new(), activities: None }
+        Self {
+            store,
+            clock,
+            rules,
+            cipher,
+            eligible: |_| Vec::new(),
+            activities: None,
+            simulating: Mutex::new(()),
+        }
     }
 
     /// Only who these guards let earns; they are decided in the transaction that would award.

@@ -19,6 +19,8 @@ use crate::{AwardUid, Reason, Rewards, Rules, State};
 /// Activities that one simulation takes at most.
 const MOST: usize = 200_000;
 const PAGE: usize = 1_000;
+/// After so many, others who wait for this thread go on.
+const TURN: usize = 100;
 
 /// Where stored activities are read.
 #[async_trait]
@@ -76,19 +78,26 @@ struct Tally {
 impl Rewards {
     /// Runs candidate rules over the stored activities of these days, in the order in which they came, as if each had been written at that
     /// time under a consent and by a resident. What they use of limits and budget begins at nothing. The people whose activities were read are
-    /// for the record of access.
+    /// for the record of access. One simulation runs at a time: another meanwhile is [`ProblemCode::TooManyRequests`].
     pub async fn simulate(
         &self,
         tenant: &TenantId,
         rules: &Rules,
         days: (NaiveDate, NaiveDate),
     ) -> Result<(Simulation, Vec<TsunoId>), Problem> {
+        let _alone = self.simulating.try_lock().map_err(|_| {
+            let detail = "another simulation is running; try again when it is done";
+            Problem::new(ProblemCode::TooManyRequests, detail)
+        })?;
         let past = self.past(tenant, rules, days).await?;
         let mut records: HashMap<RecordKey, (u64, Vec<u8>)> = HashMap::new();
         let mut tallies: HashMap<(String, u32), Tally> = HashMap::new();
         let mut people = HashSet::new();
         let mut version = 0;
-        for doc in &past {
+        for (turn, doc) in (1..).zip(&past) {
+            if turn % TURN == 0 {
+                tokio::task::yield_now().await;
+            }
             people.extend(subject_of(doc));
             let change = Change {
                 tenant,

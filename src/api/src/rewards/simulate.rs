@@ -32,7 +32,7 @@ pub(super) struct SimulationBody {
 ///
 /// Runs candidate rules over the stored activities of some days, in the order in which they came, as if each had been written under a consent and
 /// by a resident. Nothing is written and nobody is paid; nothing in the answer is about a person. Whose activities were read has one entry
-/// about it in their access log.
+/// about it in their access log. One simulation runs at a time.
 #[utoipa::path(
     post,
     path = "/rewards/v1/simulations",
@@ -42,6 +42,7 @@ pub(super) struct SimulationBody {
         (status = 200, description = "`activities`, `persons`, and for each rule `grants`, `coins`, `persons`, `most_of_one_person`, `budget` and `refused` by reason", body = serde_json::Value),
         (status = 400, description = "The rules cannot be used, or too many activities are of these days", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
         (status = 403, description = "Not staff", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
+        (status = 429, description = "Another simulation is running", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
     ),
     security(("bearer" = []))
 )]

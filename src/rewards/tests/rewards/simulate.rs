@@ -1,6 +1,7 @@
 //! Candidate rules on the past: what would have been paid, and nothing written.
 
 use std::sync::Arc;
+use std::task::Poll;
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -107,4 +108,25 @@ async fn where_activities_cannot_be_read_there_is_no_simulation() {
     let on = days("2026-11-23", "2026-11-24");
     let refused = world.rewards.simulate(&tenant(), &rules(&[]), on).await.unwrap_err();
     assert_eq!(refused.code, ProblemCode::InternalError);
+}
+
+#[tokio::test]
+async fn one_simulation_runs_at_a_time_and_lets_others_go_on_meanwhile() {
+    let world = World::new(&[rule(&json!({}))]);
+    let past: Vec<Activity> = (0..150).map(|n| Activity::new(n, n % 7 + 1)).collect();
+    let rewards = over(&world, &past);
+    let (candidates, tenant) = (rules(&[rule(&json!({}))]), tenant());
+    let simulate = || rewards.simulate(&tenant, &candidates, days("2026-11-01", "2026-12-01"));
+    let (mut first, mut second) = (Box::pin(simulate()), Box::pin(simulate()));
+    // The first one gives way before it is done, and the second is told at once.
+    assert!(futures_util::poll!(&mut first).is_pending());
+    let Poll::Ready(refused) = futures_util::poll!(&mut second) else { panic!("it waits") };
+    assert_eq!(refused.unwrap_err().code, ProblemCode::TooManyRequests);
+    assert_eq!(first.await.unwrap().0.activities, 150);
+    assert!(simulate().await.is_ok());
+    // Who gives up does not stand in the way.
+    let mut given_up = Box::pin(simulate());
+    assert!(futures_util::poll!(&mut given_up).is_pending());
+    drop(given_up);
+    assert!(simulate().await.is_ok());
 }
