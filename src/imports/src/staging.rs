@@ -121,6 +121,11 @@ impl Imports {
                 if let Some(number) = next.current.replace(next.last) {
                     let id = crate::LoadId { layout: config.name.clone(), number };
                     let mut before = self.kept(&id).await?;
+                    // Somebody approved it or decided about it since: the file waits until that is done.
+                    let replaceable = [LoadState::Waiting, LoadState::Held, LoadState::Proposed];
+                    if !replaceable.contains(&before.data.state) {
+                        return Ok(());
+                    }
                     let former = next.former == Some(number);
                     before.data.state =
                         if former { LoadState::Superseded } else { LoadState::Discarded };

@@ -162,3 +162,41 @@ async fn a_file_that_another_process_reads_is_left_to_it_until_that_stops() {
     let load = world.load("juki-1").await;
     assert_eq!((load.state, load.counts.rows), (LoadState::Waiting, 12));
 }
+
+#[test]
+fn a_load_that_is_approved_while_a_file_comes_is_published_first() {
+    // The only thread that reads files is kept busy, so that the loader stands between seeing the load and replacing it.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let world = World::new();
+        world.drop_file("juki-1.csv", &rows(1, 5));
+        world.work().await;
+        let operator = acting("operator");
+        world.imports.propose(&operator, &load_id("juki-1"), "").await.unwrap();
+        world.drop_file("juki-2.csv", &rows(1, 6));
+        let (free, busy) = std::sync::mpsc::channel::<()>();
+        let thread = tokio::task::spawn_blocking(move || busy.recv().unwrap());
+        let mut loader = Loader::new(Arc::clone(&world.imports));
+        let mut step = Box::pin(loader.step());
+        for _ in 0..20 {
+            tokio::select! {
+                biased;
+                _ = &mut step => panic!("the folder cannot be read yet"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        world.approve("juki-1").await;
+        free.send(()).unwrap();
+        thread.await.unwrap();
+        step.await.unwrap();
+        assert_eq!(world.load("juki-1").await.state, LoadState::Publishing);
+        world.work().await;
+        assert_eq!(world.load("juki-1").await.state, LoadState::Published);
+        assert_eq!(world.names().len(), 5);
+        assert_eq!(world.load("juki-2").await.state, LoadState::Waiting, "and the file comes next");
+    });
+}
