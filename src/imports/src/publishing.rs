@@ -16,12 +16,14 @@ use crate::staging::{keep, note};
 /// So many times as many records are looked at as are written in one batch.
 const SAME: usize = 20;
 
+/// What the load has of a record when the platform does not take the change: its name, and what is published of it.
+type Left = (Vec<u8>, Row);
+
 /// What one batch does.
 #[derive(Default)]
 struct Work {
-    /// With the name of the row that it is of, if the load has one.
-    publish: Vec<(Option<Vec<u8>>, Entity)>,
-    delete: Vec<String>,
+    publish: Vec<(Left, Entity)>,
+    delete: Vec<(Left, String)>,
     carried: Vec<Op>,
     last: Option<Vec<u8>>,
 }
@@ -37,24 +39,27 @@ impl Imports {
         let (version, mut load) = (kept.version, kept.data);
         let cursor = load.cursor.as_deref().map(records::unhex).unwrap_or_default();
         let work = self.work(config, &load, &cursor).await?;
-        let mut failed = 0;
-        let (names, entities): (Vec<_>, Vec<_>) = work.publish.into_iter().unzip();
         let mut left = Vec::new();
-        for (name, done) in names.iter().zip(self.registry.publish(&config.name, entities).await) {
+        let (lefts, entities): (Vec<_>, Vec<_>) = work.publish.into_iter().unzip();
+        for (was, done) in
+            lefts.into_iter().zip(self.registry.publish(&config.name, entities).await)
+        {
             if !taken(done)? {
-                failed += 1;
-                left.extend(name.as_deref());
+                left.push(was);
             }
         }
-        for id in &work.delete {
-            failed += u64::from(!taken(self.registry.delete(&config.name, id).await)?);
+        for (was, id) in work.delete {
+            if !taken(self.registry.delete(&config.name, &id).await)? {
+                left.push(was);
+            }
         }
+        let failed = left.len() as u64;
         let mut set = self.set();
         set.ops.extend(work.carried);
-        // It is not published: the next load is not compared with it, and tries again.
+        // What is published is as it was: the next load is compared with that, and tries again.
         set.ops.extend(
-            left.into_iter()
-                .map(|name| Row::Withheld.put(records::in_load(&load.layout, load.number, name))),
+            left.iter()
+                .map(|(name, row)| row.put(records::in_load(&load.layout, load.number, name))),
         );
         if failed > 0 && load.failed == 0 {
             let finding = Finding::kept(0, None, "platform", Weight::Refused);
@@ -83,8 +88,9 @@ impl Imports {
             let Some(Pair { name, new, old }) = next(&mut new, &mut old).await? else { break };
             match (new, old) {
                 (Some(Row::Record(new)), Some(old)) if old == new => {}
-                (Some(Row::Record(new)), _) => {
-                    work.publish.push((Some(name.clone()), at(decoded(&new)?, now)));
+                (Some(Row::Record(new)), old) => {
+                    let left = (name.clone(), old.unwrap_or(Row::Withheld));
+                    work.publish.push((left, at(decoded(&new)?, now)));
                 }
                 // What is published of it stays, and is what the next load is compared with.
                 (Some(Row::Withheld), Some(old @ Row::Record(_))) => {
@@ -93,14 +99,17 @@ impl Imports {
                 }
                 (None, Some(Row::Record(old))) => match &config.ended {
                     Ended::Keep => {}
-                    Ended::Delete => work.delete.push(old.id().to_owned()),
+                    Ended::Delete => {
+                        let id = old.id().to_owned();
+                        work.delete.push(((name.clone(), Row::Record(old)), id));
+                    }
                     Ended::Mark { attribute, value } => {
                         let mut entity = decoded(&old)?;
                         let value = to_raw_value(value).map_err(|_| records::damaged())?;
                         let kind = tsunagu_ngsi_ld::Kind::Property;
                         let term = Context::core().expand(attribute).into_owned();
                         entity.set(term, Instance::new(kind, value, now));
-                        work.publish.push((None, at(entity, now)));
+                        work.publish.push(((name.clone(), Row::Record(old)), at(entity, now)));
                     }
                 },
                 (Some(Row::Withheld) | None, _) => {}
@@ -139,11 +148,12 @@ impl Imports {
     }
 }
 
-/// Whether the platform took it; an error when it cannot now, and the batch comes again.
+/// Whether the platform took it; an error when that is no matter of the record, and the batch comes again: the platform is not there, does not
+/// know its client or suspended it, or somebody else changed the record at the same moment.
 fn taken(done: Result<(), Problem>) -> Result<bool, Problem> {
     match done {
         Ok(()) => Ok(true),
-        Err(problem) if problem.code.status() >= 500 || problem.code.status() == 429 => {
+        Err(problem) if matches!(problem.code.status(), 401 | 403 | 409 | 429 | 500..) => {
             Err(problem)
         }
         Err(_) => Ok(false),

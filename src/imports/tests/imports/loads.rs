@@ -1,7 +1,8 @@
 //! From a file to what is published, and back.
 
 use serde_json::json;
-use tsunagu_imports::{Difference, Format, LoadState};
+use tsunagu_domain::ProblemCode;
+use tsunagu_imports::{Difference, Format, LoadState, Loader};
 use tsunagu_store::{Collection, Scan, Store as _};
 
 use crate::world::{World, acting, load_id, row, rows};
@@ -160,7 +161,7 @@ async fn what_the_register_does_not_take_is_told_and_the_others_go_on() {
     world.register.refuses.lock().unwrap().clear();
     world.drop_file("juki-3.csv", &next);
     world.work().await;
-    let again = Difference { added: 1, unchanged: 4, ..Difference::default() };
+    let again = Difference { changed: 1, unchanged: 4, ..Difference::default() };
     assert_eq!(world.load("juki-3").await.difference, Some(again));
     world.publish("juki-3").await;
     assert_eq!(world.names().iter().filter(|name| name.contains("花枝")).count(), 5);
@@ -217,4 +218,61 @@ async fn files_that_cannot_be_right_are_told_once_and_rows_that_nobody_needs_are
     world.imports.discard(&operator, &five, "別のファイル").await.unwrap();
     world.work().await;
     assert_eq!((rows_of(5).await, world.load("juki-5").await.state), (0, LoadState::Discarded));
+}
+
+#[tokio::test]
+async fn what_says_nothing_of_a_record_stops_a_load_until_it_is_over() {
+    let world = World::new();
+    world.drop_file("juki.csv", &rows(1, 7));
+    world.work().await;
+    let (operator, id) = (acting("operator"), load_id("juki-1"));
+    world.imports.propose(&operator, &id, "").await.unwrap();
+    world.approve("juki-1").await;
+    let mut loader = Loader::new(std::sync::Arc::clone(&world.imports));
+    for code in [
+        ProblemCode::Forbidden,
+        ProblemCode::Unauthorized,
+        ProblemCode::Conflict,
+        ProblemCode::Unavailable,
+    ] {
+        *world.register.says.lock().unwrap() = Some(code);
+        assert_eq!(loader.step().await.unwrap_err().code, code);
+        let load = world.load("juki-1").await;
+        assert_eq!((load.state, load.failed), (LoadState::Publishing, 0), "{code:?}");
+    }
+    *world.register.says.lock().unwrap() = None;
+    world.work().await;
+    let load = world.load("juki-1").await;
+    assert_eq!((load.state, load.failed), (LoadState::Published, 0));
+    assert_eq!(world.names().len(), 7);
+}
+
+#[tokio::test]
+async fn an_end_that_the_register_does_not_take_is_tried_again() {
+    for ended in [json!("delete"), json!({ "mark": { "attribute": "status", "value": "消除" } })]
+    {
+        let world = World::with(json!({ "ended": ended }));
+        world.drop_file("juki-1.csv", &rows(1, 10));
+        world.publish("juki-1").await;
+        let ends = {
+            let kept = world.register.kept.lock().unwrap();
+            let found = kept.iter().find(|(_, record)| record["name"] == "都農　花子10");
+            found.unwrap().0.clone()
+        };
+        world.register.refuses.lock().unwrap().insert(ends);
+        world.drop_file("juki-2.csv", &rows(1, 9));
+        world.publish("juki-2").await;
+        assert_eq!((world.load("juki-2").await.failed, world.names().len()), (1, 10));
+        world.register.refuses.lock().unwrap().clear();
+        let mut next = rows(1, 9);
+        next[0] = row(1).replace("花子", "花枝");
+        world.drop_file("juki-3.csv", &next);
+        world.work().await;
+        let again = Difference { ended: 1, changed: 1, unchanged: 8, ..Difference::default() };
+        assert_eq!(world.load("juki-3").await.difference, Some(again));
+        world.publish("juki-3").await;
+        let kept = world.register.kept.lock().unwrap();
+        let last = kept.values().find(|record| record["name"] == "都農　花子10");
+        assert!(last.is_none_or(|record| record["status"] == "消除"));
+    }
 }

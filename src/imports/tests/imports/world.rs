@@ -30,6 +30,8 @@ pub(crate) struct Register {
     pub(crate) up_for: Mutex<Option<usize>>,
     /// Ids that it does not take.
     pub(crate) refuses: Mutex<BTreeSet<String>>,
+    /// What it says to everything.
+    pub(crate) says: Mutex<Option<ProblemCode>>,
     pub(crate) writes: Mutex<usize>,
 }
 
@@ -41,6 +43,9 @@ impl Register {
                 return Err(Problem::new(ProblemCode::Unavailable, "down"));
             }
             *left -= 1;
+        }
+        if let Some(code) = *self.says.lock().unwrap() {
+            return Err(Problem::new(code, "not now"));
         }
         *self.writes.lock().unwrap() += 1;
         Ok(())
@@ -55,7 +60,7 @@ impl Registry for Register {
         let publish = |entity: Entity| {
             self.write()?;
             if self.refuses.lock().unwrap().contains(&entity.id) {
-                return Err(Problem::new(ProblemCode::Forbidden, "not this one"));
+                return Err(Problem::new(ProblemCode::BadRequestData, "not this one"));
             }
             assert!(entity.modified_at > 0, "it has the moment of publishing");
             let attributes = entity.attributes.iter().map(|a| {
@@ -70,6 +75,9 @@ impl Registry for Register {
 
     async fn delete(&self, _layout: &str, id: &str) -> Result<(), Problem> {
         self.write()?;
+        if self.refuses.lock().unwrap().contains(id) {
+            return Err(Problem::new(ProblemCode::BadRequestData, "not this one"));
+        }
         self.kept.lock().unwrap().remove(id);
         Ok(())
     }
