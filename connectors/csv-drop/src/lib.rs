@@ -39,7 +39,7 @@ pub use config::{Column, Config, ConfigError, Encoding, Ended, Kind, Publish};
 pub use files::{Listed, files};
 pub use finding::{Finding, Weight};
 pub use report::{CsvReport, ndjson};
-pub use row::{Decided, Decisions, Layout, Outcome, Record, Undecided};
+pub use row::{Decided, Decisions, Layout, Outcome, Record, Undecided, is_lossy};
 pub use rows::{Rows, Sighted};
 pub use source::CsvDrop;
 pub use template::template;

@@ -23,8 +23,14 @@ pub enum Decided {
 
 /// What was decided before, by column and the value as written.
 pub trait Decisions {
-    /// The decision, if there is one.
-    fn on(&self, column: &str, written: &str) -> Option<Decided>;
+    /// The decision, if there is one. With `only`, what is written does not tell what was meant (see [`is_lossy`]): a decision is then one about
+    /// this line of this file alone.
+    fn on(&self, column: &str, written: &str, only: Option<u64>) -> Option<Decided>;
+}
+
+/// Whether different values come to be written the same before a rule finds it: what one row means says nothing of another.
+pub fn is_lossy(rule: &str) -> bool {
+    rule == "number-damaged" || rule == DateRefusal::TwoDigitYear.rule()
 }
 
 /// No decisions.
@@ -32,7 +38,7 @@ pub trait Decisions {
 pub struct Undecided;
 
 impl Decisions for Undecided {
-    fn on(&self, _column: &str, _written: &str) -> Option<Decided> {
+    fn on(&self, _column: &str, _written: &str, _only: Option<u64>) -> Option<Decided> {
         None
     }
 }
@@ -186,7 +192,7 @@ impl Layout {
         let field = self.fields.iter().find(|field| field.at == self.key_at);
         if let Some(field) = field
             && matches!(self.read(field, raw), Err(wrong) if wrong.weight == Weight::ToDecide)
-            && let Some(Decided::Take(text)) = decisions.on(&field.header, raw)
+            && let Some(Decided::Take(text)) = decisions.on(&field.header, raw, None)
         {
             return self.entities.name(text.trim());
         }
@@ -267,8 +273,11 @@ impl Layout {
             findings.push(Finding { value: value.to_owned(), repair, ..finding });
         };
         let mut read = self.read(field, raw);
-        if matches!(&read, Err(wrong) if wrong.weight == Weight::ToDecide) {
-            match decisions.on(&field.header, raw) {
+        if let Err(wrong) = &read
+            && wrong.weight == Weight::ToDecide
+        {
+            let only = is_lossy(wrong.rule).then_some(line);
+            match decisions.on(&field.header, raw, only) {
                 Some(Decided::Take(text)) => read = self.read(field, &text),
                 Some(Decided::Refuse) => read = Err(Wrong::refused("decided-refused")),
                 None => {}
@@ -298,6 +307,14 @@ impl Layout {
 
     /// The value to store, `None` when there is none, with remarks; or what is wrong with it.
     fn read(&self, field: &Field, raw: &str) -> Result<(Option<Value>, Vec<&'static str>), Wrong> {
+        self.meant(field, raw).map_err(|wrong| {
+            // Whose row it is cannot be guessed.
+            let lost = field.at == self.key_at && is_lossy(wrong.rule);
+            if lost { Wrong::refused(wrong.rule) } else { wrong }
+        })
+    }
+
+    fn meant(&self, field: &Field, raw: &str) -> Result<(Option<Value>, Vec<&'static str>), Wrong> {
         let column = &field.column;
         let mut warnings = usable(raw)?;
         let trimmed = raw.trim();

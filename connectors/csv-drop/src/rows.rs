@@ -186,7 +186,7 @@ impl Rows {
             let name = self.layout.name(&cells, decisions);
             // Only such rows matter later, and only when they were taken over.
             if self.twice.suspects(name)
-                && self.layout.row(&cells, 0, 0, decisions).record.is_some()
+                && self.layout.row(&cells, self.line.at, 0, decisions).record.is_some()
             {
                 self.twice.take(name);
             }

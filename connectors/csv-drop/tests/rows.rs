@@ -98,7 +98,8 @@ fn what_a_person_must_decide_is_told_from_what_is_refused() {
         ("0000000001,\u{E000}田,,", "氏名", "gaiji", ToDecide, None),
         ("0000000001,&#134071;田,,", "氏名", "character-reference", ToDecide, Some("𠮷田")),
         ("1,都農　花子,,", "住民番号", "zeros-lost", ToDecide, Some("0000000001")),
-        ("5.00E+03,都農　花子,,", "住民番号", "number-damaged", ToDecide, None),
+        ("5.00E+03,都農　花子,,", "住民番号", "number-damaged", Refused, None),
+        ("0000000001,5E+03,,", "氏名", "number-damaged", ToDecide, None),
         ("A000000001,都農　花子,,", "住民番号", "digits", Refused, None),
         ("0000000001,都農　花子,31121,", "生年月日", "date-serial", ToDecide, Some("1985-03-15")),
         ("0000000001,都農　花子,60.3.15,", "生年月日", "date-two-digit-year", ToDecide, None),
@@ -135,7 +136,7 @@ fn what_a_person_must_decide_is_told_from_what_is_refused() {
 struct Once(&'static str, &'static str, Decided);
 
 impl Decisions for Once {
-    fn on(&self, column: &str, written: &str) -> Option<Decided> {
+    fn on(&self, column: &str, written: &str, _only: Option<u64>) -> Option<Decided> {
         (column == self.0 && written == self.1).then(|| self.2.clone())
     }
 }
@@ -154,6 +155,31 @@ fn a_decision_holds_for_its_column_and_value_alone() {
     assert_eq!(elsewhere[0].weight(), Some(Weight::ToDecide));
     let no_better = rows(&text, &Once("氏名", "\u{E000}田", take("\u{E009}田")));
     assert_eq!(no_better[0].weight(), Some(Weight::ToDecide));
+}
+
+/// Remembers for which line alone it was asked.
+#[derive(Default)]
+struct Asked(std::sync::Mutex<Vec<(String, Option<u64>)>>);
+
+impl Decisions for Asked {
+    fn on(&self, _column: &str, written: &str, only: Option<u64>) -> Option<Decided> {
+        self.0.lock().unwrap().push((written.to_owned(), only));
+        None
+    }
+}
+
+#[test]
+fn what_has_lost_its_meaning_is_asked_about_line_by_line() {
+    let text = format!("{HEADER}0000000001,\u{E000}田,60.3.15,\r\n0000000002,5E+03,60.3.15,\r\n");
+    let asked = Asked::default();
+    rows(&text, &asked);
+    let expected =
+        [("\u{E000}田", None), ("60.3.15", Some(2)), ("5E+03", Some(3)), ("60.3.15", Some(3))];
+    let mut asked = asked.0.into_inner().unwrap();
+    asked.sort();
+    let mut expected = expected.map(|(text, only)| (text.to_owned(), only));
+    expected.sort();
+    assert_eq!(asked, expected);
 }
 
 #[test]

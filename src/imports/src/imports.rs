@@ -44,15 +44,30 @@ impl fmt::Debug for Imports {
 /// What was decided, as it was read.
 pub(crate) struct Settled {
     layout: Layout,
+    number: u64,
     decisions: HashMap<[u8; 32], Decided>,
 }
 
+/// Names what a decision is about: a value of a column, or that value in one line of one load only.
+pub(crate) fn about(
+    layout: &Layout,
+    column: &str,
+    written: &str,
+    only: Option<(u64, u64)>,
+) -> [u8; 32] {
+    match only {
+        None => layout.digest(column, written),
+        Some((number, line)) => layout.digest(column, &format!("\0{number}\0{line}\0{written}")),
+    }
+}
+
 impl Decisions for Settled {
-    fn on(&self, column: &str, written: &str) -> Option<Decided> {
+    fn on(&self, column: &str, written: &str, only: Option<u64>) -> Option<Decided> {
         if self.decisions.is_empty() {
             return None;
         }
-        self.decisions.get(&self.layout.digest(column, written)).cloned()
+        let only = only.map(|line| (self.number, line));
+        self.decisions.get(&about(&self.layout, column, written, only)).cloned()
     }
 }
 
@@ -98,12 +113,8 @@ impl Imports {
         WriteSet::new(self.tenant.clone())
     }
 
-    /// What was decided about values of a layout: as much as people decided.
-    pub(crate) async fn settled(
-        &self,
-        config: &Config,
-        layout: Layout,
-    ) -> Result<Settled, Problem> {
+    /// What was decided about values of a layout, for a load of it: as much as people decided.
+    pub(crate) async fn settled(&self, config: &Config, load: &Load) -> Result<Settled, Problem> {
         let prefix = records::of_layout(&config.name);
         let mut page = Scan { prefix: prefix.clone(), limit: 500, ..Scan::default() };
         let mut decisions = HashMap::new();
@@ -123,7 +134,8 @@ impl Imports {
                 }
             }
         }
-        Ok(Settled { layout, decisions })
+        let (layout, number) = (Self::laid(config, &load.header)?, load.number);
+        Ok(Settled { layout, number, decisions })
     }
 
     /// The layout as it lies in a file with this header.

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use tsunagu_connector_csv_drop::{Decided, Decisions, Outcome, Weight};
+use tsunagu_connector_csv_drop::{Decided, Decisions, Outcome, Weight, is_lossy};
 use tsunagu_domain::{Problem, ProblemCode, individual_number};
 use tsunagu_ngsi_ld::Context;
 use tsunagu_staff::{Acting, Role};
 use tsunagu_store::{Expect, Scan, StoreError};
 
 use crate::acts::object;
-use crate::imports::Imports;
+use crate::imports::{Imports, about};
 use crate::load::{Load, LoadId, LoadState};
 use crate::records::{
     self, ATTEMPTS, DECISIONS, Decision, Kept, ROWS, Row, WAITING, Waiting, busy,
@@ -80,7 +80,7 @@ struct Only<'a> {
 }
 
 impl Decisions for Only<'_> {
-    fn on(&self, column: &str, written: &str) -> Option<Decided> {
+    fn on(&self, column: &str, written: &str, _only: Option<u64>) -> Option<Decided> {
         (column == self.column && written == self.written).then(|| self.decided.clone())
     }
 }
@@ -123,7 +123,7 @@ impl Imports {
         let store = &*self.services.store;
         let found = records::scan::<Waiting>(store, &self.tenant, WAITING, &page).await?;
         let layout = Self::laid(config, &load.header)?;
-        let settled = self.settled(config, Self::laid(config, &load.header)?).await?;
+        let settled = self.settled(config, &load).await?;
         let mut items = Vec::new();
         for (key, kept) in found {
             let line = line(&key);
@@ -142,7 +142,7 @@ impl Imports {
     }
 
     /// Decides about a value that waits in this line and column. It holds for every row of this layout with the same value in the same column,
-    /// in this load and in later ones. Not once the load is proposed.
+    /// in this load and in later ones; of a value that has lost its meaning ([`is_lossy`]), for this line of this load alone. Not once the load is proposed.
     pub async fn decide(
         &self,
         by: &Acting,
@@ -198,7 +198,8 @@ impl Imports {
                 }
             }
             let now = self.services.clock.micros();
-            let digest = layout.digest(column, &question.written);
+            let only = is_lossy(question.rule).then_some((id.number, line));
+            let digest = about(&layout, column, &question.written, only);
             let place = [&records::of_layout(&id.layout)[..], &digest].concat();
             let decision = Decision { take, by: by.who(), at: now };
             let done = if decision.take.is_some() { "decided-taken" } else { "decided-refused" };
@@ -222,7 +223,7 @@ impl Imports {
         let (mut version, mut load) = (kept.version, kept.data);
         let config = self.layout(&load.layout)?;
         let layout = Self::laid(config, &load.header)?;
-        let settled = self.settled(config, Self::laid(config, &load.header)?).await?;
+        let settled = self.settled(config, &load).await?;
         let prefix = records::of_load(&load.layout, load.number);
         let mut page = Scan { prefix, limit: PAGE, ..Scan::default() };
         loop {

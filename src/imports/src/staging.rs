@@ -153,7 +153,7 @@ impl Imports {
         open: &mut Option<Open>,
     ) -> Result<bool, Problem> {
         let (version, mut load) = (kept.version, kept.data);
-        let settled = self.settled(config, Self::laid(config, &load.header)?).await?;
+        let settled = self.settled(config, &load).await?;
         let fits = |open: &Open| {
             open.layout == load.layout
                 && open.number == load.number

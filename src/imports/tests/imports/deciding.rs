@@ -121,3 +121,28 @@ async fn a_number_that_is_mended_to_one_that_is_there_is_refused() {
     world.publish("juki-1").await;
     assert_eq!(world.names(), ["都農　花子1"]);
 }
+
+#[tokio::test]
+async fn a_decision_about_what_has_lost_its_meaning_is_for_one_line_of_one_load() {
+    let world = World::new();
+    let damaged = |n: usize| format!("{n:04},5.0E+03,転入\r\n");
+    world.drop_file("juki-1.csv", &[row(1), damaged(2), damaged(3)]);
+    world.work().await;
+    let (counter, id) = (acting("counter"), load_id("juki-1"));
+    let take = |text: &str| Answer::Take(text.to_owned());
+    world.imports.decide(&counter, &id, 3, "氏名", take("都農　太郎")).await.unwrap();
+    world.work().await;
+    let load = world.load("juki-1").await;
+    assert_eq!((load.counts.accepted, load.counts.to_decide), (2, 1), "the other is asked about");
+    world.imports.decide(&counter, &id, 4, "氏名", take("都農　次郎")).await.unwrap();
+    world.publish("juki-1").await;
+    assert_eq!(world.names(), ["都農　太郎", "都農　次郎", "都農　花子1"]);
+    world.drop_file("juki-2.csv", &[row(1), damaged(2), damaged(3)]);
+    world.work().await;
+    assert_eq!(world.load("juki-2").await.counts.to_decide, 2, "another file is asked about anew");
+    // Nobody guesses whose row it is.
+    world.drop_file("juki-3.csv", &[row(1), "5.0E+03,都農　花子,転入\r\n".to_owned()]);
+    world.work().await;
+    let counts = world.load("juki-3").await.counts;
+    assert_eq!((counts.to_decide, counts.refused, counts.unidentified), (0, 1, 1));
+}
