@@ -1,15 +1,15 @@
 //! The room: layouts, the store, and what publishes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use tsunagu_connector_csv_drop::{Config, Decided, Decisions, Layout};
 use tsunagu_domain::{Problem, ProblemCode, TenantId};
 use tsunagu_identity::Services;
 use tsunagu_ngsi_ld::Entity;
-use tsunagu_staff::Desk;
+use tsunagu_staff::{Account, Desk, Who};
 use tsunagu_store::{Scan, WriteSet};
 
 use crate::load::{Load, LoadId};
@@ -45,7 +45,16 @@ impl fmt::Debug for Imports {
 pub(crate) struct Settled {
     layout: Layout,
     number: u64,
-    decisions: HashMap<[u8; 32], Decided>,
+    decisions: HashMap<[u8; 32], (Decided, Who)>,
+    used: Mutex<BTreeMap<Account, Who>>,
+}
+
+impl Settled {
+    /// Whose decisions were used since it was asked last.
+    pub(crate) fn used(&self) -> Vec<Who> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *used).into_values().collect()
+    }
 }
 
 /// Names what a decision is about: a value of a column, or that value in one line of one load only.
@@ -67,7 +76,10 @@ impl Decisions for Settled {
             return None;
         }
         let only = only.map(|line| (self.number, line));
-        self.decisions.get(&about(&self.layout, column, written, only)).cloned()
+        let (decided, by) = self.decisions.get(&about(&self.layout, column, written, only))?;
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.entry(by.account.clone()).or_insert_with(|| by.clone());
+        Some(decided.clone())
     }
 }
 
@@ -130,12 +142,12 @@ impl Imports {
                     None => Decided::Refuse,
                 };
                 if let Some(digest) = digest {
-                    decisions.insert(digest, decided);
+                    decisions.insert(digest, (decided, kept.data.by));
                 }
             }
         }
         let (layout, number) = (Self::laid(config, &load.header)?, load.number);
-        Ok(Settled { layout, number, decisions })
+        Ok(Settled { layout, number, decisions, used: Mutex::default() })
     }
 
     /// The layout as it lies in a file with this header.

@@ -191,15 +191,18 @@ impl Load {
     }
 
     pub(crate) fn step(&mut self, at: Timestamp, act: &str, by: Option<Who>, note: String) {
-        if let Some(who) =
-            by.as_ref().filter(|who| !self.hands.iter().any(|h| h.account == who.account))
-        {
-            // Whoever publishes it at last is no hand in what is published.
-            if act != "approved" {
-                self.hands.push(who.clone());
-            }
+        // Whoever publishes it at last is no hand in what is published.
+        if let Some(who) = by.as_ref().filter(|_| act != "approved") {
+            self.hand(who.clone());
         }
         self.steps.push(Step { at, act: act.to_owned(), by, note });
         self.revision = self.revision.saturating_add(1);
+    }
+
+    /// Somebody has a hand in it.
+    pub(crate) fn hand(&mut self, who: Who) {
+        if !self.hands.iter().any(|hand| hand.account == who.account) {
+            self.hands.push(who);
+        }
     }
 }

@@ -269,6 +269,9 @@ impl Imports {
                 load.counts.to_decide = load.counts.to_decide.saturating_sub(1);
                 set.ops.push(records::delete(WAITING, &key, Expect::Any));
             }
+            for who in settled.used() {
+                load.hand(who);
+            }
             set.ops.push(keep(&load, Expect::Version(version))?);
             match store.commit(set).await {
                 Ok(receipt) => version = receipt.version,

@@ -163,9 +163,15 @@ impl Imports {
         let (work, done) =
             (config.clone(), (load.file.clone(), load.stamp.clone(), load.counts.rows));
         let limit = config.batch_rows;
-        let (rows, batch) =
-            blocking(move || read(&work, ready.map(|open| open.rows), done, limit, &settled))
-                .await?;
+        let (rows, batch, used) = blocking(move || {
+            let (rows, batch) = read(&work, ready.map(|open| open.rows), done, limit, &settled)?;
+            Ok((rows, batch, settled.used()))
+        })
+        .await?;
+        // Who decided about a value of it, now or for an earlier load, does not publish it.
+        for who in used {
+            load.hand(who);
+        }
         let mut set = self.set();
         let Some(rows) = rows else {
             // What is there now becomes another load, when it is seen.

@@ -94,3 +94,31 @@ async fn what_is_not_there_is_not_found() {
         assert!(world.imports.propose(&operator, &id, &note).await.is_err());
     }
 }
+
+#[tokio::test]
+async fn who_decided_about_a_value_publishes_no_later_load_with_it() {
+    let world = World::new();
+    let odd = |n: usize| row(n).replace("都農　花子", "\u{E000}田");
+    world.drop_file("juki-1.csv", &[row(1), odd(2)]);
+    world.work().await;
+    let (operator, both) = (acting("operator"), acting("both"));
+    let answer = Answer::Take("𠮷田".to_owned());
+    world.imports.decide(&both, &load_id("juki-1"), 3, "氏名", answer).await.unwrap();
+    world.publish("juki-1").await;
+    for (file, uses) in [("juki-2", true), ("juki-3", false)] {
+        let second = if uses { odd(2) } else { row(2) };
+        world.drop_file(&format!("{file}.csv"), &[row(1), second, row(3)]);
+        world.work().await;
+        let id = load_id(file);
+        world.imports.propose(&operator, &id, "").await.unwrap();
+        let load = world.load(file).await;
+        assert_eq!(load.hands.iter().any(|who| both.is(who)), uses);
+        let publish = world.imports.publish(&both, &id, load.revision);
+        if uses {
+            let reason = format!("import-publish {file} own-request");
+            world.refused(&both, &reason, publish).await;
+        } else {
+            publish.await.unwrap();
+        }
+    }
+}
