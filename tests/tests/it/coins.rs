@@ -6,6 +6,7 @@ use chrono::{DateTime, FixedOffset, TimeDelta};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::staff::{Desk, acts};
 use crate::support::http::{Answer, seen};
 use crate::support::town::{Login, Plan, STAFF, Town, property};
 use crate::support::{Backend, eventually};
@@ -49,7 +50,7 @@ async fn grants(town: &Town, staff: &str, query: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn staff_try_rules_and_take_a_grant_back_and_the_issuer_cancels_it() {
-    let plan = Plan { people: true, rewards: Some(rules()), ..Plan::default() };
+    let plan = Plan { people: true, staff: true, rewards: Some(rules()), ..Plan::default() };
     let town = Town::start(Backend::Embedded, &plan).await;
     let mut hanako = town.hanako().await;
     let login = town.connect(&mut hanako).await;
@@ -81,14 +82,33 @@ async fn staff_try_rules_and_take_a_grant_back_and_the_issuer_cancels_it() {
     let wrong = town.ask(Method::POST, "/rewards/v1/simulations").bearer_auth(&staff).json(&wrong);
     assert_eq!(seen(wrong).await.status, 400);
 
-    let decide = async |award: &str, body: Value| {
-        let path = format!("/rewards/v1/grants/{award}/decision");
-        seen(town.ask(Method::POST, &path).bearer_auth(&staff).json(&body)).await.status
+    let mut operator = Desk::of(&town, "inoue").await;
+    let mut decide = async |award: &str, body: Value| {
+        operator.post(&format!("/rewards/v1/grants/{award}/decision"), body).await.status
     };
     let award = all[1]["award"].as_str().unwrap();
     let reverse = json!({"decision": "reverse", "why": "entered by mistake"});
     assert_eq!(decide(award, json!({"decision": "reverse", "why": " "})).await, 400);
     assert_eq!(decide(award, json!({"decision": "delete", "why": "x"})).await, 400);
+    let told = json!({"decision": "reverse", "why": "of 123456789018"});
+    assert_eq!(decide(award, told).await, 400);
+    // A token is not a person, and the counter has other duties: both refusals are on record.
+    let path = format!("/rewards/v1/grants/{award}/decision");
+    let token = town.ask(Method::POST, &path).bearer_auth(&staff).json(&reverse);
+    assert_eq!(seen(token).await.status, 403);
+    assert_eq!(Desk::of(&town, "kato").await.post(&path, reverse.clone()).await.status, 403);
+    for (actor, why) in
+        [(format!("client:{STAFF}"), "needs-a-person"), ("staff:kato".to_owned(), "role-missing")]
+    {
+        let refused = ("denied".to_owned(), format!("coins-decide {award} {why}"));
+        let said = acts(&town, &actor).await;
+        assert!(said.contains(&refused), "{actor}: {said:?}");
+    }
+    let days = async |limit: u32| {
+        let path = format!("/rewards/v1/reconciliations?limit={limit}");
+        seen(town.ask(Method::GET, &path).bearer_auth(&staff)).await.status
+    };
+    assert_eq!((days(31).await, days(32).await), (200, 400));
     assert_eq!(decide(&"ab".repeat(32), reverse.clone()).await, 404);
     assert_eq!(decide("x", reverse.clone()).await, 404);
     assert_eq!(decide(award, json!({"decision": "confirm", "why": "x"})).await, 409);

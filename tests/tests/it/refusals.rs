@@ -152,7 +152,7 @@ const TABLE: &[(&str, &str, For)] = &[
     ("GET", "/audit/v1/entries", For::Auditor),
     ("GET", "/rewards/v1/rules", For::All("what earns coins is public")),
     ("GET", "/rewards/v1/grants", For::Staff),
-    ("POST", "/rewards/v1/grants/{award}/decision", For::Staff),
+    ("POST", "/rewards/v1/grants/{award}/decision", For::Member),
     ("POST", "/rewards/v1/simulations", For::Staff),
     ("GET", "/rewards/v1/reconciliations", For::Staff),
     ("GET", "/admin/v1/identity-reviews", For::Staff),

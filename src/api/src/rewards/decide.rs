@@ -2,16 +2,19 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
-use tsunagu_domain::{Problem, ProblemCode};
+use tsunagu_domain::{Problem, ProblemCode, individual_number};
 use tsunagu_rewards::{AwardUid, Decided, Decision};
+use tsunagu_staff::{Object, Role};
 use tsunagu_store::access::{Access, AccessLog as _, Action};
 use utoipa::ToSchema;
 
 use super::access;
-use crate::actors::staff;
+use crate::actors::StaffCaller;
 use crate::body::Capped;
 use crate::{Failure, Gateway, request_id};
 
+/// What awards are called in records of refusals.
+const GRANT_TYPE: &str = "urn:tsunagu:type:CoinGrant";
 /// Longest reason, characters.
 const LONGEST: usize = 500;
 
@@ -28,7 +31,7 @@ pub(super) struct DecisionBody {
 
 /// Decide about an award
 ///
-/// For orders whose outcome stays unknown, and to take a grant back. Who decided and why is kept with the award. It is carried out at
+/// For operators, in a session of their own: orders whose outcome stays unknown, and to take a grant back. Who decided and why is kept with the award. It is carried out at
 /// once where the issuer is not needed, else as soon as it answers. One entry in the access log of the person.
 #[utoipa::path(
     post,
@@ -38,12 +41,12 @@ pub(super) struct DecisionBody {
     request_body = DecisionBody,
     responses(
         (status = 204, description = "Noted; it is being carried out"),
-        (status = 400, description = "No such decision, or no reason", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
-        (status = 403, description = "Not staff", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
+        (status = 400, description = "No such decision, no reason, or an individual number in it", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
+        (status = 401, description = "No session of staff", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
+        (status = 403, description = "Not an operator, or a token", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
         (status = 404, description = "No such award", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
-        (status = 409, description = "It has its outcome, or a decision is being carried out", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
+        (status = 409, description = "It has its outcome, or a decision is being carried out that the issuer has not refused", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
     ),
-    security(("bearer" = []))
 )]
 pub(crate) async fn decide(
     gateway: web::Data<Gateway>,
@@ -51,9 +54,11 @@ pub(crate) async fn decide(
     award: web::Path<String>,
     body: Capped,
 ) -> Result<HttpResponse, Failure> {
-    let staff = staff(&gateway, &request).await?;
+    let object = Object::new(GRANT_TYPE, "coins-decide", &award);
+    let caller = StaffCaller::of(&gateway, &request, object).await?;
+    caller.demand(&gateway, &[Role::Operator], object).await?;
     let uid: AwardUid = award.parse().map_err(|_| Problem::not_found())?;
-    let found = gateway.rewards.find(&staff.tenant, uid).await?.ok_or_else(Problem::not_found)?;
+    let found = gateway.rewards.find(&caller.tenant, uid).await?.ok_or_else(Problem::not_found)?;
     let wanted = || {
         Failure::new(
             ProblemCode::InvalidRequest,
@@ -65,18 +70,28 @@ pub(crate) async fn decide(
     if why.is_empty() || why.chars().count() > LONGEST {
         return Err(wanted());
     }
+    if individual_number::is_in(why) {
+        let detail = "an individual number (個人番号) may not be sent to this platform";
+        return Err(Problem::new(ProblemCode::IndividualNumber, detail).at("/why").into());
+    }
     let at = gateway.clock.micros();
     let decision = Decision {
         v: 1,
         award: uid,
         decided: body.decision,
-        by: staff.actor.clone(),
+        by: caller.acting.actor(),
         why: why.to_owned(),
         at,
     };
-    let entry =
-        access(staff.actor, staff.reason, request_id::of(&request), at, vec![found.subject], 1);
+    let entry = access(
+        caller.acting.actor(),
+        "staff",
+        request_id::of(&request),
+        at,
+        vec![found.subject],
+        1,
+    );
     let recorded = gateway.audit.ops(&Access { action: Action::Write, ..entry })?;
-    gateway.rewards.decide(&staff.tenant, &decision, &recorded).await?;
+    gateway.rewards.decide(&caller.tenant, &decision, &recorded).await?;
     Ok(HttpResponse::NoContent().finish())
 }
