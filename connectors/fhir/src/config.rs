@@ -165,7 +165,7 @@ impl Plan for Server {
         Ok(if self.config.send {
             Parts { sink: Some(Arc::new(Put(client))), probe, ..Parts::default() }
         } else {
-            let source = Search::new(client, self.config.clone());
+            let source = Search::new(client, self.config.clone(), Arc::clone(&host.clock));
             Parts { source: Some(Box::new(source)), probe, ..Parts::default() }
         })
     }

@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
-use tsunagu_connect::testkit::{self, Record, SinkRig, SourceRig};
-use tsunagu_connect::{Call, Kind, Ready, Reply, Settings};
+use tsunagu_connect::testkit::{self, Kit, Record, SinkRig, SourceRig};
+use tsunagu_connect::{Call, ConnectError, Kind, Ready, Reply, Settings, Source};
 use tsunagu_connector_fhir::Fhir;
 use tsunagu_mapping::{Mapping, MappingConfig, Secrets};
 
@@ -237,4 +240,112 @@ fn settings_that_cannot_work_are_all_told() {
     }
     let found = tsunagu_connect::validate(&kinds, &[settings(&json!({}), None)]).unwrap_err();
     assert_eq!(found[0].at, "secrets.ids");
+}
+
+/// An empty page, with another after it if there is one.
+fn page(entries: &[Value], next: Option<&str>) -> Reply {
+    let links: Vec<Value> =
+        next.iter().map(|next| json!({ "relation": "next", "url": next })).collect();
+    let entries: Vec<Value> = entries.iter().map(|found| json!({ "resource": found })).collect();
+    reply(
+        &json!({ "resourceType": "Bundle", "type": "searchset", "link": links, "entry": entries }),
+    )
+}
+
+/// A server that answers in this order, and what it was asked.
+fn server(kit: &Kit, answers: Vec<Reply>) -> Arc<Mutex<Vec<String>>> {
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let (seen, answers) = (Arc::clone(&asked), Mutex::new(VecDeque::from(answers)));
+    kit.http.answers(move |call| {
+        let path = call.url.as_str().replace("%3A", ":");
+        seen.lock().unwrap().push(path);
+        answers.lock().unwrap().pop_front().unwrap_or_else(|| page(&[], None))
+    });
+    asked
+}
+
+async fn source(kit: &Kit, change: &Value, file: &tempfile::NamedTempFile) -> Box<dyn Source> {
+    ready(change, Some(file)).build(&kit.host()).await.unwrap().source.unwrap()
+}
+
+fn gone() -> Reply {
+    Reply { status: 410, headers: Vec::new(), body: Vec::new() }
+}
+
+#[tokio::test]
+async fn a_mark_in_the_future_or_unreadable_never_moves_where_the_next_round_begins() {
+    let (kit, file) = (Kit::default(), secret());
+    let now = kit.host().clock.now();
+    let observation =
+        |at: Value| json!({ "resourceType": "Observation", "meta": { "lastUpdated": at } });
+    let hour = chrono::TimeDelta::hours(1);
+    let found = [
+        json!(now - hour),
+        json!(now + hour),
+        json!("2999-01-01T00:00:00Z"),
+        json!("soon"),
+        json!(7),
+    ];
+    let asked = server(&kit, vec![page(&found.map(observation), None)]);
+    let mut source = source(&kit, &json!({}), &file).await;
+    let first = source.poll(None).await.unwrap();
+    assert_eq!((first.items.len(), first.more), (5, false));
+    source.poll(Some(&first.cursor)).await.unwrap();
+    let since = (now - hour - chrono::TimeDelta::minutes(5)).format("ge%Y-%m-%dT%H:%M:%S");
+    let asked = asked.lock().unwrap();
+    assert!(
+        !asked[0].contains("_lastUpdated=") && asked[1].contains(&since.to_string()),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_page_that_the_server_has_forgotten_begins_the_round_anew() {
+    let (kit, file) = (Kit::default(), secret());
+    let at = kit.host().clock.now() - chrono::TimeDelta::days(1);
+    let newest = [json!({ "resourceType": "Observation", "meta": { "lastUpdated": at } })];
+    let there = "https://clinic.example/fhir?page=7";
+    let asked =
+        server(&kit, vec![page(&newest, None), page(&[], Some(there)), gone(), page(&[], None)]);
+    let mut source = source(&kit, &json!({}), &file).await;
+    let mut cursor = None;
+    for more in [false, true, false, false] {
+        let batch = source.poll(cursor.as_ref()).await.unwrap();
+        assert_eq!(batch.more, more);
+        cursor = Some(batch.cursor);
+    }
+    let asked = asked.lock().unwrap().clone();
+    assert_eq!(
+        (asked[2].as_str(), &asked[3]),
+        (there, &asked[1]),
+        "from where the last whole round ended"
+    );
+    assert!(asked[1].contains("_lastUpdated=ge"), "{asked:?}");
+    // A search that it never takes is no end of a round.
+    server(&kit, vec![gone()]);
+    assert!(matches!(source.poll(None).await, Err(ConnectError::Unavailable(_))));
+    // Nothing of another host is kept.
+    server(&kit, vec![page(&[], Some("https://elsewhere.example/fhir?page=7"))]);
+    assert!(matches!(source.poll(None).await, Err(ConnectError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn a_cursor_of_other_settings_begins_anew() {
+    let (kit, file) = (Kit::default(), secret());
+    let asked = server(&kit, vec![page(&[], Some("https://clinic.example/fhir?page=7"))]);
+    let cursor = source(&kit, &json!({}), &file).await.poll(None).await.unwrap().cursor;
+    for (change, next) in [
+        (json!({}), "https://clinic.example/fhir?page=7"),
+        (json!({ "page": 20 }), "https://clinic.example/fhir?page=7"),
+        (json!({ "what": "activity" }), "https://clinic.example/fhir/Observation?code="),
+        (
+            json!({ "query": { "category": "exam" } }),
+            "https://clinic.example/fhir/Observation?category=exam",
+        ),
+        (json!({ "url": "https://clinic.example/r4" }), "https://clinic.example/r4/Observation?"),
+    ] {
+        source(&kit, &change, &file).await.poll(Some(&cursor)).await.unwrap();
+        let last = asked.lock().unwrap().pop().unwrap();
+        assert!(last.starts_with(next), "{change}: {last}");
+    }
 }

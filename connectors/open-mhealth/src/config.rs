@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tsunagu_connect::{
     ConnectError, Direction, Endpoint, Finding, Host, Kind, Manifest, Parts, Plan, Settings,
@@ -19,7 +19,7 @@ const MAPPING: &str = include_str!("../mappings/activity.json");
 pub struct OpenMhealth;
 
 /// A schema of data points.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Schema {
     pub(crate) namespace: String,
@@ -30,7 +30,7 @@ pub(crate) struct Schema {
 }
 
 /// What the other side calls its query parameters.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Parameters {
     pub(crate) schema_namespace: String,
@@ -141,7 +141,7 @@ impl Plan for Polling {
 
     async fn build(&self, host: &Host) -> Result<Parts, ConnectError> {
         let client = self.config.endpoint.open(host)?;
-        let source = DataPoints::new(client.clone(), self.config.clone());
+        let source = DataPoints::new(client.clone(), self.config.clone(), Arc::clone(&host.clock));
         Ok(Parts {
             source: Some(Box::new(source)),
             probe: Some(Arc::new(Reachable { client, config: self.config.clone() })),

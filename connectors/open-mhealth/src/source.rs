@@ -1,13 +1,16 @@
 //! Asking a data storage unit.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use tsunagu_connect::{Batch, Call, Client, ConnectError, Cursor, Item, Probe, RowReport, Source};
+use tsunagu_domain::Clock;
 use url::Url;
 
 use crate::config::{Config, Schema};
@@ -16,16 +19,21 @@ use crate::config::{Config, Schema};
 const MOST_PAGES: u64 = 100_000;
 /// What is asked for again each round, µs: what was created just before the newest may have come into view after it.
 const OVERLAP: i64 = 5 * 60 * 1_000_000;
+/// How far the clock of the unit may be ahead, µs. What it says was created later than that moves no mark.
+const AHEAD: i64 = 5 * 60 * 1_000_000;
 
 pub(crate) struct DataPoints {
     client: Client,
     config: Config,
+    clock: Arc<dyn Clock>,
 }
 
 /// How far it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Progress {
+    /// Of which settings: a digest of what is asked for, and where.
+    of: String,
     /// Which schema.
     schema: usize,
     /// Which page of it, and how many data points the pages before it had.
@@ -64,7 +72,8 @@ fn address(
         if let Some(version) = &schema.version {
             query.append_pair(&names.schema_version, version);
         }
-        let since = since.and_then(|since| DateTime::from_timestamp_micros(since - OVERLAP));
+        let since =
+            since.and_then(|since| DateTime::from_timestamp_micros(since.saturating_sub(OVERLAP)));
         if let Some(since) = since {
             query.append_pair(
                 &names.created_on_or_after,
@@ -92,20 +101,39 @@ async fn list(client: &Client, url: Url) -> Result<Vec<Box<RawValue>>, ConnectEr
 }
 
 impl DataPoints {
-    pub(crate) fn new(client: Client, config: Config) -> Self {
-        Self { client, config }
+    pub(crate) fn new(client: Client, config: Config, clock: Arc<dyn Clock>) -> Self {
+        Self { client, config, clock }
+    }
+
+    /// What tells these settings from others.
+    fn digest(&self) -> String {
+        let asked = json!([self.client.url(), self.config.schemas, self.config.parameters]);
+        let digest = digest(&SHA256, asked.to_string().as_bytes());
+        digest
+            .as_ref()
+            .first_chunk()
+            .map_or_else(String::new, |bytes| format!("{:032x}", u128::from_be_bytes(*bytes)))
+    }
+
+    /// How far it was under these settings. A cursor of others, or with a mark in the future, reads everything anew, which writes nothing twice.
+    fn progress(&self, cursor: Option<&Cursor>, latest: i64) -> Progress {
+        let of = self.digest();
+        let read = cursor.and_then(|Cursor(text)| serde_json::from_str::<Progress>(text).ok());
+        let mut progress = match read {
+            Some(progress) if progress.of == of => progress,
+            _ => Progress { of, ..Progress::default() },
+        };
+        progress.since.retain(|_, since| *since <= latest);
+        progress.newest = progress.newest.filter(|newest| *newest <= latest);
+        progress
     }
 }
 
 #[async_trait]
 impl Source for DataPoints {
     async fn poll(&mut self, cursor: Option<&Cursor>) -> Result<Batch, ConnectError> {
-        // A cursor of other settings reads everything anew, which writes nothing twice.
-        let mut progress: Progress =
-            cursor.and_then(|Cursor(text)| serde_json::from_str(text).ok()).unwrap_or_default();
-        if progress.schema >= self.config.schemas.len() {
-            progress = Progress { since: progress.since, ..Progress::default() };
-        }
+        let latest = self.clock.micros().saturating_add(AHEAD);
+        let mut progress = self.progress(cursor, latest);
         let schema = self.config.schemas.get(progress.schema);
         let schema = schema.ok_or_else(|| ConnectError::Config("no schema is named".to_owned()))?;
         if progress.page >= MOST_PAGES {
@@ -126,7 +154,7 @@ impl Source for DataPoints {
         for (line, point) in (1u64..).zip(points) {
             let value: Value =
                 serde_json::from_str(point.get()).map_err(|_| unusable("it is no JSON"))?;
-            progress.newest = progress.newest.max(created(&value));
+            progress.newest = progress.newest.max(created(&value).filter(|at| *at <= latest));
             items.push(Item::record(
                 point,
                 format!("{} page {}", schema.name, progress.page),

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::{Arc, Mutex};
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
-use tsunagu_connect::testkit::{self, Record, SourceRig};
+use tsunagu_connect::testkit::{self, Kit, Record, SourceRig};
 use tsunagu_connect::{Call, Kind, Ready, Reply, Settings};
 use tsunagu_connector_open_mhealth::OpenMhealth;
 use tsunagu_mapping::{Mapping, MappingConfig, Secrets};
@@ -123,4 +125,53 @@ fn settings_that_cannot_work_are_all_told() {
     }
     let found = tsunagu_connect::validate(&kinds, &[settings(&json!({}), None)]).unwrap_err();
     assert_eq!(found[0].at, "secrets.ids");
+}
+
+#[tokio::test]
+async fn marks_in_the_future_move_nothing_and_a_cursor_of_other_settings_begins_anew() {
+    let (kit, file) = (Kit::default(), secret());
+    let kinds: Vec<Box<dyn Kind>> = vec![Box::new(OpenMhealth)];
+    let source = async |change: &Value| {
+        let settings = settings(change, Some(&file));
+        let ready = tsunagu_connect::validate(&kinds, &[settings]).unwrap().remove(0);
+        ready.build(&kit.host()).await.unwrap().source.unwrap()
+    };
+    let now = kit.host().clock.now();
+    let hour = chrono::TimeDelta::hours(1);
+    let marks = [
+        json!(now - hour),
+        json!(now + hour),
+        json!("2999-01-01T00:00:00Z"),
+        json!("soon"),
+        json!(7),
+    ];
+    let points = marks.map(|at| json!({ "header": { "creation_date_time": at } }));
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = Arc::clone(&asked);
+    kit.http.answers(move |call| {
+        let asked = call.url.as_str().replace("%3A", ":");
+        let first =
+            asked.contains("skip=0") && asked.contains("=one") && !asked.contains("created_on");
+        seen.lock().unwrap().push(asked);
+        let body = if first { json!(points) } else { json!([]) };
+        Reply { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() }
+    });
+    let one = json!({ "schemas": [{ "namespace": "ieee", "name": "one" }] });
+    let mut first = source(&one).await;
+    let begun = first.poll(None).await.unwrap().cursor;
+    let done = first.poll(Some(&begun)).await.unwrap();
+    assert!(!done.more);
+    first.poll(Some(&done.cursor)).await.unwrap();
+    let since = (now - hour - chrono::TimeDelta::minutes(5))
+        .format("created_on_or_after=%Y-%m-%dT%H:%M:%S");
+    let last = asked.lock().unwrap().pop().unwrap();
+    assert!(last.contains(&since.to_string()), "{last}");
+    // In the middle of a round: the same settings go on, others begin.
+    let elsewhere = json!({ "url": "https://other.example/points", "schemas": one["schemas"] });
+    let two = json!({ "schemas": [{ "namespace": "ieee", "name": "two" }] });
+    for (settings, skip) in [(&one, "skip=5"), (&elsewhere, "skip=0"), (&two, "skip=0")] {
+        source(settings).await.poll(Some(&begun)).await.unwrap();
+        let last = asked.lock().unwrap().pop().unwrap();
+        assert!(last.contains(skip), "{last}");
+    }
 }
