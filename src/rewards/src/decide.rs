@@ -15,37 +15,38 @@ use crate::records::{
     daily_key, joined, period_key, person_key, put, source_key, timed_key, transition,
 };
 use crate::rule::{Period, Rule};
-use crate::{Award, AwardUid, Reason, State};
+use crate::{Award, Reason, State};
 
-/// `ops` if this activity was never decided under this rule; otherwise only the repetition is counted.
-pub(crate) fn once(award: &Award, ops: Vec<Op>) -> Op {
+/// `ops` if this activity was never decided under this rule; otherwise only the repetition is counted, and what is `enough` again is not taken
+/// back, if it was not yet.
+pub(crate) fn once(award: &Award, ops: Vec<Op>, enough: bool) -> Op {
     let (uid, source) = (award.uid.as_bytes().to_vec(), source_key(&award.rule, &award.activity));
+    let repeated =
+        Op::Add { collection: REPEATS, key: uid.clone(), delta: 1, min: 0, max: i64::MAX };
     Op::When {
         guards: vec![
-            Guard::Absent { collection: AWARDS, key: uid.clone() },
+            Guard::Absent { collection: AWARDS, key: uid },
             Guard::Absent { collection: SOURCES, key: source },
         ],
         then: ops,
-        otherwise: vec![
-            Op::Add { collection: REPEATS, key: uid.clone(), delta: 1, min: 0, max: i64::MAX },
-            // What was corrected downwards and is enough again is not taken back, if it was not yet.
-            Op::DeleteRecord { collection: VOIDS, key: uid, expect: Expect::Any },
-        ],
+        otherwise: [repeated].into_iter().chain(enough.then(|| stands(award))).collect(),
     }
 }
 
-/// Takes the award of this activity back, if there is one and it is not sent yet: it is no longer enough.
-pub(crate) fn void(
-    uid: AwardUid,
-    rule: &str,
-    activity: &str,
-    at: Timestamp,
-) -> Result<Op, StoreError> {
+/// What this activity has earned is not taken back, if it was not yet.
+pub(crate) fn stands(award: &Award) -> Op {
+    let key = source_key(&award.rule, &award.activity);
+    Op::DeleteRecord { collection: VOIDS, key, expect: Expect::Any }
+}
+
+/// Takes what this activity has earned back, if it has and that is not sent yet: it is no longer enough.
+pub(crate) fn void(award: &Award, at: Timestamp) -> Result<Op, StoreError> {
     let void = Void { v: 1, reason: Reason::Corrected, at };
+    let key = source_key(&award.rule, &award.activity);
     Ok(Op::When {
-        guards: vec![Guard::Absent { collection: SOURCES, key: source_key(rule, activity) }],
+        guards: vec![Guard::Absent { collection: SOURCES, key: key.clone() }],
         then: Vec::new(),
-        otherwise: vec![put(VOIDS, uid.as_bytes().to_vec(), &void, Expect::Any)?],
+        otherwise: vec![put(VOIDS, key, &void, Expect::Any)?],
     })
 }
 

@@ -4,6 +4,7 @@
 //! so marked is first looked up at the issuer by its key; and it leaves the outbox in the transaction that books its end. Two deliverers
 //! may run at once: the version of the order decides who holds it.
 
+mod take;
 mod undo;
 
 use std::fmt;
@@ -15,11 +16,11 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tsunagu_domain::{Clock, IdGen, TenantId, Timestamp};
-use tsunagu_store::{Expect, Guard, Op, Scan, Store, StoreError, WriteSet};
+use tsunagu_store::{Expect, Op, Scan, Store, StoreError, WriteSet};
 
 use crate::ledger::{self, Step};
 use crate::records::{
-    AWARDS, OUTBOX, Order, VOIDS, after_time, decode, put, read_timed_key, timed_key, transition,
+    AWARDS, OUTBOX, Order, after_time, decode, put, read_timed_key, timed_key, transition,
     transitions,
 };
 use crate::{Award, Issuer, IssuerError, IssuerGrant, Reason, State};
@@ -309,11 +310,17 @@ impl Deliverer {
             return self.carry_out(held, decided, now).await;
         }
         let may_be_there = held.order.sent;
-        if !may_be_there && let Some((reason, void)) = self.objection(&held).await? {
-            return self.take_back_unsent(held, reason, void, now).await;
-        }
-        let Some(held) = self.take(held, now).await? else {
-            return Ok(Outcome::Skipped);
+        let held = if may_be_there {
+            self.take_again(held, now).await?
+        } else {
+            let award = self.award(&held).await?;
+            if let Some((reason, void)) = self.objection(&held, &award).await? {
+                return self.take_back_unsent(held, &award, (reason, void), now).await;
+            }
+            let Some(held) = self.take(held, &award, now).await? else {
+                return Ok(Outcome::Skipped);
+            };
+            held
         };
         let (key, account, amount) =
             (held.order.key(), held.order.account.as_str(), held.order.amount);
@@ -334,37 +341,6 @@ impl Deliverer {
             },
             Err(error) => self.put_off(held, &error, None, now).await,
         }
-    }
-
-    /// Marks the order as sent and hides it from others for a while; `None` when it is to be taken back instead.
-    async fn take<'a>(
-        &self,
-        held: Held<'a>,
-        now: Timestamp,
-    ) -> Result<Option<Held<'a>>, StoreError> {
-        let order = Order {
-            sent: true,
-            attempts: held.order.attempts.saturating_add(1),
-            ..held.order.clone()
-        };
-        let due = now.saturating_add(micros(self.pace.lease));
-        if held.order.sent {
-            let held = self.with_doubt(held).await?;
-            return self.move_to(held, order, due, Vec::new()).await.map(Some);
-        }
-        let (uid, key) = (order.uid, timed_key(due, order.uid));
-        let send = Op::When {
-            guards: vec![Guard::Absent { collection: VOIDS, key: uid.as_bytes().to_vec() }],
-            then: vec![
-                put(OUTBOX, key.clone(), &order, Expect::Absent)?,
-                transition(uid, State::Sent, None, now)?,
-            ],
-            otherwise: vec![put(OUTBOX, held.key.clone(), &held.order, Expect::Absent)?],
-        };
-        let set = WriteSet::new(held.tenant.clone()).with(remove(&held)).with(send);
-        let receipt = self.store.commit(set).await?;
-        let goes = receipt.branches.first() == Some(&true);
-        Ok(goes.then_some(Held { key, version: receipt.version, order, ..held }))
     }
 
     async fn with_doubt<'a>(&self, held: Held<'a>) -> Result<Held<'a>, StoreError> {

@@ -38,7 +38,7 @@ pub(crate) const MINUTES: Collection = Collection("reward-minutes");
 pub(crate) const DEVICES: Collection = Collection("reward-device");
 /// day + keyed hash of a device + person → 1 (a counter).
 pub(crate) const DEVICE_PEOPLE: Collection = Collection("reward-device-person");
-/// uid → [`Void`]: not to be sent any more, if it was not yet.
+/// rule + activity → [`Void`]: what it earned is not to be sent any more, if it was not yet. On whichever day it is now, it is the same activity.
 pub(crate) const VOIDS: Collection = Collection("reward-void");
 /// time + uid → [`Decision`](crate::Decision). Appended only.
 pub(crate) const DECISIONS: Collection = Collection("reward-decision");

@@ -11,7 +11,7 @@ use tsunagu_ngsi_ld::EntityDoc;
 use tsunagu_store::{Change, Consequence, Guard, Op, Store, StoreError};
 
 use crate::activity::{Facts, Verdict, judge};
-use crate::decide::{explain, grant, once, reject, rejected, void};
+use crate::decide::{explain, grant, once, reject, rejected, stands, void};
 use crate::ledger;
 use crate::rule::Compiled;
 use crate::{Activities, Award, AwardUid, Reason, RuleStatus, Rules};
@@ -154,9 +154,9 @@ impl Rewards {
             // Decided when it was first enough, or first found impossible; later changes decide nothing anew, but what is no longer enough
             // is not sent.
             (Verdict::Eligible(day, _), Verdict::NotMet(_) | Verdict::Rejected(..)) => {
-                let award = award(day);
-                ops.push(void(award.uid, &award.rule, &award.activity, change.at)?);
+                ops.push(void(&award(day), change.at)?);
             }
+            (Verdict::Rejected(..), Verdict::Eligible(day, _)) => ops.push(stands(&award(day))),
             (Verdict::Eligible(..) | Verdict::Rejected(..), _) | (_, Verdict::None) => {}
             (_, Verdict::NotMet(day)) if change.before.is_none() => {
                 ops.push(explain(&rejected(&award(day), Reason::NotMet))?);
@@ -164,7 +164,7 @@ impl Rewards {
             (_, Verdict::NotMet(_)) => {}
             (_, Verdict::Rejected(day, reason)) => {
                 let award = award(day);
-                ops.push(once(&award, reject(&award, reason)?));
+                ops.push(once(&award, reject(&award, reason)?, false));
             }
             (_, Verdict::Eligible(day, amount)) => {
                 let award = Award { amount, ..award(day) };
@@ -174,7 +174,7 @@ impl Rewards {
                 } else {
                     reject(&award, Reason::NoConsent)?
                 };
-                ops.push(once(&award, decision));
+                ops.push(once(&award, decision, true));
             }
         }
         Ok(())

@@ -5,23 +5,25 @@ use tsunagu_store::{Expect, Op, Record, StoreError, WriteSet};
 
 use super::{Deliverer, Held, Outcome, micros, remove};
 use crate::ledger::{self, Step};
-use crate::records::{Order, Undo, VOIDS, Void, decode, transition, transitions};
-use crate::{Decided, IssuerError, Reason, State};
+use crate::records::{Order, Undo, VOIDS, Void, decode, source_key, transition, transitions};
+use crate::{Award, Decided, IssuerError, Reason, State};
 
 impl Deliverer {
     /// Why an order that was never sent is not to be sent: its activity was corrected, or the consent behind it is withdrawn.
     pub(super) async fn objection(
         &self,
         held: &Held<'_>,
+        award: &Award,
     ) -> Result<Option<(Reason, Option<Record>)>, StoreError> {
-        let void = self.store.record(held.tenant, VOIDS, held.order.uid.as_bytes()).await?;
+        let key = source_key(&award.rule, &award.activity);
+        let void = self.store.record(held.tenant, VOIDS, &key).await?;
         if let Some(void) = void {
             let Void { reason, .. } = decode(&void.value)?;
             return Ok(Some((reason, Some(void))));
         }
         let Some(consents) = &self.consents else { return Ok(None) };
-        let Some(consent) = self.award(held).await?.grant else { return Ok(None) };
-        let withdrawn = consents.withdrawn(held.tenant, &consent).await?;
+        let Some(consent) = &award.grant else { return Ok(None) };
+        let withdrawn = consents.withdrawn(held.tenant, consent).await?;
         Ok(withdrawn.then_some((Reason::Withdrawn, None)))
     }
 
@@ -30,8 +32,8 @@ impl Deliverer {
     pub(super) async fn take_back_unsent(
         &self,
         held: Held<'_>,
-        reason: Reason,
-        void: Option<Record>,
+        award: &Award,
+        (reason, void): (Reason, Option<Record>),
         now: Timestamp,
     ) -> Result<Outcome, StoreError> {
         let held = self.with_doubt(held).await?;
@@ -40,16 +42,15 @@ impl Deliverer {
             Ok(None) => {}
             Err(error) => return self.put_off(held, &error, None, now).await,
         }
-        let award = self.award(&held).await?;
         let mut set = WriteSet::new(held.tenant.clone()).with(remove(&held));
         // Not if it was corrected again in the meantime.
         set.ops.extend(void.map(|void| Op::DeleteRecord {
             collection: VOIDS,
-            key: award.uid.as_bytes().to_vec(),
+            key: source_key(&award.rule, &award.activity),
             expect: Expect::Version(void.version),
         }));
         set.ops.push(transition(award.uid, State::Reversed, Some(reason), now)?);
-        set.ops.extend(ledger::step(&award, Step::Release, now)?);
+        set.ops.extend(ledger::step(award, Step::Release, now)?);
         self.store.commit(set).await?;
         Ok(Outcome::Voided)
     }

@@ -282,3 +282,33 @@ async fn what_is_corrected_before_it_is_sent_is_taken_back_and_later_it_stays() 
     world.settle().await;
     assert_eq!(world.issuer.total(), 10);
 }
+
+#[tokio::test]
+async fn an_activity_that_is_enough_again_keeps_its_coins_on_whichever_day_it_is_now() {
+    let enough = Activity::new("a", 1).doc();
+    let elsewhen =
+        Activity::new("a", 1).during("2026-11-20T01:00:00Z", "2026-11-20T02:00:00Z").doc();
+    let few = Activity { steps: json!(10), ..Activity::new("a", 1) }.doc();
+    let wrong = Activity { steps: json!(-1), ..Activity::new("a", 1) }.doc();
+    for (corrections, coins) in [
+        (vec![&few, &elsewhen], 10),
+        (vec![&wrong, &enough], 10),
+        (vec![&wrong, &few, &elsewhen], 10),
+        (vec![&few, &wrong, &elsewhen], 10),
+        (vec![&elsewhen, &few], 0),
+        (vec![&few, &wrong], 0),
+        (vec![&few, &elsewhen, &few], 0),
+    ] {
+        let world = World::new(&[free(&json!({}))]);
+        world.change(None, Some(&enough), Some("c")).await;
+        let mut before = &enough;
+        for after in &corrections {
+            world.change(Some(before), Some(after), Some("c")).await;
+            before = after;
+        }
+        world.settle().await;
+        assert_eq!(world.issuer.total(), coins, "{} corrections", corrections.len());
+        let money = world.rewards.rules(&tenant()).await.unwrap()[0].budget;
+        assert_eq!((money.reserved, money.issued), (0, coins));
+    }
+}
