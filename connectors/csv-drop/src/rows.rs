@@ -89,13 +89,21 @@ struct Line {
     at: u64,
     /// Whether the row before ended in CR LF: the reader has then not counted that line feed yet.
     behind: bool,
+    /// Line ends that the reader does not count: carriage returns alone.
+    returns: u64,
+    /// Where the row before ended.
+    end: u64,
 }
 
 fn advance(reader: &mut Source, record: &mut StringRecord, line: &mut Line) -> io::Result<bool> {
     let found = reader.read_record(record)?;
-    line.at = record.position().map_or(0, csv::Position::line) + u64::from(line.behind);
-    let inside: usize = record.iter().map(|field| field.matches('\n').count()).sum();
-    line.behind = reader.position().line() == line.at + inside as u64;
+    let counted = record.position().map_or(0, csv::Position::line) + u64::from(line.behind);
+    let inside = record.iter().map(|field| field.matches('\n').count() as u64).sum::<u64>();
+    line.behind = reader.position().line() == counted + inside;
+    // No two rows are on one line: by their lines they are kept.
+    line.returns += (line.end + 1).saturating_sub(counted + line.returns);
+    line.at = counted + line.returns;
+    line.end = line.at + inside;
     Ok(found)
 }
 

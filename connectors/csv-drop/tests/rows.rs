@@ -183,6 +183,20 @@ fn what_has_lost_its_meaning_is_asked_about_line_by_line() {
 }
 
 #[test]
+fn no_two_rows_are_on_one_line_whatever_ends_them() {
+    let row = |n: usize| format!("{n:010},都農　花子,,");
+    for end in ["\r\n", "\n", "\r"] {
+        let lines: Vec<String> = (2..=9).map(row).collect();
+        let text = format!("{}{end}{}", HEADER.trim(), lines.join(end));
+        let found: Vec<u64> = rows(&text, &Undecided).iter().map(|row| row.line).collect();
+        assert_eq!(found, (2..=9).collect::<Vec<_>>(), "{end:?}");
+    }
+    let mixed = format!("{HEADER}{}\r{}\n{}\r{}\r\n{}\n", row(2), row(3), row(4), row(5), row(6));
+    let found: Vec<u64> = rows(&mixed, &Undecided).iter().map(|row| row.line).collect();
+    assert!(found.is_sorted_by(|a, b| a < b) && found.len() == 5, "{found:?}");
+}
+
+#[test]
 fn tabs_and_semicolons_part_fields_as_well() {
     for delimiter in ["\t", ";", ","] {
         let text = format!("{HEADER}0000000001,都農　花子,,\r\n").replace(',', delimiter);
