@@ -141,15 +141,34 @@ async fn two_processes_on_one_store_do_everything_once() {
     assert_eq!((load.state, load.counts.rows, world.names().len()), (LoadState::Published, 20, 20));
 }
 
-#[tokio::test]
-async fn a_file_that_another_process_reads_is_left_to_it_until_that_stops() {
+#[test]
+fn a_file_that_another_process_reads_is_left_to_it_until_that_stops() {
+    one_reader().block_on(Box::pin(left_to_the_other()));
+}
+
+/// With one thread that reads files: kept busy, it lets loaders stand between seeing a load and working on it.
+fn one_reader() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().max_blocking_threads(1).build().unwrap()
+}
+
+async fn left_to_the_other() {
     let world = World::new();
     world.drop_file("juki-1.csv", &rows(1, 12));
     let (mut one, mut other) =
         (Loader::new(Arc::clone(&world.imports)), Loader::new(Arc::clone(&world.imports)));
     // Both begin; only one of two commits of the same batch counts.
     assert!(one.step().await.unwrap());
-    let (first, second) = tokio::join!(one.step(), other.step());
+    let (free, busy) = std::sync::mpsc::channel::<()>();
+    let thread = tokio::task::spawn_blocking(move || busy.recv().unwrap());
+    let both = async {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        free.send(()).unwrap();
+    };
+    let (first, second, ()) = tokio::join!(one.step(), other.step(), both);
+    thread.await.unwrap();
     let (first, second) = (first.unwrap(), second.unwrap());
     assert!(first != second, "one of them was too late");
     let (mut winner, mut late) = if first { (one, other) } else { (other, one) };
@@ -165,13 +184,7 @@ async fn a_file_that_another_process_reads_is_left_to_it_until_that_stops() {
 
 #[test]
 fn a_load_that_is_approved_while_a_file_comes_is_published_first() {
-    // The only thread that reads files is kept busy, so that the loader stands between seeing the load and replacing it.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(1)
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    one_reader().block_on(async {
         let world = World::new();
         world.drop_file("juki-1.csv", &rows(1, 5));
         world.work().await;
