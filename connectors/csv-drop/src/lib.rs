@@ -24,6 +24,7 @@ mod decode;
 mod entity;
 mod files;
 mod finding;
+mod numbers;
 mod read;
 mod remedy;
 mod report;

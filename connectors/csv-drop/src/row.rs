@@ -10,7 +10,7 @@ use tsunagu_ngsi_ld::{Context, Entity, Instance};
 
 use crate::entity::Entities;
 use crate::finding::{Finding, Weight};
-use crate::{Column, Config, Kind};
+use crate::{Column, Config, Kind, numbers};
 
 /// What a person decided about a value.
 #[derive(Clone, PartialEq, Eq)]
@@ -199,6 +199,13 @@ impl Layout {
         self.entities.name(raw.trim())
     }
 
+    /// The cells of a row, without those that no field is made of.
+    pub(crate) fn used(&self, cells: &csv::StringRecord) -> Vec<String> {
+        let used = |at| at == self.key_at || self.fields.iter().any(|field| field.at == at);
+        let cells = cells.iter().enumerate();
+        cells.map(|(at, cell)| if used(at) { cell.to_owned() } else { String::new() }).collect()
+    }
+
     fn key<'r>(&self, cells: &[&'r str]) -> &'r str {
         cells.get(self.key_at).copied().unwrap_or_default().trim()
     }
@@ -225,24 +232,28 @@ impl Layout {
             let finding = Finding::new(line, None, "columns", Weight::Refused);
             return Outcome::refused(line, None, vec![finding]);
         }
-        let mut findings = Vec::new();
         // Wherever it stands, in a column that is taken over or not: such a row is not touched further, and the number not repeated.
-        for (value, header) in cells.iter().zip(&self.headers) {
-            if individual_number::is_in(value) {
-                let rule = "individual-number";
-                findings.push(Finding::new(line, Some(header), rule, Weight::Refused));
-            }
-        }
+        let mut findings = numbers::find(cells, &self.headers, line);
         if self.key(cells).is_empty() {
             findings.push(self.of_key(line, "key-missing"));
         }
         let mut values = Vec::with_capacity(self.fields.len());
+        let mut taken = Vec::new();
         for field in &self.fields {
             let raw = cells.get(field.at).copied().unwrap_or_default();
-            if let Some(value) = self.field(field, raw, line, decisions, &mut findings) {
+            if let Some(value) = self.field(field, raw, line, decisions, &mut findings, &mut taken)
+            {
                 values.push((field, value));
             }
         }
+        if !taken.is_empty() {
+            let mut meant = cells.to_vec();
+            for (at, text) in &taken {
+                meant.splice(*at..=*at, [text.as_str()]);
+            }
+            findings.extend(numbers::find(&meant, &self.headers, line));
+        }
+        numbers::hide(&mut findings);
         let key_header = self.headers.get(self.key_at).map(String::as_str);
         let heavy = || findings.iter().filter(|finding| finding.weight > Weight::Warning);
         if heavy().next().is_some() {
@@ -265,12 +276,11 @@ impl Layout {
         line: u64,
         decisions: &dyn Decisions,
         findings: &mut Vec<Finding>,
+        taken: &mut Vec<(usize, String)>,
     ) -> Option<Value> {
         let mut note = |Wrong { rule, weight, repair }: Wrong| {
-            // A value that can be an individual number is not repeated.
-            let value = if individual_number::is_in(raw) { "" } else { raw };
             let finding = Finding::new(line, Some(&field.header), rule, weight);
-            findings.push(Finding { value: value.to_owned(), repair, ..finding });
+            findings.push(Finding { value: raw.to_owned(), repair, ..finding });
         };
         let mut read = self.read(field, raw);
         if let Err(wrong) = &read
@@ -278,7 +288,10 @@ impl Layout {
         {
             let only = is_lossy(wrong.rule).then_some(line);
             match decisions.on(&field.header, raw, only) {
-                Some(Decided::Take(text)) => read = self.read(field, &text),
+                Some(Decided::Take(text)) => {
+                    read = self.read(field, &text);
+                    taken.push((field.at, text));
+                }
                 Some(Decided::Refuse) => read = Err(Wrong::refused("decided-refused")),
                 None => {}
             }

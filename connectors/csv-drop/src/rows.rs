@@ -226,8 +226,8 @@ impl Rows {
         Ok(Some(outcome))
     }
 
-    /// The fields of the row that was read last, as written.
+    /// The fields of the row that was read last, as written; empty where the layout takes nothing from.
     pub fn cells(&self) -> Vec<String> {
-        self.record.iter().map(str::to_owned).collect()
+        self.layout.used(&self.record)
     }
 }

@@ -219,3 +219,27 @@ fn a_template_is_a_file_that_is_taken_over() {
         assert_eq!(value(&row, "addressParts")["confidence"], json!(100));
     }
 }
+
+#[test]
+fn t76_an_individual_number_is_found_with_an_exponent_and_over_neighbours() {
+    let row = row("0000000001,1.23456789018E+11,\u{E000},");
+    let found = row.findings.iter().find(|f| f.rule == "individual-number").unwrap();
+    assert_eq!((found.column.as_deref(), found.weight), (Some("氏名"), Weight::Refused));
+    assert!(row.record.is_none() && row.findings.iter().all(|f| f.value.is_empty()));
+
+    // In the order of the file, be the columns taken over or not.
+    let header = "住民番号,氏名,生年月日,住所,甲,乙,丙\r\n";
+    let text = format!("{header}0000000001,都農　花子,60.3.15,,1234,5678,9018\r\n");
+    let row = rows(&text, &Undecided).pop().unwrap();
+    let rules: Vec<&str> = row.findings.iter().map(|f| f.rule).collect();
+    assert!(rules.contains(&"individual-number"), "{rules:?}");
+    assert!(row.record.is_none() && row.findings.iter().all(|f| f.value.is_empty()));
+
+    // And with what was decided.
+    let header = "住民番号,生年月日,住所,甲,氏名,乙\r\n";
+    let text = format!("{header}0000000001,,,1234,\u{E000}田,9018\r\n");
+    let row = rows(&text, &Once("氏名", "\u{E000}田", Decided::Take("5678".to_owned())));
+    assert_eq!(row[0].findings[0].rule, "individual-number");
+    let row = rows(&text, &Once("氏名", "\u{E000}田", Decided::Take("5679".to_owned())));
+    assert!(row[0].record.is_some());
+}

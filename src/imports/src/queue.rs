@@ -155,10 +155,13 @@ impl Imports {
         let what = object("import-decide", &named);
         self.desk.demand(&self.tenant, by, &DECIDE, what).await?;
         let wrong = |detail: &str| Problem::new(ProblemCode::BadRequestData, detail).at("/take");
+        let number = || {
+            let detail = "an individual number (個人番号) may not be sent to this platform";
+            Problem::new(ProblemCode::IndividualNumber, detail).at("/take")
+        };
         if let Answer::Take(text) = &answer {
-            if individual_number::is_in(text) {
-                let detail = "an individual number (個人番号) may not be sent to this platform";
-                return Err(Problem::new(ProblemCode::IndividualNumber, detail).at("/take"));
+            if individual_number::is_in(text) || individual_number::is_in_power(text) {
+                return Err(number());
             }
             if text.chars().count() > LONGEST {
                 return Err(wrong("at most 500 characters"));
@@ -188,6 +191,9 @@ impl Imports {
             if take.is_some() {
                 let only = Only { column, written: &question.written, decided };
                 let then = layout.row(&cells(&row), line, 0, &only);
+                if then.findings.iter().any(|finding| finding.rule == "individual-number") {
+                    return Err(number());
+                }
                 let heavy = |f: &&tsunagu_connector_csv_drop::Finding| {
                     f.column.as_deref() == Some(column) && f.weight > Weight::Warning
                 };

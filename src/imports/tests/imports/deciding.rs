@@ -3,6 +3,7 @@
 use tsunagu_domain::ProblemCode;
 use tsunagu_imports::{Answer, LoadState};
 use tsunagu_store::access::Action;
+use tsunagu_store::{Collection, Scan, Store as _};
 
 use crate::world::{World, acting, load_id, row, rows};
 
@@ -95,6 +96,7 @@ async fn a_decision_must_be_better_than_what_was_written() {
         ("", ProblemCode::BadRequestData),
         ("田\u{FFFD}", ProblemCode::BadRequestData),
         ("123456789018", ProblemCode::IndividualNumber),
+        ("1.23456789018E+11", ProblemCode::IndividualNumber),
     ] {
         let answer = Answer::Take(text.to_owned());
         let refused = world.imports.decide(&counter, &id, 2, "氏名", answer).await.unwrap_err();
@@ -145,4 +147,22 @@ async fn a_decision_about_what_has_lost_its_meaning_is_for_one_line_of_one_load(
     world.work().await;
     let counts = world.load("juki-3").await.counts;
     assert_eq!((counts.to_decide, counts.refused, counts.unidentified), (0, 1, 1));
+}
+
+#[tokio::test]
+async fn t76_an_individual_number_is_neither_decided_nor_kept_in_a_row_that_waits() {
+    let world = World::new();
+    let path = world.folder.path().join("juki-1.csv");
+    let header = "住民番号,氏名,異動区分,備考\r\n";
+    std::fs::write(&path, format!("{header}1234,\u{E000}田,9018,秘密の備考\r\n")).unwrap();
+    world.work().await;
+    let scan = Scan { limit: 10, ..Scan::default() };
+    let tenant = "tsuno".parse().unwrap();
+    let waiting = world.store.records(&tenant, Collection("import-waiting"), &scan).await.unwrap();
+    let kept = String::from_utf8_lossy(&waiting[0].1.value).into_owned();
+    assert!(kept.contains("9018") && !kept.contains("秘密"), "{kept}");
+    let answer = Answer::Take("5678".to_owned());
+    let id = load_id("juki-1");
+    let refused = world.imports.decide(&acting("counter"), &id, 2, "氏名", answer).await;
+    assert_eq!(refused.unwrap_err().code, ProblemCode::IndividualNumber);
 }
