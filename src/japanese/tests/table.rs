@@ -382,3 +382,13 @@ fn the_code_of_a_municipality_has_a_check_digit() {
         assert_eq!(addresses::is_code(code), right, "{code}");
     }
 }
+
+#[test]
+fn a_text_of_nothing_but_beginnings_of_references_is_read_once() {
+    let text = "&#".repeat(2_000_000);
+    assert_eq!(characters::troubles(&text).count(), 0);
+    assert_eq!(characters::without_references(&text), None);
+    for (text, meant) in [("&#x10FFFD;", "\u{10FFFD}"), ("&#1114109;田", "\u{10FFFD}田")] {
+        assert_eq!(characters::without_references(text).as_deref(), Some(meant));
+    }
+}
