@@ -1,7 +1,7 @@
 //! How to mend what is wrong, rule by rule.
 
 /// Rule, Japanese, English.
-const REMEDIES: [(&str, &str, &str); 38] = [
+const REMEDIES: [(&str, &str, &str); 39] = [
     (
         "individual-number-column",
         "個人番号の列は取り込めません。列を削除したファイルを置いてください",
@@ -27,6 +27,11 @@ const REMEDIES: [(&str, &str, &str); 38] = [
         "columns",
         "列の数が見出しと違います。区切りと引用符を確認してください",
         "the row has not as many fields as the header; check commas and quotes",
+    ),
+    (
+        "record-too-long",
+        "1行が1 MiBを超えています。閉じていない引用符がないか確認してください",
+        "a row is longer than 1 MiB; check whether a quote is not closed",
     ),
     (
         "key-missing",

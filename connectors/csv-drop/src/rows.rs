@@ -33,7 +33,42 @@ impl Read for Counting {
     }
 }
 
-type Source = Reader<Decoding<Counting>>;
+/// The longest record, in bytes of UTF-8: a quote that is not closed would make one of the rest of the file.
+const LONGEST: u64 = 1 << 20;
+
+/// Reads no more than a record may take.
+struct Bounded {
+    inner: Decoding<Counting>,
+    left: Arc<AtomicU64>,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let left = self.left.load(Ordering::Relaxed);
+        if left == 0 {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a record is too long"));
+        }
+        let n = self.inner.read(to)?;
+        self.left.store(left.saturating_sub(n as u64), Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+struct Source {
+    csv: Reader<Bounded>,
+    left: Arc<AtomicU64>,
+}
+
+impl Source {
+    /// Reads the next record; [`io::ErrorKind::InvalidData`] when it is longer than [`LONGEST`].
+    fn record(&mut self, record: &mut StringRecord) -> io::Result<bool> {
+        self.left.store(LONGEST, Ordering::Relaxed);
+        self.csv.read_record(record).map_err(|error| match error.into_kind() {
+            csv::ErrorKind::Io(error) => error,
+            _ => io::Error::other("a record cannot be read"),
+        })
+    }
+}
 
 /// What a file is, from reading it once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,10 +131,10 @@ struct Line {
 }
 
 fn advance(reader: &mut Source, record: &mut StringRecord, line: &mut Line) -> io::Result<bool> {
-    let found = reader.read_record(record)?;
+    let found = reader.record(record)?;
     let counted = record.position().map_or(0, csv::Position::line) + u64::from(line.behind);
     let inside = record.iter().map(|field| field.matches('\n').count() as u64).sum::<u64>();
-    line.behind = reader.position().line() == counted + inside;
+    line.behind = reader.csv.position().line() == counted + inside;
     // No two rows are on one line: by their lines they are kept.
     line.returns += (line.end + 1).saturating_sub(counted + line.returns);
     line.at = counted + line.returns;
@@ -112,7 +147,9 @@ fn open(path: &Path, encoding: Encoding, delimiter: u8) -> io::Result<(Source, A
     let file = Counting { file: File::open(path)?, read: Arc::clone(&read) };
     let mut builder = ReaderBuilder::new();
     builder.has_headers(false).flexible(true).delimiter(delimiter);
-    Ok((builder.from_reader(Decoding::new(file, encoding)), read))
+    let left = Arc::default();
+    let bounded = Bounded { inner: Decoding::new(file, encoding), left: Arc::clone(&left) };
+    Ok((Source { csv: builder.from_reader(bounded), left }, read))
 }
 
 /// The delimiter with which the header has the key's column; a comma when none gives it.
@@ -120,7 +157,7 @@ fn delimiter(config: &Config, path: &Path, encoding: Encoding) -> io::Result<u8>
     for delimiter in DELIMITERS {
         let (mut reader, _) = open(path, encoding, delimiter)?;
         let mut header = StringRecord::new();
-        reader.read_record(&mut header)?;
+        reader.record(&mut header)?;
         if header.iter().any(|name| name.trim() == config.key) {
             return Ok(delimiter);
         }
@@ -135,6 +172,20 @@ fn cells(record: &StringRecord) -> Vec<&str> {
 impl Rows {
     /// Opens a file at its first row; what is wrong with the whole of it is the inner error.
     pub fn open(
+        config: &Config,
+        path: &Path,
+        sighted: &Sighted,
+        decisions: &dyn Decisions,
+    ) -> io::Result<Result<Self, Box<Finding>>> {
+        match Self::begin(config, path, sighted, decisions) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Ok(Err(Box::new(Finding::of_file(0, None, "record-too-long"))))
+            }
+            other => other,
+        }
+    }
+
+    fn begin(
         config: &Config,
         path: &Path,
         sighted: &Sighted,
@@ -155,8 +206,8 @@ impl Rows {
         let (mut counting, _) = open(path, encoding, delimiter)?;
         let (mut row, mut all) = (StringRecord::new(), 0);
         let mut twice = Twice::for_bytes(sighted.bytes);
-        counting.read_record(&mut row)?;
-        while counting.read_record(&mut row)? {
+        counting.record(&mut row)?;
+        while counting.record(&mut row)? {
             all += 1;
             twice.note(layout.name(&cells(&row), decisions));
         }

@@ -145,3 +145,16 @@ fn a_file_that_is_no_text_is_refused_whole() {
     assert_eq!(tally, Tally { refused: 1, ..Tally::default() });
     assert_eq!(report(watched, UTF_8).1[1][3], "column-missing");
 }
+
+#[test]
+fn a_quote_that_is_not_closed_refuses_the_file_and_takes_no_memory() {
+    let rest = "0004,都農,\r\n".repeat(200_000);
+    let text = format!("住民番号,氏名,備考\r\n0003,\"都農,\r\n{rest}");
+    let (tally, watched) = looked(text.as_bytes());
+    assert_eq!(tally, Tally { refused: 1, ..Tally::default() });
+    assert_eq!(report(watched, UTF_8).1[1][3], "record-too-long");
+    let long = "長".repeat(100_000);
+    let (tally, _) =
+        looked(format!("住民番号,氏名,備考\r\n0003,{long},\r\n0004,都農,\r\n").as_bytes());
+    assert_eq!(tally.accepted + tally.refused + tally.to_decide, 2, "long, and a row");
+}
