@@ -1,9 +1,11 @@
 //! What works through loads, one small step after the other.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tsunagu_connector_csv_drop::Config;
 use tsunagu_domain::{Problem, Timestamp};
@@ -36,6 +38,16 @@ pub struct Loader {
     imports: Arc<Imports>,
     open: Option<Open>,
     theirs: Option<Theirs>,
+    /// Layouts whose last step failed.
+    failing: HashMap<String, Failing>,
+}
+
+/// A layout that could not go on.
+struct Failing {
+    /// So often in a row.
+    times: u32,
+    /// When it is tried again.
+    next: Instant,
 }
 
 impl fmt::Debug for Loader {
@@ -47,28 +59,42 @@ impl fmt::Debug for Loader {
 impl Loader {
     /// Nothing runs yet.
     pub fn new(imports: Arc<Imports>) -> Self {
-        Self { imports, open: None, theirs: None }
+        Self { imports, open: None, theirs: None, failing: HashMap::new() }
     }
 
-    /// Works until told to stop, looking for new files so often.
+    /// Works until told to stop, looking for new files so often. A layout that fails is left for a while; the others go on.
     pub async fn run(mut self, interval: Duration, shutdown: CancellationToken) {
-        let mut failures = 0u32;
+        let imports = Arc::clone(&self.imports);
         while !shutdown.is_cancelled() {
-            match self.step().await {
-                Ok(true) => {
-                    failures = 0;
-                    continue;
-                }
-                Ok(false) => failures = 0,
-                Err(problem) => {
-                    failures = failures.saturating_add(1);
-                    tracing::warn!(%problem, failures, "a load could not go on");
-                }
+            let mut any = false;
+            for config in &imports.layouts {
+                any |= self.attempt(&imports, config, interval).await;
             }
-            let wait = interval.saturating_mul(1 << failures.min(12)).min(LONGEST);
+            if any {
+                continue;
+            }
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                () = tokio::time::sleep(wait) => {}
+                () = tokio::time::sleep(interval) => {}
+            }
+        }
+    }
+
+    /// Does one step for a layout, unless it failed a short while ago; `false` when nothing was done.
+    async fn attempt(&mut self, imports: &Imports, config: &Config, interval: Duration) -> bool {
+        if self.failing.get(&config.name).is_some_and(|failing| failing.next > Instant::now()) {
+            return false;
+        }
+        let before = self.failing.remove(&config.name);
+        match self.work(imports, config).await {
+            Ok(did) => did,
+            Err(problem) => {
+                let times = before.map_or(0, |failing| failing.times).saturating_add(1);
+                tracing::warn!(layout = config.name, %problem, times, "a load could not go on");
+                let wait = interval.saturating_mul(1 << times.min(12)).min(LONGEST);
+                let next = Instant::now() + wait;
+                self.failing.insert(config.name.clone(), Failing { times, next });
+                false
             }
         }
     }

@@ -1,6 +1,10 @@
 //! From a file to what is published, and back.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 use tsunagu_domain::ProblemCode;
 use tsunagu_imports::{Difference, Format, LoadState, Loader};
 use tsunagu_store::{Collection, Scan, Store as _};
@@ -228,7 +232,7 @@ async fn what_says_nothing_of_a_record_stops_a_load_until_it_is_over() {
     let (operator, id) = (acting("operator"), load_id("juki-1"));
     world.imports.propose(&operator, &id, "").await.unwrap();
     world.approve("juki-1").await;
-    let mut loader = Loader::new(std::sync::Arc::clone(&world.imports));
+    let mut loader = Loader::new(Arc::clone(&world.imports));
     for code in [
         ProblemCode::Forbidden,
         ProblemCode::Unauthorized,
@@ -275,4 +279,26 @@ async fn an_end_that_the_register_does_not_take_is_tried_again() {
         let last = kept.values().find(|record| record["name"] == "都農　花子10");
         assert!(last.is_none_or(|record| record["status"] == "消除"));
     }
+}
+
+#[tokio::test]
+async fn a_layout_that_fails_keeps_no_other_waiting() {
+    let world = World::with(json!({ "beside": "/nowhere/at/all" }));
+    world.drop_file("juki.csv", &rows(1, 20));
+    let stop = CancellationToken::new();
+    let hour = Duration::from_hours(1);
+    let loader = tokio::spawn(Loader::new(Arc::clone(&world.imports)).run(hour, stop.clone()));
+    let waits = async {
+        loop {
+            let loads = world.imports.list(&acting("auditor")).await.unwrap();
+            if loads.iter().any(|load| load.state == LoadState::Waiting) {
+                break loads[0].counts.accepted;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let accepted = tokio::time::timeout(Duration::from_mins(1), waits).await;
+    stop.cancel();
+    loader.await.unwrap();
+    assert_eq!(accepted, Ok(20), "every batch, without a wait between them");
 }

@@ -142,11 +142,19 @@ impl World {
             }
         });
         config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        // A layout before it, whose folder this is.
+        let beside = config.as_object_mut().unwrap().remove("beside");
         let config: Config = serde_json::from_value(config).unwrap();
         config.check().unwrap();
+        let beside = beside.map(|folder| Config {
+            name: "beside".to_owned(),
+            folder: folder.as_str().unwrap().into(),
+            ..config.clone()
+        });
+        let configs = beside.into_iter().chain([config]).collect();
         let tenant: TenantId = "tsuno".parse().unwrap();
         let registry = Arc::<Register>::clone(&register);
-        let imports = Arc::new(Imports::new(services, tenant.clone(), registry, vec![config]));
+        let imports = Arc::new(Imports::new(services, tenant.clone(), registry, configs));
         Self { folder, store, register, clock, imports, audit, tenant, more }
     }
 
