@@ -7,7 +7,7 @@ use std::io;
 use encoding_rs::{Encoding, SHIFT_JIS, UTF_8, UTF_16LE};
 use serde_json::{Value, json};
 use tsunagu_connector_csv_drop::{
-    Config, CsvReport, Finding, Sighted, Tally, Watcher, check, ndjson,
+    Config, CsvReport, Finding, Sighted, Tally, Watcher, Weight, check, ndjson,
 };
 
 const TEXT: &str = "住民番号,氏名,備考\r\n0001,都農　花子,\r\n0002,!田,\r\n0003,=髙﨑〜,100000000000000000001\r\n0004,,\r\n0005,都農〓,\r\n";
@@ -157,4 +157,24 @@ fn a_quote_that_is_not_closed_refuses_the_file_and_takes_no_memory() {
     let (tally, _) =
         looked(format!("住民番号,氏名,備考\r\n0003,{long},\r\n0004,都農,\r\n").as_bytes());
     assert_eq!(tally.accepted + tally.refused + tally.to_decide, 2, "long, and a row");
+}
+
+#[test]
+fn a_formula_behind_what_the_encoding_drops_is_disarmed_too() {
+    for begin in ["\u{FE0F}=", " \u{E0100}=", "\u{2212}"] {
+        let file = Sighted {
+            encoding: tsunagu_connector_csv_drop::Encoding::Cp932,
+            marked: false,
+            digest: String::new(),
+            bytes: 0,
+        };
+        let mut report = CsvReport::begin(Vec::new(), &file).unwrap();
+        let mut finding = Finding::kept(2, Some("氏名"), "too-long", Weight::Refused);
+        finding.value = format!("{begin}1+1");
+        report.add(&finding).unwrap();
+        let bytes = report.end().unwrap();
+        let text = SHIFT_JIS.decode(&bytes).0.into_owned();
+        let cell = text.lines().nth(1).unwrap().split(',').nth(4).unwrap();
+        assert!(cell.starts_with('\''), "{cell}");
+    }
 }

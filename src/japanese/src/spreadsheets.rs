@@ -1,5 +1,7 @@
 //! What spreadsheet programs do to values, and how to give them cells that they leave alone.
 
+use crate::characters::{is_invisible, is_variation_selector};
+
 /// Whether a value is a number as a spreadsheet shows long ones: `5.00E+03`. Digits of it are lost.
 pub fn is_exponent(text: &str) -> bool {
     let Some((number, power)) = text.trim().split_once(['E', 'e']) else { return false };
@@ -49,9 +51,12 @@ pub fn digits(text: &str, width: usize) -> Result<(), DigitTrouble> {
     if count < width { Err(DigitTrouble::ZerosLost(format!("{text:0>width$}"))) } else { Ok(()) }
 }
 
-/// The text of a cell that no spreadsheet takes for a formula: an apostrophe is put before what begins like one (CWE-1236).
+/// The text of a cell that no spreadsheet takes for a formula: an apostrophe is put before what begins like one (CWE-1236), also when that shows
+/// only once space and what is not seen before it are gone, as encodings without variation selectors write it.
 pub fn cell(text: &str) -> String {
-    let formula = text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '|'])
-        || text.starts_with(['\t', '\r', '\n']);
+    let unseen = |c: char| c.is_whitespace() || is_variation_selector(c) || is_invisible(c);
+    let begins = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '|', '\u{2212}'];
+    let formula =
+        text.trim_start_matches(unseen).starts_with(begins) || text.starts_with(['\t', '\r', '\n']);
     if formula { format!("'{text}") } else { text.to_owned() }
 }
