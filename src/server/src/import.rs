@@ -1,7 +1,8 @@
 //! `tsunagu import`: files of municipal records, from a shell.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -246,10 +247,18 @@ fn tell(tally: &Tally, micros: i64) {
     say(&format!("{rate} 行/秒 rows/s; 何も保存していません / nothing was stored"));
 }
 
-fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
-    let file =
-        File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
+/// A report holds what rows say: nobody but its owner reads it, also when it was there before.
+fn private(path: &Path) -> io::Result<BufWriter<File>> {
+    let mut options = File::options();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    if file.metadata()?.is_file() {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
     Ok(BufWriter::new(file))
+}
+
+fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
+    private(path).with_context(|| format!("{} cannot be written", path.display()))
 }
 
 /// The report, which can begin only when the encoding is known.
@@ -265,7 +274,7 @@ impl Report {
 
     fn begun(&mut self, sighted: &Sighted) -> io::Result<()> {
         if let Self::Waiting(path) = self {
-            *self = Self::Begun(CsvReport::begin(BufWriter::new(File::create(path)?), sighted)?);
+            *self = Self::Begun(CsvReport::begin(private(path)?, sighted)?);
         }
         Ok(())
     }

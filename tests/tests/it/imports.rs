@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -86,6 +87,10 @@ async fn a_check_tells_every_row_and_stores_nothing() {
             "values are in the reports alone"
         );
         assert!(!said.contains('\u{1b}') && done.stderr.is_empty(), "no terminal, no progress bar");
+        for report in [&csv, &ndjson] {
+            let mode = std::fs::metadata(report).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "what rows say is for one reader");
+        }
         let csv = std::fs::read_to_string(csv).unwrap();
         assert!(csv.starts_with('\u{FEFF}'), "the mark of the file");
         assert_eq!(csv.lines().count(), rows.lines().count());
