@@ -64,10 +64,8 @@ impl Plan for ToldPlan {
         if self.settings["broken"] == true {
             return Err(ConnectError::Config("a secret cannot be read".to_owned()));
         }
-        let sink: Option<Arc<dyn Sink>> = match self.settings["gives"] == true {
-            true => Some(Arc::new(Nowhere)),
-            false => None,
-        };
+        let gives = self.settings["gives"] == true;
+        let sink = gives.then(|| Arc::new(Nowhere) as Arc<dyn Sink>);
         Ok(Parts { sink, ..Parts::default() })
     }
 }
