@@ -1,6 +1,8 @@
 //! `POST /connectors/v1/reload`
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, rt, web};
 use tsunagu_connect::NotApplied;
 use tsunagu_domain::{Problem, ProblemCode};
 
@@ -24,7 +26,14 @@ pub(crate) async fn reload(
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
     operator(&gateway, &request, "reload").await?;
-    match gateway.connectors.reload().await {
+    // In a task of its own: a caller that goes away must not leave connectors stopped and not started again.
+    let connectors = Arc::clone(&gateway.connectors);
+    let reloading = rt::spawn(async move { connectors.reload().await });
+    let Ok(reloaded) = reloading.await else {
+        let detail = "the connectors were not read anew; the log of the gateway tells why";
+        return Err(Problem::new(ProblemCode::InternalError, detail).into());
+    };
+    match reloaded {
         Ok(applied) => Ok(HttpResponse::Ok().json(applied)),
         // Settings hold no personal data, and findings no secrets.
         Err(error @ (NotApplied::Wrong(_) | NotApplied::NotBuilt(_))) => {

@@ -246,14 +246,24 @@ impl Connectors {
             list.push(name.clone());
             tasks.insert(name, self.start(one, mapper, parts));
         }
-        // Who is given nothing any more needs no subscription, also when that was so before this gateway started.
-        for name in sinks::known(&*self.foundations.ground.store, self.tenant()).await? {
+        self.end_subscriptions().await;
+        Ok(applied)
+    }
+
+    /// Who is given nothing any more needs no subscription, also when that was so before this gateway started. One that stays by a fault goes at
+    /// the next change or start.
+    async fn end_subscriptions(&self) {
+        let known = sinks::known(&*self.foundations.ground.store, self.tenant()).await;
+        let names = known.unwrap_or_else(|error| {
+            tracing::warn!(%error, "subscriptions of connectors could not be looked at");
+            Vec::new()
+        });
+        for name in names {
             let gives = self.live(&name).is_some_and(|now| now.sink.is_some());
             if !gives && let Err(error) = self.subscribe(&name, None).await {
                 tracing::warn!(connector = %name, %error, "a subscription could not be ended");
             }
         }
-        Ok(applied)
     }
 
     async fn subscribe(&self, name: &str, to: Option<&Value>) -> Result<(), ConnectError> {

@@ -169,7 +169,10 @@ fn target(value: &Value, at: &str) -> Result<String, Problem> {
     let host = url.host_str().is_some_and(|host| !host.is_empty());
     match url.scheme() {
         // Not to the outside: to the connector of this name, whose client alone may say so.
-        CONNECTOR if url.path().parse::<tsunagu_domain::ClientId>().is_ok() => Ok(text.to_owned()),
+        // Written in one way, however the scheme was spelled: who may is decided by the text.
+        CONNECTOR if url.path().parse::<tsunagu_domain::ClientId>().is_ok() => {
+            Ok(format!("{CONNECTOR}:{}", url.path()))
+        }
         "http" | "https" if host => Ok(text.to_owned()),
         "mqtt" | "mqtts" if host => match tsunagu_outbound::topic(&url) {
             Some(_) => Ok(text.to_owned()),
@@ -222,6 +225,11 @@ mod tests {
             "receiverInfo": [{"key": "Authorization", "value": "Bearer x"}]
         });
         assert!(endpoint(&good, "").is_ok());
+        for spelled in ["connector:air", "CONNECTOR:air", " Connector:air", "connector:air?x#y"] {
+            let read = endpoint(&serde_json::json!({ "uri": spelled }), "").unwrap();
+            assert_eq!(read.uri, "connector:air", "{spelled}");
+        }
+        assert!(endpoint(&serde_json::json!({ "uri": "connector:No Name" }), "").is_err());
         for wrong in [
             serde_json::json!({}),
             serde_json::json!({"uri": "ftp://receiver.example/"}),
