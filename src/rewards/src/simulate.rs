@@ -90,10 +90,9 @@ impl Rewards {
             Problem::new(ProblemCode::TooManyRequests, detail)
         })?;
         let past = self.past(tenant, rules, days).await?;
-        let mut records: HashMap<RecordKey, (u64, Vec<u8>)> = HashMap::new();
+        let mut present = Present::default();
         let mut tallies: HashMap<(String, u32), Tally> = HashMap::new();
         let mut people = HashSet::new();
-        let mut version = 0;
         for (turn, doc) in (1..).zip(&past) {
             if turn % TURN == 0 {
                 tokio::task::yield_now().await;
@@ -109,24 +108,17 @@ impl Rewards {
             };
             let mut ops = Vec::new();
             self.follow_rules(rules, &change, &mut ops)?;
-            let sets = [WriteSet { tenant: tenant.clone(), ops }];
-            let footprint = group::footprint(&sets);
-            let known = |key: RecordKey| records.get(&key).cloned().map(|record| (key, record));
-            let present = Present {
-                records: footprint.records.into_iter().filter_map(known).collect(),
-                version,
-                ..Present::default()
-            };
-            let mut resolution = group::resolve(&sets, present);
+            let set = WriteSet { tenant: tenant.clone(), ops };
+            let mut resolution = group::resolve(vec![set], &present);
             if let Some(Err(error)) = resolution.outcomes.pop() {
                 return Err(error.into());
             }
-            version = resolution.version;
+            present.version = resolution.version;
             count(&resolution.records, &mut tallies)?;
             for (key, after) in resolution.records {
                 match after {
-                    Some(after) => records.insert(key, after),
-                    None => records.remove(&key),
+                    Some(after) => present.records.insert(key, after),
+                    None => present.records.remove(&key),
                 };
             }
         }

@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 
 use fjall::{OwnedWriteBatch, PersistMode};
 use foldhash::{HashMap, HashSet};
-use tsunagu_store::group::{self, Footprint, LogKey, Resolution, State};
+use tsunagu_ngsi_ld::EntityDoc;
+use tsunagu_store::group::{self, EntityKey, LogKey, Present, RecordKey, Resolution};
 use tsunagu_store::queue::{Group, Groups};
-use tsunagu_store::{StoreError, WriteSet, index};
+use tsunagu_store::{StoreError, index};
 
-use crate::engine::{Engine, VERSION, failed};
+use crate::engine::{Engine, Reader, VERSION, failed};
 use crate::keys;
 
 /// Drains the queue into groups until nobody can send any more.
@@ -20,6 +21,36 @@ pub(crate) struct Committer {
     broken: bool,
     version: u64,
     log_sizes: HashMap<LogKey, u64>,
+}
+
+/// What there is before a group: one snapshot, looked at only for what decides.
+struct Before<'a> {
+    reader: Reader<'a>,
+    log_sizes: &'a HashMap<LogKey, u64>,
+    version: u64,
+}
+
+impl Present for Before<'_> {
+    fn entity(&self, key: &EntityKey) -> Result<Option<(u64, EntityDoc)>, StoreError> {
+        let found = self.reader.entity(&keys::entity(&key.0, &key.1))?;
+        Ok(found.map(|found| (found.version, found.doc)))
+    }
+
+    fn record(&self, key: &RecordKey) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
+        let found = self.reader.record(&keys::record(&key.0, key.1, &key.2))?;
+        Ok(found.map(|found| (found.version, found.value)))
+    }
+
+    fn log_size(&self, key: &LogKey) -> Result<u64, StoreError> {
+        match self.log_sizes.get(key) {
+            Some(size) => Ok(*size),
+            None => self.reader.log_size(&key.0, key.1),
+        }
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
 }
 
 impl Committer {
@@ -45,49 +76,25 @@ impl Committer {
                 "an earlier write to the disk failed; look at the disk and start again".to_owned(),
             ));
         }
-        match self.load(&group.sets) {
-            Ok(state) => {
-                let mut resolution = group::resolve(&group.sets, state);
-                let outcomes = std::mem::take(&mut resolution.outcomes);
-                match self.write(resolution) {
-                    Ok(()) => group.answer(outcomes),
-                    Err(error) => {
-                        self.broken = true;
-                        tracing::error!(%error, "a write to the store failed; it refuses writes until it is opened again");
-                        group.fail(&StoreError::Unavailable(format!(
-                            "writing failed and the outcome of this write is unknown until the store is opened again: {error}"
-                        )));
-                    }
-                }
-            }
-            // What cannot be read concerns only those that need it.
-            Err(error) if group.sets.len() == 1 => group.fail(&error),
-            Err(_) => group.singly().for_each(|group| self.group(group)),
-        }
-    }
-
-    fn load(&mut self, sets: &[WriteSet]) -> Result<State, StoreError> {
-        let Footprint { entities, records, logs } = group::footprint(sets);
-        let mut state = State { version: self.version, ..State::default() };
-        let reader = self.engine.reader();
-        for key in entities {
-            if let Some(found) = reader.entity(&keys::entity(&key.0, &key.1))? {
-                state.entities.insert(key, (found.version, found.doc));
+        let (sets, answers) = group.open();
+        let before = Before {
+            reader: self.engine.reader(),
+            log_sizes: &self.log_sizes,
+            version: self.version,
+        };
+        let mut resolution = group::resolve(sets, &before);
+        drop(before);
+        let outcomes = std::mem::take(&mut resolution.outcomes);
+        match self.write(resolution) {
+            Ok(()) => answers.give(outcomes),
+            Err(error) => {
+                self.broken = true;
+                tracing::error!(%error, "a write to the store failed; it refuses writes until it is opened again");
+                answers.fail(&StoreError::Unavailable(format!(
+                    "writing failed and the outcome of this write is unknown until the store is opened again: {error}"
+                )));
             }
         }
-        for key in records {
-            if let Some(found) = reader.record(&keys::record(&key.0, key.1, &key.2))? {
-                state.records.insert(key, (found.version, found.value));
-            }
-        }
-        for key in logs {
-            let size = match self.log_sizes.get(&key) {
-                Some(size) => *size,
-                None => reader.log_size(&key.0, key.1)?,
-            };
-            state.logs.insert(key, size);
-        }
-        Ok(state)
     }
 
     /// Writes a group so that all of it is on disk and visible, or none.

@@ -93,7 +93,7 @@ impl Committer {
         };
         let state = session.load(sets, &self.declared).await.map_err(Failure::Load)?;
         let before = state.version;
-        let mut resolution = group::resolve(sets, state);
+        let mut resolution = group::resolve(sets.to_vec(), &state);
         let outcomes = std::mem::take(&mut resolution.outcomes);
         if resolution.version == before {
             session

@@ -1,8 +1,8 @@
 //! The meaning of write sets, the same for every backend.
 //!
-//! A backend's committer drains waiting write sets into a group, loads the [`footprint`] of the group, calls [`resolve`], stores the
-//! [`Resolution`] in one atomic, synced batch, and answers every set with its outcome. Sets of a group take effect in order;
-//! one that conflicts leaves no trace and does not disturb the others.
+//! A backend's committer drains waiting write sets into a group, calls [`resolve`], stores the [`Resolution`] in one atomic, synced batch, and
+//! answers every set with its outcome. Sets of a group take effect in order; one that conflicts leaves no trace and does not disturb the others.
+//! A backend for which every look is a round trip loads the [`footprint`] of the group first; another one looks when it is asked.
 
 use foldhash::{HashMap, HashSet};
 use tsunagu_domain::TenantId;
@@ -27,7 +27,19 @@ pub type RecordAfter = Option<(u64, Vec<u8>)>;
 /// Name of a log.
 pub type LogKey = (TenantId, Log);
 
-/// Everything that a group touches and whose present state decides it.
+/// What there is before a group.
+pub trait Present {
+    /// An entity with its version. An error is the outcome of the set that needs it.
+    fn entity(&self, key: &EntityKey) -> Result<Option<(u64, EntityDoc)>, StoreError>;
+    /// A record with its version. An error is the outcome of the set that needs it.
+    fn record(&self, key: &RecordKey) -> Result<Option<(u64, Vec<u8>)>, StoreError>;
+    /// The size of a log. An error is the outcome of the set that needs it.
+    fn log_size(&self, key: &LogKey) -> Result<u64, StoreError>;
+    /// The version of the last transaction.
+    fn version(&self) -> u64;
+}
+
+/// Everything that a group touches and whose present state may decide it.
 #[derive(Debug, Default)]
 pub struct Footprint {
     /// Entities written or deleted.
@@ -38,7 +50,7 @@ pub struct Footprint {
     pub logs: HashSet<LogKey>,
 }
 
-/// The present state of a footprint. What is missing from a map is taken as absent (or size 0).
+/// The present state of a footprint, in memory. What is missing from a map is taken as absent (or size 0).
 #[derive(Debug, Default)]
 pub struct State {
     /// Entities that are there, with their versions.
@@ -49,6 +61,24 @@ pub struct State {
     pub logs: HashMap<LogKey, u64>,
     /// The version of the last transaction.
     pub version: u64,
+}
+
+impl Present for State {
+    fn entity(&self, key: &EntityKey) -> Result<Option<(u64, EntityDoc)>, StoreError> {
+        Ok(self.entities.get(key).cloned())
+    }
+
+    fn record(&self, key: &RecordKey) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
+        Ok(self.records.get(key).cloned())
+    }
+
+    fn log_size(&self, key: &LogKey) -> Result<u64, StoreError> {
+        Ok(self.logs.get(key).copied().unwrap_or(0))
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
 }
 
 /// An entity before and after the group.
@@ -181,7 +211,11 @@ fn visit(tenant: &TenantId, ops: &[Op], footprint: &mut Footprint) {
                 footprint.entities.insert((tenant.past(), id.clone()));
             }
             // Their present state decides nothing.
-            Op::PutInstance { .. } | Op::DeleteInstance { .. } | Op::PutIndex { .. } => {}
+            Op::PutInstance { .. }
+            | Op::DeleteInstance { .. }
+            | Op::PutIndex { .. }
+            | Op::PutRecord { expect: Expect::Any, .. }
+            | Op::DeleteRecord { expect: Expect::Any, .. } => {}
             Op::PutRecord { collection, key, .. }
             | Op::DeleteRecord { collection, key, .. }
             | Op::Add { collection, key, .. }
@@ -203,23 +237,25 @@ fn visit(tenant: &TenantId, ops: &[Op], footprint: &mut Footprint) {
     }
 }
 
-/// Decides a group against the present state.
-pub fn resolve(sets: &[WriteSet], state: State) -> Resolution {
+/// Decides a group against the present state, of which it looks only at what decides.
+pub fn resolve(sets: Vec<WriteSet>, present: &impl Present) -> Resolution {
+    let mut before = Seen::default();
     let mut done = Overlay::default();
     let mut outcomes = Vec::with_capacity(sets.len());
     let mut appends = Vec::new();
-    let mut version = state.version;
+    let mut version = present.version();
     for set in sets {
         let mut trial = Trial {
-            tenant: &set.tenant,
-            state: &state,
+            tenant: set.tenant,
+            present,
+            before: &mut before,
             done: &done,
             mine: Overlay::default(),
             appends: Vec::new(),
             receipt: Receipt { version: version + 1, ..Receipt::default() },
             op: 0,
         };
-        match trial.run(&set.ops) {
+        match trial.run(set.ops) {
             Ok(()) => {
                 version += 1;
                 let Trial { mine, appends: new, receipt, .. } = trial;
@@ -234,12 +270,11 @@ pub fn resolve(sets: &[WriteSet], state: State) -> Resolution {
             Err(error) => outcomes.push(Err(error)),
         }
     }
-    let mut before = state.entities;
     let entities = done
         .entities
         .into_iter()
         .map(|(key, after)| {
-            let before = before.remove(&key).map(|(_, doc)| doc);
+            let before = before.entities.remove(&key).flatten().map(|(_, doc)| doc);
             EntityChange { key, before, after }
         })
         .collect();
@@ -252,15 +287,23 @@ pub fn resolve(sets: &[WriteSet], state: State) -> Resolution {
 #[derive(Default)]
 struct Overlay {
     entities: HashMap<EntityKey, Option<(u64, EntityDoc)>>,
-    records: HashMap<RecordKey, Option<(u64, Vec<u8>)>>,
+    records: HashMap<RecordKey, RecordAfter>,
     logs: HashMap<LogKey, u64>,
     instances: HashMap<(TenantId, InstanceKey), Option<PastDoc>>,
     redactions: HashMap<(LogKey, u64), Vec<u8>>,
 }
 
-struct Trial<'a> {
-    tenant: &'a TenantId,
-    state: &'a State,
+/// What was looked at, as it was before the group.
+#[derive(Default)]
+struct Seen {
+    entities: HashMap<EntityKey, Option<(u64, EntityDoc)>>,
+    records: HashMap<RecordKey, RecordAfter>,
+}
+
+struct Trial<'a, P> {
+    tenant: TenantId,
+    present: &'a P,
+    before: &'a mut Seen,
     done: &'a Overlay,
     mine: Overlay,
     appends: Vec<(LogKey, u64, Vec<u8>)>,
@@ -268,90 +311,102 @@ struct Trial<'a> {
     op: usize,
 }
 
-impl Trial<'_> {
-    fn run(&mut self, ops: &[Op]) -> Result<(), StoreError> {
+/// Why an operation cannot be done.
+enum Refusal {
+    /// What is there does not let it.
+    Conflict(Conflict),
+    /// What is there cannot be told.
+    Unread(StoreError),
+}
+
+impl From<Conflict> for Refusal {
+    fn from(conflict: Conflict) -> Self {
+        Self::Conflict(conflict)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Unread(error)
+    }
+}
+
+impl<P: Present> Trial<'_, P> {
+    fn run(&mut self, ops: Vec<Op>) -> Result<(), StoreError> {
         for op in ops {
             self.op += 1;
-            self.step(op).map_err(|conflict| StoreError::Conflict { op: self.op - 1, conflict })?;
             if let Op::When { guards, then, otherwise } = op {
-                let holds = guards.iter().all(|guard| self.holds(guard));
+                let holds = self.all_hold(&guards)?;
                 self.receipt.branches.push(holds);
                 self.run(if holds { then } else { otherwise })?;
+                continue;
             }
+            self.step(op).map_err(|refusal| match refusal {
+                Refusal::Conflict(conflict) => StoreError::Conflict { op: self.op - 1, conflict },
+                Refusal::Unread(error) => error,
+            })?;
         }
         Ok(())
     }
 
-    fn step(&mut self, op: &Op) -> Result<(), Conflict> {
-        let version = self.receipt.version;
+    fn step(&mut self, op: Op) -> Result<(), Refusal> {
         match op {
             Op::PutEntity { doc, expect } => {
-                let key = (self.tenant.clone(), doc.id().to_owned());
-                check(*expect, self.entity_version(&key))?;
-                self.mine.entities.insert(key, Some((version, doc.clone())));
+                self.entity((self.tenant.clone(), doc.id().to_owned()), Some(doc), expect)?;
             }
             Op::DeleteEntity { id, expect } => {
-                let key = (self.tenant.clone(), id.clone());
-                check(*expect, self.entity_version(&key))?;
-                self.mine.entities.insert(key, None);
+                self.entity((self.tenant.clone(), id), None, expect)?;
             }
             Op::PutPast { doc, expect } => {
-                let key = (self.tenant.past(), doc.id().to_owned());
-                check(*expect, self.entity_version(&key))?;
-                self.mine.entities.insert(key, Some((version, doc.clone())));
+                self.entity((self.tenant.past(), doc.id().to_owned()), Some(doc), expect)?;
             }
             Op::DeletePast { id, expect } => {
-                let key = (self.tenant.past(), id.clone());
-                check(*expect, self.entity_version(&key))?;
-                self.mine.entities.insert(key, None);
+                self.entity((self.tenant.past(), id), None, expect)?;
             }
             Op::PutInstance { key, doc } => {
-                self.mine.instances.insert((self.tenant.clone(), key.clone()), Some(doc.clone()));
+                self.mine.instances.insert((self.tenant.clone(), key), Some(doc));
             }
             Op::DeleteInstance { key } => {
-                self.mine.instances.insert((self.tenant.clone(), key.clone()), None);
+                self.mine.instances.insert((self.tenant.clone(), key), None);
             }
             Op::PutRecord { collection, key, value, expect } => {
-                let key = (self.tenant.clone(), *collection, key.clone());
-                check(*expect, self.record(&key).map(|(version, _)| *version))?;
-                self.mine.records.insert(key, Some((version, value.clone())));
+                self.put((self.tenant.clone(), collection, key), Some(value), expect)?;
             }
             Op::DeleteRecord { collection, key, expect } => {
-                let key = (self.tenant.clone(), *collection, key.clone());
-                check(*expect, self.record(&key).map(|(version, _)| *version))?;
-                self.mine.records.insert(key, None);
+                self.put((self.tenant.clone(), collection, key), None, expect)?;
             }
             Op::Append { log, entry } => {
-                let key = (self.tenant.clone(), *log);
-                let index = self.log_size(&key);
+                let key = (self.tenant.clone(), log);
+                let index = self.log_size(&key)?;
                 self.mine.logs.insert(key.clone(), index + 1);
-                self.appends.push((key, index, entry.clone()));
+                self.appends.push((key, index, entry));
                 self.receipt.appended.push(index);
             }
             Op::PutIndex { collection, key } => {
                 let index = self.receipt.appended.last().ok_or(Conflict::Missing)?;
                 let value = index.to_be_bytes().to_vec();
-                let key = (self.tenant.clone(), *collection, key.clone());
-                self.mine.records.insert(key, Some((version, value)));
+                self.put((self.tenant.clone(), collection, key), Some(value), Expect::Any)?;
             }
             Op::Redact { log, index, entry } => {
-                let key = (self.tenant.clone(), *log);
-                if *index >= self.log_size(&key) {
-                    return Err(Conflict::Missing);
+                let key = (self.tenant.clone(), log);
+                if index >= self.log_size(&key)? {
+                    return Err(Conflict::Missing.into());
                 }
-                self.mine.redactions.insert((key, *index), entry.clone());
+                self.mine.redactions.insert((key, index), entry);
             }
             Op::Add { collection, key, delta, min, max } => {
-                let key = (self.tenant.clone(), *collection, key.clone());
-                let sum = self.sum(&key, *delta, *min, *max).ok_or(Conflict::OutOfBounds)?;
-                self.mine.records.insert(key, Some((version, sum.to_be_bytes().to_vec())));
+                let key = (self.tenant.clone(), collection, key);
+                let sum = self.sum(&key, delta, min, max)?.ok_or(Conflict::OutOfBounds)?;
+                self.put(key, Some(sum.to_be_bytes().to_vec()), Expect::Any)?;
             }
             Op::Mark { collection, key, bits } => {
-                let key = (self.tenant.clone(), *collection, key.clone());
-                let mut all = self.record(&key).map_or_else(Vec::new, |(_, value)| value.clone());
+                let key = (self.tenant.clone(), collection, key);
+                let mut all = self.record(&key, |found| {
+                    found.map_or_else(Vec::new, |(_, value)| value.clone())
+                })?;
                 all.resize(all.len().max(bits.len()), 0);
-                all.iter_mut().zip(bits).for_each(|(byte, more)| *byte |= more);
-                self.mine.records.insert(key, Some((version, all)));
+                all.iter_mut().zip(&bits).for_each(|(byte, more)| *byte |= more);
+                self.put(key, Some(all), Expect::Any)?;
             }
             // Branches are chosen and run by `run`.
             Op::When { .. } => {}
@@ -359,49 +414,104 @@ impl Trial<'_> {
         Ok(())
     }
 
-    fn holds(&self, guard: &Guard) -> bool {
+    fn entity(
+        &mut self,
+        key: EntityKey,
+        doc: Option<EntityDoc>,
+        expect: Expect,
+    ) -> Result<(), Refusal> {
+        let version =
+            |found: &Option<(u64, EntityDoc)>| found.as_ref().map(|(version, _)| *version);
+        let written = self.mine.entities.get(&key).or_else(|| self.done.entities.get(&key));
+        let found = match written.or_else(|| self.before.entities.get(&key)) {
+            Some(known) => version(known),
+            None => {
+                let found = self.present.entity(&key)?;
+                let there = version(&found);
+                self.before.entities.insert(key.clone(), found);
+                there
+            }
+        };
+        check(expect, found)?;
+        self.mine.entities.insert(key, doc.map(|doc| (self.receipt.version, doc)));
+        Ok(())
+    }
+
+    fn put(
+        &mut self,
+        key: RecordKey,
+        value: Option<Vec<u8>>,
+        expect: Expect,
+    ) -> Result<(), Refusal> {
+        if expect != Expect::Any {
+            check(expect, self.record(&key, |found| found.map(|(version, _)| *version))?)?;
+        }
+        self.mine.records.insert(key, value.map(|value| (self.receipt.version, value)));
+        Ok(())
+    }
+
+    fn all_hold(&mut self, guards: &[Guard]) -> Result<bool, StoreError> {
+        for guard in guards {
+            if !self.holds(guard)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn holds(&mut self, guard: &Guard) -> Result<bool, StoreError> {
+        let (collection, key) = guard.record();
+        let key = (self.tenant.clone(), collection, key.clone());
         match guard {
-            Guard::Absent { collection, key } => {
-                self.record(&(self.tenant.clone(), *collection, key.clone())).is_none()
+            Guard::Absent { .. } => self.record(&key, |found| found.is_none()),
+            Guard::Room { delta, min, max, .. } => {
+                Ok(self.sum(&key, *delta, *min, *max)?.is_some())
             }
-            Guard::Room { collection, key, delta, min, max } => {
-                let key = (self.tenant.clone(), *collection, key.clone());
-                self.sum(&key, *delta, *min, *max).is_some()
-            }
-            Guard::Clear { collection, key, bits } => {
-                let key = (self.tenant.clone(), *collection, key.clone());
-                let set = self.record(&key).map_or(&[][..], |(_, value)| value);
+            Guard::Clear { bits, .. } => self.record(&key, |found| {
+                let set = found.map_or(&[][..], |(_, value)| value);
                 set.iter().zip(bits).all(|(set, asked)| set & asked == 0)
-            }
+            }),
         }
     }
 
     /// The counter after adding, if it is one and stays in bounds.
-    fn sum(&self, key: &RecordKey, delta: i64, min: i64, max: i64) -> Option<i64> {
-        let now = match self.record(key) {
-            None => 0,
-            Some((_, value)) => i64::from_be_bytes(value.as_slice().try_into().ok()?),
-        };
-        now.checked_add(delta).filter(|sum| (min..=max).contains(sum))
+    fn sum(
+        &mut self,
+        key: &RecordKey,
+        delta: i64,
+        min: i64,
+        max: i64,
+    ) -> Result<Option<i64>, StoreError> {
+        self.record(key, |found| {
+            let now = match found {
+                None => 0,
+                Some((_, value)) => i64::from_be_bytes(value.as_slice().try_into().ok()?),
+            };
+            now.checked_add(delta).filter(|sum| (min..=max).contains(sum))
+        })
     }
 
-    fn entity_version(&self, key: &EntityKey) -> Option<u64> {
-        match self.mine.entities.get(key).or_else(|| self.done.entities.get(key)) {
-            Some(written) => written.as_ref().map(|(version, _)| *version),
-            None => self.state.entities.get(key).map(|(version, _)| *version),
+    /// What `look` makes of the record as it stands at this point of the group.
+    fn record<T>(
+        &mut self,
+        key: &RecordKey,
+        look: impl FnOnce(Option<&(u64, Vec<u8>)>) -> T,
+    ) -> Result<T, StoreError> {
+        let written = self.mine.records.get(key).or_else(|| self.done.records.get(key));
+        if let Some(known) = written.or_else(|| self.before.records.get(key)) {
+            return Ok(look(known.as_ref()));
         }
+        let found = self.present.record(key)?;
+        let looked = look(found.as_ref());
+        self.before.records.insert(key.clone(), found);
+        Ok(looked)
     }
 
-    fn record(&self, key: &RecordKey) -> Option<&(u64, Vec<u8>)> {
-        match self.mine.records.get(key).or_else(|| self.done.records.get(key)) {
-            Some(written) => written.as_ref(),
-            None => self.state.records.get(key),
+    fn log_size(&self, key: &LogKey) -> Result<u64, StoreError> {
+        match self.mine.logs.get(key).or_else(|| self.done.logs.get(key)) {
+            Some(size) => Ok(*size),
+            None => self.present.log_size(key),
         }
-    }
-
-    fn log_size(&self, key: &LogKey) -> u64 {
-        let size = self.mine.logs.get(key).or_else(|| self.done.logs.get(key));
-        size.or_else(|| self.state.logs.get(key)).copied().unwrap_or(0)
     }
 }
 

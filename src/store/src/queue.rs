@@ -30,8 +30,12 @@ pub struct Groups(mpsc::Receiver<Waiting>);
 pub struct Group {
     /// The sets, in the order in which they take effect.
     pub sets: Vec<WriteSet>,
-    answers: Vec<oneshot::Sender<Outcome>>,
+    answers: Answers,
 }
+
+/// Those who wait for the outcomes of the sets of a group.
+#[derive(Debug)]
+pub struct Answers(Vec<oneshot::Sender<Outcome>>);
 
 /// A queue in which at most `bound` sets wait; further senders wait for room.
 pub fn queue(bound: usize) -> (Queue, Groups) {
@@ -71,36 +75,53 @@ impl Groups {
 
     fn fill(&mut self, first: Waiting) -> Group {
         let mut bytes = group::weight(&first.set);
-        let mut group = Group { sets: vec![first.set], answers: vec![first.answer] };
+        let mut group = Group { sets: vec![first.set], answers: Answers(vec![first.answer]) };
         while group.sets.len() < GROUP_SETS && bytes < GROUP_BYTES {
             let Ok(next) = self.0.try_recv() else { break };
             bytes += group::weight(&next.set);
             group.sets.push(next.set);
-            group.answers.push(next.answer);
+            group.answers.0.push(next.answer);
         }
         group
     }
 }
 
 impl Group {
+    /// The sets, and those who wait for them.
+    pub fn open(self) -> (Vec<WriteSet>, Answers) {
+        (self.sets, self.answers)
+    }
+
     /// Answers every set with its own outcome, in order.
     pub fn answer(self, outcomes: Vec<Outcome>) {
-        for (answer, outcome) in self.answers.into_iter().zip(outcomes) {
+        self.answers.give(outcomes);
+    }
+
+    /// Answers every set with the same error.
+    pub fn fail(self, error: &StoreError) {
+        self.answers.fail(error);
+    }
+
+    /// Each set as a group of its own: when a group cannot be loaded, only those sets fail that need what is damaged.
+    pub fn singly(self) -> impl Iterator<Item = Self> {
+        let pairs = self.sets.into_iter().zip(self.answers.0);
+        pairs.map(|(set, answer)| Self { sets: vec![set], answers: Answers(vec![answer]) })
+    }
+}
+
+impl Answers {
+    /// To every set its own outcome, in order.
+    pub fn give(self, outcomes: Vec<Outcome>) {
+        for (answer, outcome) in self.0.into_iter().zip(outcomes) {
             // Whoever stopped waiting does not want to know.
             drop(answer.send(outcome));
         }
     }
 
-    /// Answers every set with the same error.
+    /// To every set the same error.
     pub fn fail(self, error: &StoreError) {
-        for answer in self.answers {
+        for answer in self.0 {
             drop(answer.send(Err(error.clone())));
         }
-    }
-
-    /// Each set as a group of its own: when a group cannot be loaded, only those sets fail that need what is damaged.
-    pub fn singly(self) -> impl Iterator<Item = Self> {
-        let pairs = self.sets.into_iter().zip(self.answers);
-        pairs.map(|(set, answer)| Self { sets: vec![set], answers: vec![answer] })
     }
 }

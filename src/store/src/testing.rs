@@ -9,7 +9,7 @@ use tsunagu_domain::TenantId;
 use tsunagu_ngsi_ld::{EntityDoc, PastDoc};
 use tsunagu_policy::View;
 
-use crate::group::{self, EntityKey, LogKey, RecordKey, State};
+use crate::group::{self, EntityKey, LogKey, Present, RecordKey};
 use crate::index::{self, Declared};
 use crate::plan::{Candidates, Gather, candidates};
 use crate::temporal::{self, Chunk, InstanceRange, Recall, SUFFIX, Series};
@@ -32,6 +32,24 @@ struct Memory {
     instances: BTreeMap<EntityKey, BTreeMap<[u8; SUFFIX], PastDoc>>,
     version: u64,
     closed: bool,
+}
+
+impl Present for Memory {
+    fn entity(&self, key: &EntityKey) -> Result<Option<(u64, EntityDoc)>, StoreError> {
+        Ok(self.entities.get(key).cloned())
+    }
+
+    fn record(&self, key: &RecordKey) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
+        Ok(self.records.get(key).cloned())
+    }
+
+    fn log_size(&self, key: &LogKey) -> Result<u64, StoreError> {
+        Ok(self.logs.get(key).map_or(0, Vec::len) as u64)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
 }
 
 impl MemoryStore {
@@ -184,30 +202,7 @@ impl Store for MemoryStore {
     async fn commit(&self, set: WriteSet) -> Result<Receipt, StoreError> {
         group::admit(&set)?;
         let mut memory = self.memory()?;
-        let sets = [set];
-        let footprint = group::footprint(&sets);
-        let state = State {
-            entities: footprint
-                .entities
-                .into_iter()
-                .filter_map(|key| memory.entities.get(&key).cloned().map(|found| (key, found)))
-                .collect(),
-            records: footprint
-                .records
-                .into_iter()
-                .filter_map(|key| memory.records.get(&key).cloned().map(|found| (key, found)))
-                .collect(),
-            logs: footprint
-                .logs
-                .into_iter()
-                .map(|key| {
-                    let size = memory.logs.get(&key).map_or(0, Vec::len) as u64;
-                    (key, size)
-                })
-                .collect(),
-            version: memory.version,
-        };
-        let mut resolution = group::resolve(&sets, state);
+        let mut resolution = group::resolve(vec![set], &*memory);
         memory.version = resolution.version;
         for change in resolution.entities {
             match change.after {
