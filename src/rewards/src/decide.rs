@@ -12,7 +12,7 @@ use crate::ledger::{self, Step};
 use crate::records::{
     AWARDS, BY_PERSON, DAY_CAPS, DAY_STEPS, DEVICE_PEOPLE, DEVICES, KEYS, MINUTES, MONTH_CAPS,
     OUTBOX, Order, PERIODS, PERSON_CAPS, Pointer, RECENT, REPEATS, SOURCES, Undo, VOIDS, Void,
-    daily_key, joined, period_key, person_key, put, source_key, timed_key, transition,
+    begin, daily_key, encode, joined, period_key, person_key, put, source_key, timed_key,
 };
 use crate::rule::{Period, Rule};
 use crate::{Award, Reason, State};
@@ -94,7 +94,7 @@ pub(crate) fn grant(
         bits,
     }));
     for (guards, reason) in checks.into_iter().rev().filter(|(guards, _)| !guards.is_empty()) {
-        let otherwise = vec![transition(award.uid, State::Rejected, Some(reason), award.at)?];
+        let otherwise = vec![begin(award, State::Rejected, Some(reason))?];
         then = vec![Op::When { guards, then, otherwise }];
     }
     ops.extend(then);
@@ -215,9 +215,9 @@ fn reserve(award: &Award, period: Option<&str>) -> Result<Vec<Op>, StoreError> {
         undo: Undo::Noted,
     };
     let mut ops = vec![
-        transition(award.uid, State::Eligible, None, award.at)?,
-        transition(award.uid, State::Reserved, None, award.at)?,
-        put(OUTBOX, timed_key(award.at, award.uid), &order, Expect::Absent)?,
+        begin(award, State::Eligible, None)?,
+        begin(award, State::Reserved, None)?,
+        put(OUTBOX, timed_key(award.at, award.uid), &order, Expect::Any)?,
     ];
     let pointer = Pointer { v: 1, uid: award.uid };
     if let Some(period) = period {
@@ -233,7 +233,7 @@ fn reserve(award: &Award, period: Option<&str>) -> Result<Vec<Op>, StoreError> {
 /// Nothing, for a reason that lies in the activity itself.
 pub(crate) fn reject(award: &Award, reason: Reason) -> Result<Vec<Op>, StoreError> {
     let mut ops = decided(&rejected(award, reason))?;
-    ops.push(transition(award.uid, State::Rejected, Some(reason), award.at)?);
+    ops.push(begin(award, State::Rejected, Some(reason))?);
     Ok(ops)
 }
 
@@ -241,21 +241,27 @@ pub(crate) fn rejected(award: &Award, reason: Reason) -> Award {
     Award { amount: 0, reason: Some(reason), key: None, ..award.clone() }
 }
 
-/// The records of a decision, whichever way it went.
+/// The records of a decision, whichever way it went. [`once`] has found that none of them is there.
 fn decided(award: &Award) -> Result<Vec<Op>, StoreError> {
     let source = source_key(&award.rule, &award.activity);
+    let encoded = encode(award)?;
     Ok(vec![
-        put(AWARDS, award.uid.as_bytes().to_vec(), award, Expect::Absent)?,
-        put(SOURCES, source, &Pointer { v: 1, uid: award.uid }, Expect::Absent)?,
-        put(RECENT, timed_key(award.at, award.uid), &json!({ "v": 1 }), Expect::Absent)?,
-        transition(award.uid, State::Received, None, award.at)?,
-        explain(award)?,
+        stored(AWARDS, award.uid.as_bytes().to_vec(), encoded.clone()),
+        put(SOURCES, source, &Pointer { v: 1, uid: award.uid }, Expect::Any)?,
+        put(RECENT, timed_key(award.at, award.uid), &json!({ "v": 1 }), Expect::Any)?,
+        begin(award, State::Received, None)?,
+        stored(BY_PERSON, person_key(award.subject, award.at, award.uid), encoded),
     ])
 }
 
 /// What the resident is shown.
 pub(crate) fn explain(award: &Award) -> Result<Op, StoreError> {
-    put(BY_PERSON, person_key(award.subject, award.at, award.uid), award, Expect::Any)
+    let key = person_key(award.subject, award.at, award.uid);
+    Ok(stored(BY_PERSON, key, encode(award)?))
+}
+
+fn stored(collection: Collection, key: Vec<u8>, value: Vec<u8>) -> Op {
+    Op::PutRecord { collection, key, value, expect: Expect::Any }
 }
 
 impl Period {

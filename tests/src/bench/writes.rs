@@ -13,6 +13,8 @@ use super::town;
 
 /// Entities of a batch.
 const BATCH: u64 = 1_000;
+/// Activities of a batch of them.
+const ACTIVITIES: u64 = 50;
 
 impl Bench<'_> {
     /// Row 6: durable creates.
@@ -48,19 +50,40 @@ impl Bench<'_> {
         let request = |_: u64, out: &mut Vec<u8>| {
             let n = self.created.fetch_add(1, Ordering::Relaxed);
             let client = &self.clients[usize::try_from(n % people).unwrap_or(0)];
-            let body = town::activity(&client.person, n, n / people, begun).to_string();
+            let body = town::activity(&client.person, n, n / people, begun);
             let sent = send("POST", "/ngsi-ld/v1/entities", &client.token, &body);
             out.extend_from_slice(sent.as_bytes());
         };
         let ask = Ask { address: self.address, connections: WRITERS, status: 201 };
         let work = "POST activity, app's token, evaluated and journaled, durable";
-        let row = self.against_raw(18, work, 0.30, |time| ask.run(time, &request))?;
+        let one = self.against_raw(18, work, 0.30, |time| ask.run(time, &request))?;
+
+        // What a phone sends when it was offline: a person's activities of a while.
+        let turns = AtomicU64::new(0);
+        let request = |_: u64, out: &mut Vec<u8>| {
+            let turn = turns.fetch_add(1, Ordering::Relaxed);
+            let client = &self.clients[usize::try_from(turn % people).unwrap_or(0)];
+            let first = self.created.fetch_add(ACTIVITIES, Ordering::Relaxed);
+            // Before everything that was sent singly.
+            let earlier = 1_000_000 / people + (turn / people) * ACTIVITIES;
+            let activity = |n| town::activity(&client.person, first + n, earlier + n, begun);
+            let all: Vec<String> = (0..ACTIVITIES).map(activity).collect();
+            let body = format!("[{}]", all.join(","));
+            let sent = send("POST", "/ngsi-ld/v1/entityOperations/create", &client.token, &body);
+            out.extend_from_slice(sent.as_bytes());
+        };
+        let ask = Ask { address: self.address, connections: 16, status: 201 };
+        let work = "POST batch of 50 activities of one person, likewise; activities";
+        let batch = self.against_raw(18, work, 0.50, |time| {
+            let slice = ask.run(time, &request)?;
+            Ok(Slice { requests: slice.requests * ACTIVITIES, ..slice })
+        })?;
         let answer =
             load::once(self.address, b"GET /rewards/v1/rules HTTP/1.1\r\nHost: bench\r\n\r\n")?;
         let rules: Value = serde_json::from_slice(&answer.body)?;
         let reserved = rules[0]["budget"]["reserved"].as_i64().unwrap_or(0);
         ensure!(reserved > 0, "no activity earned anything");
-        Ok(vec![row])
+        Ok(vec![one, batch])
     }
 
     /// Row 8: batches of new entities; counted in entities.
