@@ -41,6 +41,17 @@ impl AwardUid {
         Self(hash(b"tsunagu award of a period v1", &parts))
     }
 
+    fn write_hex<'t>(&self, text: &'t mut [u8; 64]) -> &'t str {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[
+                DIGITS[usize::from(byte >> 4)],
+                DIGITS[usize::from(byte & 0x0f)],
+            ]);
+        }
+        std::str::from_utf8(text).unwrap_or_default()
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -64,7 +75,8 @@ pub(crate) fn hash(domain: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 
 impl fmt::Display for AwardUid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut text = [0; 64];
+        f.write_str(self.write_hex(&mut text))
     }
 }
 
@@ -94,7 +106,7 @@ impl FromStr for AwardUid {
 
 impl Serialize for AwardUid {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.write_hex(&mut [0; 64]))
     }
 }
 

@@ -215,7 +215,6 @@ fn reserve(award: &Award, period: Option<&str>) -> Result<Vec<Op>, StoreError> {
         undo: Undo::Noted,
     };
     let mut ops = vec![
-        begin(award, State::Eligible, None)?,
         begin(award, State::Reserved, None)?,
         put(OUTBOX, timed_key(award.at, award.uid), &order, Expect::Any)?,
     ];
@@ -249,7 +248,6 @@ fn decided(award: &Award) -> Result<Vec<Op>, StoreError> {
         stored(AWARDS, award.uid.as_bytes().to_vec(), encoded.clone()),
         put(SOURCES, source, &Pointer { v: 1, uid: award.uid }, Expect::Any)?,
         put(RECENT, timed_key(award.at, award.uid), &json!({ "v": 1 }), Expect::Any)?,
-        begin(award, State::Received, None)?,
         stored(BY_PERSON, person_key(award.subject, award.at, award.uid), encoded),
     ])
 }

@@ -12,7 +12,7 @@ use crate::{Award, AwardUid, Decided, Reason, State};
 pub(crate) const AWARDS: Collection = Collection("reward-award");
 /// rule + activity → uid: one activity earns once under a rule, whoever it is about later. Permanent.
 pub(crate) const SOURCES: Collection = Collection("reward-source");
-/// uid + rank of a state → [`Transition`]. Appended only.
+/// uid + rank of a state → [`Transition`]. Appended only. What a decision passes through at one moment is not kept ([`transitions`]).
 pub(crate) const TRANSITIONS: Collection = Collection("reward-transition");
 /// person + time + uid → [`Award`]: what one resident is shown.
 pub(crate) const BY_PERSON: Collection = Collection("reward-by-person");
@@ -215,7 +215,8 @@ pub(crate) fn transition(
     reach(uid, state, reason, at, Expect::Absent)
 }
 
-/// The same under a guard that there is no such award: then it has reached nothing, and nobody needs to look.
+/// Where a decision leaves its award: [`State::Reserved`] or [`State::Rejected`]. It stands under a guard that there is no such award: then it has
+/// reached nothing, and nobody needs to look.
 pub(crate) fn begin(award: &Award, state: State, reason: Option<Reason>) -> Result<Op, StoreError> {
     reach(award.uid, state, reason, award.at, Expect::Any)
 }
@@ -251,7 +252,17 @@ pub(crate) async fn transitions(
             _ => Err(StoreError::Corrupt("a reward transition does not match its key".to_owned())),
         }
     };
-    found.into_iter().map(read).collect()
+    let mut all = found.into_iter().map(read).collect::<Result<Vec<_>, StoreError>>()?;
+    // A decision is kept as where it ended; it came there by way of these, at the same moment.
+    let (before, at): (&[State], _) = match all.last() {
+        Some(first) if first.state == State::Reserved => {
+            (&[State::Eligible, State::Received], first.at)
+        }
+        Some(first) if first.state == State::Rejected => (&[State::Received], first.at),
+        _ => (&[], 0),
+    };
+    all.extend(before.iter().map(|state| Transition { v: 1, state: *state, reason: None, at }));
+    Ok(all)
 }
 
 /// A counter's value.

@@ -240,7 +240,7 @@ fn visit(tenant: &TenantId, ops: &[Op], footprint: &mut Footprint) {
 /// Decides a group against the present state, of which it looks only at what decides.
 pub fn resolve(sets: Vec<WriteSet>, present: &impl Present) -> Resolution {
     let mut before = Seen::default();
-    let mut done = Overlay::default();
+    let mut done = Overlay::of(sets.iter().map(|set| size(&set.ops)).sum());
     let mut outcomes = Vec::with_capacity(sets.len());
     let mut appends = Vec::new();
     let mut version = present.version();
@@ -250,7 +250,7 @@ pub fn resolve(sets: Vec<WriteSet>, present: &impl Present) -> Resolution {
             present,
             before: &mut before,
             done: &done,
-            mine: Overlay::default(),
+            mine: Overlay::of(size(&set.ops)),
             appends: Vec::new(),
             receipt: Receipt { version: version + 1, ..Receipt::default() },
             op: 0,
@@ -291,6 +291,24 @@ struct Overlay {
     logs: HashMap<LogKey, u64>,
     instances: HashMap<(TenantId, InstanceKey), Option<PastDoc>>,
     redactions: HashMap<(LogKey, u64), Vec<u8>>,
+}
+
+impl Overlay {
+    /// With room for so many records.
+    fn of(records: usize) -> Self {
+        let records =
+            HashMap::with_capacity_and_hasher(records, foldhash::fast::RandomState::default());
+        Self { records, ..Self::default() }
+    }
+}
+
+/// How many operations at most take effect.
+fn size(ops: &[Op]) -> usize {
+    let size_of = |op: &Op| match op {
+        Op::When { then, otherwise, .. } => size(then).max(size(otherwise)),
+        _ => 1,
+    };
+    ops.iter().map(size_of).sum()
 }
 
 /// What was looked at, as it was before the group.

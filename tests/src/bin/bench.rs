@@ -9,6 +9,10 @@ use tsunagu_tests::bench::report::{HEAD, Row};
 use tsunagu_tests::bench::run::{Bench, Scale};
 use tsunagu_tests::bench::{growth, yardstick};
 
+/// That of the gateway, so that the yardsticks gain by it what the gateway does.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Debug, Parser)]
 struct Options {
     /// Less data and time: some two minutes
