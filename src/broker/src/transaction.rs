@@ -87,6 +87,7 @@ impl Broker {
             after: after.as_ref(),
             client: request.view.publisher(),
             grant: request.view.grant().map(|grant| grant.id.as_str()),
+            assurance: request.view.assurance(),
             at: self.parts.clock.micros(),
         };
         match past {

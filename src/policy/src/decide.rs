@@ -101,7 +101,8 @@ impl Case<'_> {
         let open = self.open(&me, &[Action::ReadOpenData], client.into())?;
         // A consumer has no publisher's eyes: after withdrawal not even its own writes may be read back.
         let rest = self.compiled(Actor::Client(client.id.clone()), open);
-        Ok(self.view(Compiled { personal, mask: client.sector.clone(), because, ..rest }))
+        let login = Some(acting.assurance.level());
+        Ok(self.view(Compiled { personal, login, mask: client.sector.clone(), because, ..rest }))
     }
 
     /// The attributes that may be read or written, type by type; a type none of whose attributes may be is left out.
@@ -139,7 +140,8 @@ impl Case<'_> {
         let open = self.open(&me, &[Action::ReadOpenData], Registration::default())?;
         let because = Because { read: own.by, write: BTreeSet::new() };
         let rest = self.compiled(Actor::Resident(subject), open);
-        Ok(self.view(Compiled { personal: Personal::Own(subject), because, ..rest }))
+        let (personal, login) = (Personal::Own(subject), Some(assurance.level()));
+        Ok(self.view(Compiled { personal, login, because, ..rest }))
     }
 
     fn staff(&self, name: &str, account: &str, case: &StaffCase) -> Result<View, Denied> {
@@ -201,6 +203,7 @@ impl Case<'_> {
             actor,
             open,
             personal: Personal::None,
+            login: None,
             publishes: Vec::new(),
             mask: None,
             because: Because::default(),

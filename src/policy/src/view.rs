@@ -6,8 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use tsunagu_domain::{
-    Catalogue, ClientId, PERSON_URN, Problem, ProblemCode, SectorCipher, TenantId, Timestamp,
-    TsunoId,
+    Catalogue, ClientId, Level, PERSON_URN, Problem, ProblemCode, SectorCipher, TenantId,
+    Timestamp, TsunoId,
 };
 use tsunagu_ngsi_ld::{EntityDoc, Projection};
 
@@ -67,6 +67,8 @@ pub(crate) struct Compiled {
     pub(crate) actor: Actor,
     pub(crate) open: Open,
     pub(crate) personal: Personal,
+    /// What the resident's login reaches, where there is one.
+    pub(crate) login: Option<Level>,
     pub(crate) publishes: Vec<String>,
     pub(crate) mask: Option<Arc<SectorCipher>>,
     pub(crate) because: Because,
@@ -131,6 +133,12 @@ impl View {
             Personal::Granted(grant) => Some(grant),
             _ => None,
         }
+    }
+
+    /// How surely the resident was known in the login that the decision rests on: behind a consumer's token that in which the app was
+    /// connected. `None` where no resident logged in.
+    pub fn assurance(&self) -> Option<Level> {
+        self.0.login
     }
 
     /// The one person whose personal entities can be in view at all: a planner may start from them. `None` says nothing.

@@ -131,6 +131,24 @@ fn a_consent_opens_what_it_names() {
 }
 
 #[test]
+fn a_view_knows_how_sure_the_login_behind_it_was_and_one_kept_lately_does_not_answer_for_another() {
+    let mut case = Case::right();
+    for (ial, aal, reached) in [
+        (Level::Substantial, Level::Substantial, Level::Substantial),
+        (Level::High, Level::High, Level::High),
+        (Level::High, Level::Substantial, Level::Substantial),
+        (Level::Substantial, Level::Substantial, Level::Substantial),
+    ] {
+        case.assurance = levels(ial, aal);
+        assert_eq!(case.decide().unwrap().assurance(), Some(reached), "{ial:?} {aal:?}");
+    }
+    let machine = client("register");
+    let built_in = Policies::built_in().unwrap();
+    let view = asked(built_in, FROM, Principal::Machine { client: &machine }).unwrap();
+    assert_eq!(view.assurance(), None);
+}
+
+#[test]
 fn each_condition_of_a_consent_decides() {
     let in_grant = |change: fn(&mut Grant)| Case::denied(|case| change(case.grant()));
     for (what, denied) in [

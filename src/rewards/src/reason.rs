@@ -27,6 +27,8 @@ pub enum Reason {
     TooLate,
     /// It was not written under a consent of the resident.
     NoConsent,
+    /// The login under which it was written does not reach the assurance that the rule asks.
+    LowAssurance,
     /// The person is no resident at present, or has to prove it again.
     NotEligible,
     /// The device recorded for too many residents on this day.
@@ -100,6 +102,10 @@ impl Reason {
             Self::NoConsent => {
                 ("同意にもとづく記録ではありません", "The activity was not written under a consent")
             }
+            Self::LowAssurance => (
+                "サービスをつないだときの本人確認の強さが足りません。マイナンバーカードなど、より確かな方法でログインして、サービスの画面からもう一度つないでください。そのあとの記録から対象になります",
+                "You were not identified surely enough when you connected the service. Log in with a surer method, such as your My Number Card, and connect the service again from its own pages; what it records from then on counts",
+            ),
             Self::SharedDevice => (
                 "同じ機器が多くの人に使われています",
                 "The same device recorded for too many people",

@@ -168,11 +168,13 @@ impl Rewards {
             }
             (_, Verdict::Eligible(day, amount)) => {
                 let award = Award { amount, ..award(day) };
-                let decision = if award.grant.is_some() {
+                let decision = if award.grant.is_none() {
+                    reject(&award, Reason::NoConsent)?
+                } else if !compiled.rule.is_assured(change.assurance) {
+                    reject(&award, Reason::LowAssurance)?
+                } else {
                     let eligible = (self.eligible)(subject);
                     grant(&award, &compiled.rule, after, eligible, &self.cipher)?
-                } else {
-                    reject(&award, Reason::NoConsent)?
                 };
                 ops.push(once(&award, decision, true));
             }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use chrono::{DateTime, Days, FixedOffset, NaiveDate, NaiveTime};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use tsunagu_domain::{Text, Timestamp};
+use tsunagu_domain::{Level, Text, Timestamp};
 use tsunagu_mapping::{Expression, Variables};
 use tsunagu_ngsi_ld::{Context, EntityDoc, Everything, Query};
 
@@ -146,6 +146,9 @@ pub struct Rule {
     /// The same for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_person: Option<i64>,
+    /// How surely the resident must have been known in the login under which the activity is written; any login will do without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assurance: Option<Level>,
     /// For how many residents one device (`deviceId` of the activity) may record on one day.
     #[serde(default = "a_family")]
     pub residents_per_device: u32,
@@ -176,6 +179,11 @@ impl Rule {
     /// Whether activity of this day counts.
     pub(crate) fn covers(&self, day: NaiveDate) -> bool {
         (self.valid_from..self.valid_until).contains(&day)
+    }
+
+    /// Whether a login that reaches this is enough.
+    pub(crate) fn is_assured(&self, login: Option<Level>) -> bool {
+        self.assurance.is_none_or(|needed| login.is_some_and(|level| level >= needed))
     }
 
     /// The most coins of one activity; 0 when that is not told.
@@ -427,6 +435,7 @@ mod tests {
             (r#""amount":10"#, r#""amount":10,"per_person":9"#),
             (r#""amount":10"#, r#""amount":10,"per_person_per_month":9"#),
             (r#""amount":10"#, r#""amount":10,"residents_per_device":0"#),
+            (r#""amount":10"#, r#""amount":10,"assurance":"urn:tsunagu:acr:3""#),
             (r#""amount":10"#, r#""amount":10,"period":"week""#),
         ] {
             assert!(GOOD.contains(from));

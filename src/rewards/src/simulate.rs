@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use serde::Serialize;
-use tsunagu_domain::{Problem, ProblemCode, TenantId, TsunoId};
+use tsunagu_domain::{Level, Problem, ProblemCode, TenantId, TsunoId};
 use tsunagu_ngsi_ld::EntityDoc;
 use tsunagu_store::group::{self, RecordKey, State as Present};
 use tsunagu_store::{Change, StoreError, WriteSet};
@@ -77,7 +77,7 @@ struct Tally {
 
 impl Rewards {
     /// Runs candidate rules over the stored activities of these days, in the order in which they came, as if each had been written at that
-    /// time under a consent and by a resident. What they use of limits and budget begins at nothing. The people whose activities were read are
+    /// time under a consent, after the surest login and by a resident. What they use of limits and budget begins at nothing. The people whose activities were read are
     /// for the record of access. One simulation runs at a time: another meanwhile is [`ProblemCode::TooManyRequests`].
     pub async fn simulate(
         &self,
@@ -104,6 +104,7 @@ impl Rewards {
                 after: Some(doc),
                 client: None,
                 grant: Some("simulation"),
+                assurance: Some(Level::High),
                 at: doc.created_at(),
             };
             let mut ops = Vec::new();

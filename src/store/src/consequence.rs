@@ -1,7 +1,7 @@
 //! What must follow from a change of an entity, in the same transaction.
 
 use async_trait::async_trait;
-use tsunagu_domain::{Problem, TenantId, Timestamp};
+use tsunagu_domain::{Level, Problem, TenantId, Timestamp};
 use tsunagu_ngsi_ld::EntityDoc;
 
 use crate::Op;
@@ -19,6 +19,8 @@ pub struct Change<'a> {
     pub client: Option<&'a str>,
     /// The consent it is written under, if any.
     pub grant: Option<&'a str>,
+    /// How surely the resident was known in the login under which it is written; `None` when there was none.
+    pub assurance: Option<Level>,
     /// Now.
     pub at: Timestamp,
 }

@@ -255,6 +255,7 @@ impl World {
             after: Some(&after),
             client: Some("app"),
             grant: activity.consent.then_some("consent-1"),
+            assurance: None,
             at,
         };
         let mut ops = vec![Op::PutEntity { doc: after.clone(), expect: Expect::Any }];

@@ -6,6 +6,9 @@ use chrono::{DateTime, FixedOffset, TimeDelta};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use tsunagu_sandbox::story::Browser;
+
+use crate::login::log_in;
 use crate::staff::{Desk, acts};
 use crate::support::http::{Answer, seen};
 use crate::support::town::{Login, Plan, STAFF, Town, property};
@@ -127,4 +130,49 @@ async fn staff_try_rules_and_take_a_grant_back_and_the_issuer_cancels_it() {
     let left = seen(town.ask(Method::GET, "/rewards/v1/rules")).await.json();
     let budget = json!({"total": 1000, "reserved": 0, "issued": 0, "remaining": 1000});
     assert_eq!(left[0]["budget"], budget);
+}
+
+/// The latest decision on the resident's own page, and as the API tells it.
+async fn told(town: &Town, browser: &mut Browser) -> (String, Value) {
+    let page = browser.open(town.base.join("/coins").unwrap()).await.unwrap();
+    let cookies = browser.cookies(&town.base).unwrap();
+    let coins = seen(town.ask(Method::GET, "/me/coins").header("Cookie", cookies)).await.json();
+    (page.body, coins)
+}
+
+#[tokio::test]
+async fn a_rule_for_the_my_number_card_pays_only_what_is_written_after_such_a_login() {
+    let mut rules = rules();
+    rules["rules"][0]["assurance"] = json!("high");
+    let plan = Plan { people: true, daa: true, rewards: Some(rules), ..Plan::default() };
+    let town = Town::start(Backend::Embedded, &plan).await;
+    let ask = town.ask(Method::GET, "/rewards/v1/rules");
+    assert_eq!(seen(ask).await.json()[0]["rule"]["assurance"], "high");
+    let mut phone = Browser::new();
+    let form = [("persona", "hanako"), ("outcome", "ok")];
+    assert!(log_in(&town, &mut phone, "xid", &form).await.status.is_success());
+    let login = town.connect(&mut phone).await;
+    assert_eq!(walked(&town, &login, "a", 8, 9_000).await.status, 201);
+    let (page, coins) = told(&town, &mut phone).await;
+    let first = &coins["grants"][0];
+    assert_eq!((&first["amount"], &first["reason"]), (&json!(0), &json!("low-assurance")));
+    let why = first["reason_text"]["ja"].as_str().unwrap();
+    assert!(page.contains(why) && why.contains("マイナンバーカード"), "{page}");
+    assert!(first["reason_text"]["en"].as_str().unwrap().contains("connect the service again"));
+
+    // She does what she is told: by card, and connects the app again. Nothing is asked of her anew.
+    let mut card = Browser::new();
+    assert!(log_in(&town, &mut card, "daa", &form).await.status.is_success());
+    let login = town.connect(&mut card).await;
+    assert_eq!(walked(&town, &login, "b", 10, 9_000).await.status, 201);
+    let granted = eventually("granting", PATIENCE, || async {
+        let cookies = card.cookies(&town.base).unwrap();
+        let ask = town.ask(Method::GET, "/me/coins").header("Cookie", cookies);
+        let coins = seen(ask).await.json();
+        (coins["balance"] == 10).then_some(coins)
+    })
+    .await;
+    let states: Vec<_> =
+        granted["grants"].as_array().unwrap().iter().map(|g| &g["state"]).collect();
+    assert_eq!(states, ["confirmed", "rejected"]);
 }

@@ -11,7 +11,12 @@ fn at(town: &Town, path: &str) -> Url {
 }
 
 /// Chooses a provider and fills in its form.
-async fn log_in(town: &Town, browser: &mut Browser, to: &str, form: &[(&str, &str)]) -> Page {
+pub(crate) async fn log_in(
+    town: &Town,
+    browser: &mut Browser,
+    to: &str,
+    form: &[(&str, &str)],
+) -> Page {
     let choice = browser.open(at(town, "/login")).await.unwrap();
     let page = browser.open(choice.link(&format!("/login/{to}")).unwrap()).await.unwrap();
     let asked = page.form("/").unwrap();

@@ -57,6 +57,7 @@ pub(crate) async fn publish(town_: &Town, entity: &Entity) {
         after: Some(&doc),
         client: Some("juki"),
         grant: None,
+        assurance: None,
         at: world.services.clock.micros(),
     };
     MatchKeys::new(digests(), town()).follow(&change, &mut ops).await.unwrap();

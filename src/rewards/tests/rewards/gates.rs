@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use tsunagu_domain::Clock;
+use tsunagu_domain::{Clock, Level};
 use tsunagu_rewards::{Reason, State};
 
 use crate::world::{Activity, World, person, rule, tenant};
@@ -311,4 +311,51 @@ async fn an_activity_that_is_enough_again_keeps_its_coins_on_whichever_day_it_is
         let money = world.rewards.rules(&tenant()).await.unwrap()[0].budget;
         assert_eq!((money.reserved, money.issued), (0, coins));
     }
+}
+
+#[tokio::test]
+async fn a_rule_for_sure_logins_pays_after_no_other() {
+    let world = World::new(&[
+        free(&json!({ "assurance": "high" })),
+        free(&json!({ "id": "anybody", "version": 2 })),
+    ]);
+    let outcome = async |id: &str, login: Option<Level>, consent: Option<&str>| {
+        let doc = Activity::new(id, 1).doc();
+        world.clock.advance(TimeDelta::seconds(1));
+        world.change_after(login, None, Some(&doc), consent).await;
+        let grants = world.rewards.coins_of(&tenant(), person(1)).await.unwrap().grants;
+        let of = |rule: &str| {
+            let found =
+                grants.iter().find(|grant| grant.rule == rule && grant.activity == doc.id());
+            found.map(|grant| (grant.amount, grant.state, grant.reason)).unwrap()
+        };
+        (of("walk"), of("anybody"))
+    };
+    let weak = none(Reason::LowAssurance);
+    let overlap = none(Reason::Overlap);
+    let consent = Some("consent-1");
+    assert_eq!(outcome("a", Some(Level::Substantial), consent).await, (weak, EARNS));
+    assert_eq!(outcome("b", Some(Level::Low), consent).await, (weak, overlap));
+    assert_eq!(outcome("c", None, consent).await, (weak, overlap));
+    // Whoever writes without a consent is told that first.
+    let unasked = none(Reason::NoConsent);
+    assert_eq!(outcome("d", Some(Level::High), None).await, (unasked, unasked));
+    assert_eq!(outcome("e", Some(Level::High), consent).await, (EARNS, overlap));
+    // What was decided stays decided, however sure a later login is.
+    let doc = Activity::new("a", 1).doc();
+    world.change_after(Some(Level::High), None, Some(&doc), consent).await;
+    let grants = world.rewards.coins_of(&tenant(), person(1)).await.unwrap().grants;
+    let first = grants.iter().find(|grant| grant.rule == "walk" && grant.activity == doc.id());
+    assert_eq!(first.unwrap().reason, Some(Reason::LowAssurance));
+    let told = Reason::LowAssurance.text();
+    assert!(
+        told.ja.contains("マイナンバーカード") && told.en.contains("connect the service again")
+    );
+    // Too little is too little, whoever logged in.
+    let few = Activity { steps: json!(10), ..Activity::new("f", 1) }.doc();
+    world.clock.advance(TimeDelta::seconds(1));
+    world.change_after(Some(Level::Low), None, Some(&few), consent).await;
+    let grants = world.rewards.coins_of(&tenant(), person(1)).await.unwrap().grants;
+    let of_few = grants.iter().filter(|grant| grant.activity == few.id());
+    assert!(of_few.map(|grant| grant.reason).all(|reason| reason == Some(Reason::NotMet)));
 }

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use serde_json::json;
-use tsunagu_domain::{Clock, ManualClock, SectorKeys, SeededIds, TenantId, Timestamp, TsunoId};
+use tsunagu_domain::{
+    Clock, Level, ManualClock, SectorKeys, SeededIds, TenantId, Timestamp, TsunoId,
+};
 use tsunagu_ngsi_ld::{Context, Entity, EntityDoc, Instance};
 use tsunagu_policy::View;
 use tsunagu_rewards::{
@@ -131,6 +133,17 @@ impl World {
         after: Option<&EntityDoc>,
         grant: Option<&str>,
     ) {
+        self.change_after(Some(Level::Substantial), before, after, grant).await;
+    }
+
+    /// The same, after a login that reaches this.
+    pub(crate) async fn change_after(
+        &self,
+        assurance: Option<Level>,
+        before: Option<&EntityDoc>,
+        after: Option<&EntityDoc>,
+        grant: Option<&str>,
+    ) {
         let tenant = tenant();
         let change = Change {
             tenant: &tenant,
@@ -138,6 +151,7 @@ impl World {
             after,
             client: Some("app"),
             grant,
+            assurance,
             at: self.clock.micros(),
         };
         let mut ops = Vec::new();

@@ -301,7 +301,8 @@ impl Told {
         };
         let (before, after) = (before.as_ref(), after.as_ref());
         let tenant = &self.tenant;
-        let change = Change { tenant, before, after, client: None, grant: None, at };
+        let change =
+            Change { tenant, before, after, client: None, grant: None, assurance: None, at };
         self.subscriptions.follow(&change, &mut ops).await.unwrap();
         self.store.commit(WriteSet { tenant: tenant.clone(), ops }).await.unwrap();
         self.subscriptions.committed(&change);
