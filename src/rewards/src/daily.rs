@@ -14,8 +14,8 @@ use tsunagu_store::{Expect, Op, Scan, StoreError, WriteSet};
 
 use crate::ledger::{Entry, Step};
 use crate::records::{
-    AWARDS, BOOKED, DAY_STEPS, DEVICE_PEOPLE, DEVICES, ENTRIES, MINUTES, OUTBOX, Order, RECENT,
-    RECONCILED, SOURCES, after_time, decode, put, read_timed_key, source_key, transitions,
+    AWARDS, BOOKED, DAY_STEPS, DEVICE_PEOPLE, DEVICES, ENTRIES, HOUR_STEPS, MINUTES, OUTBOX, Order,
+    RECENT, RECONCILED, SOURCES, after_time, decode, put, read_timed_key, source_key, transitions,
 };
 use crate::{
     Award, AwardUid, Difference, DifferenceKind, Issuer, IssuerError, Rewards, State,
@@ -397,7 +397,7 @@ impl Rewards {
             return Ok(());
         };
         let kept = kept.to_string().into_bytes();
-        for collection in [MINUTES, DAY_STEPS, DEVICES, DEVICE_PEOPLE] {
+        for collection in [MINUTES, DAY_STEPS, HOUR_STEPS, DEVICES, DEVICE_PEOPLE] {
             loop {
                 let scan = Scan { limit: PAGE, ..Scan::default() };
                 let mut old = self.store.records(tenant, collection, &scan).await?;

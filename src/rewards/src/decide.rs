@@ -8,6 +8,7 @@ use tsunagu_store::{Collection, Expect, Guard, Op, StoreError};
 
 use crate::activity::{Facts, MINUTE, MOST_STEPS};
 use crate::award::hash;
+use crate::hours;
 use crate::ledger::{self, Step};
 use crate::records::{
     AWARDS, BY_PERSON, DAY_CAPS, DAY_STEPS, DEVICE_PEOPLE, DEVICES, KEYS, MINUTES, MONTH_CAPS,
@@ -79,6 +80,9 @@ pub(crate) fn grant(
         bits: bits.clone(),
     };
     checks.push((minutes.iter().map(clear).collect(), Reason::Overlap));
+    let hours = hours::beyond(award, rule, &minutes, facts.whole_steps());
+    let room = hours.iter().map(|(guard, _)| guard.clone()).collect();
+    checks.push((room, Reason::ImplausibleHour));
     let caps = caps(award, rule);
     for (count, reason) in &caps {
         checks.push((vec![count.guard()], *reason));
@@ -88,6 +92,7 @@ pub(crate) fn grant(
     let mut then = reserve(award, period.as_deref())?;
     then.extend(caps.iter().map(|(count, _)| count.add()));
     then.push(steps.add());
+    then.extend(hours.into_iter().map(|(_, add)| add));
     then.extend(minutes.into_iter().map(|(day, bits)| Op::Mark {
         collection: MINUTES,
         key: daily_key(day, award),

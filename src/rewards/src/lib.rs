@@ -16,6 +16,7 @@ mod daily;
 mod decide;
 mod deliver;
 mod hand;
+mod hours;
 mod issuer;
 mod ledger;
 mod reason;

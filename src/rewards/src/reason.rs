@@ -15,6 +15,8 @@ pub enum Reason {
     ImplausibleSteps,
     /// More steps in its minutes than anybody takes.
     ImplausiblePace,
+    /// With it, an hour of the person would hold more steps than the rule takes for possible.
+    ImplausibleHour,
     /// With it, the person's day would hold more steps than any day does.
     ImplausibleDay,
     /// It ended before it began, or lasted longer than a day.
@@ -85,6 +87,10 @@ impl Reason {
             Self::ImplausiblePace => {
                 ("時間に対して歩数が多すぎます", "So many steps do not fit into the time")
             }
+            Self::ImplausibleHour => (
+                "1時間の歩数の合計が多すぎます",
+                "The steps of an hour add up to more than is plausible",
+            ),
             Self::ImplausibleDay => (
                 "1日の歩数の合計が多すぎます",
                 "The steps of the day add up to more than is plausible",

@@ -32,6 +32,8 @@ pub(crate) const PERIODS: Collection = Collection("reward-period");
 pub(crate) const KEYS: Collection = Collection("reward-key");
 /// day + rule + person → steps that counted (a counter).
 pub(crate) const DAY_STEPS: Collection = Collection("reward-day-steps");
+/// day + hour + rule + person → steps that counted beyond a moderate pace (a counter).
+pub(crate) const HOUR_STEPS: Collection = Collection("reward-hour-steps");
 /// day + rule + person → the minutes of the day that counted, a bit each.
 pub(crate) const MINUTES: Collection = Collection("reward-minutes");
 /// day + keyed hash of a device → for how many residents it recorded (a counter).
@@ -203,6 +205,12 @@ pub(crate) fn period_key(award: &Award, period: &str) -> Vec<u8> {
 pub(crate) fn daily_key(day: NaiveDate, award: &Award) -> Vec<u8> {
     let day = day.to_string();
     joined(&[day.as_bytes(), award.rule.as_bytes(), award.subject.as_bytes()])
+}
+
+/// day + hour + rule + person.
+pub(crate) fn hourly_key(day: NaiveDate, hour: usize, award: &Award) -> Vec<u8> {
+    let (day, hour) = (day.to_string(), format!("{hour:02}"));
+    joined(&[day.as_bytes(), hour.as_bytes(), award.rule.as_bytes(), award.subject.as_bytes()])
 }
 
 /// The appended record of a state; a state can be reached once, whoever races for it.

@@ -152,6 +152,9 @@ pub struct Rule {
     /// For how many residents one device (`deviceId` of the activity) may record on one day.
     #[serde(default = "a_family")]
     pub residents_per_device: u32,
+    /// Steps that one person can have in a clock hour, however many records they are in.
+    #[serde(default = "as_fast_as_can_be")]
+    pub steps_per_hour: u32,
     /// Coins that the town spends on this rule (all its versions).
     pub budget: i64,
     /// First day of activity that counts.
@@ -169,6 +172,11 @@ pub struct Rule {
 
 fn a_month() -> u32 {
     31
+}
+
+/// An hour at the pace that no single record may pass.
+fn as_fast_as_can_be() -> u32 {
+    15_000
 }
 
 fn a_family() -> u32 {
@@ -374,6 +382,8 @@ fn check(rule: &Rule) -> Result<(), RuleError> {
         "a limit for one person is less than its amount: nobody could ever earn it"
     } else if rule.residents_per_device < 1 {
         "its residents_per_device is 0: nobody could ever earn it"
+    } else if rule.steps_per_hour < 1 {
+        "its steps_per_hour is 0: nobody could ever earn it by walking"
     } else if rule.budget < most {
         "its budget is less than its amount: nobody could ever earn it"
     } else if rule.valid_until <= rule.valid_from {
@@ -435,6 +445,7 @@ mod tests {
             (r#""amount":10"#, r#""amount":10,"per_person":9"#),
             (r#""amount":10"#, r#""amount":10,"per_person_per_month":9"#),
             (r#""amount":10"#, r#""amount":10,"residents_per_device":0"#),
+            (r#""amount":10"#, r#""amount":10,"steps_per_hour":0"#),
             (r#""amount":10"#, r#""amount":10,"assurance":"urn:tsunagu:acr:3""#),
             (r#""amount":10"#, r#""amount":10,"period":"week""#),
         ] {

@@ -141,11 +141,19 @@ async fn a_grant_booked_here_after_the_issuers_midnight_is_no_difference() {
 #[tokio::test]
 async fn what_was_kept_of_minutes_and_devices_is_forgotten_when_it_decides_nothing_any_more() {
     let world = World::new(&[rule(&json!({}))]);
+    // Both run, so that their steps are counted by the hour.
+    let run = |activity| Activity { device: Some("d"), steps: json!(9_500), ..activity };
     let old = Activity::new("old", 1).during("2026-11-01T01:00:00Z", "2026-11-01T02:00:00Z");
-    world.write(&Activity { device: Some("d"), ..old }).await;
-    world.write(&Activity { device: Some("d"), ..Activity::new("new", 1) }).await;
+    world.write(&run(old)).await;
+    world.write(&run(Activity::new("new", 1))).await;
     let kept = async || {
-        let names = ["reward-minutes", "reward-day-steps", "reward-device", "reward-device-person"];
+        let names = [
+            "reward-minutes",
+            "reward-day-steps",
+            "reward-hour-steps",
+            "reward-device",
+            "reward-device-person",
+        ];
         let mut counts = Vec::new();
         for name in names {
             let scan = Scan { limit: 9, ..Scan::default() };
@@ -155,11 +163,11 @@ async fn what_was_kept_of_minutes_and_devices_is_forgotten_when_it_decides_nothi
         counts
     };
     compared(&world).await;
-    assert_eq!(kept().await, [2; 4]);
+    assert_eq!(kept().await, [2; 5]);
     // The first one's day is 31 days ago and more: nothing of it is accepted any more.
     world.clock.advance(TimeDelta::days(13));
     compared(&world).await;
-    assert_eq!(kept().await, [1; 4]);
+    assert_eq!(kept().await, [1; 5]);
     // The awards themselves stay.
     assert_eq!(world.rewards.grants(&tenant(), None, 9).await.unwrap().len(), 2);
 }

@@ -7,6 +7,7 @@ mod daily;
 mod delivery;
 mod gates;
 mod hand;
+mod hours;
 mod ledger;
 mod simulate;
 mod world;
