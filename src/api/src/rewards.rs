@@ -1,5 +1,7 @@
-//! `/rewards/v1` and `/me/coins`: rules, decisions, comparisons with the issuer, and a resident's coins.
+//! `/rewards/v1` and `/me/coins`: rules, decisions, appeals, comparisons with the issuer, and a resident's coins.
 
+mod appeal;
+mod appeals;
 mod coins;
 mod decide;
 mod grants;
@@ -15,6 +17,8 @@ use tsunagu_store::access::{Access, Action, Decision};
 
 use crate::resource::resource;
 
+pub(crate) use appeal::{__path_appeal, appeal};
+pub(crate) use appeals::{__path_answer, __path_appeals, answer, appeals};
 pub(crate) use coins::{__path_coins, coins};
 pub(crate) use decide::{__path_decide, decide};
 pub(crate) use grants::{__path_grants, grants};
@@ -34,7 +38,13 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
             "/rewards/v1/reconciliations",
             [(Method::GET, web::get().to(reconciliations))],
         ))
-        .service(resource("/me/coins", [(Method::GET, web::get().to(coins))]));
+        .service(resource("/rewards/v1/appeals", [(Method::GET, web::get().to(appeals))]))
+        .service(resource(
+            "/rewards/v1/appeals/{award}/answer",
+            [(Method::POST, web::post().to(answer))],
+        ))
+        .service(resource("/me/coins", [(Method::GET, web::get().to(coins))]))
+        .service(resource("/me/coins/{award}/appeal", [(Method::POST, web::post().to(appeal))]));
 }
 
 /// The record of a look at coins: whose, by whom, how many.

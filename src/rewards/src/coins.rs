@@ -1,5 +1,7 @@
 //! What residents and staff are shown.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDate;
 use serde::Serialize;
 use tsunagu_domain::{TenantId, Text, Timestamp, TsunoId};
@@ -7,7 +9,7 @@ use tsunagu_store::{Scan, StoreError};
 
 use crate::ledger;
 use crate::records::{AWARDS, BY_PERSON, RECENT, decode, read_timed_key, timed_key, transitions};
-use crate::{Award, AwardUid, Reason, Rewards, State};
+use crate::{AppealView, Award, AwardUid, Reason, Rewards, State};
 
 /// One activity's coins, or why there are none, for the resident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,6 +36,10 @@ pub struct GrantView {
     pub reason_text: Option<Text>,
     /// When it was decided, microseconds since the epoch.
     pub at: Timestamp,
+    /// Whether the town can be asked to look at it again: it came to nothing, and was not asked about yet.
+    pub can_appeal: bool,
+    /// What the town was asked about it, and answered.
+    pub appeal: Option<AppealView>,
 }
 
 /// A resident's coins.
@@ -101,10 +107,13 @@ impl Rewards {
         let (balance, pending) = ledger::person(&*self.store, tenant, subject).await?;
         let scan =
             Scan { prefix: subject.as_bytes().to_vec(), limit, reverse: true, ..Scan::default() };
+        let appeals: HashMap<AwardUid, AppealView> =
+            self.appeals_of(tenant, subject).await?.into_iter().collect();
         let mut grants = Vec::new();
         for (_, record) in self.store.records(tenant, BY_PERSON, &scan).await? {
             let award: Award = decode(&record.value)?;
             let (state, reason) = self.standing(tenant, &award).await?;
+            let appeal = appeals.get(&award.uid).cloned();
             grants.push(GrantView {
                 award: award.uid,
                 amount: if state == State::Rejected { 0 } else { award.amount },
@@ -117,6 +126,8 @@ impl Rewards {
                 reason,
                 reason_text: reason.map(Reason::text),
                 at: award.at,
+                can_appeal: state.came_to_nothing() && appeal.is_none(),
+                appeal,
             });
         }
         Ok(CoinsView { balance, pending, grants })
@@ -164,7 +175,7 @@ impl Rewards {
         })
     }
 
-    async fn standing(
+    pub(crate) async fn standing(
         &self,
         tenant: &TenantId,
         award: &Award,

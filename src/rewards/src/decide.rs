@@ -205,7 +205,8 @@ fn minutes(rule: &Rule, facts: &Facts<'_>) -> Vec<(NaiveDate, Vec<u8>)> {
     days
 }
 
-fn reserve(award: &Award, period: Option<&str>) -> Result<Vec<Op>, StoreError> {
+/// Sets the coins of an award aside and orders them.
+pub(crate) fn reserve(award: &Award, period: Option<&str>) -> Result<Vec<Op>, StoreError> {
     let order = Order {
         v: 1,
         uid: award.uid,

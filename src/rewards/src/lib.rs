@@ -10,6 +10,7 @@
 //! each one an appended record.
 
 mod activity;
+mod appeal;
 mod award;
 mod coins;
 mod daily;
@@ -26,6 +27,7 @@ mod rewards;
 mod rule;
 mod simulate;
 
+pub use appeal::{Answer, AnswerView, AppealView, Outcome, WaitingAppeal};
 pub use award::{Award, AwardUid, State};
 pub use coins::{CoinsView, GrantView, StaffGrant};
 pub use daily::{ReconcileError, Reconciler, Reconciliation};

@@ -340,6 +340,18 @@ coins-state-sent = on their way
 coins-state-unknown = being checked
 coins-state-confirmed = received
 coins-state-reversed = taken back
+coins-ask = Ask the town to check this
+coins-ask-about = Ask the town to check this: { $day } { $label }
+coins-ask-lead = The town's staff look again at why this record earned no coins, and write the answer on this page. Each record can be asked about once.
+coins-ask-text = What seems wrong to you (you may leave it empty; at most 500 characters)
+coins-ask-note = Please do not write your individual number (My Number).
+coins-ask-wrong = It could not be sent: it is longer than 500 characters or has digits like an individual number (My Number). Please write it differently.
+coins-ask-button = Ask the town
+coins-asked = You asked the town to check this on { $day }.
+coins-said = “{ $text }”
+coins-waits = The town is checking. The answer will be here.
+coins-answer-grant = The town's answer: you get the coins
+coins-answer-uphold = The town's answer: it stays as it is
 
 ## Developers
 dev-title = For developers
@@ -461,7 +473,7 @@ staff-login-none = Logging in as staff is not set up yet.
 staff-role-counter = Counter
 staff-role-counter-text = Deciding who somebody is and which municipal record is theirs; looking at a resident's data in a recorded case.
 staff-role-operator = Operation
-staff-role-operator-text = Applying for and suspending services, watching connectors.
+staff-role-operator-text = Applying for and suspending services, watching connectors, answering appeals about coins.
 staff-role-auditor = Audit
 staff-role-auditor-text = The record of access, the record of provisions, who is concerned by a leak.
 staff-role-approver = Approval
@@ -607,6 +619,16 @@ queue-link-ended = The record that agrees says that the person left or died.
 queue-record = Record
 queue-score = (agrees { $score } of 100)
 queue-link = Link this record
+
+staff-appeals = Appeals about coins
+appeals-lead = Who asked why they got no coins. They are told of every look and answer.
+appeals-none = No appeal waits for an answer.
+appeals-account = Account at the coin issuer
+appeals-answer = Answer
+appeals-text = The answer that the resident reads (at most 500 characters, with the reason)
+appeals-grant = Grant { $amount } coins
+appeals-uphold = Leave it as it is
+appeals-no-coins = There are no coins to grant: the record itself did not count, the coins of this period were granted, or the budget is used up.
 
 ## Loads of records
 staff-imports = Loads of records

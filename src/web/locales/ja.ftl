@@ -341,6 +341,18 @@ coins-state-sent = 受け取りの途中
 coins-state-unknown = 確認中
 coins-state-confirmed = もらいました
 coins-state-reversed = 取り消されました
+coins-ask = 町に確認してもらう
+coins-ask-about = 町に確認してもらう：{ $day } { $label }
+coins-ask-lead = この記録でコインをもらえなかったことについて、役場の職員がもう一度確かめ、答えをこのページに書きます。一つの記録につき一度です。
+coins-ask-text = おかしいと思うこと（書かなくてもかまいません。500文字まで）
+coins-ask-note = 個人番号（マイナンバー）は書かないでください。
+coins-ask-wrong = 500文字より長いか、個人番号（マイナンバー）のような数字があるため、送れませんでした。書き直してください。
+coins-ask-button = 確認を頼む
+coins-asked = { $day } に町に確認を頼みました。
+coins-said = 「{ $text }」
+coins-waits = 町が確認しています。答えはここに出ます。
+coins-answer-grant = 町の答え：コインをお渡しします
+coins-answer-uphold = 町の答え：変わりません
 
 ## 開発者
 dev-title = 開発者の方へ
@@ -462,7 +474,7 @@ staff-login-none = 職員のログインは、まだ設定されていません�
 staff-role-counter = 窓口
 staff-role-counter-text = 本人確認と住民記録の確認、用件を記録したうえでの住民の情報の閲覧。
 staff-role-operator = 運用
-staff-role-operator-text = 事業者の登録の申請と停止、連携の状況の確認。
+staff-role-operator-text = 事業者の登録の申請と停止、連携の状況の確認、コインの確認の依頼への回答。
 staff-role-auditor = 監査
 staff-role-auditor-text = 閲覧の記録、提供の記録、漏えいしたときの対象者の確認。
 staff-role-approver = 承認
@@ -608,6 +620,16 @@ queue-link-ended = 一致する記録では、転出または死亡となって�
 queue-record = 記録
 queue-score = （一致度 { $score }）
 queue-link = この記録と結び付ける
+
+staff-appeals = コインの確認の依頼
+appeals-lead = コインをもらえなかったわけの確認を頼んだ方です。見たこと、答えたことは、ご本人に伝わります。
+appeals-none = 答えを待っている依頼はありません。
+appeals-account = コイン発行者での口座
+appeals-answer = 答える
+appeals-text = ご本人が読む答え（500文字まで。わけを書きます）
+appeals-grant = { $amount }コインを渡す
+appeals-uphold = 変えない
+appeals-no-coins = 渡せるコインはありません。記録そのものが対象外か、この期間の分がもう渡されているか、予算がありません。
 
 ## 記録の取り込み
 staff-imports = 記録の取り込み

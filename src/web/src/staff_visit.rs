@@ -118,11 +118,12 @@ pub(crate) fn frame(member: Option<&StaffSession>) -> StaffFrame {
 }
 
 /// The pages of staff: path, key of its name, and who may use it.
-pub(crate) const WAYS: [(&str, &str, &[Role]); 5] = [
+pub(crate) const WAYS: [(&str, &str, &[Role]); 6] = [
     ("/staff", "staff-home", &Role::ALL),
     ("/staff/queue", "staff-queue", &[Role::Counter]),
     ("/staff/cases", "staff-cases", &[Role::Counter, Role::Auditor, Role::Approver]),
     ("/staff/imports", "staff-imports", &Role::ALL),
+    ("/staff/appeals", "staff-appeals", &[Role::Operator]),
     ("/staff/clients", "staff-clients", &[Role::Operator, Role::Approver, Role::Auditor]),
 ];
 

@@ -176,3 +176,132 @@ async fn a_rule_for_the_my_number_card_pays_only_what_is_written_after_such_a_lo
         granted["grants"].as_array().unwrap().iter().map(|g| &g["state"]).collect();
     assert_eq!(states, ["confirmed", "rejected"]);
 }
+
+/// A change that the resident's own page makes.
+async fn asks(town: &Town, browser: &Browser, award: &str, body: &Value) -> Answer {
+    let ask = town.ask(Method::POST, &format!("/me/coins/{award}/appeal"));
+    let ask = ask.header("Cookie", browser.cookies(&town.base).unwrap());
+    seen(ask.header("Origin", town.base.as_str().trim_end_matches('/')).json(body)).await
+}
+
+#[tokio::test]
+async fn a_resident_appeals_by_page_and_by_api_and_reads_what_the_town_answers() {
+    const SAID: &str = "夕方の別の散歩です";
+    const ANSWER: &str = "記録を確かめました。お渡しします";
+    let mut rules = rules();
+    rules["rules"][0]["period"] = json!("activity");
+    let plan = Plan { people: true, staff: true, rewards: Some(rules), ..Plan::default() };
+    let town = Town::start(Backend::Embedded, &plan).await;
+    let mut hanako = town.hanako().await;
+    let login = town.connect(&mut hanako).await;
+    for (name, hour, steps) in [("a", 8, 9_000), ("b", 10, 9_000), ("c", 12, 100)] {
+        assert_eq!(walked(&town, &login, name, hour, steps).await.status, 201);
+    }
+    let (page, coins) = told(&town, &mut hanako).await;
+    let of = |name: &str| {
+        let all = coins["grants"].as_array().unwrap();
+        let id = format!("urn:ngsi-ld:HealthActivity:{name}");
+        all.iter().find(|grant| grant["activity"] == id.as_str()).unwrap().clone()
+    };
+    let (earned, capped, few) = (of("a"), of("b"), of("c"));
+    assert_eq!((&capped["reason"], &few["reason"]), (&json!("day-cap"), &json!("not-met")));
+    let award = |grant: &Value| grant["award"].as_str().unwrap().to_owned();
+    let (earned, capped, few) = (award(&earned), award(&capped), award(&few));
+    assert!(!page.contains(&format!("/coins/{earned}/appeal")), "{page}");
+
+    // By the page, with nothing but forms.
+    let url = town.base.join(&format!("/coins/{capped}/appeal")).unwrap();
+    let asked = hanako.open(url.clone()).await.unwrap();
+    let form = asked.form("/appeal").unwrap();
+    let wrong = hanako.send(&asked, &form, &[("text", "123456789018 です")]).await.unwrap();
+    assert_eq!(wrong.status, 400);
+    assert!(wrong.body.contains("送れませんでした"), "{}", wrong.body);
+    let forged = [("text", SAID), ("csrf", "forged")];
+    assert_eq!(hanako.send(&asked, &form, &forged).await.unwrap().status, 403);
+    let done = hanako.send(&asked, &form, &[("text", SAID)]).await.unwrap();
+    assert_eq!((done.status.as_u16(), done.url.path()), (200, "/coins"));
+    assert!(done.body.contains("町が確認しています") && done.body.contains(SAID), "{}", done.body);
+    // The button again, and the page again: nothing more is asked.
+    assert_eq!(hanako.send(&asked, &form, &[("text", SAID)]).await.unwrap().url.path(), "/coins");
+    assert_eq!(hanako.open(url).await.unwrap().url.path(), "/coins");
+
+    // By the API.
+    assert_eq!(asks(&town, &hanako, &capped, &json!({})).await.status, 409);
+    assert_eq!(asks(&town, &hanako, &earned, &json!({})).await.status, 409);
+    assert_eq!(asks(&town, &hanako, &"ab".repeat(32), &json!({})).await.status, 404);
+    assert_eq!(asks(&town, &hanako, &few, &json!({"why": "x"})).await.status, 400);
+    assert_eq!(asks(&town, &hanako, &few, &json!({"text": "あ".repeat(501)})).await.status, 400);
+    let path = format!("/me/coins/{few}/appeal");
+    let elsewhere = town.ask(Method::POST, &path).header("Origin", "https://elsewhere.example");
+    let elsewhere = elsewhere.header("Cookie", hanako.cookies(&town.base).unwrap());
+    assert_eq!(seen(elsewhere.json(&json!({}))).await.status, 403);
+    assert_eq!(seen(town.ask(Method::POST, &path).json(&json!({}))).await.status, 401);
+    let taro = town.resident("taro").await;
+    assert_eq!(asks(&town, &taro, &few, &json!({})).await.status, 404, "it is another's");
+    assert_eq!(asks(&town, &hanako, &few, &json!({})).await.status, 204);
+
+    // The town: operators alone, and each look is told.
+    let mut counter = Desk::of(&town, "kato").await;
+    assert_eq!(counter.get("/rewards/v1/appeals").await.status, 403);
+    let answer = format!("/rewards/v1/appeals/{few}/answer");
+    let uphold = json!({"answer": "uphold", "text": "歩数が足りません"});
+    assert_eq!(counter.post(&answer, uphold.clone()).await.status, 403);
+    let mut page = Browser::new();
+    town.member(&mut page, "kato").await;
+    let queue = town.base.join("/staff/appeals").unwrap();
+    assert_eq!(page.open(queue.clone()).await.unwrap().status, 403);
+    let mut operator = Desk::of(&town, "inoue").await;
+    let waiting = operator.get("/rewards/v1/appeals").await;
+    assert!(waiting.header("audit-entry").is_some(), "the look is not on record");
+    let waiting = waiting.json();
+    let order: Vec<_> = waiting.as_array().unwrap().iter().map(|one| &one["award"]).collect();
+    assert_eq!(order, [&json!(capped), &json!(few)]);
+    assert_eq!((&waiting[0]["grantable"], &waiting[1]["grantable"]), (&json!(10), &json!(0)));
+    assert_eq!((&waiting[0]["text"], &waiting[1]["text"]), (&json!(SAID), &json!("")));
+    let grant = json!({"answer": "grant", "text": "はい"});
+    assert_eq!(operator.post(&answer, grant).await.status, 409);
+    assert_eq!(operator.post(&answer, json!({"answer": "uphold", "text": ""})).await.status, 400);
+    let unknown = format!("/rewards/v1/appeals/{}/answer", "ab".repeat(32));
+    assert_eq!(operator.post(&unknown, uphold.clone()).await.status, 404);
+    assert_eq!(operator.post(&answer, uphold.clone()).await.status, 204);
+    assert_eq!(operator.post(&answer, uphold).await.status, 409);
+
+    let mut desk = Browser::new();
+    town.member(&mut desk, "inoue").await;
+    let shown = desk.open(queue).await.unwrap();
+    assert!(shown.body.contains(SAID) && !shown.body.contains(&few), "{}", shown.body);
+    let form = shown.form(&capped).unwrap();
+    let fields = [("answer", "grant"), ("text", ANSWER)];
+    let forged = [&fields[..], &[("csrf", "forged")]].concat();
+    assert_eq!(desk.send(&shown, &form, &forged).await.unwrap().status, 403);
+    let done = desk.send(&shown, &form, &fields).await.unwrap();
+    assert!(done.body.contains("答えを待っている依頼はありません"), "{}", done.body);
+
+    let cookies = hanako.cookies(&town.base).unwrap();
+    eventually("granting after all", PATIENCE, || async {
+        let ask = town.ask(Method::GET, "/me/coins").header("Cookie", &cookies);
+        (seen(ask).await.json()["balance"] == 20).then_some(())
+    })
+    .await;
+    let (page, coins) = told(&town, &mut hanako).await;
+    assert!(page.contains(ANSWER) && page.contains("コインをお渡しします"), "{page}");
+    assert!(page.contains("歩数が足りません") && page.contains("変わりません"), "{page}");
+    let all = coins["grants"].as_array().unwrap();
+    let granted = all.iter().find(|grant| grant["award"] == capped.as_str()).unwrap();
+    assert_eq!((&granted["state"], &granted["amount"]), (&json!("confirmed"), &json!(10)));
+    assert_eq!(granted["appeal"]["answer"]["outcome"], "grant");
+    assert!(granted["appeal"]["answer"].get("by").is_none(), "{granted}");
+
+    let said = acts(&town, "staff:inoue").await;
+    let looks = said.iter().filter(|(decision, why)| decision == "allowed" && why == "staff");
+    assert_eq!(looks.count(), 4, "two looks and two answers: {said:?}");
+    let said = acts(&town, "staff:kato").await;
+    for why in ["coins-appeals role-missing".to_owned(), format!("coins-answer {few} role-missing")]
+    {
+        assert!(said.contains(&("denied".to_owned(), why.clone())), "{why}: {said:?}");
+    }
+    let log = hanako.open(town.base.join("/access-log").unwrap()).await.unwrap();
+    assert!(log.body.contains("つのコインの記録") && log.body.contains("役場"), "{}", log.body);
+    let logged = town.log();
+    assert!([SAID, ANSWER].iter().all(|text| !logged.contains(text)), "a text is in the log");
+}

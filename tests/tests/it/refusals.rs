@@ -122,6 +122,7 @@ const TABLE: &[(&str, &str, For)] = &[
     ("GET", "/me/access-log/{index}/proof", For::Resident),
     ("GET", "/me/consents", For::Resident),
     ("GET", "/me/coins", For::Resident),
+    ("POST", "/me/coins/{award}/appeal", For::Resident),
     ("GET", "/me/export", For::Resident),
     ("POST", "/me/close", For::Resident),
     ("POST", "/consents/v1/{id}/confirm", For::Resident),
@@ -155,6 +156,8 @@ const TABLE: &[(&str, &str, For)] = &[
     ("POST", "/rewards/v1/grants/{award}/decision", For::Member),
     ("POST", "/rewards/v1/simulations", For::Staff),
     ("GET", "/rewards/v1/reconciliations", For::Staff),
+    ("GET", "/rewards/v1/appeals", For::Member),
+    ("POST", "/rewards/v1/appeals/{award}/answer", For::Member),
     ("GET", "/admin/v1/identity-reviews", For::Staff),
     ("POST", "/admin/v1/identity-reviews/{reference}/decision", For::Staff),
     ("GET", "/admin/v1/link-reviews", For::Staff),
@@ -278,6 +281,7 @@ impl Gate {
             "/rewards/",
             "/me/share-codes",
             "/me/delegations",
+            "/me/coins",
         ]
         .iter()
         .any(|p| path.starts_with(p)))

@@ -1,14 +1,17 @@
-//! `/coins`, つのコイン: what activity earned, and why some earned nothing.
+//! `/coins`, つのコイン: what activity earned, why some earned nothing, and asking the town to look at that again.
 
-use actix_web::HttpResponse;
-use serde::Serialize;
-use tsunagu_rewards::{GrantView, State};
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use tsunagu_domain::{Problem, ProblemCode};
+use tsunagu_rewards::{AppealView, AwardUid, GrantView, Outcome, State};
+use tsunagu_store::access::AccessLog as _;
 
 use crate::dates::{self, Day};
 use crate::locale::Lang;
 use crate::pages::own;
 use crate::render::Page;
-use crate::visit::{Shown, Visit};
+use crate::visit::{Posted, Shown, Stop, Visit};
 
 /// The model of the page.
 #[derive(Debug, Serialize)]
@@ -36,6 +39,37 @@ pub(crate) struct GrantLine {
     pub(crate) state: &'static str,
     /// Why it earned nothing, or why it takes long.
     pub(crate) reason: Option<String>,
+    /// Where the town is asked to look at it again, if it can be.
+    pub(crate) ask: Option<String>,
+    /// What the town was asked.
+    pub(crate) appeal: Option<AppealLine>,
+}
+
+/// What the town was asked about a decision, and answered.
+#[derive(Debug, Serialize)]
+pub(crate) struct AppealLine {
+    /// What the resident said; empty when nothing.
+    said: String,
+    day: Day,
+    /// The end of a key `coins-answer-…`, and why.
+    answer: Option<(&'static str, String)>,
+}
+
+/// The model of the page that asks the town.
+#[derive(Debug, Serialize)]
+pub(crate) struct AppealPage {
+    /// What it is about.
+    line: GrantLine,
+    /// The page's own address.
+    href: String,
+    /// What was said and cannot be kept.
+    said: String,
+    /// Whether that is so.
+    wrong: bool,
+}
+
+impl Page for AppealPage {
+    const TEMPLATE: &'static str = "appeal.html";
 }
 
 impl Page for CoinsPage {
@@ -51,11 +85,8 @@ pub(crate) async fn show(visit: Visit) -> HttpResponse {
 async fn coins(visit: &Visit) -> Shown {
     let session = visit.resident().await?;
     let parts = &visit.site.parts;
-    let coins = parts
-        .rewards
-        .coins_of(&parts.tenant, session.tsuno_id)
-        .await
-        .map_err(tsunagu_domain::Problem::from)?;
+    let coins =
+        parts.rewards.coins_of(&parts.tenant, session.tsuno_id).await.map_err(Problem::from)?;
     own::looks_at(visit, session, own::COINS, coins.grants.len()).await?;
     let grants = coins.grants.iter().map(|grant| GrantLine::of(visit.lang, grant));
     visit.page(&CoinsPage {
@@ -63,6 +94,100 @@ async fn coins(visit: &Visit) -> Shown {
         pending: grouped(coins.pending),
         grants: grants.collect(),
     })
+}
+
+/// `GET /coins/{award}/appeal`.
+pub(crate) async fn ask(visit: Visit, award: web::Path<String>) -> HttpResponse {
+    let shown = question(&visit, &award, None).await;
+    visit.answer(shown)
+}
+
+/// The page, or one of which `said` cannot be kept.
+async fn question(visit: &Visit, award: &str, said: Option<&str>) -> Shown {
+    let session = visit.resident().await?;
+    let parts = &visit.site.parts;
+    let uid: AwardUid = award.parse().map_err(|_| Problem::not_found())?;
+    let coins = parts.rewards.coins_of(&parts.tenant, session.tsuno_id).await;
+    let coins = coins.map_err(Problem::from)?;
+    let grant = coins.grants.iter().find(|grant| grant.award == uid);
+    let grant = grant.ok_or_else(Problem::not_found)?;
+    own::looks_at(visit, session, own::COINS, 1).await?;
+    if !grant.can_appeal {
+        return Ok(Visit::see_other("/coins").finish());
+    }
+    let page = AppealPage {
+        line: GrantLine::of(visit.lang, grant),
+        href: address(uid),
+        said: said.unwrap_or_default().to_owned(),
+        wrong: said.is_some(),
+    };
+    let status = if page.wrong { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    visit.page_with(status, &page, &[])
+}
+
+/// The form that asks.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asking {
+    csrf: String,
+    #[serde(default)]
+    text: String,
+}
+
+/// `POST /coins/{award}/appeal`.
+pub(crate) async fn appeal(
+    visit: Visit,
+    award: web::Path<String>,
+    form: Posted<Asking>,
+) -> HttpResponse {
+    let shown = match form {
+        Ok(form) => asked(&visit, &award, &form).await,
+        Err(_) => Err(Stop::bad_form()),
+    };
+    visit.answer(shown)
+}
+
+async fn asked(visit: &Visit, award: &str, form: &Asking) -> Shown {
+    let session = visit.posted(&form.csrf).await?;
+    let parts = &visit.site.parts;
+    let uid: AwardUid = award.parse().map_err(|_| Problem::not_found())?;
+    let recorded = parts.audit.ops(&own::writes(visit, session, own::COINS))?;
+    let (of, now) = ((session.tsuno_id, uid), parts.clock.micros());
+    match parts.rewards.appeal(&parts.tenant, of, &form.text, now, &recorded).await {
+        Ok(()) => Ok(Visit::see_other("/coins").finish()),
+        // Asked before, perhaps by the same button: the list says how it stands.
+        Err(problem) if problem.code == ProblemCode::Conflict => {
+            Ok(Visit::see_other("/coins").finish())
+        }
+        Err(problem)
+            if matches!(
+                problem.code,
+                ProblemCode::InvalidRequest | ProblemCode::IndividualNumber
+            ) =>
+        {
+            question(visit, award, Some(&form.text)).await
+        }
+        Err(problem) => Err(problem.into()),
+    }
+}
+
+fn address(award: AwardUid) -> String {
+    format!("/coins/{award}/appeal")
+}
+
+impl AppealLine {
+    fn of(lang: Lang, appeal: &AppealView) -> Self {
+        let outcome = |outcome| match outcome {
+            Outcome::Grant => "grant",
+            Outcome::Uphold => "uphold",
+        };
+        let answer = appeal.answer.as_ref();
+        Self {
+            said: appeal.text.clone(),
+            day: dates::day(lang, appeal.at),
+            answer: answer.map(|answer| (outcome(answer.outcome), answer.text.clone())),
+        }
+    }
 }
 
 impl GrantLine {
@@ -83,6 +208,8 @@ impl GrantLine {
                 State::Reversed => "reversed",
             },
             reason: grant.reason_text.as_ref().map(|text| lang.pick(text).to_owned()),
+            ask: grant.can_appeal.then(|| address(grant.award)),
+            appeal: grant.appeal.as_ref().map(|appeal| AppealLine::of(lang, appeal)),
         }
     }
 }
@@ -113,8 +240,28 @@ impl CoinsPage {
             none: amount == 0,
             state,
             reason: reason.map(str::to_owned),
+            ask: None,
+            appeal: None,
+        };
+        let asked = |said: &str, answer| AppealLine {
+            said: said.to_owned(),
+            day: dates::day(lang, 1_795_402_800_000_000),
+            answer,
+        };
+        let granted = ("grant", "別の時間の記録でした".to_owned());
+        let upheld = ("uphold", "同じ散歩の記録が二つありました".to_owned());
+        let appealed = |appeal| GrantLine {
+            appeal: Some(appeal),
+            ..line("rejected", 0, Some("同じ時間のほかの記録がすでに数えられています"))
         };
         let grants = vec![
+            GrantLine {
+                ask: Some(format!("/coins/{}/appeal", "ab".repeat(32))),
+                ..line("rejected", 0, Some("1日の上限に達しています"))
+            },
+            appealed(asked("別の散歩です", None)),
+            appealed(asked("", Some(upheld))),
+            GrantLine { appeal: Some(asked("", Some(granted))), ..line("confirmed", 50, None) },
             line("confirmed", 50, None),
             line("sent", 50, None),
             line("reserved", 50, None),
@@ -128,6 +275,19 @@ impl CoinsPage {
             ("coins", Self { balance: grouped(1250), pending: grouped(100), grants }),
             ("coins-none", Self { balance: grouped(0), pending: grouped(0), grants: vec![] }),
         ]
+    }
+}
+
+#[cfg(test)]
+impl AppealPage {
+    pub(crate) fn samples(lang: Lang) -> Vec<(&'static str, Self)> {
+        let page = |said: &str| {
+            let (_, mut coins) = CoinsPage::samples(lang).remove(0);
+            let line = coins.grants.remove(0);
+            let href = line.ask.clone().unwrap_or_default();
+            Self { line, href, said: said.to_owned(), wrong: !said.is_empty() }
+        };
+        vec![("coins-appeal", page("")), ("coins-appeal-wrong", page("長い話"))]
     }
 }
 

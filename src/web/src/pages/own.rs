@@ -105,6 +105,13 @@ pub(crate) async fn looks_at(
     parts.audit.record(&parts.tenant, &access).await.map(|_| ())
 }
 
+/// The record of the resident adding to one of these records.
+pub(crate) fn writes(visit: &Visit, session: &Session, (record, _): (&str, InWords)) -> Access {
+    let actor = visit.by(session).actor();
+    let access = access(visit, actor, session.tsuno_id, record, "own-data");
+    Access { action: Action::Write, count: 1, ..access }
+}
+
 /// The refusal of a delegate of what is not theirs to do, once it is written down that they tried; that it could not be, if so.
 pub(crate) async fn not_for_delegates(
     visit: &Visit,

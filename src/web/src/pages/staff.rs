@@ -1,5 +1,6 @@
 //! The pages of staff, below `/staff`.
 
+pub(crate) mod appeals;
 pub(crate) mod cases;
 pub(crate) mod clients;
 pub(crate) mod home;

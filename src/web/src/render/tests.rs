@@ -6,7 +6,7 @@ use super::*;
 use crate::pages::access_log::AccessLogPage;
 use crate::pages::account::{AccountPage, ClosePage};
 use crate::pages::authorize::{AuthorizePage, Notice};
-use crate::pages::coins::CoinsPage;
+use crate::pages::coins::{AppealPage, CoinsPage};
 use crate::pages::consents::{
     ConsentPage, ConsentsPage, NoticePage, RenewPage, RenewalNotice, WithdrawPage,
 };
@@ -17,6 +17,7 @@ use crate::pages::error::MessagePage;
 use crate::pages::home::HomePage;
 use crate::pages::login::LoginPage;
 use crate::pages::share::{CodePage, ConfirmPage, SharePage};
+use crate::pages::staff::appeals::StaffAppealsPage;
 use crate::pages::staff::cases::{StaffCasePage, StaffCasesPage, StaffOpenPage, StaffReadPage};
 use crate::pages::staff::clients::{StaffApplyPage, StaffClientPage, StaffClientsPage};
 use crate::pages::staff::home::StaffHomePage;
@@ -94,6 +95,7 @@ fn rendered(lang: Lang) -> (Vec<(String, String)>, BTreeSet<String>) {
     show!("/account/close", true, ClosePage::samples());
     show!("/oauth/end-session", true, EndSessionPage::samples());
     show!("/coins", true, CoinsPage::samples(lang));
+    show!("/coins/ab/appeal", true, AppealPage::samples(lang));
     for (name, page) in StaffHomePage::samples() {
         let frame = staff_frame(lang, "/staff", page.name.is_some());
         pages.push((name.to_owned(), renderer.page(&frame, &page).unwrap()));
@@ -107,6 +109,7 @@ fn rendered(lang: Lang) -> (Vec<(String, String)>, BTreeSet<String>) {
         };
     }
     show_staff!("/staff/queue", StaffQueuePage::samples(lang));
+    show_staff!("/staff/appeals", StaffAppealsPage::samples(lang));
     show_staff!("/staff/cases", StaffCasesPage::samples(lang));
     show_staff!("/staff/cases/1", StaffCasePage::samples(lang));
     show_staff!("/staff/cases/new", StaffOpenPage::samples());
