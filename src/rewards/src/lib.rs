@@ -39,4 +39,4 @@ pub use reason::Reason;
 pub use reconcile::{Difference, DifferenceKind, StatementLine};
 pub use rewards::Rewards;
 pub use rule::{Amount, Period, Rule, RuleError, RuleStatus, Rules, TimeZone};
-pub use simulate::{Activities, SimulatedRule, Simulation};
+pub use simulate::{Activities, Progress, SimulatedRule, Simulation};

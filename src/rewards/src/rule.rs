@@ -332,6 +332,12 @@ impl Rules {
         rules.into_iter().map(compile).collect::<Result<_, _>>().map(Self)
     }
 
+    /// The first day of activity that counts under any of them, and the first that no longer does; none without rules.
+    pub fn span(&self) -> Option<(NaiveDate, NaiveDate)> {
+        let first = self.iter().map(|compiled| compiled.rule.valid_from).min()?;
+        Some((first, self.iter().map(|compiled| compiled.rule.valid_until).max()?))
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Compiled> {
         self.0.iter()
     }

@@ -67,6 +67,20 @@ pub struct SimulatedRule {
     pub refused: BTreeMap<String, u64>,
 }
 
+/// How far a simulation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// So many stored activities were read.
+    Read(u64),
+    /// Rules were tried on so many activities, of so many.
+    Decided {
+        /// So many.
+        done: u64,
+        /// Of so many.
+        of: u64,
+    },
+}
+
 #[derive(Default)]
 struct Tally {
     grants: u64,
@@ -85,16 +99,29 @@ impl Rewards {
         rules: &Rules,
         days: (NaiveDate, NaiveDate),
     ) -> Result<(Simulation, Vec<TsunoId>), Problem> {
+        self.simulate_telling(tenant, rules, days, &|_| {}).await
+    }
+
+    /// The same; `tell` is told how far it is.
+    pub async fn simulate_telling(
+        &self,
+        tenant: &TenantId,
+        rules: &Rules,
+        days: (NaiveDate, NaiveDate),
+        tell: &(dyn Fn(Progress) + Sync),
+    ) -> Result<(Simulation, Vec<TsunoId>), Problem> {
         let _alone = self.simulating.try_lock().map_err(|_| {
             let detail = "another simulation is running; try again when it is done";
             Problem::new(ProblemCode::TooManyRequests, detail)
         })?;
-        let past = self.past(tenant, rules, days).await?;
+        let past = self.past(tenant, rules, days, tell).await?;
         let mut present = Present::default();
         let mut tallies: HashMap<(String, u32), Tally> = HashMap::new();
         let mut people = HashSet::new();
+        let of = past.len() as u64;
         for (turn, doc) in (1..).zip(&past) {
             if turn % TURN == 0 {
+                tell(Progress::Decided { done: turn as u64, of });
                 tokio::task::yield_now().await;
             }
             people.extend(subject_of(doc));
@@ -123,6 +150,7 @@ impl Rewards {
                 };
             }
         }
+        tell(Progress::Decided { done: of, of });
         let tally = |compiled: &crate::rule::Compiled| {
             let rule = &compiled.rule;
             let Tally { grants, coins, people, refused } =
@@ -154,6 +182,7 @@ impl Rewards {
         tenant: &TenantId,
         rules: &Rules,
         (from, to): (NaiveDate, NaiveDate),
+        tell: &(dyn Fn(Progress) + Sync),
     ) -> Result<Vec<EntityDoc>, Problem> {
         let activities = self.activities.as_ref().ok_or_else(|| {
             Problem::new(ProblemCode::InternalError, "stored activities cannot be read here")
@@ -163,12 +192,15 @@ impl Rewards {
         types.sort_unstable_by_key(|(entity_type, _)| *entity_type);
         types.dedup_by_key(|(entity_type, _)| *entity_type);
         let mut past: Vec<EntityDoc> = Vec::new();
+        let mut seen = 0;
         for (entity_type, tz) in types {
             let mut offset = 0;
             loop {
                 let page = activities.page(tenant, entity_type, offset, PAGE).await?;
                 let read = page.len();
                 offset += read;
+                seen += read as u64;
+                tell(Progress::Read(seen));
                 past.extend(page.into_iter().filter(|doc| {
                     let started = Facts::of(doc).started.unwrap_or(doc.created_at());
                     (from..to).contains(&tz.day(started))

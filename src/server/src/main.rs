@@ -9,6 +9,7 @@ mod demo;
 mod import;
 mod key;
 mod keys;
+mod rewards;
 mod serve;
 mod wire;
 mod witness;
@@ -75,6 +76,11 @@ enum Command {
         #[command(subcommand)]
         command: import::ImportCommand,
     },
+    /// Try reward rules on the past, and list those in force with their budgets
+    Rewards {
+        #[command(subcommand)]
+        command: rewards::RewardsCommand,
+    },
     /// List, check and run links to other systems
     Connector {
         #[command(subcommand)]
@@ -130,6 +136,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     let done = match command {
         Command::Import { command } => return import::run(&command),
+        Command::Rewards { command } => return rewards::run(&command),
         Command::Serve { args, redis } => {
             let mut config = config::read(&args.config, args.store)?;
             config.redis = redis.map(Into::into).or(config.redis);

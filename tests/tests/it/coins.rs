@@ -11,6 +11,7 @@ use tsunagu_sandbox::story::Browser;
 use crate::login::log_in;
 use crate::staff::{Desk, acts};
 use crate::support::http::{Answer, seen};
+use crate::support::process::run;
 use crate::support::town::{Login, Plan, STAFF, Town, property};
 use crate::support::{Backend, eventually};
 
@@ -304,4 +305,72 @@ async fn a_resident_appeals_by_page_and_by_api_and_reads_what_the_town_answers()
     assert!(log.body.contains("つのコインの記録") && log.body.contains("役場"), "{}", log.body);
     let logged = town.log();
     assert!([SAID, ANSWER].iter().all(|text| !logged.contains(text)), "a text is in the log");
+}
+
+#[tokio::test]
+async fn rules_are_tried_and_listed_from_a_shell() {
+    let plan = Plan { people: true, rewards: Some(rules()), ..Plan::default() };
+    let mut town = Town::start(Backend::Embedded, &plan).await;
+    let mut hanako = town.hanako().await;
+    let login = town.connect(&mut hanako).await;
+    for (name, hour, steps) in [("a", 8, 9_000), ("b", 10, 6_000), ("c", 12, 100)] {
+        assert_eq!(walked(&town, &login, name, hour, steps).await.status, 201);
+    }
+    let config = town.config();
+    let file = town.folder.path().join("candidates.json");
+    let shell = async |what: &str, more: &[&str]| {
+        let known = ["rewards", what, "--config", config.to_str().unwrap()];
+        let output = run(&[&known[..], more].concat()).await;
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    };
+    let candidate = |change: Value| {
+        let mut rules = rules();
+        rules["rules"][0]["period"] = json!("activity");
+        rules["rules"][0]["per_person_per_day"] = json!(100);
+        rules["rules"][0].as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        std::fs::write(&file, rules.to_string()).unwrap();
+    };
+    let rules_of = ["--rules", file.to_str().unwrap()];
+    candidate(json!({}));
+    let (code, _, why) = shell("simulate", &rules_of).await;
+    assert_eq!(code, 1, "the store is in use: {why}");
+    town.stop().await;
+
+    let (code, told, why) = shell("simulate", &[&rules_of[..], &["--json"]].concat()).await;
+    assert_eq!(code, 0, "{why}");
+    assert_eq!(why, "", "progress is for terminals");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&told["activities"], &told["persons"]), (&json!(3), &json!(1)));
+    let rule = &told["rules"][0];
+    assert_eq!((&rule["grants"], &rule["coins"]), (&json!(2), &json!(15)));
+    assert_eq!(rule["refused"], json!({"not-met": 1}));
+    // In words, and the budget would be used up.
+    candidate(json!({"budget": 10}));
+    let (code, told, _) = shell("simulate", &rules_of).await;
+    assert_eq!(code, 3, "{told}");
+    for words in
+        ["1 grants, 10 coins, 1 people", "100% of the budget of 10", "町の予算が終了しました"]
+    {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let none = [&rules_of[..], &["--from", "2020-01-01", "--to", "2020-01-02"]].concat();
+    let (code, told, _) = shell("simulate", &none).await;
+    assert!(code == 0 && told.contains("0 activities of 0 people"), "{code}: {told}");
+    let backwards = [&rules_of[..], &["--from", "2026-01-02", "--to", "2026-01-02"]].concat();
+    assert_eq!(shell("simulate", &backwards).await.0, 1);
+    candidate(json!({"amount": 0}));
+    let (code, told, why) = shell("simulate", &rules_of).await;
+    assert!(code == 1 && told.is_empty() && why.contains("are not right"), "{code}: {told}{why}");
+    assert_eq!(shell("simulate", &[&rules_of[..], &["--as", "nobody"]].concat()).await.0, 1);
+
+    let (code, told, _) = shell("rules", &[]).await;
+    assert!(code == 0 && told.contains("walk 1") && told.contains("budget 1000"), "{told}");
+    let (_, told, _) = shell("rules", &["--json"]).await;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told[0]["budget"]["total"], 1000);
+    town.open().await;
+    let looks = acts(&town, "platform:reward-simulation").await;
+    let look = ("allowed".to_owned(), "reward-simulation".to_owned());
+    assert_eq!(looks, [look.clone(), look], "whose activities were read is told");
 }

@@ -1,13 +1,13 @@
 //! Candidate rules on the past: what would have been paid, and nothing written.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use async_trait::async_trait;
 use serde_json::json;
 use tsunagu_domain::{ProblemCode, TenantId};
 use tsunagu_ngsi_ld::EntityDoc;
-use tsunagu_rewards::{Activities, Rewards, Rules, SimulatedRule};
+use tsunagu_rewards::{Activities, Progress, Rewards, Rules, SimulatedRule};
 use tsunagu_store::StoreError;
 
 use crate::world::{Activity, World, person, rule, tenant};
@@ -97,7 +97,11 @@ async fn it_comes_to_what_the_rules_then_do() {
     let rewards = over(&world, &past().collect::<Vec<_>>());
     let all = days("2026-01-01", "2027-01-01");
     let candidates = rules(&[rule(&json!({ "budget": 55 }))]);
-    let (found, _) = rewards.simulate(&tenant(), &candidates, all).await.unwrap();
+    let told = Mutex::new(Vec::new());
+    let tell = |progress| told.lock().unwrap().push(progress);
+    let (found, _) = rewards.simulate_telling(&tenant(), &candidates, all, &tell).await.unwrap();
+    let end = Progress::Decided { done: 30, of: 30 };
+    assert_eq!(told.into_inner().unwrap(), [Progress::Read(30), end]);
     let SimulatedRule { coins, .. } = found.rules[0];
     assert_eq!(coins, world.rewards.rules(&tenant()).await.unwrap()[0].budget.reserved);
 }
