@@ -185,10 +185,11 @@ async fn asks(town: &Town, browser: &Browser, award: &str, body: &Value) -> Answ
     seen(ask.header("Origin", town.base.as_str().trim_end_matches('/')).json(body)).await
 }
 
-#[tokio::test]
-async fn a_resident_appeals_by_page_and_by_api_and_reads_what_the_town_answers() {
-    const SAID: &str = "夕方の別の散歩です";
-    const ANSWER: &str = "記録を確かめました。お渡しします";
+const SAID: &str = "夕方の別の散歩です";
+const ANSWER: &str = "記録を確かめました。お渡しします";
+
+/// A town that pays 10 coins a day, and a resident with awards: one that earned, one beyond the limit of the day, and one of too few steps.
+async fn zeros() -> (Town, Browser, [String; 3]) {
     let mut rules = rules();
     rules["rules"][0]["period"] = json!("activity");
     let plan = Plan { people: true, staff: true, rewards: Some(rules), ..Plan::default() };
@@ -198,16 +199,22 @@ async fn a_resident_appeals_by_page_and_by_api_and_reads_what_the_town_answers()
     for (name, hour, steps) in [("a", 8, 9_000), ("b", 10, 9_000), ("c", 12, 100)] {
         assert_eq!(walked(&town, &login, name, hour, steps).await.status, 201);
     }
-    let (page, coins) = told(&town, &mut hanako).await;
-    let of = |name: &str| {
-        let all = coins["grants"].as_array().unwrap();
+    let (_, coins) = told(&town, &mut hanako).await;
+    let all = coins["grants"].as_array().unwrap();
+    let awards = ["a", "b", "c"].map(|name| {
         let id = format!("urn:ngsi-ld:HealthActivity:{name}");
-        all.iter().find(|grant| grant["activity"] == id.as_str()).unwrap().clone()
-    };
-    let (earned, capped, few) = (of("a"), of("b"), of("c"));
-    assert_eq!((&capped["reason"], &few["reason"]), (&json!("day-cap"), &json!("not-met")));
-    let award = |grant: &Value| grant["award"].as_str().unwrap().to_owned();
-    let (earned, capped, few) = (award(&earned), award(&capped), award(&few));
+        let grant = all.iter().find(|grant| grant["activity"] == id.as_str()).unwrap();
+        (grant["award"].as_str().unwrap().to_owned(), grant["reason"].clone())
+    });
+    let reasons = awards.each_ref().map(|(_, reason)| reason.clone());
+    assert_eq!(reasons, [Value::Null, json!("day-cap"), json!("not-met")]);
+    (town, hanako, awards.map(|(award, _)| award))
+}
+
+#[tokio::test]
+async fn a_resident_asks_the_town_about_a_zero_by_page_and_by_api() {
+    let (town, mut hanako, [earned, capped, few]) = zeros().await;
+    let (page, _) = told(&town, &mut hanako).await;
     assert!(!page.contains(&format!("/coins/{earned}/appeal")), "{page}");
 
     // By the page, with nothing but forms.
@@ -239,6 +246,15 @@ async fn a_resident_appeals_by_page_and_by_api_and_reads_what_the_town_answers()
     assert_eq!(seen(town.ask(Method::POST, &path).json(&json!({}))).await.status, 401);
     let taro = town.resident("taro").await;
     assert_eq!(asks(&town, &taro, &few, &json!({})).await.status, 404, "it is another's");
+    assert_eq!(asks(&town, &hanako, &few, &json!({})).await.status, 204);
+    let logged = town.log();
+    assert!(!logged.contains(SAID), "a text is in the log");
+}
+
+#[tokio::test]
+async fn operators_answer_appeals_and_the_resident_reads_it_and_who_looked() {
+    let (town, mut hanako, [_, capped, few]) = zeros().await;
+    assert_eq!(asks(&town, &hanako, &capped, &json!({"text": SAID})).await.status, 204);
     assert_eq!(asks(&town, &hanako, &few, &json!({})).await.status, 204);
 
     // The town: operators alone, and each look is told.

@@ -19,7 +19,7 @@ fn moment(second: i64) -> &'static str {
 }
 
 /// So many steps between two seconds of the morning.
-fn steps(id: usize, steps: i64, from: i64, to: Option<i64>) -> Activity {
+fn steps(id: i64, steps: i64, from: i64, to: Option<i64>) -> Activity {
     let activity = Activity { steps: json!(steps), ..Activity::new(id, 1) };
     Activity { started: Some(moment(from)), ended: to.map(moment), ..activity }
 }
@@ -54,7 +54,7 @@ async fn the_records_of_an_hour_share_what_an_hour_can_hold() {
     let world = town(15_000);
     // Each is no faster than a record may be, and each leaves out of its whole minutes what it can: 60 of them would be 30,000 steps.
     let stacked: Vec<Activity> =
-        (0..29).map(|n| steps(n, 500, n as i64 * 60 + 1, Some(n as i64 * 60 + 179))).collect();
+        (0..29).map(|n| steps(n, 500, n * 60 + 1, Some(n * 60 + 179))).collect();
     let found = outcomes(&world, &stacked).await;
     let counted = found.iter().filter(|reason| reason.is_none()).count();
     // Beyond 150 in its one minute each has 350; of those the hour holds 6,000.
@@ -74,12 +74,7 @@ async fn whoever_walks_or_runs_is_not_in_doubt_and_walking_is_not_even_counted()
     let hours = |per_minute: i64, day: i64| {
         (0..12).map(move |n| {
             let from = day * 86_400 + n * 300;
-            steps(
-                usize::try_from((day + 9) * 100 + n).unwrap(),
-                per_minute * 5,
-                from,
-                Some(from + 300),
-            )
+            steps((day + 9) * 100 + n, per_minute * 5, from, Some(from + 300))
         })
     };
     let walked: Vec<Activity> = hours(130, 0).collect();
@@ -115,15 +110,19 @@ fn record() -> impl Strategy<Value = (i64, i64, i64, bool)> {
     (0i64..3 * 3_600, length, 1i64..450, prop::bool::weighted(0.9))
 }
 
+fn number(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap())
+}
+
 /// Steps of each hour as they are attributed: evenly over the whole minutes of a record, or the minute of its start when it holds none.
-fn by_hour(counted: &[(i64, Option<i64>, i64)]) -> BTreeMap<i64, f64> {
+fn by_hour(counted: &[(i64, Option<i64>, u32)]) -> BTreeMap<i64, f64> {
     let mut hours = BTreeMap::new();
     for (from, to, steps) in counted {
         let (first, last) = ((from + 59) / 60, to.unwrap_or(*from) / 60);
         let minutes: Vec<i64> =
             if last > first { (first..last).collect() } else { vec![from / 60] };
         for minute in &minutes {
-            *hours.entry(minute / 60).or_default() += *steps as f64 / minutes.len() as f64;
+            *hours.entry(minute / 60).or_default() += f64::from(*steps) / number(minutes.len());
         }
     }
     hours
@@ -141,12 +140,13 @@ proptest! {
         let all: Vec<_> = records
             .iter()
             .map(|(from, length, pace, ends)| {
-                (*from, ends.then_some(from + length), (pace * length / 100).max(1))
+                let number = u32::try_from((pace * length / 100).max(1)).unwrap();
+                (*from, ends.then_some(from + length), number)
             })
             .collect();
         let activities: Vec<Activity> = (0..)
             .zip(&all)
-            .map(|(id, (from, to, number))| steps(id, *number, *from, *to))
+            .map(|(id, (from, to, number))| steps(id, (*number).into(), *from, *to))
             .collect();
         world.clock.advance(TimeDelta::seconds(1));
         let found = outcomes(&world, &activities).now_or_never().unwrap();
