@@ -21,9 +21,8 @@ pub(crate) fn beyond(
     minutes: &[(NaiveDate, Vec<u8>)],
     steps: i64,
 ) -> Vec<(Guard, Op)> {
-    let hours: Vec<(NaiveDate, usize, i64)> =
-        minutes.iter().flat_map(|(day, bits)| by_hour(*day, bits)).collect();
-    let all: i64 = hours.iter().map(|(_, _, minutes)| minutes).sum();
+    let set = minutes.iter().flat_map(|(_, bits)| bits).map(|byte| i64::from(byte.count_ones()));
+    let all: i64 = set.sum();
     let most = i64::from(rule.steps_per_hour);
     // In hundredths of a step, so that nothing is rounded yet.
     let surplus = steps.saturating_mul(UNCOUNTED).saturating_sub(most.saturating_mul(all));
@@ -38,7 +37,7 @@ pub(crate) fn beyond(
         let guard = Guard::Room { collection, key: key.clone(), delta, min: 0, max };
         (guard, Op::Add { collection, key, delta, min: 0, max })
     };
-    hours.into_iter().map(counted).collect()
+    minutes.iter().flat_map(|(day, bits)| by_hour(*day, bits)).map(counted).collect()
 }
 
 /// How many minutes of each hour of a day are set.
