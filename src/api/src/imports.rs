@@ -3,6 +3,7 @@
 
 mod act;
 mod decide;
+mod decisions;
 mod look;
 mod queue;
 mod report;
@@ -24,6 +25,7 @@ pub(crate) use act::{
     propose, publish, rollback,
 };
 pub(crate) use decide::{__path_decide, decide};
+pub(crate) use decisions::{__path_decisions, __path_withdraw, decisions, withdraw};
 pub(crate) use look::{__path_list, __path_retrieve, list, retrieve};
 pub(crate) use queue::{__path_queue, queue};
 pub(crate) use report::{__path_report, report};
@@ -45,7 +47,9 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
             .service(posts("/loads/{id}/force", web::post().to(force)))
             .service(posts("/loads/{id}/publish", web::post().to(publish)))
             .service(posts("/loads/{id}/discard", web::post().to(discard)))
-            .service(posts("/loads/{id}/rollback", web::post().to(rollback))),
+            .service(posts("/loads/{id}/rollback", web::post().to(rollback)))
+            .service(gets("/layouts/{layout}/decisions", web::get().to(decisions)))
+            .service(posts("/layouts/{layout}/decisions/{id}/withdraw", web::post().to(withdraw))),
     );
 }
 
@@ -53,11 +57,17 @@ fn object<'a>(act: &'static str, id: &'a str) -> Object<'a> {
     Object::new(LOAD_TYPE, act, id)
 }
 
+/// Loads are of one municipality; for a caller of another there is nothing here.
+fn of_the_town(gateway: &Gateway, caller: &StaffCaller) -> Result<(), Failure> {
+    if caller.tenant == *gateway.imports.tenant() {
+        return Ok(());
+    }
+    Err(Problem::not_found().into())
+}
+
 /// The load in the path, of the caller's municipality.
 fn load_of(gateway: &Gateway, caller: &StaffCaller, id: &str) -> Result<LoadId, Failure> {
-    if caller.tenant != *gateway.imports.tenant() {
-        return Err(Problem::not_found().into());
-    }
+    of_the_town(gateway, caller)?;
     Ok(id.parse().map_err(|()| Problem::not_found())?)
 }
 
@@ -93,7 +103,7 @@ struct DifferenceBody {
 struct LoadStepBody {
     /// ISO 8601.
     at: String,
-    /// `found`, `decided`, `held`, `proposed`, `forced`, `rolled-back`, `approved`, `published`, `superseded`, `replaced`, `discarded`,
+    /// `found`, `decided`, `withdrawn`, `held`, `proposed`, `forced`, `rolled-back`, `approved`, `published`, `superseded`, `replaced`, `discarded`,
     /// `changed-while-read`.
     act: String,
     /// The name of a member, or `platform`.
@@ -109,7 +119,7 @@ pub(crate) struct LoadBody {
     layout: String,
     /// Name of the file.
     file: String,
-    /// `staging`, `settling`, `comparing`, `waiting`, `held`, `proposed`, `publishing`, `published`, `superseded`, `discarded`, `refused`.
+    /// `clearing`, `staging`, `settling`, `comparing`, `waiting`, `held`, `proposed`, `publishing`, `published`, `superseded`, `discarded`, `refused`.
     state: &'static str,
     /// What a publication has to name.
     revision: u32,

@@ -189,6 +189,8 @@ pub(crate) struct ProblemBody {
         crate::imports::publish,
         crate::imports::discard,
         crate::imports::rollback,
+        crate::imports::decisions,
+        crate::imports::withdraw,
         crate::records::link_key,
         crate::operations::livez,
         crate::operations::readyz,

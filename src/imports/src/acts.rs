@@ -14,7 +14,7 @@ use crate::staging::keep;
 /// What loads are called in records of access.
 const LOAD_TYPE: &str = "urn:tsunagu:type:Import";
 /// Who may look at loads.
-const LOOK: [Role; 4] = [Role::Counter, Role::Operator, Role::Approver, Role::Auditor];
+pub(crate) const LOOK: [Role; 4] = [Role::Counter, Role::Operator, Role::Approver, Role::Auditor];
 /// So many loads of a layout are listed, the latest.
 const LISTED: usize = 50;
 /// Longest note.
@@ -51,6 +51,27 @@ fn noted(text: &str, needed: bool) -> Result<String, Problem> {
     }
     Ok(text.to_owned())
 }
+
+/// A way to propose a load.
+struct Way {
+    act: &'static str,
+    from: LoadState,
+    step: &'static str,
+    otherwise: &'static str,
+}
+
+const WAITS: Way = Way {
+    act: "import-propose",
+    from: LoadState::Waiting,
+    step: "proposed",
+    otherwise: "only a load that waits can be proposed",
+};
+const HELD: Way = Way {
+    act: "import-force",
+    from: LoadState::Held,
+    step: "forced",
+    otherwise: "only a load that is held can be forced",
+};
 
 impl Imports {
     pub(crate) fn access(&self, by: &Acting, what: Object<'_>, why: &str) -> Access {
@@ -140,43 +161,32 @@ impl Imports {
 
     /// Proposes a load for publication. For operators; one that is held needs [`Self::force`].
     pub async fn propose(&self, by: &Acting, id: &LoadId, note: &str) -> Result<(), Problem> {
-        let note = noted(note, false)?;
-        self.act(
-            by,
-            id,
-            "import-propose",
-            Role::Operator,
-            async |load: &mut Load, _: &mut Vec<Op>| {
-                if load.state != LoadState::Waiting {
-                    return Err("only a load that waits can be proposed");
-                }
-                load.state = LoadState::Proposed;
-                load.proposed = true;
-                load.step(self.services.clock.micros(), "proposed", Some(by.who()), note.clone());
-                Ok(())
-            },
-        )
-        .await
+        self.put_forward(by, id, note, &WAITS).await
     }
 
     /// Proposes a load that is held, with the reason why so much may end. For operators.
     pub async fn force(&self, by: &Acting, id: &LoadId, note: &str) -> Result<(), Problem> {
-        let note = noted(note, true)?;
-        self.act(
-            by,
-            id,
-            "import-force",
-            Role::Operator,
-            async |load: &mut Load, _: &mut Vec<Op>| {
-                if load.state != LoadState::Held {
-                    return Err("only a load that is held can be forced");
-                }
-                load.state = LoadState::Proposed;
-                (load.proposed, load.forced) = (true, true);
-                load.step(self.services.clock.micros(), "forced", Some(by.who()), note.clone());
-                Ok(())
-            },
-        )
+        self.put_forward(by, id, note, &HELD).await
+    }
+
+    async fn put_forward(
+        &self,
+        by: &Acting,
+        id: &LoadId,
+        note: &str,
+        way: &Way,
+    ) -> Result<(), Problem> {
+        let forced = way.from == LoadState::Held;
+        let note = noted(note, forced)?;
+        self.act(by, id, way.act, Role::Operator, async |load: &mut Load, _: &mut Vec<Op>| {
+            if load.state != way.from {
+                return Err(way.otherwise);
+            }
+            load.state = LoadState::Proposed;
+            (load.proposed, load.forced) = (true, load.forced || forced);
+            load.step(self.services.clock.micros(), way.step, Some(by.who()), note.clone());
+            Ok(())
+        })
         .await
     }
 
@@ -216,8 +226,7 @@ impl Imports {
         let note = noted(note, true)?;
         let role = if by.member.has(&[Role::Operator]) { Role::Operator } else { Role::Approver };
         self.act(by, id, "import-discard", role, async |load: &mut Load, ops: &mut Vec<Op>| {
-            use LoadState::{Comparing, Held, Proposed, Settling, Staging, Waiting};
-            if ![Staging, Settling, Comparing, Waiting, Held, Proposed].contains(&load.state) {
+            if !load.state.is_open() {
                 return Err("only a load that is not published can be given up");
             }
             let Ok(Some(head)) = self.head(&load.layout).await else { return Err("it is gone") };

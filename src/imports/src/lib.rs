@@ -9,7 +9,7 @@
 //!
 //! A layout with `publish = "second-person"` is not published as it comes. Each file becomes a [`Load`]: its rows are kept in the store, in
 //! batches, each with the place where to go on, so that a process that is killed goes on where it was and ends in the same state. Rows that a
-//! person has to decide about wait in a queue; what was decided holds for the same value in later loads. The load is compared with the one that
+//! person has to decide about wait in a queue; what was decided holds for the same value in later loads until somebody withdraws it. The load is compared with the one that
 //! is published; when too much would end it is held. An operator proposes it, and an approver who had no hand in it publishes it. The load before
 //! is kept, and rolling back is publishing that one.
 //!
@@ -20,6 +20,7 @@
 
 mod acts;
 mod compare;
+mod decisions;
 mod imports;
 mod load;
 mod loader;
@@ -29,6 +30,7 @@ mod records;
 mod staging;
 
 pub use acts::Format;
+pub use decisions::{DecidedValue, KeptDecision};
 pub use imports::{Imports, Registry};
 pub use load::{Counts, Difference, Load, LoadId, LoadState, Step};
 pub use loader::Loader;

@@ -12,6 +12,8 @@ use tsunagu_staff::Who;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LoadState {
+    /// A decision that its rows were read by was withdrawn: what was read is deleted, and its file is read again.
+    Clearing,
     /// Its file is being read.
     Staging,
     /// Its rows that waited are being read again, with what was decided.
@@ -37,9 +39,16 @@ pub enum LoadState {
 }
 
 impl LoadState {
+    /// Whether nobody approved it yet, and it may still be approved.
+    pub(crate) fn is_open(self) -> bool {
+        use LoadState::{Clearing, Comparing, Held, Proposed, Settling, Staging, Waiting};
+        matches!(self, Clearing | Staging | Settling | Comparing | Waiting | Held | Proposed)
+    }
+
     /// Its name in records and answers.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Clearing => "clearing",
             Self::Staging => "staging",
             Self::Settling => "settling",
             Self::Comparing => "comparing",
@@ -131,7 +140,7 @@ pub struct Difference {
 pub struct Step {
     /// When, microseconds since the epoch.
     pub at: Timestamp,
-    /// What: `found`, `decided`, `held`, `proposed`, `forced`, `rolled-back`, `approved`, `published`, `superseded`, `replaced`, `discarded`,
+    /// What: `found`, `decided`, `withdrawn`, `held`, `proposed`, `forced`, `rolled-back`, `approved`, `published`, `superseded`, `replaced`, `discarded`,
     /// `changed-while-read`.
     pub act: String,
     /// By whom; the platform when absent.

@@ -9,15 +9,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tsunagu_connector_csv_drop::Config;
 use tsunagu_domain::{Problem, Timestamp};
-use tsunagu_store::{Expect, Scan};
+use tsunagu_store::Expect;
 
 use crate::imports::Imports;
 use crate::load::{Load, LoadId, LoadState};
-use crate::records::{self, FINDINGS, HEADS, Head, Kept, ROWS, WAITING};
+use crate::records::{self, HEADS, Head, Kept};
 use crate::staging::Open;
 
-/// Records deleted at once.
-const PURGED: usize = 1_000;
 /// The longest wait after failures.
 const LONGEST: Duration = Duration::from_mins(5);
 
@@ -140,6 +138,7 @@ impl Loader {
         if let Some(number) = head.as_ref().and_then(|head| head.data.current) {
             let kept = imports.kept(&LoadId { layout: config.name.clone(), number }).await?;
             match kept.data.state {
+                LoadState::Clearing => return imports.clear(kept).await.map(|()| true),
                 LoadState::Staging => return self.stage(imports, config, kept).await,
                 LoadState::Settling => return imports.settle(kept).await.map(|()| true),
                 LoadState::Comparing => return imports.compare(config, kept).await.map(|()| true),
@@ -184,18 +183,9 @@ impl Imports {
     /// Deletes some of the rows of a load that are no longer needed; the load itself and its findings of a published one stay to be looked at.
     async fn purge(&self, config: &Config, head: &Kept<Head>) -> Result<(), Problem> {
         let Some(number) = head.data.purge.first() else { return Ok(()) };
-        let prefix = records::of_load(&config.name, *number);
         let store = &*self.services.store;
         let mut set = self.set();
-        for collection in [ROWS, WAITING, FINDINGS] {
-            let page = Scan { prefix: prefix.clone(), limit: PURGED, ..Scan::default() };
-            for (key, _) in store.records(&self.tenant, collection, &page).await? {
-                set.ops.push(records::delete(collection, &key, Expect::Any));
-            }
-            if set.ops.len() >= PURGED {
-                break;
-            }
-        }
+        set.ops = self.read_of(&config.name, *number).await?;
         if set.ops.is_empty() {
             let mut next = head.data.clone();
             next.purge.remove(0);

@@ -9,7 +9,8 @@ use tsunagu_staff::{Acting, Role};
 use tsunagu_store::{Expect, Scan, StoreError};
 
 use crate::acts::object;
-use crate::imports::{Imports, about};
+use crate::decisions::{about, attributes};
+use crate::imports::Imports;
 use crate::load::{Load, LoadId, LoadState};
 use crate::records::{
     self, ATTEMPTS, DECISIONS, Decision, Kept, ROWS, Row, WAITING, Waiting, busy,
@@ -17,7 +18,7 @@ use crate::records::{
 use crate::staging::{keep, note};
 
 /// Who decides: those who know the records, and those who run the platform.
-const DECIDE: [Role; 2] = [Role::Counter, Role::Operator];
+pub(crate) const DECIDE: [Role; 2] = [Role::Counter, Role::Operator];
 /// Rows read again at once.
 const PAGE: usize = 500;
 /// The longest text that may be given.
@@ -135,7 +136,8 @@ impl Imports {
         }
         let mut access = self.access(by, what, "");
         access.types = vec![Context::core().expand(&config.entity_type).into_owned()];
-        access.attributes = columns(config, &items);
+        let questions = items.iter().flat_map(|item| &item.questions);
+        access.attributes = attributes(config, questions.map(|question| &*question.column));
         access.count = items.len() as u64;
         self.services.log.record(&self.tenant, &access).await?;
         Ok(items)
@@ -207,7 +209,14 @@ impl Imports {
             let only = is_lossy(question.rule).then_some((id.number, line));
             let digest = about(&layout, column, &question.written, only);
             let place = [&records::of_layout(&id.layout)[..], &digest].concat();
-            let decision = Decision { take, by: by.who(), at: now };
+            let decision = Decision {
+                take,
+                by: by.who(),
+                at: now,
+                column: Some(column.to_owned()),
+                written: Some(question.written),
+                only,
+            };
             let done = if decision.take.is_some() { "decided-taken" } else { "decided-refused" };
             load.state = LoadState::Settling;
             load.step(now, "decided", Some(by.who()), String::new());
@@ -275,9 +284,7 @@ impl Imports {
                 load.counts.to_decide = load.counts.to_decide.saturating_sub(1);
                 set.ops.push(records::delete(WAITING, &key, Expect::Any));
             }
-            for who in settled.used() {
-                load.hand(who);
-            }
+            settled.used().book(&mut load, &mut set.ops)?;
             set.ops.push(keep(&load, Expect::Version(version))?);
             match store.commit(set).await {
                 Ok(receipt) => version = receipt.version,
@@ -295,15 +302,4 @@ impl Imports {
 /// Whether the row, without decisions, does not say whose it is.
 fn unnamed(layout: &tsunagu_connector_csv_drop::Layout, waiting: &Waiting, line: u64) -> bool {
     layout.row(&cells(waiting), line, 0, &tsunagu_connector_csv_drop::Undecided).name.is_none()
-}
-
-/// The attributes of the columns that are shown.
-fn columns(config: &tsunagu_connector_csv_drop::Config, items: &[Item]) -> Vec<String> {
-    let context = Context::core();
-    let shown: std::collections::BTreeSet<&str> = items
-        .iter()
-        .flat_map(|item| &item.questions)
-        .filter_map(|question| config.columns.get(&question.column)?.attribute.as_deref())
-        .collect();
-    shown.into_iter().map(|attribute| context.expand(attribute).into_owned()).collect()
 }

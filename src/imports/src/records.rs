@@ -25,6 +25,9 @@ pub(crate) const FINDINGS: Collection = Collection("import-finding");
 /// Layout + digest of column and value → [`Decision`].
 pub(crate) const DECISIONS: Collection = Collection("import-decision");
 
+/// Layout + number + digest of column and value → nothing: rows of the load were read by that decision.
+pub(crate) const USED: Collection = Collection("import-used");
+
 /// So many findings of a load are kept; the counts stay exact.
 pub(crate) const MAX_FINDINGS: u64 = 10_000;
 /// So often a race may be lost before the caller is told.
@@ -81,6 +84,15 @@ pub(crate) struct Decision {
     pub(crate) take: Option<String>,
     pub(crate) by: tsunagu_staff::Who,
     pub(crate) at: tsunagu_domain::Timestamp,
+    /// Of which column; absent in one from before it was kept, as is `written`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) column: Option<String>,
+    /// The value as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) written: Option<String>,
+    /// The number of the load and the line that it is about alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) only: Option<(u64, u64)>,
 }
 
 /// Everything of a layout.

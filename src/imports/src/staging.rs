@@ -9,7 +9,8 @@ use tsunagu_connector_csv_drop::{
 use tsunagu_domain::{Problem, ProblemCode, individual_number};
 use tsunagu_store::{Expect, Op};
 
-use crate::imports::{Imports, Settled};
+use crate::decisions::Settled;
+use crate::imports::Imports;
 use crate::load::{Counts, Load, LoadState, Stamp};
 use crate::records::{
     self, FINDINGS, HEADS, Head, Kept, LOADS, MAX_FINDINGS, Noted, Row, WAITING, Waiting,
@@ -19,6 +20,8 @@ use crate::records::{
 pub(crate) struct Open {
     pub(crate) layout: String,
     pub(crate) number: u64,
+    /// The revision of the load: it is another one when the file is read again from its beginning.
+    revision: u32,
     rows: Rows,
 }
 
@@ -157,6 +160,7 @@ impl Imports {
         let fits = |open: &Open| {
             open.layout == load.layout
                 && open.number == load.number
+                && open.revision == load.revision
                 && open.rows.rows() == load.counts.rows
         };
         let ready = open.take().filter(fits);
@@ -168,10 +172,6 @@ impl Imports {
             Ok((rows, batch, settled.used()))
         })
         .await?;
-        // Who decided about a value of it, now or for an earlier load, does not publish it.
-        for who in used {
-            load.hand(who);
-        }
         let mut set = self.set();
         let Some(rows) = rows else {
             // What is there now becomes another load, when it is seen.
@@ -180,6 +180,7 @@ impl Imports {
             set.ops.push(keep(&load, Expect::Version(version))?);
             return Ok(records::try_commit(&*self.services.store, set).await?);
         };
+        used.book(&mut load, &mut set.ops)?;
         let more = batch.len() == limit;
         for (outcome, cells) in batch {
             stage_row(&mut load, &outcome, cells, &mut set.ops)?;
@@ -190,7 +191,8 @@ impl Imports {
         set.ops.push(keep(&load, Expect::Version(version))?);
         let won = records::try_commit(&*self.services.store, set).await?;
         if won && more {
-            *open = Some(Open { layout: load.layout, number: load.number, rows });
+            let Load { layout, number, revision, .. } = load;
+            *open = Some(Open { layout, number, revision, rows });
         }
         Ok(won)
     }

@@ -14,8 +14,8 @@ use tsunagu_connector_csv_drop::{
     Config as Layout, CsvReport, Encoding, Finding, Sighted, Tally, Watcher, check, ndjson,
     template,
 };
-use tsunagu_domain::{Clock as _, SystemClock};
-use tsunagu_imports::LoadId;
+use tsunagu_domain::{Clock as _, SystemClock, to_iso};
+use tsunagu_imports::{KeptDecision, LoadId};
 use tsunagu_staff::{Acting, Via};
 
 use crate::wire::{App, assemble};
@@ -88,6 +88,24 @@ pub(crate) enum ImportCommand {
         #[command(flatten)]
         by: By,
     },
+    /// List decisions about values that later loads are read by; never a value
+    Decisions {
+        /// Of which layout
+        #[arg(long)]
+        layout: String,
+        #[command(flatten)]
+        by: By,
+    },
+    /// Withdraw a decision: loads that nobody approved yet wait for one again, what is published stays as it is
+    Withdraw {
+        /// The id of the decision, as `decisions` tells it
+        id: String,
+        /// Of which layout
+        #[arg(long)]
+        layout: String,
+        #[command(flatten)]
+        by: By,
+    },
     /// Propose to publish again what was published before this load
     Rollback {
         /// Layout and number of the published load
@@ -110,6 +128,8 @@ pub(crate) struct By {
     note: String,
 }
 
+/// Decisions that are asked for at once.
+const PAGE: usize = 200;
 /// Some rows wait for a person.
 const TO_DECIDE: u8 = 3;
 /// Some rows, or the file, are refused.
@@ -132,6 +152,8 @@ pub(crate) fn run(command: &ImportCommand) -> anyhow::Result<ExitCode> {
         | ImportCommand::Propose { by, .. }
         | ImportCommand::Publish { by, .. }
         | ImportCommand::Discard { by, .. }
+        | ImportCommand::Decisions { by, .. }
+        | ImportCommand::Withdraw { by, .. }
         | ImportCommand::Rollback { by, .. } => by,
     };
     let config = config::read(&by.args.config, by.args.store.clone())?;
@@ -188,12 +210,37 @@ async fn obey(command: &ImportCommand, by: &By, app: &App) -> anyhow::Result<()>
             imports.discard(&acting, &id, &by.note).await?;
             say(&format!("{id} is given up"));
         }
+        ImportCommand::Decisions { layout, .. } => {
+            let mut after = None;
+            loop {
+                let from = after.as_deref();
+                let page = imports.decisions(&acting, layout, from, PAGE, false).await?;
+                page.iter().for_each(tell_decision);
+                let Some(last) = page.into_iter().last() else { break };
+                after = Some(last.id);
+            }
+        }
+        ImportCommand::Withdraw { id, layout, .. } => {
+            imports.withdraw(&acting, layout, id).await?;
+            say(&format!("{id} holds no more"));
+        }
         ImportCommand::Rollback { id, .. } => {
             let proposed = imports.roll_back(&acting, &load(id)?, &by.note).await?;
             say(&format!("{proposed} waits for a second person"));
         }
     }
     Ok(())
+}
+
+fn tell_decision(decision: &KeptDecision) {
+    let column = decision.column.as_deref().unwrap_or("-");
+    let did = if decision.refused { "取り込まない refused" } else { "読み替え taken" };
+    let of = match &decision.only {
+        Some((load, line)) => format!("{load} {line} 行目"),
+        None => "次からも later loads too".to_owned(),
+    };
+    let (id, by, at) = (&decision.id, &decision.by, to_iso(decision.at));
+    say(&format!("{id}  {column}  {did}  {of}  {by}  {at}"));
 }
 
 /// The layout of this name, which can work.

@@ -111,6 +111,7 @@ templates![
     "staff_imports.html",
     "staff_import.html",
     "staff_import_queue.html",
+    "staff_import_decisions.html",
 ];
 
 impl Renderer {

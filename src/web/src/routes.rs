@@ -61,6 +61,11 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .route("/staff/cases/{id}", web::get().to(staff::cases::show))
         .route("/staff/cases/{id}/{act}", web::post().to(staff::cases::act))
         .route("/staff/imports", web::get().to(staff::imports::list))
+        .route(
+            "/staff/imports/layouts/{layout}/decisions",
+            web::post().to(staff::imports::decisions),
+        )
+        .route("/staff/imports/layouts/{layout}/withdraw", web::post().to(staff::imports::withdraw))
         .route("/staff/imports/{id}", web::get().to(staff::imports::show))
         .route("/staff/imports/{id}/queue", web::post().to(staff::imports::queue))
         .route("/staff/imports/{id}/decide", web::post().to(staff::imports::decide))

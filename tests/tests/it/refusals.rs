@@ -198,6 +198,8 @@ const TABLE: &[(&str, &str, For)] = &[
     ("POST", "/imports/v1/loads/{id}/publish", For::Member),
     ("POST", "/imports/v1/loads/{id}/discard", For::Member),
     ("POST", "/imports/v1/loads/{id}/rollback", For::Member),
+    ("GET", "/imports/v1/layouts/{layout}/decisions", For::Member),
+    ("POST", "/imports/v1/layouts/{layout}/decisions/{id}/withdraw", For::Member),
     ("GET", "/livez", For::All("whether the process lives")),
     ("GET", "/readyz", For::All("whether the store answers")),
     ("GET", "/version", For::All("what runs here")),
@@ -242,6 +244,7 @@ impl Gate {
             .replace("{path}", "000.p/1")
             .replace("{reference}", "0123456789ab")
             .replace("{tsunoId}", "none")
+            .replace("{layout}", "juki")
             .replace("{name}", "juki");
         let query = match path {
             "/ngsi-ld/v1/entities" if method == "GET" => "?type=Person&count=true",

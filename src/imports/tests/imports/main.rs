@@ -6,4 +6,5 @@ mod cut_off;
 mod deciding;
 mod loads;
 mod refusing;
+mod withdrawing;
 mod world;

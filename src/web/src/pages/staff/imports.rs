@@ -1,5 +1,6 @@
 //! `/staff/imports`: loads of municipal records, what a person decides about their rows, and who publishes them.
 
+mod decisions;
 mod handlers;
 
 use serde::Serialize;
@@ -7,13 +8,34 @@ use serde::Serialize;
 use crate::dates::Day;
 use crate::render::Page;
 
+pub(crate) use decisions::{StaffImportDecisionsPage, decisions, withdraw};
 pub(crate) use handlers::{act, decide, list, queue, show};
 
 /// The model of the list.
 #[derive(Debug, Serialize)]
 pub(crate) struct StaffImportsPage {
+    pub(crate) layouts: Vec<LayoutLine>,
     /// The latest first.
     pub(crate) loads: Vec<LoadLine>,
+}
+
+/// One layout of the list.
+#[derive(Debug, Serialize)]
+pub(crate) struct LayoutLine {
+    /// What its pages' addresses begin with.
+    pub(crate) href: String,
+    pub(crate) name: String,
+    pub(crate) title: String,
+}
+
+fn layout_href(layout: &str) -> String {
+    format!("/staff/imports/layouts/{layout}")
+}
+
+/// The characters of a text by number.
+fn points(text: &str) -> String {
+    let points: Vec<String> = text.chars().map(|c| format!("U+{:04X}", u32::from(c))).collect();
+    points.join(" ")
 }
 
 /// One load of the list.
@@ -116,7 +138,8 @@ mod samples {
     use crate::locale::Lang;
 
     const AT: i64 = 1_795_359_600_000_000;
-    const STATES: [&str; 11] = [
+    const STATES: [&str; 12] = [
+        "clearing",
         "staging",
         "settling",
         "comparing",
@@ -129,9 +152,10 @@ mod samples {
         "discarded",
         "refused",
     ];
-    const ACTS: [&str; 12] = [
+    const ACTS: [&str; 13] = [
         "found",
         "decided",
+        "withdrawn",
         "held",
         "proposed",
         "forced",
@@ -153,8 +177,15 @@ mod samples {
                 state,
                 to_decide: 2,
             };
-            let full = Self { loads: STATES.map(line).into_iter().collect() };
-            vec![("staff-imports", full), ("staff-imports-none", Self { loads: vec![] })]
+            let layout = LayoutLine {
+                href: "/staff/imports/layouts/juki".to_owned(),
+                name: "juki".to_owned(),
+                title: "住民記録".to_owned(),
+            };
+            let loads = STATES.map(line).into_iter().collect();
+            let none = Self { layouts: vec![], loads: vec![] };
+            let full = Self { layouts: vec![layout], loads };
+            vec![("staff-imports", full), ("staff-imports-none", none)]
         }
     }
 

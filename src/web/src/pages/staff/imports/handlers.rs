@@ -7,7 +7,8 @@ use tsunagu_imports::{Answer, Item, Load, LoadId, LoadState};
 use tsunagu_staff::{Acting, Role};
 
 use super::{
-    ImportStepView, LoadLine, QueueLine, StaffImportPage, StaffImportQueuePage, StaffImportsPage,
+    ImportStepView, LayoutLine, LoadLine, QueueLine, StaffImportPage, StaffImportQueuePage,
+    StaffImportsPage, layout_href, points,
 };
 use crate::dates;
 use crate::staff_visit::StaffVisit;
@@ -56,7 +57,13 @@ async fn all(visit: &StaffVisit) -> Shown {
         to_decide: load.counts.to_decide,
         file: load.file,
     };
-    visit.page(&StaffImportsPage { loads: loads.into_iter().map(line).collect() })
+    let layouts = visit.site.parts.imports.layouts().map(|layout| LayoutLine {
+        href: layout_href(&layout.name),
+        name: layout.name.clone(),
+        title: visit.lang.pick(&layout.title).to_owned(),
+    });
+    let (layouts, loads) = (layouts.collect(), loads.into_iter().map(line).collect());
+    visit.page(&StaffImportsPage { layouts, loads })
 }
 
 /// `GET /staff/imports/{id}`.
@@ -216,14 +223,12 @@ fn lines(items: Vec<Item>) -> Vec<QueueLine> {
     for Item { line, questions } in items {
         for question in questions {
             let rule = RULES.into_iter().find(|rule| *rule == question.rule);
-            let points: Vec<String> =
-                question.written.chars().map(|c| format!("U+{:04X}", u32::from(c))).collect();
             lines.push(QueueLine {
                 line,
                 at: lines.len(),
                 column: question.column,
                 rule: rule.unwrap_or("gaiji"),
-                points: points.join(" "),
+                points: points(&question.written),
                 written: question.written,
                 repair: question.repair.unwrap_or_default(),
             });
