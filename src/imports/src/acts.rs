@@ -120,7 +120,8 @@ impl Imports {
         Ok(self.kept(id).await?.data)
     }
 
-    /// What was found in its file, without values: at most 10,000 findings.
+    /// What was found in its file, without values: at most 10,000 findings. Records that the platform did not take are named by the ids of their
+    /// entities.
     pub async fn report(
         &self,
         by: &Acting,
@@ -145,8 +146,9 @@ impl Imports {
             let Some((last, _)) = found.last() else { break };
             page.after = Some(last.clone());
             for (_, Kept { data, .. }) in found {
-                let finding =
+                let mut finding =
                     Finding::kept(data.line, data.column.as_deref(), &data.rule, data.weight);
+                finding.value = data.record.unwrap_or_default();
                 match format {
                     Format::Csv => csv.add(&finding).map_err(failed)?,
                     Format::Ndjson => ndjson(&mut lines, &finding).map_err(failed)?,
@@ -286,6 +288,7 @@ impl Imports {
                 // Going back may end what came since: that is what was asked for. Who had a hand in it then is not asked now.
                 load.hands.clear();
                 load.state = LoadState::Comparing;
+                load.difference = None;
                 (load.proposed, load.forced, load.failed) = (true, true, 0);
                 load.step(
                     self.services.clock.micros(),

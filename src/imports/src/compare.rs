@@ -79,29 +79,41 @@ pub(crate) async fn next(new: &mut Walk<'_>, old: &mut Walk<'_>) -> Result<Optio
     Ok(Some(Pair { name, new, old }))
 }
 
-impl Imports {
-    /// Compares a load with what is published, and lets it wait or holds it.
-    pub(crate) async fn compare(&self, config: &Config, kept: Kept<Load>) -> Result<(), Problem> {
-        let (version, mut load) = (kept.version, kept.data);
-        let published = self.head(&load.layout).await?.and_then(|head| head.data.published);
-        let mut new = Walk::new(self, &load.layout, Some(load.number), &[]);
-        let mut old = Walk::new(self, &load.layout, published, &[]);
-        let (mut found, mut before) = (Difference::default(), 0u64);
-        while let Some(Pair { new, old, .. }) = next(&mut new, &mut old).await? {
-            before += u64::from(matches!(old, Some(Row::Record(_))));
-            match (new, old) {
-                (Some(Row::Record(_)), None | Some(Row::Withheld)) => found.added += 1,
-                (Some(Row::Record(new)), Some(old)) if old == new => found.unchanged += 1,
-                (Some(Row::Record(_)), Some(_)) => found.changed += 1,
-                (Some(Row::Withheld), Some(Row::Record(_))) => found.unchanged += 1,
-                (None, Some(Row::Record(_))) => found.ended += 1,
-                (Some(Row::Withheld) | None, _) => {}
-            }
+impl Difference {
+    /// Where a record is counted that the load has so and the published one so.
+    pub(crate) fn count(&mut self, new: Option<&Row>, old: Option<&Row>) -> Option<&mut u64> {
+        match (new, old) {
+            (Some(Row::Record(_)), None | Some(Row::Withheld)) => Some(&mut self.added),
+            (Some(Row::Record(new)), Some(old)) if old == new => Some(&mut self.unchanged),
+            (Some(Row::Record(_)), Some(_)) => Some(&mut self.changed),
+            (Some(Row::Withheld), Some(Row::Record(_))) => Some(&mut self.unchanged),
+            (None, Some(Row::Record(_))) => Some(&mut self.ended),
+            (Some(Row::Withheld) | None, _) => None,
         }
+    }
+
+    /// Counts a record that the load comes to have otherwise.
+    pub(crate) fn recount(&mut self, was: Option<&Row>, is: Option<&Row>, old: Option<&Row>) {
+        if let Some(count) = self.count(was, old) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(count) = self.count(is, old) {
+            *count += 1;
+        }
+    }
+
+    /// Records of the published load.
+    fn before(&self) -> u64 {
+        self.changed + self.ended + self.unchanged
+    }
+}
+
+impl Imports {
+    /// Lets a load wait or holds it, for what it is found to change.
+    pub(crate) fn judge(&self, config: &Config, load: &mut Load, found: Difference) {
         load.difference = Some(found);
-        load.against = published;
         let most = u64::from(config.max_ended_percent);
-        let too_many = found.ended.saturating_mul(100) > before.saturating_mul(most);
+        let too_many = found.ended.saturating_mul(100) > found.before().saturating_mul(most);
         // A row that does not say whose it is may be the row of a record that seems to end.
         let unclear = found.ended > 0 && load.counts.unidentified > 0;
         let held = (too_many || unclear) && !load.forced;
@@ -115,6 +127,22 @@ impl Imports {
         } else {
             load.revision = load.revision.saturating_add(1);
         }
+    }
+
+    /// Compares a load with what is published, and lets it wait or holds it.
+    pub(crate) async fn compare(&self, config: &Config, kept: Kept<Load>) -> Result<(), Problem> {
+        let (version, mut load) = (kept.version, kept.data);
+        let published = self.head(&load.layout).await?.and_then(|head| head.data.published);
+        let mut new = Walk::new(self, &load.layout, Some(load.number), &[]);
+        let mut old = Walk::new(self, &load.layout, published, &[]);
+        let mut found = Difference::default();
+        while let Some(Pair { new, old, .. }) = next(&mut new, &mut old).await? {
+            if let Some(count) = found.count(new.as_ref(), old.as_ref()) {
+                *count += 1;
+            }
+        }
+        load.against = published;
+        self.judge(config, &mut load, found);
         let set = self.set().with(keep(&load, Expect::Version(version))?);
         if records::try_commit(&*self.services.store, set).await? {
             let (id, state, rows) = (load.id(), load.state.as_str(), load.counts.rows);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tsunagu_connector_csv_drop::{Config, Layout};
-use tsunagu_domain::{Problem, ProblemCode, TenantId};
+use tsunagu_domain::{Problem, ProblemCode, TenantId, TsunoId};
 use tsunagu_identity::Services;
 use tsunagu_ngsi_ld::Entity;
 use tsunagu_staff::Desk;
@@ -14,15 +14,23 @@ use tsunagu_store::WriteSet;
 use crate::load::{Load, LoadId};
 use crate::records::{self, HEADS, Head, Kept, LOADS};
 
-/// Where records are published; wired by the server.
+/// Where records are published; wired by the server. A problem outside is no matter of a record: the client of the layout is missing, suspended or
+/// may not publish such records, or the platform is not there. A problem inside is about one record and does not touch the others.
 #[async_trait]
 pub trait Registry: Send + Sync + 'static {
     /// Makes what `layout` publishes of each entity exactly what is given, and answers in the same order when it is durable. Doing it again
-    /// changes nothing. A problem of one entity does not touch the others.
-    async fn publish(&self, layout: &str, entities: Vec<Entity>) -> Vec<Result<(), Problem>>;
+    /// changes nothing.
+    async fn publish(
+        &self,
+        layout: &str,
+        entities: Vec<Entity>,
+    ) -> Result<Vec<Result<(), Problem>>, Problem>;
 
     /// Deletes an entity that `layout` published. One that is not there is deleted already.
-    async fn delete(&self, layout: &str, id: &str) -> Result<(), Problem>;
+    async fn delete(&self, layout: &str, id: &str) -> Result<Result<(), Problem>, Problem>;
+
+    /// The residents to whom these published entities are linked.
+    async fn subjects(&self, ids: &[String]) -> Result<Vec<TsunoId>, Problem>;
 }
 
 /// Loads of every layout that a second person publishes.

@@ -27,6 +27,7 @@ mod loader;
 mod publishing;
 mod queue;
 mod records;
+mod settling;
 mod staging;
 
 pub use acts::Format;

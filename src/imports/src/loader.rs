@@ -19,17 +19,20 @@ use crate::staging::Open;
 /// The longest wait after failures.
 const LONGEST: Duration = Duration::from_mins(5);
 
-/// A load whose file another process reads is left to it as long as it goes on so often.
+/// A load that another process reads or publishes is left to it as long as it goes on so often.
 const LEFT: Timestamp = 60_000_000;
 
-/// A load that another process was seen to read.
+/// A load that another process was seen to work on.
 struct Theirs {
     id: LoadId,
     /// How far it was.
-    rows: u64,
+    at: Progress,
     /// When it was seen to be there first.
     since: Timestamp,
 }
+
+/// How far a load is read and published.
+type Progress = (u64, Option<String>);
 
 /// Works through the loads of every layout. Several processes may do so at once: every step ends with a commit that only one of them wins.
 pub struct Loader {
@@ -111,25 +114,29 @@ impl Loader {
         failed.map_or(Ok(any), Err)
     }
 
-    /// Reads on, unless another process does: opening a long file again and again only to come too late helps nobody.
-    async fn stage(
+    /// Reads or publishes on, unless another process does: opening a long file again and again only to come too late helps nobody, nor does
+    /// writing every record twice. Who stopped in the midst of a batch is followed by another after a while, who does the batch once more.
+    async fn carry_on(
         &mut self,
         imports: &Imports,
         config: &Config,
         kept: Kept<Load>,
     ) -> Result<bool, Problem> {
-        let (id, rows, now) =
-            (kept.data.id(), kept.data.counts.rows, imports.services.clock.micros());
+        let (id, now) = (kept.data.id(), imports.services.clock.micros());
+        let at = (kept.data.counts.rows, kept.data.cursor.clone());
         if let Some(theirs) = self.theirs.as_mut().filter(|theirs| theirs.id == id) {
-            if theirs.rows != rows {
-                (theirs.rows, theirs.since) = (rows, now);
+            if theirs.at != at {
+                (theirs.at, theirs.since) = (at.clone(), now);
             }
             if now.saturating_sub(theirs.since) < LEFT {
                 return Ok(false);
             }
         }
-        let won = imports.stage(config, kept, &mut self.open).await?;
-        self.theirs = (!won).then_some(Theirs { id, rows, since: now });
+        let won = match kept.data.state {
+            LoadState::Publishing => imports.publish_batch(config, kept).await?,
+            _ => imports.stage(config, kept, &mut self.open).await?,
+        };
+        self.theirs = (!won).then_some(Theirs { id, at, since: now });
         Ok(won)
     }
 
@@ -139,11 +146,10 @@ impl Loader {
             let kept = imports.kept(&LoadId { layout: config.name.clone(), number }).await?;
             match kept.data.state {
                 LoadState::Clearing => return imports.clear(kept).await.map(|()| true),
-                LoadState::Staging => return self.stage(imports, config, kept).await,
                 LoadState::Settling => return imports.settle(kept).await.map(|()| true),
                 LoadState::Comparing => return imports.compare(config, kept).await.map(|()| true),
-                LoadState::Publishing => {
-                    return imports.publish_batch(config, kept).await.map(|()| true);
+                LoadState::Staging | LoadState::Publishing => {
+                    return self.carry_on(imports, config, kept).await;
                 }
                 LoadState::Waiting | LoadState::Held | LoadState::Proposed => {}
                 LoadState::Published

@@ -2,7 +2,7 @@
 
 use serde_json::value::to_raw_value;
 use tsunagu_connector_csv_drop::{Config, Ended, Finding, Weight};
-use tsunagu_domain::{Problem, Timestamp};
+use tsunagu_domain::{Problem, ProblemCode, Timestamp};
 use tsunagu_ngsi_ld::model::Attribute;
 use tsunagu_ngsi_ld::{Context, Entity, EntityDoc, Instance};
 use tsunagu_store::{Expect, Op};
@@ -10,20 +10,27 @@ use tsunagu_store::{Expect, Op};
 use crate::compare::{Pair, Walk, next};
 use crate::imports::Imports;
 use crate::load::{Load, LoadId, LoadState};
-use crate::records::{self, HEADS, Kept, Row};
-use crate::staging::{keep, note};
+use crate::records::{self, FINDINGS, HEADS, Kept, MAX_FINDINGS, Noted, Row};
+use crate::staging::keep;
 
 /// So many times as many records are looked at as are written in one batch.
 const SAME: usize = 20;
 
-/// What the load has of a record when the platform does not take the change: its name, and what is published of it.
-type Left = (Vec<u8>, Row);
+/// What the load has of a record when the platform does not take the change.
+struct Left {
+    /// Its name.
+    name: Vec<u8>,
+    /// What is published of it.
+    was: Row,
+    /// The id of its entity, which tells nothing of its key.
+    id: String,
+}
 
 /// What one batch does.
 #[derive(Default)]
 struct Work {
     publish: Vec<(Left, Entity)>,
-    delete: Vec<(Left, String)>,
+    delete: Vec<Left>,
     carried: Vec<Op>,
     last: Option<Vec<u8>>,
 }
@@ -35,44 +42,37 @@ impl Imports {
         &self,
         config: &Config,
         kept: Kept<Load>,
-    ) -> Result<(), Problem> {
+    ) -> Result<bool, Problem> {
         let (version, mut load) = (kept.version, kept.data);
         let cursor = load.cursor.as_deref().map(records::unhex).unwrap_or_default();
         let work = self.work(config, &load, &cursor).await?;
         let mut left = Vec::new();
         let (lefts, entities): (Vec<_>, Vec<_>) = work.publish.into_iter().unzip();
-        for (was, done) in
-            lefts.into_iter().zip(self.registry.publish(&config.name, entities).await)
-        {
+        let published = self.registry.publish(&config.name, entities).await?;
+        for (was, done) in lefts.into_iter().zip(published) {
             if !taken(done)? {
                 left.push(was);
             }
         }
-        for (was, id) in work.delete {
-            if !taken(self.registry.delete(&config.name, &id).await)? {
+        for was in work.delete {
+            if !taken(self.registry.delete(&config.name, &was.id).await?)? {
                 left.push(was);
             }
         }
-        let failed = left.len() as u64;
         let mut set = self.set();
         set.ops.extend(work.carried);
-        // What is published is as it was: the next load is compared with that, and tries again.
-        set.ops.extend(
-            left.iter()
-                .map(|(name, row)| row.put(records::in_load(&load.layout, load.number, name))),
-        );
-        if failed > 0 && load.failed == 0 {
-            let finding = Finding::kept(0, None, "platform", Weight::Refused);
-            note(&mut load, &[finding], &mut set.ops)?;
+        load.failed += left.len() as u64;
+        for Left { name, was, id } in left {
+            note_left(&mut load, &name, id, &mut set.ops)?;
+            // What is published is as it was: the next load is compared with that, and tries again.
+            set.ops.push(was.put(records::in_load(&load.layout, load.number, &name)));
         }
-        load.failed += failed;
         match work.last {
             Some(name) => load.cursor = Some(records::hex(&name)),
             None => self.finish(&mut load, &mut set.ops).await?,
         }
         set.ops.push(keep(&load, Expect::Version(version))?);
-        records::try_commit(&*self.services.store, set).await?;
-        Ok(())
+        Ok(records::try_commit(&*self.services.store, set).await?)
     }
 
     async fn work(&self, config: &Config, load: &Load, cursor: &[u8]) -> Result<Work, Problem> {
@@ -89,7 +89,8 @@ impl Imports {
             match (new, old) {
                 (Some(Row::Record(new)), Some(old)) if old == new => {}
                 (Some(Row::Record(new)), old) => {
-                    let left = (name.clone(), old.unwrap_or(Row::Withheld));
+                    let (id, was) = (new.id().to_owned(), old.unwrap_or(Row::Withheld));
+                    let left = Left { name: name.clone(), was, id };
                     work.publish.push((left, at(decoded(&new)?, now)));
                 }
                 // What is published of it stays, and is what the next load is compared with.
@@ -97,21 +98,21 @@ impl Imports {
                     let key = records::in_load(&load.layout, load.number, &name);
                     work.carried.push(old.put(key));
                 }
-                (None, Some(Row::Record(old))) => match &config.ended {
-                    Ended::Keep => {}
-                    Ended::Delete => {
-                        let id = old.id().to_owned();
-                        work.delete.push(((name.clone(), Row::Record(old)), id));
+                (None, Some(Row::Record(old))) => {
+                    let (id, mut entity) = (old.id().to_owned(), decoded(&old)?);
+                    let left = Left { name: name.clone(), was: Row::Record(old), id };
+                    match &config.ended {
+                        Ended::Keep => {}
+                        Ended::Delete => work.delete.push(left),
+                        Ended::Mark { attribute, value } => {
+                            let value = to_raw_value(value).map_err(|_| records::damaged())?;
+                            let kind = tsunagu_ngsi_ld::Kind::Property;
+                            let term = Context::core().expand(attribute).into_owned();
+                            entity.set(term, Instance::new(kind, value, now));
+                            work.publish.push((left, at(entity, now)));
+                        }
                     }
-                    Ended::Mark { attribute, value } => {
-                        let mut entity = decoded(&old)?;
-                        let value = to_raw_value(value).map_err(|_| records::damaged())?;
-                        let kind = tsunagu_ngsi_ld::Kind::Property;
-                        let term = Context::core().expand(attribute).into_owned();
-                        entity.set(term, Instance::new(kind, value, now));
-                        work.publish.push(((name.clone(), Row::Record(old)), at(entity, now)));
-                    }
-                },
+                }
                 (Some(Row::Withheld) | None, _) => {}
             }
             work.last = Some(name);
@@ -148,16 +149,34 @@ impl Imports {
     }
 }
 
-/// Whether the platform took it; an error when that is no matter of the record, and the batch comes again: the platform is not there, does not
-/// know its client or suspended it, or somebody else changed the record at the same moment.
+/// Whether the platform took it; an error when that is no matter of the record, and the batch comes again: the platform does not answer or cannot
+/// now, or somebody else changed the record at the same moment.
 fn taken(done: Result<(), Problem>) -> Result<bool, Problem> {
+    use ProblemCode::{Conflict, TooManyRequests};
     match done {
         Ok(()) => Ok(true),
-        Err(problem) if matches!(problem.code.status(), 401 | 403 | 409 | 429 | 500..) => {
+        Err(problem)
+            if matches!(problem.code, Conflict | TooManyRequests)
+                || problem.code.status() >= 500 =>
+        {
             Err(problem)
         }
         Err(_) => Ok(false),
     }
+}
+
+/// Tells of a record that was not taken, in the same place however often the batch comes.
+fn note_left(load: &mut Load, name: &[u8], id: String, ops: &mut Vec<Op>) -> Result<(), Problem> {
+    if load.findings == MAX_FINDINGS {
+        return Ok(());
+    }
+    load.findings += 1;
+    let finding = Finding::kept(0, None, "platform", Weight::Refused);
+    let noted = Noted { record: Some(id), ..Noted::from(&finding) };
+    let place = [&0u64.to_be_bytes()[..], name].concat();
+    let key = records::in_load(&load.layout, load.number, &place);
+    ops.push(records::put(FINDINGS, &key, None, &noted, Expect::Any)?);
+    Ok(())
 }
 
 fn decoded(doc: &EntityDoc) -> Result<Entity, Problem> {

@@ -6,21 +6,17 @@ use tsunagu_connector_csv_drop::{Decided, Decisions, Outcome, Weight, is_lossy};
 use tsunagu_domain::{Problem, ProblemCode, individual_number};
 use tsunagu_ngsi_ld::Context;
 use tsunagu_staff::{Acting, Role};
-use tsunagu_store::{Expect, Scan, StoreError};
+use tsunagu_store::{Expect, Scan};
 
 use crate::acts::object;
 use crate::decisions::{about, attributes};
 use crate::imports::Imports;
-use crate::load::{Load, LoadId, LoadState};
-use crate::records::{
-    self, ATTEMPTS, DECISIONS, Decision, Kept, ROWS, Row, WAITING, Waiting, busy,
-};
-use crate::staging::{keep, note};
+use crate::load::{LoadId, LoadState};
+use crate::records::{self, ATTEMPTS, DECISIONS, Decision, Kept, WAITING, Waiting, busy};
+use crate::staging::keep;
 
 /// Who decides: those who know the records, and those who run the platform.
 pub(crate) const DECIDE: [Role; 2] = [Role::Counter, Role::Operator];
-/// Rows read again at once.
-const PAGE: usize = 500;
 /// The longest text that may be given.
 const LONGEST: usize = 500;
 
@@ -86,7 +82,7 @@ impl Decisions for Only<'_> {
     }
 }
 
-fn cells(waiting: &Waiting) -> Vec<&str> {
+pub(crate) fn cells(waiting: &Waiting) -> Vec<&str> {
     waiting.cells.iter().map(String::as_str).collect()
 }
 
@@ -100,13 +96,13 @@ fn questions(outcome: &Outcome) -> impl Iterator<Item = Question> + '_ {
     })
 }
 
-fn line(key: &[u8]) -> u64 {
+pub(crate) fn line(key: &[u8]) -> u64 {
     key.last_chunk().map_or(0, |line| u64::from_be_bytes(*line))
 }
 
 impl Imports {
     /// Rows of a load that wait, behind a line, with what is written in the columns that are in question. For counter and operators; that
-    /// they were looked at is written down before the answer.
+    /// they were looked at is written down before the answer, for the residents as well to whom these records are known to be linked.
     pub async fn queue(
         &self,
         by: &Acting,
@@ -125,12 +121,13 @@ impl Imports {
         let found = records::scan::<Waiting>(store, &self.tenant, WAITING, &page).await?;
         let layout = Self::laid(config, &load.header)?;
         let settled = self.settled(config, &load).await?;
-        let mut items = Vec::new();
+        let (mut items, mut names) = (Vec::new(), Vec::new());
         for (key, kept) in found {
             let line = line(&key);
             let outcome = layout.row(&cells(&kept.data), line, 0, &settled);
             let questions: Vec<_> = questions(&outcome).collect();
             if !questions.is_empty() {
+                names.extend(outcome.name);
                 items.push(Item { line, questions });
             }
         }
@@ -139,6 +136,7 @@ impl Imports {
         let questions = items.iter().flat_map(|item| &item.questions);
         access.attributes = attributes(config, questions.map(|question| &*question.column));
         access.count = items.len() as u64;
+        access.subjects = self.linked(&id.layout, &names).await?;
         self.services.log.record(&self.tenant, &access).await?;
         Ok(items)
     }
@@ -232,74 +230,4 @@ impl Imports {
         }
         Err(busy())
     }
-
-    /// Reads the rows that wait once more. Cut off anywhere, it is begun again, and what was settled waits no more.
-    pub(crate) async fn settle(&self, kept: Kept<Load>) -> Result<(), Problem> {
-        let (mut version, mut load) = (kept.version, kept.data);
-        let config = self.layout(&load.layout)?;
-        let layout = Self::laid(config, &load.header)?;
-        let settled = self.settled(config, &load).await?;
-        let prefix = records::of_load(&load.layout, load.number);
-        let mut page = Scan { prefix, limit: PAGE, ..Scan::default() };
-        loop {
-            let store = &*self.services.store;
-            let found = records::scan::<Waiting>(store, &self.tenant, WAITING, &page).await?;
-            page.after = found.last().map(|(key, _)| key.clone());
-            if found.is_empty() {
-                load.state = LoadState::Comparing;
-            }
-            let (mut set, over) = (self.set(), found.is_empty());
-            let mut taken = std::collections::BTreeSet::new();
-            for (key, kept) in found {
-                let mut outcome = layout.row(&cells(&kept.data), line(&key), 0, &settled);
-                if let Some(record) = &outcome.record {
-                    let at = records::in_load(&load.layout, load.number, &record.name);
-                    let there = store.record(&self.tenant, ROWS, &at).await?;
-                    let there = there.map(|record| Row::read(record.value)).transpose()?;
-                    if matches!(there, Some(Row::Record(_))) || !taken.insert(record.name) {
-                        outcome.record = None;
-                        let key = Some(config.key.as_str());
-                        outcome.findings = vec![tsunagu_connector_csv_drop::Finding::kept(
-                            outcome.line,
-                            key,
-                            "key-twice",
-                            Weight::Refused,
-                        )];
-                    } else {
-                        set.ops.push(Row::of(&record.entity).put(at));
-                    }
-                }
-                match (&outcome.record, outcome.weight()) {
-                    (None, Some(Weight::ToDecide)) => continue,
-                    (Some(_), _) => load.counts.accepted += 1,
-                    (None, _) => {
-                        load.counts.refused += 1;
-                        note(&mut load, &outcome.findings, &mut set.ops)?;
-                    }
-                }
-                // Whose it is may have been among what was decided.
-                load.counts.unidentified = load.counts.unidentified.saturating_sub(u64::from(
-                    unnamed(&layout, &kept.data, line(&key)) && outcome.name.is_some(),
-                ));
-                load.counts.to_decide = load.counts.to_decide.saturating_sub(1);
-                set.ops.push(records::delete(WAITING, &key, Expect::Any));
-            }
-            settled.used().book(&mut load, &mut set.ops)?;
-            set.ops.push(keep(&load, Expect::Version(version))?);
-            match store.commit(set).await {
-                Ok(receipt) => version = receipt.version,
-                // Somebody decided something else meanwhile: it is begun again.
-                Err(StoreError::Conflict { .. }) => return Ok(()),
-                Err(error) => return Err(error.into()),
-            }
-            if over {
-                return Ok(());
-            }
-        }
-    }
-}
-
-/// Whether the row, without decisions, does not say whose it is.
-fn unnamed(layout: &tsunagu_connector_csv_drop::Layout, waiting: &Waiting, line: u64) -> bool {
-    layout.row(&cells(waiting), line, 0, &tsunagu_connector_csv_drop::Undecided).name.is_none()
 }

@@ -56,6 +56,9 @@ pub(crate) struct Head {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Waiting {
     pub(crate) cells: Vec<String>,
+    /// Whether a decision has told whose it is.
+    #[serde(default)]
+    pub(crate) named: bool,
 }
 
 /// A finding without its value.
@@ -66,13 +69,16 @@ pub(crate) struct Noted {
     pub(crate) column: Option<String>,
     pub(crate) rule: String,
     pub(crate) weight: Weight,
+    /// The id of the entity that the platform did not take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) record: Option<String>,
 }
 
 impl From<&Finding> for Noted {
     fn from(finding: &Finding) -> Self {
         let Finding { line, column, rule, weight, .. } = finding;
         let (column, rule) = (column.clone(), (*rule).to_owned());
-        Self { line: *line, column, rule, weight: *weight }
+        Self { line: *line, column, rule, weight: *weight, record: None }
     }
 }
 

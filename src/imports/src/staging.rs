@@ -267,7 +267,8 @@ fn stage_row(
         (None, weight) => {
             if weight == Some(Weight::ToDecide) {
                 let at = key(&outcome.line.to_be_bytes());
-                ops.push(records::put(WAITING, &at, None, &Waiting { cells }, Expect::Any)?);
+                let waiting = Waiting { cells, named: false };
+                ops.push(records::put(WAITING, &at, None, &waiting, Expect::Any)?);
             }
             if let Some(name) = outcome.name {
                 ops.push(Row::put_withheld(key(&name)));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tsunagu_domain::{Problem, ProblemCode, TenantId};
+use tsunagu_domain::{Problem, ProblemCode, TenantId, TsunoId};
 use tsunagu_identity::Services;
 use tsunagu_imports::{Imports, Registry};
 use tsunagu_ngsi_ld::Entity;
@@ -16,11 +16,15 @@ fn closed() -> Problem {
 
 #[async_trait]
 impl Registry for Closed {
-    async fn publish(&self, _: &str, entities: Vec<Entity>) -> Vec<Result<(), Problem>> {
-        entities.into_iter().map(|_| Err(closed())).collect()
+    async fn publish(&self, _: &str, _: Vec<Entity>) -> Result<Vec<Result<(), Problem>>, Problem> {
+        Err(closed())
     }
 
-    async fn delete(&self, _: &str, _: &str) -> Result<(), Problem> {
+    async fn delete(&self, _: &str, _: &str) -> Result<Result<(), Problem>, Problem> {
+        Err(closed())
+    }
+
+    async fn subjects(&self, _: &[String]) -> Result<Vec<TsunoId>, Problem> {
         Err(closed())
     }
 }

@@ -141,6 +141,40 @@ async fn two_processes_on_one_store_do_everything_once() {
     assert_eq!((load.state, load.counts.rows, world.names().len()), (LoadState::Published, 20, 20));
 }
 
+/// Two gateways publish the same batch at the same moment: every record is as the file says, one of them goes on alone, and when that one is gone
+/// the other follows.
+#[tokio::test]
+async fn two_processes_that_publish_at_once_end_as_one() {
+    let world = World::with(settings());
+    world.drop_file("juki-1.csv", &rows(1, 11));
+    world.publish("juki-1").await;
+    world.drop_file("juki-2.csv", &second());
+    world.work().await;
+    world.imports.propose(&acting("operator"), &load_id("juki-2"), "").await.unwrap();
+    world.approve("juki-2").await;
+    let (mut one, mut other) =
+        (Loader::new(Arc::clone(&world.imports)), Loader::new(Arc::clone(&world.imports)));
+    // Neither writes before both have read what is to be written.
+    let meet = Arc::new(tokio::sync::Barrier::new(2));
+    *world.register.meet.lock().unwrap() = vec![Arc::clone(&meet), meet];
+    let (first, second) = tokio::join!(one.step(), other.step());
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert!(first != second, "one of them was too late");
+    let (mut winner, mut late) = if first { (one, other) } else { (other, one) };
+    let writes = *world.register.writes.lock().unwrap();
+    assert!(!late.step().await.unwrap(), "it is left to the other");
+    assert_eq!(*world.register.writes.lock().unwrap(), writes);
+    assert!(winner.step().await.unwrap());
+    assert!(!late.step().await.unwrap());
+    drop(winner);
+    world.clock.advance(chrono::TimeDelta::seconds(61));
+    while late.step().await.unwrap() {}
+    let load = world.load("juki-2").await;
+    assert_eq!((load.state, load.failed), (LoadState::Published, 0));
+    assert_eq!(load.steps.iter().filter(|step| step.act == "published").count(), 1);
+    assert_eq!(*world.register.kept.lock().unwrap(), clean().await.0);
+}
+
 #[test]
 fn a_file_that_another_process_reads_is_left_to_it_until_that_stops() {
     one_reader().block_on(Box::pin(left_to_the_other()));

@@ -1,7 +1,7 @@
 //! The queue of values that a person decides about.
 
 use tsunagu_domain::ProblemCode;
-use tsunagu_imports::{Answer, LoadState};
+use tsunagu_imports::{Answer, Difference, LoadState, Loader};
 use tsunagu_store::access::Action;
 use tsunagu_store::{Collection, Scan, Store as _};
 
@@ -165,4 +165,89 @@ async fn t76_an_individual_number_is_neither_decided_nor_kept_in_a_row_that_wait
     let id = load_id("juki-1");
     let refused = world.imports.decide(&acting("counter"), &id, 2, "氏名", answer).await;
     assert_eq!(refused.unwrap_err().code, ProblemCode::IndividualNumber);
+}
+
+/// What publishing would change is counted on with each decision: the load, however long, is not compared anew.
+#[tokio::test]
+async fn a_decision_costs_what_waits_and_counts_as_a_whole_comparison_would() {
+    let layout = || World::with(serde_json::json!({ "ended": "delete", "max_ended_percent": 50 }));
+    let odd = |n: usize, name: &str| format!("{n:04},{name},転入\r\n");
+    let first = rows(1, 8);
+    let next = [
+        odd(1, "\u{E000}一"),
+        odd(2, "\u{E000}二"),
+        odd(3, "\u{E000}三"),
+        odd(9, "\u{E000}四"),
+        row(4),
+        "5,都農　花子5,転入\r\n".to_owned(),
+        "6,,転入\r\n".to_owned(),
+        "7,\u{E000}五,転入\r\n".to_owned(),
+    ];
+    let decisions = [
+        (2, "氏名", Answer::Take("都農　花子1".to_owned())),
+        (3, "氏名", Answer::Take("𠮷田".to_owned())),
+        (4, "氏名", Answer::Refuse),
+        (5, "氏名", Answer::Take("都農　花代".to_owned())),
+        (7, "住民番号", Answer::Take("0005".to_owned())),
+        (9, "住民番号", Answer::Take("0007".to_owned())),
+    ];
+    let world = layout();
+    world.drop_file("juki-1.csv", &first);
+    world.publish("juki-1").await;
+    world.drop_file("juki-2.csv", &next);
+    world.work().await;
+    let (counter, id) = (acting("counter"), load_id("juki-2"));
+    for (line, column, answer) in decisions {
+        world.imports.decide(&counter, &id, line, column, answer).await.unwrap();
+        let mut loader = Loader::new(std::sync::Arc::clone(&world.imports));
+        let mut steps = 0;
+        while loader.step().await.unwrap() {
+            steps += 1;
+            assert_ne!(world.load("juki-2").await.state, LoadState::Comparing);
+        }
+        assert_eq!(steps, 1, "line {line}");
+    }
+    let counted = world.load("juki-2").await;
+    // 1, 3, 4, 5 and 7 are as they were, the last two because nobody took their rows over; 6 does not say whose it is, 8 is not there.
+    let expected = Difference { added: 1, changed: 1, ended: 2, unchanged: 5 };
+    assert_eq!(counted.difference, Some(expected));
+    // The same file with the same decisions, compared as a whole.
+    world.drop_file("juki-3.csv", &next);
+    world.work().await;
+    let compared = world.load("juki-3").await;
+    assert_eq!(compared.difference, counted.difference);
+    assert_eq!(compared.state, counted.state);
+    assert_eq!(compared.counts, counted.counts);
+}
+
+#[tokio::test]
+async fn a_look_at_a_row_is_told_to_whom_its_record_is_linked() {
+    let world = World::new();
+    world.drop_file("juki-1.csv", &rows(1, 4));
+    world.publish("juki-1").await;
+    let ids = tsunagu_domain::SeededIds::new(9);
+    let (mut people, mut looked) = (Vec::new(), Vec::new());
+    let kept = world.register.kept.lock().unwrap().clone();
+    for (id, record) in kept {
+        let person = tsunagu_domain::TsunoId::generate(&ids);
+        if ["都農　花子2", "都農　花子3"].contains(&record["name"].as_str().unwrap()) {
+            people.push(person);
+        }
+        world.register.linked.lock().unwrap().insert(id, person);
+    }
+    world.drop_file("juki-2.csv", &[row(1), gaiji(2), gaiji(3), row(4), gaiji(5)]);
+    world.work().await;
+    let (counter, id) = (acting("counter"), load_id("juki-2"));
+    for after in [0, 3] {
+        world.imports.queue(&counter, &id, after, 10).await.unwrap();
+    }
+    let logged = world.logged().await;
+    for access in logged.iter().filter(|a| a.reason == "import-queue-read juki-2") {
+        let mut subjects = access.subjects.clone();
+        subjects.sort_unstable();
+        looked.push(subjects);
+    }
+    people.sort_unstable();
+    assert_eq!(looked[0], people, "and nobody of rows that were not shown, or of a new record");
+    assert_eq!(looked[1].len(), 1, "the second page shows the other row alone");
 }

@@ -148,27 +148,33 @@ async fn a_row_that_is_not_taken_over_ends_nothing() {
 
 #[tokio::test]
 async fn what_the_register_does_not_take_is_told_and_the_others_go_on() {
-    let world = World::new();
-    world.drop_file("juki-1.csv", &rows(1, 5));
-    world.publish("juki-1").await;
-    let third = world.register.kept.lock().unwrap().keys().nth(2).unwrap().clone();
-    world.register.refuses.lock().unwrap().insert(third);
-    let next: Vec<String> = (1..=5).map(|n| row(n).replace("花子", "花枝")).collect();
-    world.drop_file("juki-2.csv", &next);
-    world.publish("juki-2").await;
-    assert_eq!(world.load("juki-2").await.failed, 1);
-    assert_eq!(world.names().iter().filter(|name| name.contains("花枝")).count(), 4);
-    let report =
-        world.imports.report(&acting("operator"), &load_id("juki-2"), Format::Ndjson).await;
-    assert!(String::from_utf8(report.unwrap()).unwrap().contains("\"platform\""));
-    // It is tried again with the next file, whatever that says of it.
-    world.register.refuses.lock().unwrap().clear();
-    world.drop_file("juki-3.csv", &next);
-    world.work().await;
-    let again = Difference { changed: 1, unchanged: 4, ..Difference::default() };
-    assert_eq!(world.load("juki-3").await.difference, Some(again));
-    world.publish("juki-3").await;
-    assert_eq!(world.names().iter().filter(|name| name.contains("花枝")).count(), 5);
+    for code in [ProblemCode::BadRequestData, ProblemCode::Forbidden, ProblemCode::AlreadyExists] {
+        let world = World::new();
+        world.drop_file("juki-1.csv", &rows(1, 7));
+        world.publish("juki-1").await;
+        let ids: Vec<String> = world.register.kept.lock().unwrap().keys().cloned().collect();
+        let refused = [(ids[2].clone(), code), (ids[5].clone(), code)];
+        world.register.refuses.lock().unwrap().extend(refused);
+        let next: Vec<String> = (1..=7).map(|n| row(n).replace("花子", "花枝")).collect();
+        world.drop_file("juki-2.csv", &next);
+        world.publish("juki-2").await;
+        assert_eq!(world.load("juki-2").await.failed, 2, "{code:?}");
+        assert_eq!(world.names().iter().filter(|name| name.contains("花枝")).count(), 5);
+        let id = load_id("juki-2");
+        let report = world.imports.report(&acting("operator"), &id, Format::Ndjson).await.unwrap();
+        let report = String::from_utf8(report).unwrap();
+        assert_eq!(report.matches("\"platform\"").count(), 2, "{report}");
+        let told = |n: &usize| report.contains(&ids[*n]);
+        assert_eq!((0..7).filter(told).collect::<Vec<_>>(), [2, 5], "{report}");
+        // It is tried again with the next file, whatever that says of it.
+        world.register.refuses.lock().unwrap().clear();
+        world.drop_file("juki-3.csv", &next);
+        world.work().await;
+        let again = Difference { changed: 2, unchanged: 5, ..Difference::default() };
+        assert_eq!(world.load("juki-3").await.difference, Some(again));
+        world.publish("juki-3").await;
+        assert_eq!(world.names().iter().filter(|name| name.contains("花枝")).count(), 7);
+    }
 }
 
 #[tokio::test]
@@ -224,6 +230,15 @@ async fn files_that_cannot_be_right_are_told_once_and_rows_that_nobody_needs_are
     assert_eq!((rows_of(5).await, world.load("juki-5").await.state), (0, LoadState::Discarded));
 }
 
+/// The ids of so many records, as a world like the others publishes them.
+async fn record_ids(count: usize) -> Vec<String> {
+    let world = World::new();
+    world.drop_file("juki.csv", &rows(1, count));
+    world.publish("juki-1").await;
+    let kept = world.register.kept.lock().unwrap();
+    kept.keys().cloned().collect()
+}
+
 #[tokio::test]
 async fn what_says_nothing_of_a_record_stops_a_load_until_it_is_over() {
     let world = World::new();
@@ -245,6 +260,17 @@ async fn what_says_nothing_of_a_record_stops_a_load_until_it_is_over() {
         assert_eq!((load.state, load.failed), (LoadState::Publishing, 0), "{code:?}");
     }
     *world.register.says.lock().unwrap() = None;
+    while world.names().is_empty() {
+        loader.step().await.unwrap();
+    }
+    // One record that loses a race, or that nobody could be asked about, is no record that is refused.
+    for code in [ProblemCode::Conflict, ProblemCode::Unavailable, ProblemCode::InternalError] {
+        let every = record_ids(7).await;
+        world.register.refuses.lock().unwrap().extend(every.into_iter().map(|id| (id, code)));
+        assert_eq!(loader.step().await.unwrap_err().code, code);
+        assert_eq!(world.load("juki-1").await.state, LoadState::Publishing, "{code:?}");
+        world.register.refuses.lock().unwrap().clear();
+    }
     world.work().await;
     let load = world.load("juki-1").await;
     assert_eq!((load.state, load.failed), (LoadState::Published, 0));
@@ -263,7 +289,7 @@ async fn an_end_that_the_register_does_not_take_is_tried_again() {
             let found = kept.iter().find(|(_, record)| record["name"] == "都農　花子10");
             found.unwrap().0.clone()
         };
-        world.register.refuses.lock().unwrap().insert(ends);
+        world.register.refuses.lock().unwrap().insert(ends, ProblemCode::Forbidden);
         world.drop_file("juki-2.csv", &rows(1, 9));
         world.publish("juki-2").await;
         assert_eq!((world.load("juki-2").await.failed, world.names().len()), (1, 10));

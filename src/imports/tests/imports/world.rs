@@ -1,15 +1,16 @@
 //! A folder, a store, members of staff, and a register that keeps what is published.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::DateTime;
 use serde_json::{Value, json};
+use tokio::sync::Barrier;
 use tsunagu_audit::{AuditLog, Reader, Signer};
 use tsunagu_connector_csv_drop::Config;
-use tsunagu_domain::{Catalogue, ManualClock, Problem, ProblemCode, SeededIds, TenantId};
+use tsunagu_domain::{Catalogue, ManualClock, Problem, ProblemCode, SeededIds, TenantId, TsunoId};
 use tsunagu_identity::Services;
 use tsunagu_imports::{Imports, Load, LoadId, LoadState, Loader, Registry};
 use tsunagu_ngsi_ld::{Context, Entity};
@@ -28,15 +29,19 @@ pub(crate) struct Register {
     pub(crate) kept: Mutex<Kept>,
     /// After so many more writes it does not answer.
     pub(crate) up_for: Mutex<Option<usize>>,
-    /// Ids that it does not take.
-    pub(crate) refuses: Mutex<BTreeSet<String>>,
+    /// Ids that it does not take, and what it says of them.
+    pub(crate) refuses: Mutex<BTreeMap<String, ProblemCode>>,
     /// What it says to everything.
     pub(crate) says: Mutex<Option<ProblemCode>>,
     pub(crate) writes: Mutex<usize>,
+    /// Residents by the ids of their records.
+    pub(crate) linked: Mutex<BTreeMap<String, TsunoId>>,
+    /// Batches wait here for one another, as often as it says.
+    pub(crate) meet: Mutex<Vec<Arc<Barrier>>>,
 }
 
 impl Register {
-    fn write(&self) -> Result<(), Problem> {
+    fn write(&self, id: &str) -> Result<(), Problem> {
         let mut up_for = self.up_for.lock().unwrap();
         if let Some(left) = &mut *up_for {
             if *left == 0 {
@@ -44,24 +49,37 @@ impl Register {
             }
             *left -= 1;
         }
-        if let Some(code) = *self.says.lock().unwrap() {
-            return Err(Problem::new(code, "not now"));
+        if let Some(code) = self.refuses.lock().unwrap().get(id) {
+            return Err(Problem::new(*code, "not this one"));
         }
         *self.writes.lock().unwrap() += 1;
         Ok(())
+    }
+
+    fn open(&self) -> Result<(), Problem> {
+        match *self.says.lock().unwrap() {
+            Some(code) => Err(Problem::new(code, "not now")),
+            None => Ok(()),
+        }
     }
 }
 
 #[async_trait]
 impl Registry for Register {
-    async fn publish(&self, layout: &str, entities: Vec<Entity>) -> Vec<Result<(), Problem>> {
+    async fn publish(
+        &self,
+        layout: &str,
+        entities: Vec<Entity>,
+    ) -> Result<Vec<Result<(), Problem>>, Problem> {
         assert_eq!(layout, "juki");
+        self.open()?;
+        let meet = self.meet.lock().unwrap().pop();
+        if let Some(meet) = meet {
+            meet.wait().await;
+        }
         let term = |name: &str| name.rsplit('/').next().unwrap().to_owned();
         let publish = |entity: Entity| {
-            self.write()?;
-            if self.refuses.lock().unwrap().contains(&entity.id) {
-                return Err(Problem::new(ProblemCode::BadRequestData, "not this one"));
-            }
+            self.write(&entity.id)?;
             assert!(entity.modified_at > 0, "it has the moment of publishing");
             let attributes = entity.attributes.iter().map(|a| {
                 assert_eq!(a.instances[0].modified_at, entity.modified_at);
@@ -70,16 +88,19 @@ impl Registry for Register {
             self.kept.lock().unwrap().insert(entity.id.clone(), attributes.collect());
             Ok(())
         };
-        entities.into_iter().map(publish).collect()
+        Ok(entities.into_iter().map(publish).collect())
     }
 
-    async fn delete(&self, _layout: &str, id: &str) -> Result<(), Problem> {
-        self.write()?;
-        if self.refuses.lock().unwrap().contains(id) {
-            return Err(Problem::new(ProblemCode::BadRequestData, "not this one"));
-        }
-        self.kept.lock().unwrap().remove(id);
-        Ok(())
+    async fn delete(&self, _layout: &str, id: &str) -> Result<Result<(), Problem>, Problem> {
+        self.open()?;
+        Ok(self.write(id).map(|()| {
+            self.kept.lock().unwrap().remove(id);
+        }))
+    }
+
+    async fn subjects(&self, ids: &[String]) -> Result<Vec<TsunoId>, Problem> {
+        let linked = self.linked.lock().unwrap();
+        Ok(ids.iter().filter_map(|id| linked.get(id).copied()).collect())
     }
 }
 

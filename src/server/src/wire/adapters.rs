@@ -1,5 +1,6 @@
 //! Where rooms that do not know each other meet: one side's trait over the other side's service.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -33,6 +34,7 @@ pub(super) struct ConnectorPlatform {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdGen>,
     pub(super) tenant: TenantId,
+    pub(super) store: Arc<dyn Store>,
 }
 
 impl ConnectorPlatform {
@@ -152,19 +154,45 @@ impl Notifier for Receivers {
 
 #[async_trait]
 impl Registry for ConnectorPlatform {
-    async fn publish(&self, layout: &str, entities: Vec<Entity>) -> Vec<Result<(), Problem>> {
-        let outcomes = self.upsert(layout, entities).await;
-        outcomes.into_iter().map(|outcome| outcome.map(drop)).collect()
+    async fn publish(
+        &self,
+        layout: &str,
+        entities: Vec<Entity>,
+    ) -> Result<Vec<Result<(), Problem>>, Problem> {
+        let view = self.view(layout).await?;
+        // A client that may not publish the type of the layout is no matter of one record.
+        if let Some(entity) = entities.first() {
+            view.may_write(&entity.types, None, "")?;
+        }
+        let id = self.ids.uuid();
+        let outcomes = self.broker.publish(&Request { view: &view, id: &id }, entities).await;
+        Ok(outcomes.into_iter().map(|outcome| outcome.map(drop)).collect())
     }
 
-    async fn delete(&self, layout: &str, id: &str) -> Result<(), Problem> {
+    async fn delete(&self, layout: &str, id: &str) -> Result<Result<(), Problem>, Problem> {
         let view = self.view(layout).await?;
         let request_id = self.ids.uuid();
         let request = Request { view: &view, id: &request_id };
-        match self.broker.delete(&request, id).await {
+        Ok(match self.broker.delete(&request, id).await {
             Err(problem) if problem.code == ProblemCode::ResourceNotFound => Ok(()),
             other => other,
+        })
+    }
+
+    async fn subjects(&self, ids: &[String]) -> Result<Vec<TsunoId>, Problem> {
+        let asked = Asked {
+            tenant: &self.tenant,
+            catalogue: &self.catalogue,
+            now: self.clock.micros(),
+            principal: Principal::Platform { task: "import-queue" },
+        };
+        let view = self.policies.decide(&asked).map_err(Problem::from)?;
+        let mut subjects = BTreeSet::new();
+        for id in ids {
+            let found = self.store.entity(&view, id).await?;
+            subjects.extend(found.and_then(|found| found.doc.subject()?.parse().ok()));
         }
+        Ok(subjects.into_iter().collect())
     }
 }
 

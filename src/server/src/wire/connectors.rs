@@ -50,6 +50,7 @@ pub(super) fn platform(
         clock: Arc::clone(&base.clock),
         ids: Arc::clone(&base.ids),
         tenant: base.tenant.clone(),
+        store: Arc::clone(&base.store),
     })
 }
 

@@ -52,12 +52,15 @@ struct Closed;
 
 #[async_trait]
 impl Registry for Closed {
-    async fn publish(&self, _: &str, entities: Vec<Entity>) -> Vec<Result<(), Problem>> {
-        let closed = |_| Err(Problem::new(ProblemCode::Unavailable, "nothing is published here"));
-        entities.into_iter().map(closed).collect()
+    async fn publish(&self, _: &str, _: Vec<Entity>) -> Result<Vec<Result<(), Problem>>, Problem> {
+        Err(Problem::new(ProblemCode::Unavailable, "nothing is published here"))
     }
 
-    async fn delete(&self, _: &str, _: &str) -> Result<(), Problem> {
+    async fn delete(&self, _: &str, _: &str) -> Result<Result<(), Problem>, Problem> {
+        Err(Problem::new(ProblemCode::Unavailable, "nothing is published here"))
+    }
+
+    async fn subjects(&self, _: &[String]) -> Result<Vec<TsunoId>, Problem> {
         Err(Problem::new(ProblemCode::Unavailable, "nothing is published here"))
     }
 }
