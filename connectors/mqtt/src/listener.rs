@@ -43,16 +43,13 @@ struct Taker<'a> {
 impl MqttTaker for Taker<'_> {
     async fn take(&self, message: MqttMessage) -> bool {
         let Some(record) = record(&message) else { return true };
-        // As base64 nobody could see it any more.
-        if individual_number::is_in(&String::from_utf8_lossy(&message.payload)) {
-            return true;
-        }
         // MQTT names no message: two that say the same are two, and what is sent again writes nothing twice.
         let id = self.ids.uuid();
         let repeats_until = self.clock.micros();
         match self.inbox.keep(Accepted { id, repeats_until, records: vec![record] }).await {
+            Ok(()) => true,
             // It is told in the counters; sent again it would be refused again.
-            Ok(()) | Err(NotKept::IndividualNumber) => true,
+            Err(NotKept::IndividualNumber | NotKept::TooMany { .. } | NotKept::TooLarge) => true,
             Err(NotKept::Now(_)) => false,
         }
     }
@@ -63,7 +60,11 @@ fn record(message: &MqttMessage) -> Option<Box<RawValue>> {
         Ok(value) => value,
         Err(_) => match std::str::from_utf8(&message.payload) {
             Ok(text) => Value::String(text.to_owned()),
-            Err(_) => Value::String(STANDARD.encode(&message.payload)),
+            // As base64 nobody could see an individual number any more; as text the inbox does, and refuses it.
+            Err(_) => match String::from_utf8_lossy(&message.payload) {
+                text if individual_number::is_in(&text) => Value::String(text.into_owned()),
+                _ => Value::String(STANDARD.encode(&message.payload)),
+            },
         },
     };
     to_raw_value(&json!({ "topic": message.topic, "payload": payload })).ok()

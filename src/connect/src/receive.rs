@@ -70,6 +70,15 @@ pub enum NotKept {
     /// It holds an individual number, which is never kept; sending it again does not help.
     #[error("it holds an individual number (個人番号), which is never taken over")]
     IndividualNumber,
+    /// It holds more records than the inbox ever has room for; sending it again does not help.
+    #[error("it holds more records than the connector's inbox has room for ({most})")]
+    TooMany {
+        /// So many there may be.
+        most: u32,
+    },
+    /// A record of it is larger than anything that is kept; sending it again does not help.
+    #[error("a record of it is larger than what can be kept")]
+    TooLarge,
     /// It cannot be kept now; the other side is to send it again later.
     #[error(transparent)]
     Now(#[from] ConnectError),

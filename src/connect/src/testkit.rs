@@ -12,6 +12,8 @@
 
 mod command;
 mod http;
+mod life;
+mod listener;
 mod mqtt;
 mod receiver;
 mod sink;
@@ -20,7 +22,9 @@ mod town;
 
 pub use command::{Books, CommandRig, command};
 pub use http::{Fault, HttpDouble};
-pub use mqtt::MqttDouble;
+pub use life::Life;
+pub use listener::{ListenerRig, listener};
+pub use mqtt::{BrokerFault, MqttDouble};
 pub use receiver::{ReceiverRig, Sent, receiver};
 pub use sink::{SinkRig, sink};
 pub use source::{SourceRig, source};

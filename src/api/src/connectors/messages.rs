@@ -19,6 +19,7 @@ use crate::{Failure, Gateway};
         (status = 202, description = "Kept"),
         (status = 400, description = "Signed, but not the body that was agreed", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
         (status = 401, description = "Not signed as agreed, not in time, or for no connector that takes messages", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
+        (status = 413, description = "More than is ever kept at once; send it in smaller parts", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
         (status = 503, description = "It cannot be kept now; send it again later", content_type = "application/problem+json", body = crate::openapi::ProblemBody),
     ),
     security(())
@@ -52,6 +53,9 @@ pub(crate) async fn messages(
         Err(NotReceived::NotAccepted(NotAccepted::Malformed)) => {
             let detail = "the message is signed, but its body is not what was agreed";
             Err(Problem::new(ProblemCode::InvalidRequest, detail).into())
+        }
+        Err(error @ NotReceived::TooLarge(_)) => {
+            Err(Problem::new(ProblemCode::PayloadTooLarge, error.to_string()).into())
         }
         Err(NotReceived::Unavailable(error)) => Err(failure(&error)),
     }

@@ -99,6 +99,13 @@ impl Ready {
         self.mapping.as_ref().map(Declared::mapper).transpose()
     }
 
+    /// The same with room for so many records in its inbox.
+    #[cfg(feature = "testing")]
+    pub(crate) fn with_inbox(mut self, most: u32) -> Self {
+        self.caps.inbox = most;
+        self
+    }
+
     /// Makes its parts, to try them.
     pub async fn build(&self, host: &Host) -> Result<Parts, ConnectError> {
         self.plan.build(host).await
@@ -125,6 +132,9 @@ pub enum NotReceived {
     /// The connector does not take it.
     #[error(transparent)]
     NotAccepted(#[from] NotAccepted),
+    /// It can never be kept whole; the text says what is too much.
+    #[error("{0}; send it in smaller parts")]
+    TooLarge(String),
     /// It cannot be kept now.
     #[error(transparent)]
     Unavailable(ConnectError),
@@ -448,6 +458,7 @@ impl Connectors {
         })?;
         inbox.keep(accepted).await.map_err(|error| match error {
             NotKept::IndividualNumber => NotReceived::NotAccepted(NotAccepted::Malformed),
+            NotKept::TooMany { .. } | NotKept::TooLarge => NotReceived::TooLarge(error.to_string()),
             NotKept::Now(error) => NotReceived::Unavailable(error),
         })
     }

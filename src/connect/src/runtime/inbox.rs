@@ -9,14 +9,14 @@ use tsunagu_domain::{Clock, IdGen, TenantId, Timestamp};
 use tsunagu_store::{Conflict, Expect, Op, Scan, Store, StoreError, WriteSet};
 
 use super::digest::{hex, of_parts};
-use super::kept::{INBOX, SEEN, WAITING, decode, encode, key, prefix, put, unavailable};
+use super::kept::{INBOX, SEEN, SEQUENCE, WAITING, decode, encode, key, prefix, put, unavailable};
 use super::vitals::Vitals;
-use crate::{
-    Accepted, Batch, ConnectError, Cursor, Inbox, Item, NotKept, RowReport, Source, guard,
-};
+use crate::{Accepted, Batch, ConnectError, Cursor, Inbox, Item, NotKept, RowReport, guard};
 
 /// So many are taken over at once.
 const BATCH: usize = 500;
+/// Places in the order begin here: after every moment in microseconds, which earlier versions of the gateway had in their place.
+const FIRST_PLACE: u64 = 1 << 62;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,7 +53,11 @@ impl Inbox for StoredInbox {
             self.vitals.count(|counters| counters.rejected += 1);
             return Err(NotKept::IndividualNumber);
         }
-        let now = self.clock.micros();
+        if accepted.records.len() > self.most as usize {
+            self.vitals.count(|counters| counters.rejected += 1);
+            return Err(NotKept::TooMany { most: self.most });
+        }
+        let place = self.place().await?;
         let digest = of_parts([accepted.id.as_bytes()]);
         let input = format!("message {}", hex(digest.get(..8).unwrap_or_default()));
         let seen = encode(&Seen { v: 1, until: accepted.repeats_until })?;
@@ -63,9 +67,13 @@ impl Inbox for StoredInbox {
             value: seen,
             expect: Expect::Absent,
         });
-        // Sorted by when it came; by chance within a moment, and in its own order within a message.
-        let came = u64::try_from(now).unwrap_or(0).to_be_bytes();
-        let place = [&came[..], &self.ids.bytes16()].concat();
+        set.ops.push(Op::Add {
+            collection: SEQUENCE,
+            key: self.name.as_bytes().to_vec(),
+            delta: 1,
+            min: 0,
+            max: i64::MAX,
+        });
         let count = i64::try_from(accepted.records.len()).unwrap_or(i64::MAX);
         for (line, record) in (1u64..).zip(accepted.records) {
             let at = [&place[..], &line.to_be_bytes()].concat();
@@ -93,12 +101,30 @@ impl Inbox for StoredInbox {
             }
             // Only the sender's name for it can be there already: it was kept before.
             Err(StoreError::Conflict { .. }) => Ok(()),
+            Err(StoreError::Refused(_)) => {
+                self.vitals.count(|counters| counters.rejected += 1);
+                Err(NotKept::TooLarge)
+            }
             Err(error) => Err(unavailable(&error).into()),
         }
     }
 }
 
 impl StoredInbox {
+    /// Where a message belongs that comes now: behind all that were acknowledged, through whichever gateway; by chance among those that come at the
+    /// same moment. What is read here grew with each of them in its own transaction. Clocks can be set, and two gateways have two.
+    async fn place(&self) -> Result<Vec<u8>, ConnectError> {
+        let came = self.store.record(&self.tenant, SEQUENCE, self.name.as_bytes()).await;
+        let came = came.map_err(|error| unavailable(&error))?.map_or(Ok(0), |record| {
+            let bytes = <[u8; 8]>::try_from(record.value.as_slice()).map_err(|_| {
+                let what = "the count of a connector's messages is damaged";
+                ConnectError::Unavailable(what.to_owned())
+            });
+            bytes.map(u64::from_be_bytes)
+        })?;
+        Ok([&FIRST_PLACE.saturating_add(came).to_be_bytes()[..], &self.ids.bytes16()].concat())
+    }
+
     /// Forgets the names of messages that can no longer be repeated.
     pub(super) async fn tidy(&self) -> Result<(), ConnectError> {
         let (now, mut after) = (self.clock.micros(), None);
@@ -123,7 +149,7 @@ impl StoredInbox {
     }
 }
 
-/// The inbox, as what is polled. Its cursor is a digest of what was given; what was taken over is removed.
+/// The inbox, as what is polled. What was taken over is removed in the same transaction that remembers it, so the cursor never moves.
 pub(super) struct InboxSource {
     store: Arc<dyn Store>,
     tenant: TenantId,
@@ -137,68 +163,36 @@ impl InboxSource {
         Self { store, tenant, name: name.to_owned(), given: Vec::new() }
     }
 
-    async fn waiting(&self) -> Result<Vec<(Vec<u8>, Waiting)>, ConnectError> {
+    pub(super) async fn poll(&mut self) -> Result<Batch, ConnectError> {
         let scan = Scan { prefix: prefix(&self.name), limit: BATCH, ..Scan::default() };
         let found = self.store.records(&self.tenant, INBOX, &scan).await;
         let found = found.map_err(|error| unavailable(&error))?;
-        found.into_iter().map(|(key, record)| Ok((key, decode(&record.value)?))).collect()
+        let more = found.len() == BATCH;
+        let (mut given, mut items) = (Vec::new(), Vec::new());
+        for (key, record) in found {
+            let waiting: Waiting = decode(&record.value)?;
+            given.push(key);
+            items.push(Item::record(waiting.record, waiting.input, waiting.line));
+        }
+        self.given = given;
+        Ok(Batch { items, report: RowReport::default(), cursor: Cursor(String::new()), more })
     }
 
-    async fn remove(&mut self) -> Result<(), ConnectError> {
+    /// What removes the last batch; to be done with what it brought.
+    pub(super) fn removal(&mut self) -> Vec<Op> {
         let keys = std::mem::take(&mut self.given);
         if keys.is_empty() {
-            return Ok(());
+            return Vec::new();
         }
-        let mut set = WriteSet::new(self.tenant.clone()).with(Op::Add {
+        let less = Op::Add {
             collection: WAITING,
             key: self.name.as_bytes().to_vec(),
             delta: -i64::try_from(keys.len()).unwrap_or(i64::MAX),
             min: 0,
             max: i64::MAX,
-        });
-        for key in keys {
-            // Present, so that a second removal takes nothing off the count.
-            set.ops.push(Op::DeleteRecord { collection: INBOX, key, expect: Expect::Present });
-        }
-        match self.store.commit(set).await {
-            Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
-            Err(error) => Err(unavailable(&error)),
-        }
-    }
-}
-
-#[async_trait]
-impl Source for InboxSource {
-    async fn poll(&mut self, cursor: Option<&Cursor>) -> Result<Batch, ConnectError> {
-        let mut waiting = self.waiting().await?;
-        self.given = waiting.iter().map(|(key, _)| key.clone()).collect();
-        if cursor == Some(&cursor_of(&self.given)) && !self.given.is_empty() {
-            // All of this was taken over; only the removal did not happen.
-            self.remove().await?;
-            waiting = self.waiting().await?;
-            self.given = waiting.iter().map(|(key, _)| key.clone()).collect();
-        }
-        let empty = Cursor(String::new());
-        let more = waiting.len() == BATCH;
-        let cursor = if waiting.is_empty() {
-            cursor.cloned().unwrap_or(empty)
-        } else {
-            cursor_of(&self.given)
         };
-        let item =
-            |(_, waiting): (_, Waiting)| Item::record(waiting.record, waiting.input, waiting.line);
-        let items = waiting.into_iter().map(item).collect();
-        Ok(Batch { items, report: RowReport::default(), cursor, more })
+        let expect = Expect::Present;
+        let remove = |key| Op::DeleteRecord { collection: INBOX, key, expect };
+        std::iter::once(less).chain(keys.into_iter().map(remove)).collect()
     }
-
-    async fn acknowledge(&mut self, cursor: &Cursor) -> Result<(), ConnectError> {
-        if *cursor == cursor_of(&self.given) {
-            self.remove().await?;
-        }
-        Ok(())
-    }
-}
-
-fn cursor_of(keys: &[Vec<u8>]) -> Cursor {
-    Cursor(hex(&of_parts(keys.iter().map(Vec::as_slice))))
 }

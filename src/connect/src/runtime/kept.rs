@@ -22,10 +22,12 @@ pub(super) const DEAD: Collection = Collection("connector-dead-letter");
 pub(super) const REPLAYS: Collection = Collection("connector-replay");
 /// connector → that it has a subscription.
 pub(super) const SINKS: Collection = Collection("connector-sink");
-/// connector + time + chance → a message that waits.
+/// connector + place in the order + chance + number in the message → a record that waits.
 pub(super) const INBOX: Collection = Collection("connector-inbox");
 /// connector → how many wait (a counter).
 pub(super) const WAITING: Collection = Collection("connector-inbox-size");
+/// connector → how many messages ever came (a counter).
+pub(super) const SEQUENCE: Collection = Collection("connector-inbox-sequence");
 /// connector + digest of the sender's name for a message → until when it is remembered.
 pub(super) const SEEN: Collection = Collection("connector-inbox-seen");
 

@@ -10,6 +10,7 @@ use tsunagu_domain::{Clock, IdGen, TenantId, Timestamp};
 use tsunagu_store::{Expect, Op, Store, WriteSet};
 
 use super::dead::{self, Dead, Replay};
+use super::inbox::InboxSource;
 use super::kept::{
     CURSORS, DEAD, OPEN, REPLAYS, TAKEN, decode, delete, key, put, read, unavailable,
 };
@@ -65,6 +66,38 @@ enum Moved {
     On,
 }
 
+/// Where a feed's records come from.
+pub(super) enum Feed {
+    /// Asked for.
+    Asked(Box<dyn Source>),
+    /// Sent by themselves, and kept.
+    Inbox(InboxSource),
+}
+
+impl Feed {
+    async fn poll(&mut self, cursor: Option<&Cursor>) -> Result<Batch, ConnectError> {
+        match self {
+            Self::Asked(source) => source.poll(cursor).await,
+            Self::Inbox(inbox) => inbox.poll().await,
+        }
+    }
+
+    /// What is to be done in the transaction that remembers the last batch.
+    fn removal(&mut self) -> Vec<Op> {
+        match self {
+            Self::Asked(_) => Vec::new(),
+            Self::Inbox(inbox) => inbox.removal(),
+        }
+    }
+
+    async fn acknowledge(&mut self, cursor: &Cursor) -> Result<(), ConnectError> {
+        match self {
+            Self::Asked(source) => source.acknowledge(cursor).await,
+            Self::Inbox(_) => Ok(()),
+        }
+    }
+}
+
 /// Reads one source into one municipality.
 pub struct Runner {
     ground: Ground,
@@ -72,7 +105,7 @@ pub struct Runner {
     name: String,
     /// The connector, or its inbox: what cursor and lease are named for.
     feed: String,
-    source: Box<dyn Source>,
+    source: Feed,
     mapper: Option<Arc<dyn Mapper>>,
     caps: Caps,
     lease: Lease,
@@ -100,14 +133,14 @@ impl Runner {
         mapper: Option<Arc<dyn Mapper>>,
         caps: Caps,
     ) -> Self {
-        Self::of_feed(ground, name, name, source, mapper, caps, Arc::default())
+        Self::of_feed(ground, name, name, Feed::Asked(source), mapper, caps, Arc::default())
     }
 
     pub(super) fn of_feed(
         ground: Ground,
         name: &str,
         feed: &str,
-        source: Box<dyn Source>,
+        source: Feed,
         mapper: Option<Arc<dyn Mapper>>,
         caps: Caps,
         vitals: Arc<Vitals>,
@@ -231,6 +264,7 @@ impl Runner {
         if !next.is_empty() {
             set.ops.push(put(OPEN, feed(), &next)?);
         }
+        set.ops.extend(self.source.removal());
         self.commit(set).await?;
         self.batches = number;
         self.buried = self.buried.map(|before| before + buried);

@@ -10,7 +10,7 @@ use tsunagu_domain::Timestamp;
 
 use super::inbox::{InboxSource, StoredInbox};
 use super::lease::Lease;
-use super::runner::{Ground, Runner};
+use super::runner::{Feed, Ground, Runner};
 use super::vitals::Vitals;
 use crate::kind::{Host, Plan};
 use crate::pace::{Caps, Schedule};
@@ -78,7 +78,7 @@ impl Running {
         let stop = self.shutdown.child_token();
         let Parts { source, receiver, listener, .. } = parts;
         if let Some(source) = source {
-            let runner = self.runner(&self.name, source);
+            let runner = self.runner(&self.name, Feed::Asked(source));
             tasks.spawn(feed(runner, self.schedule.clone(), stop.clone()));
         }
         if receiver.is_some() || listener.is_some() {
@@ -87,7 +87,7 @@ impl Running {
             // Dead letters are tried again by the feed that has the connector's name.
             let named =
                 if tasks.is_empty() { self.name.clone() } else { format!("{}/inbox", self.name) };
-            let runner = self.runner(&named, Box::new(source));
+            let runner = self.runner(&named, Feed::Inbox(source));
             tasks.spawn(feed(runner, LOOK, stop.clone()));
             tasks.spawn(tidy(self.inbox(), stop.clone()));
         }
@@ -120,7 +120,7 @@ impl Running {
         fault
     }
 
-    fn runner(&self, feed: &str, source: Box<dyn crate::Source>) -> Runner {
+    fn runner(&self, feed: &str, source: Feed) -> Runner {
         let mapper = self.mapper.clone();
         let vitals = Arc::clone(&self.vitals);
         Runner::of_feed(self.ground.clone(), &self.name, feed, source, mapper, self.caps, vitals)
@@ -218,6 +218,7 @@ async fn listen(
     mut lease: Lease,
     shutdown: CancellationToken,
 ) {
+    let mut wake = inbox.vitals.waking();
     while !shutdown.is_cancelled() {
         let outcome = match lease.hold(&*inbox.store, &inbox.tenant, &*inbox.clock).await {
             Ok(false) => {
@@ -248,7 +249,12 @@ async fn listen(
         let until = inbox.vitals.link_failed(now, chance, &error.to_string());
         tracing::warn!(connector = %inbox.name, %error, "a connector's connection ended");
         let wait = u64::try_from(until.saturating_sub(now)).unwrap_or(0);
-        pause(Duration::from_micros(wait), &shutdown).await;
+        // What came over the connection woke the feed; from here on it is somebody who does not want to wait.
+        wake.mark_unchanged();
+        tokio::select! {
+            () = pause(Duration::from_micros(wait), &shutdown) => {}
+            _ = wake.changed() => {}
+        }
     }
     lease.release(&*inbox.store, &inbox.tenant).await;
 }

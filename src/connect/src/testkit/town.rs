@@ -1,7 +1,7 @@
 //! What a connector stands on in its tests.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -9,8 +9,10 @@ use chrono::DateTime;
 use tsunagu_domain::{ManualClock, Problem, ProblemCode, SeededIds, TenantId, individual_number};
 use tsunagu_ngsi_ld::{Entity, EntityDoc};
 use tsunagu_store::testing::MemoryStore;
+use tsunagu_store::{Collection, Scan, Store as _};
 
-use super::{HttpDouble, MqttDouble};
+use super::life::Mortal;
+use super::{HttpDouble, Life, MqttDouble};
 use crate::{
     Caps, Connectors, Foundations, Ground, Host, Kind, Mapper, Platform, Runner, Settings, Source,
     UpsertOutcome,
@@ -24,6 +26,8 @@ pub struct Town {
     subscriptions: Mutex<BTreeMap<String, serde_json::Value>>,
     /// Whether nobody may subscribe.
     refuses_subscriptions: AtomicBool,
+    /// Whether every entity is refused.
+    refuses: AtomicBool,
     /// After so many more entities it does not answer.
     up_for: Mutex<Option<usize>>,
 }
@@ -37,6 +41,11 @@ impl Town {
     /// From now on connectors may subscribe, or not.
     pub fn refuses_subscriptions(&self, refuses: bool) {
         self.refuses_subscriptions.store(refuses, Ordering::SeqCst);
+    }
+
+    /// From now on it refuses every entity, or not.
+    pub fn refuses(&self, refuses: bool) {
+        self.refuses.store(refuses, Ordering::SeqCst);
     }
 
     /// Connector → its subscription.
@@ -68,7 +77,7 @@ impl Town {
             let term = attribute.name.rsplit(['/', '#', ':']).next();
             term.is_some_and(individual_number::is_field_name)
         };
-        if entity.attributes.iter().any(named) {
+        if self.refuses.load(Ordering::SeqCst) || entity.attributes.iter().any(named) {
             return Err(Problem::new(ProblemCode::BadRequestData, "refused"));
         }
         let value = |attribute: &tsunagu_ngsi_ld::Attribute| {
@@ -129,6 +138,8 @@ pub struct Kit {
     pub http: Arc<HttpDouble>,
     /// The other side over MQTT.
     pub mqtt: Arc<MqttDouble>,
+    /// Chance so far: no two processes have the same.
+    seeds: AtomicU64,
 }
 
 impl Default for Kit {
@@ -140,11 +151,16 @@ impl Default for Kit {
             clock: Arc::new(ManualClock::at(start)),
             http: Arc::default(),
             mqtt: Arc::default(),
+            seeds: AtomicU64::default(),
         }
     }
 }
 
 impl Kit {
+    fn ids(&self) -> Arc<SeededIds> {
+        Arc::new(SeededIds::new(self.seeds.fetch_add(1, Ordering::SeqCst)))
+    }
+
     /// The municipality of the tests.
     ///
     /// # Panics
@@ -160,7 +176,7 @@ impl Kit {
             store: Arc::clone(&self.store) as _,
             platform: Arc::clone(&self.town) as _,
             clock: Arc::clone(&self.clock) as _,
-            ids: Arc::new(SeededIds::new(1)),
+            ids: self.ids(),
             tenant: Self::tenant(),
             gateway: gateway.to_owned(),
         }
@@ -172,8 +188,51 @@ impl Kit {
             http: Arc::clone(&self.http) as _,
             mqtt: Arc::clone(&self.mqtt) as _,
             clock: Arc::clone(&self.clock) as _,
-            ids: Arc::new(SeededIds::new(2)),
+            ids: self.ids(),
         }
+    }
+
+    /// What runners stand on in a process that is killed when `life` is over.
+    pub fn mortal_ground(&self, gateway: &str, life: &Arc<Life>) -> Ground {
+        let (store, platform) = (Arc::clone(&self.store), Arc::clone(&self.town));
+        Ground {
+            store: Arc::new(Mortal { life: Arc::clone(life), inner: store }),
+            platform: Arc::new(Mortal { life: Arc::clone(life), inner: platform }),
+            ..self.ground(gateway)
+        }
+    }
+
+    /// What connectors are built with in such a process.
+    pub fn mortal_host(&self, life: &Arc<Life>) -> Host {
+        let (http, mqtt) = (Arc::clone(&self.http), Arc::clone(&self.mqtt));
+        Host {
+            http: Arc::new(Mortal { life: Arc::clone(life), inner: http }),
+            mqtt: Arc::new(Mortal { life: Arc::clone(life), inner: mqtt }),
+            ..self.host()
+        }
+    }
+
+    /// Connectors in such a process; none runs yet.
+    pub fn mortal_connectors(&self, gateway: &str, life: &Arc<Life>) -> Connectors {
+        let foundations = Foundations {
+            ground: self.mortal_ground(gateway, life),
+            host: self.mortal_host(life),
+            kinds: Vec::new(),
+            fixed: Vec::new(),
+            settings: Box::new(|| Ok(Vec::new())),
+        };
+        Connectors::new(foundations, Vec::new())
+    }
+
+    /// Records of messages that were kept and are not taken over yet.
+    ///
+    /// # Panics
+    /// When the store is closed.
+    #[expect(clippy::expect_used, reason = "a store in memory")]
+    pub async fn inbox(&self) -> usize {
+        let scan = Scan { limit: usize::MAX, ..Scan::default() };
+        let inbox = Collection("connector-inbox");
+        self.store.records(&Self::tenant(), inbox, &scan).await.expect("an open store").len()
     }
 
     /// All connectors of these kinds with these settings, as in the gateway named so; none runs yet.
