@@ -131,6 +131,12 @@ pub struct Config {
     /// Rows handed over at once.
     #[serde(default = "batch_rows")]
     pub batch_rows: usize,
+    /// A file that changed so lately is left alone: it may still be written. For files that are published as they come.
+    #[serde(default = "quiet_seconds")]
+    pub quiet_seconds: u32,
+    /// A file that is larger is refused, in bytes. For files that are published as they come.
+    #[serde(default = "max_bytes")]
+    pub max_bytes: u64,
     /// How what is in a file becomes what is published.
     #[serde(default)]
     pub publish: Publish,
@@ -147,6 +153,14 @@ pub struct Config {
 
 fn batch_rows() -> usize {
     500
+}
+
+fn quiet_seconds() -> u32 {
+    2
+}
+
+fn max_bytes() -> u64 {
+    4 << 30
 }
 
 fn max_ended_percent() -> u8 {

@@ -37,16 +37,22 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn read(cursor: Option<&Cursor>) -> Result<Self, ConnectError> {
-        let Some(Cursor(text)) = cursor else {
-            return Ok(Self { v: 1, done: BTreeMap::new(), current: None });
-        };
-        let damaged = || {
-            ConnectError::Config(
-                "the stored position of the csv connector cannot be read".to_owned(),
-            )
-        };
-        serde_json::from_str(text).map_err(|_| damaged())
+    /// From one that is not ours it begins anew.
+    pub(crate) fn read(cursor: Option<&Cursor>) -> Self {
+        let read = cursor.and_then(|Cursor(text)| serde_json::from_str(text).ok());
+        let ours = read.filter(|progress: &Self| progress.v == 1);
+        ours.unwrap_or_else(|| Self { v: 1, done: BTreeMap::new(), current: None })
+    }
+
+    /// Whether the file of this name is done with, and no other one that is done with is later.
+    pub(crate) fn is_latest(&self, name: &str) -> bool {
+        let place = |(name, stamp): (&String, &Stamp)| (stamp.modified, name.clone());
+        self.done.iter().map(place).max().is_some_and(|(_, latest)| latest == name)
+    }
+
+    /// Forgets files that are later than this moment and name, so that they are read again: what they say holds.
+    pub(crate) fn go_back_to(&mut self, modified: i64, name: &str) {
+        self.done.retain(|other, stamp| (stamp.modified, other.as_str()) <= (modified, name));
     }
 
     pub(crate) fn write(&self) -> Result<Cursor, ConnectError> {

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::time::UNIX_EPOCH;
 
-use tsunagu_domain::individual_number;
+use tsunagu_domain::{Timestamp, individual_number};
 
 use crate::Config;
 
@@ -21,6 +21,12 @@ pub struct Listed {
 }
 
 impl Listed {
+    /// Whether it has not changed for so many seconds. Nobody says that a file is written to its end; that it stays as it is tells it. A time that is
+    /// well in the future is none that a writer makes.
+    pub(crate) fn is_quiet(&self, seconds: u32, now: Timestamp) -> bool {
+        now.abs_diff(self.modified) >= u64::from(seconds) * 1_000_000
+    }
+
     /// What the file is called in reports and records. A name with what can be an individual number in it is repeated nowhere, and its file is
     /// not taken over.
     pub fn shown(&self) -> Cow<'_, str> {

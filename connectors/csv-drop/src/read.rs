@@ -7,9 +7,13 @@ use tsunagu_domain::Timestamp;
 
 use crate::Config;
 use crate::cursor::Stamp;
+use crate::files::Listed;
 use crate::finding::Weight;
 use crate::row::Undecided;
 use crate::rows::{Rows, Sighted};
+
+/// So many bytes of a file are enough for one batch, however few its rows are.
+const BATCH_BYTES: u64 = 8 << 20;
 
 /// A file being read.
 #[derive(Debug)]
@@ -34,6 +38,12 @@ impl Open {
         })
     }
 
+    /// Whether this is the file, unchanged.
+    pub(crate) fn is(&self, file: &Listed) -> bool {
+        let Stamp { modified, size, .. } = self.stamp;
+        (self.name.as_str(), modified, size) == (file.name.as_str(), file.modified, file.size)
+    }
+
     /// Rows read so far, without the header.
     pub(crate) fn rows(&self) -> u64 {
         self.rows.rows()
@@ -44,7 +54,7 @@ impl Open {
         self.rows.skip(rows, &Undecided)
     }
 
-    /// Reads at most `limit` rows; `false` when the file is at its end.
+    /// Reads at most `limit` rows, fewer when they are long; `false` when the file is at its end.
     pub(crate) fn read(
         &mut self,
         limit: usize,
@@ -52,7 +62,11 @@ impl Open {
         items: &mut Vec<Item>,
         report: &mut RowReport,
     ) -> io::Result<bool> {
+        let from = self.rows.bytes();
         for _ in 0..limit {
+            if self.rows.bytes() - from > BATCH_BYTES {
+                break;
+            }
             let Some(outcome) = self.rows.next(now, &Undecided)? else {
                 return Ok(false);
             };

@@ -1,7 +1,7 @@
 //! How to mend what is wrong, rule by rule.
 
 /// Rule, Japanese, English.
-const REMEDIES: [(&str, &str, &str); 39] = [
+const REMEDIES: [(&str, &str, &str); 40] = [
     (
         "individual-number-column",
         "個人番号の列は取り込めません。列を削除したファイルを置いてください",
@@ -156,6 +156,11 @@ const REMEDIES: [(&str, &str, &str); 39] = [
         "rows-too-few",
         "行数が少なすぎます。ファイルが途中で切れていないか確認してください",
         "there are too few rows; check whether the file is cut off",
+    ),
+    (
+        "file-too-large",
+        "ファイルが大きすぎます。分割するか、設定の上限（max_bytes）を上げてください",
+        "the file is too large; split it, or raise max_bytes in the settings",
     ),
     ("empty", "ファイルが空です", "the file is empty"),
     (

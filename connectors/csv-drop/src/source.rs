@@ -78,7 +78,7 @@ impl CsvDrop {
 #[async_trait]
 impl Source for CsvDrop {
     async fn poll(&mut self, cursor: Option<&Cursor>) -> Result<Batch, ConnectError> {
-        let progress = Progress::read(cursor)?;
+        let progress = Progress::read(cursor);
         let folder = Arc::clone(&self.folder);
         let work = move || folder.lock().unwrap_or_else(PoisonError::into_inner).poll(progress);
         let lost = |_| ConnectError::Unavailable("reading the folder was cut off".to_owned());
@@ -116,7 +116,7 @@ impl Folder {
         report: &mut RowReport,
     ) -> io::Result<bool> {
         let listed = files(&self.config)?;
-        if !self.resume(progress)? && !self.begin(progress, &listed, report)? {
+        if !self.resume(progress, &listed)? && !self.begin(progress, &listed, report)? {
             return Ok(false);
         }
         let Some(open) = &mut self.open else {
@@ -125,6 +125,13 @@ impl Folder {
         };
         let now = self.clock.micros();
         let more = open.read(self.config.batch_rows, now, items, report)?;
+        if !files(&self.config)?.iter().any(|file| open.is(file)) {
+            // It changed, or went, while these rows were read: nobody knows what they are of.
+            items.clear();
+            *report = RowReport::default();
+            self.open = None;
+            return Ok(false);
+        }
         if more {
             progress.current = Some(Current {
                 name: open.name.clone(),
@@ -140,8 +147,8 @@ impl Folder {
         Ok(true)
     }
 
-    /// Takes up the file of the cursor; `false` when there is none or it is another one by now.
-    fn resume(&mut self, progress: &mut Progress) -> io::Result<bool> {
+    /// Takes up the file of the cursor; `false` when there is none, or it is another one by now.
+    fn resume(&mut self, progress: &mut Progress, listed: &[Listed]) -> io::Result<bool> {
         let Some(current) = progress.current.take() else {
             self.open = None;
             return Ok(false);
@@ -149,19 +156,24 @@ impl Folder {
         let same = |open: &Open| {
             open.name == current.name && open.stamp == current.stamp && open.rows() == current.rows
         };
-        if self.open.as_ref().is_some_and(same) {
+        if self.open.as_ref().is_some_and(same)
+            && self.open.as_ref().is_some_and(|open| listed.iter().any(|file| open.is(file)))
+        {
             return Ok(true);
         }
         self.open = None;
-        let scanned = match self.scan(&current.name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            other => other?,
-        };
+        // One that cannot be read is told when it is begun again, after those that can.
+        let Ok(scanned) = self.scan(&current.name) else { return Ok(false) };
         let same = scanned.digest == current.stamp.digest;
         let Some(sighted) = Sighted::from_scan(scanned).filter(|_| same) else {
             return Ok(false);
         };
-        let Ok(mut open) = Open::new(&self.config, &current.name, current.stamp, &sighted)? else {
+        let Some(file) = listed.iter().find(|file| file.name == current.name) else {
+            return Ok(false);
+        };
+        let (modified, size) = (file.modified, file.size);
+        let stamp = Stamp { modified, size, digest: current.stamp.digest };
+        let Ok(mut open) = Open::new(&self.config, &current.name, stamp, &sighted)? else {
             return Ok(false);
         };
         open.skip(current.rows)?;
@@ -169,13 +181,15 @@ impl Folder {
         Ok(true)
     }
 
-    /// Opens the oldest file that has not been read; `false` when all have.
+    /// Opens the oldest file that has not been read; `false` when all have. A file that cannot be read holds up none of the others, and is told after them.
     fn begin(
         &mut self,
         progress: &mut Progress,
         listed: &[Listed],
         report: &mut RowReport,
     ) -> io::Result<bool> {
+        let now = self.clock.micros();
+        let mut unread = None;
         for file in listed {
             let shown = file.shown();
             let done = progress.done.get(&*shown);
@@ -183,21 +197,35 @@ impl Folder {
             {
                 continue;
             }
+            if !file.is_quiet(self.config.quiet_seconds, now) {
+                continue;
+            }
+            let (modified, size) = (file.modified, file.size);
+            let before = done.map(|stamp| stamp.digest.clone());
+            let stamp = |digest: String| Stamp { modified, size, digest };
             if let Cow::Owned(shown) = shown {
-                report
-                    .refuse([Finding::of_file(0, None, "individual-number-file").refusal(&shown)]);
-                let (modified, size) = (file.modified, file.size);
-                progress.done.insert(shown, Stamp { modified, size, digest: String::new() });
+                let why = Finding::of_file(0, None, "individual-number-file").refusal(&shown);
+                report.refuse([why]);
+                progress.done.insert(shown, stamp(String::new()));
+                return Ok(true);
+            }
+            if size > self.config.max_bytes {
+                let why = Finding::of_file(0, None, "file-too-large").refusal(&file.name);
+                report.refuse([why]);
+                progress.done.insert(file.name.clone(), stamp(String::new()));
                 return Ok(true);
             }
             let scanned = match self.scan(&file.name) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                other => other?,
+                Err(error) => {
+                    unread = Some(error);
+                    continue;
+                }
+                Ok(scanned) => scanned,
             };
-            let digest = scanned.digest.clone();
-            let stamp = Stamp { modified: file.modified, size: file.size, digest };
-            if done.is_some_and(|done| done.digest == stamp.digest) {
-                // Touched, not changed.
+            let stamp = stamp(scanned.digest.clone());
+            if before.as_ref() == Some(&stamp.digest) && progress.is_latest(&file.name) {
+                // Touched, not changed, and nothing later said otherwise.
                 progress.done.insert(file.name.clone(), stamp);
                 continue;
             }
@@ -206,7 +234,10 @@ impl Folder {
                 Some(sighted) => Open::new(&self.config, &file.name, stamp.clone(), &sighted)?,
             };
             match opened {
-                Ok(open) => self.open = Some(open),
+                Ok(open) => {
+                    progress.go_back_to(modified, &file.name);
+                    self.open = Some(open);
+                }
                 Err(why) => {
                     report.refuse([*why]);
                     progress.done.insert(file.name.clone(), stamp);
@@ -214,7 +245,7 @@ impl Folder {
             }
             return Ok(true);
         }
-        Ok(false)
+        unread.map_or(Ok(false), Err)
     }
 
     fn scan(&self, name: &str) -> io::Result<Scanned> {

@@ -11,6 +11,7 @@
 //! ```
 
 mod command;
+mod folder;
 mod http;
 mod life;
 mod listener;
@@ -21,6 +22,7 @@ mod source;
 mod town;
 
 pub use command::{Books, CommandRig, command};
+pub use folder::{FolderRig, folder};
 pub use http::{Fault, HttpDouble};
 pub use life::Life;
 pub use listener::{ListenerRig, listener};

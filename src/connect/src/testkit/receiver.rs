@@ -1,9 +1,12 @@
 //! The cases of a connector that is called.
 
+use std::cell::Cell;
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use tsunagu_domain::Clock as _;
 
-use super::{Kit, Record, records};
+use super::{Kit, Life, Record, records};
 use crate::{Connectors, Incoming, NotAccepted, NotReceived, Ready};
 
 /// A call, as the other side makes it.
@@ -39,7 +42,16 @@ async fn send(
 }
 
 async fn start(rig: &impl ReceiverRig, kit: &Kit) -> (Connectors, String) {
-    let connectors = kit.connectors("gateway-1", Vec::new(), Vec::new());
+    mortal(rig, kit, "gateway-1", &Life::whole()).await
+}
+
+async fn mortal(
+    rig: &impl ReceiverRig,
+    kit: &Kit,
+    gateway: &str,
+    life: &Arc<Life>,
+) -> (Connectors, String) {
+    let connectors = kit.mortal_connectors(gateway, life);
     let ready = rig.ready();
     let name = ready.manifest().name.clone();
     let applied = connectors.apply(vec![ready]).await;
@@ -47,11 +59,19 @@ async fn start(rig: &impl ReceiverRig, kit: &Kit) -> (Connectors, String) {
     (connectors, name)
 }
 
-/// Waits until the platform has so many entities; the inbox is emptied by its own task.
+/// Waits until the platform has so many entities and nothing is left; the inbox is emptied by its own task.
+///
+/// # Panics
+/// When that does not come about.
 async fn until(kit: &Kit, entities: usize) {
-    while kit.town.kept().len() < entities {
+    for _ in 0..20_000 {
+        if kit.town.kept().len() >= entities && kit.inbox().await == 0 {
+            return;
+        }
         tokio::task::yield_now().await;
     }
+    let kept = kit.town.kept().len();
+    assert!(kept >= entities, "{entities} entities do not come about, but {kept}");
 }
 
 /// Every case.
@@ -117,4 +137,48 @@ pub async fn receiver<R: ReceiverRig>(rig: &R) {
     connectors.stop().await;
     let kept = kit.town.kept();
     assert_eq!(kept.len(), all.len(), "what was acknowledged before a kill arrives");
+
+    goes_on_after_a_kill_at_any_step(rig).await;
+}
+
+/// What was answered is not sent again, and what was not is.
+async fn goes_on_after_a_kill_at_any_step<R: ReceiverRig>(rig: &R) {
+    let mut steps = 0;
+    let mut expected = None;
+    loop {
+        let kit = Kit::default();
+        let now = kit.clock.micros();
+        let calls: Vec<Sent> = (0..4)
+            .flat_map(|revision| records(2).into_iter().map(move |one| Record { revision, ..one }))
+            .zip(0..)
+            .map(|(record, n)| rig.call(&format!("m-{n}"), &[record], now))
+            .collect();
+        let (life, answered) = (Life::of(steps), Cell::new(0));
+        let sending = async |gateway: &str, life: &Arc<Life>| {
+            let (connectors, name) = mortal(rig, &kit, gateway, life).await;
+            for call in calls.iter().skip(answered.get()) {
+                assert_eq!(send(&connectors, &name, call, now).await, Ok(()), "a good call");
+                answered.set(answered.get() + 1);
+            }
+            until(&kit, 2).await;
+            connectors.stop().await;
+        };
+        tokio::select! {
+            biased;
+            () = life.over() => {}
+            () = sending("gateway-1", &life) => {}
+        }
+        if !life.is_over() {
+            assert_eq!(kit.town.kept(), expected.unwrap_or_default(), "as without a kill");
+            break;
+        }
+        // Another gateway takes over when the lease of the one that was killed has ended.
+        kit.clock.advance(TimeDelta::minutes(1));
+        sending("gateway-2", &Life::whole()).await;
+        let kept = kit.town.kept();
+        let before = expected.get_or_insert_with(|| kept.clone());
+        assert_eq!(kept, *before, "killed after {steps} steps");
+        steps += 1;
+    }
+    assert!(steps > 20, "it was killed only {steps} times");
 }

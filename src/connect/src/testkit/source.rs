@@ -1,13 +1,14 @@
 //! The cases of a connector that is polled.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use super::http::Fault;
-use super::{Kit, Record, records};
-use crate::{Call, ConnectError, Parts, Ready, Reply, Runner};
+use super::{Kit, Life, Record, records};
+use crate::{Call, Caps, ConnectError, Cursor, Parts, Ready, Reply, Runner};
 
 /// How a connector that is polled is held to the cases.
 #[async_trait]
@@ -39,13 +40,19 @@ fn panic_with(what: &str) -> ! {
 }
 
 async fn runner(rig: &impl SourceRig, kit: &Kit) -> Runner {
+    mortal(rig, kit, "gateway-2", &Life::whole()).await
+}
+
+async fn mortal(rig: &impl SourceRig, kit: &Kit, gateway: &str, life: &Arc<Life>) -> Runner {
     let ready = rig.ready();
-    let Some(source) = parts(rig, kit).await.source else {
-        panic_with("the connector has no source")
+    let built = ready.build(&kit.mortal_host(life)).await;
+    let Some(source) = built.ok().and_then(|parts| parts.source) else {
+        panic_with("the connector cannot be built, or has no source")
     };
     let name = ready.manifest().name.clone();
+    let ground = kit.mortal_ground(gateway, life);
     match ready.mapper() {
-        Ok(mapper) => kit.runner(&name, source, mapper),
+        Ok(mapper) => Runner::new(ground, &name, source, mapper, Caps::default()),
         Err(error) => panic_with(&format!("the mapping cannot be used: {error}")),
     }
 }
@@ -81,6 +88,7 @@ pub async fn source<R: SourceRig>(rig: &R) {
     takes_changes_in_any_order(rig).await;
     goes_on_after_a_kill_at_any_step(rig).await;
     stands_every_fault(rig).await;
+    begins_anew_from_a_cursor_of_other_settings(rig).await;
     knows_whether_the_other_side_is_there(rig).await;
 }
 
@@ -120,16 +128,50 @@ async fn takes_changes_in_any_order<R: SourceRig>(rig: &R) {
 async fn goes_on_after_a_kill_at_any_step<R: SourceRig>(rig: &R) {
     let all = records(rig.size());
     let expected = clean(rig, &all).await;
+    let mut steps = 0;
+    loop {
+        let kit = Kit::default();
+        holds::<R>(&kit, &all);
+        let life = Life::of(steps);
+        let mut killed = mortal(rig, &kit, "gateway-1", &life).await;
+        tokio::select! {
+            () = life.over() => {}
+            run = killed.run_once() => assert!(run.is_ok(), "a run without faults fails: {run:?}"),
+        }
+        if !life.is_over() {
+            break;
+        }
+        // Another gateway takes over when the lease of the one that was killed has ended.
+        kit.clock.advance(TimeDelta::minutes(1));
+        drop(killed);
+        assert_eq!(settle(rig, &kit).await, expected, "killed after {steps} steps");
+        steps += 1;
+    }
+    assert!(steps > 2 * all.len(), "it was killed only {steps} times");
+
+    // The platform dies after so many entities, and lives again.
     for step in 0..all.len() {
         let kit = Kit::default();
         holds::<R>(&kit, &all);
-        // The platform dies after so many entities, and with it the process: nothing in memory is left.
         kit.town.up_for(Some(step));
-        let killed = runner(rig, &kit).await.run_once().await;
-        let unavailable = matches!(killed, Err(ConnectError::Unavailable(_)));
-        assert!(unavailable, "a platform that is down is told as such: {killed:?}");
+        let down = runner(rig, &kit).await.run_once().await;
+        let unavailable = matches!(down, Err(ConnectError::Unavailable(_)));
+        assert!(unavailable, "a platform that is down is told as such: {down:?}");
         kit.town.up_for(None);
-        assert_eq!(settle(rig, &kit).await, expected, "killed after {step} entities");
+        assert_eq!(settle(rig, &kit).await, expected, "down after {step} entities");
+    }
+}
+
+async fn begins_anew_from_a_cursor_of_other_settings<R: SourceRig>(rig: &R) {
+    let kit = Kit::default();
+    holds::<R>(&kit, &records(1));
+    let Some(mut source) = parts(rig, &kit).await.source else {
+        panic_with("the connector has no source")
+    };
+    for text in ["", "of other settings", "{}", "[1]", "{\"v\":9,\"page\":7}"] {
+        let batch = source.poll(Some(&Cursor(text.to_owned()))).await;
+        let came = batch.as_ref().map(|batch| batch.items.len());
+        assert_eq!(came.ok(), Some(1), "from '{text}' it does not begin anew: {:?}", batch.err());
     }
 }
 

@@ -1,0 +1,82 @@
+//! The connector against the cases that every connector that reads files passes.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use encoding_rs::SHIFT_JIS;
+use serde_json::json;
+use tsunagu_connect::testkit::{self, FolderRig, Record};
+use tsunagu_connect::{Ready, Schedule};
+use tsunagu_connector_csv_drop::{Config, Encoding};
+
+/// A register, in one of the encodings.
+struct Register {
+    encoding: Encoding,
+    folder: tempfile::TempDir,
+    folders: AtomicU32,
+}
+
+impl Register {
+    fn of(encoding: Encoding) -> Self {
+        Self { encoding, folder: tempfile::tempdir().unwrap(), folders: AtomicU32::new(0) }
+    }
+}
+
+impl FolderRig for Register {
+    fn ready(&self, folder: &Path) -> Ready {
+        let config: Config = serde_json::from_value(json!({
+            "name": "juki", "title": { "ja": "住民記録", "en": "Resident register" },
+            "folder": folder, "pattern": "juki*.csv", "entity_type": "ResidentRecord",
+            "id_secret": "an invented secret of enough length", "key": "住民番号", "batch_rows": 4,
+            "columns": {
+                "住民番号": { "attribute": "municipalNumber", "kind": "text", "required": true },
+                "氏名": { "attribute": "name", "kind": "text", "required": true },
+                "住所": { "attribute": "address", "kind": "address" }
+            }
+        }))
+        .unwrap();
+        Ready::fixed(Arc::new(config), Schedule::default())
+    }
+
+    fn folder(&self) -> PathBuf {
+        let n = self.folders.fetch_add(1, Ordering::SeqCst);
+        let folder = self.folder.path().join(n.to_string());
+        std::fs::create_dir(&folder).unwrap();
+        folder
+    }
+
+    fn file(&self, n: u32, records: &[Record]) -> (String, Vec<u8>) {
+        let mut text = "住民番号,氏名,住所\r\n".to_owned();
+        for Record { id, revision } in records {
+            text +=
+                &format!("{id:010},都農　花子{id},宮崎県児湯郡都農町大字川北{revision}番地\r\n");
+        }
+        let bytes = match self.encoding {
+            Encoding::Cp932 => SHIFT_JIS.encode(&text).0.into_owned(),
+            Encoding::Utf16Le => {
+                let units = std::iter::once(0xFEFF).chain(text.encode_utf16());
+                units.flat_map(u16::to_le_bytes).collect()
+            }
+            _ => text.into_bytes(),
+        };
+        (format!("juki-{n}.csv"), bytes)
+    }
+}
+
+#[tokio::test]
+async fn passes_the_kit_in_utf_8() {
+    testkit::folder(&Register::of(Encoding::Utf8)).await;
+}
+
+#[tokio::test]
+async fn passes_the_kit_in_shift_jis() {
+    testkit::folder(&Register::of(Encoding::Cp932)).await;
+}
+
+#[tokio::test]
+async fn passes_the_kit_in_utf_16() {
+    testkit::folder(&Register::of(Encoding::Utf16Le)).await;
+}
