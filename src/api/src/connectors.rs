@@ -1,8 +1,9 @@
-//! `/connectors/v1`: links to other systems and their runs, for staff; and where those systems send to.
+//! `/connectors/v1`: links to other systems and their runs, for staff; how they do, for systems that watch; and where those systems send to.
 
 mod dead_letters;
 mod list;
 mod messages;
+mod metrics;
 mod reload;
 mod run;
 mod runs;
@@ -24,13 +25,15 @@ pub(crate) use dead_letters::{
 };
 pub(crate) use list::{__path_list, list};
 pub(crate) use messages::{__path_messages, messages};
+pub(crate) use metrics::{__path_metrics, metrics};
 pub(crate) use reload::{__path_reload, reload};
 pub(crate) use run::{__path_probe, __path_run, probe, run};
 pub(crate) use runs::{__path_runs, runs};
 
 pub(crate) fn configure(cfg: &mut ServiceConfig) {
     let letters = "/connectors/v1/{name}/dead-letters";
-    cfg.service(resource("/connectors/v1", [(Method::GET, web::get().to(list))]))
+    cfg.service(resource("/metrics", [(Method::GET, web::get().to(metrics))]))
+        .service(resource("/connectors/v1", [(Method::GET, web::get().to(list))]))
         .service(resource("/connectors/v1/reload", [(Method::POST, web::post().to(reload))]))
         .service(resource("/connectors/v1/{name}/runs", [(Method::GET, web::get().to(runs))]))
         .service(resource("/connectors/v1/{name}/run", [(Method::POST, web::post().to(run))]))

@@ -163,6 +163,7 @@ pub(crate) struct ProblemBody {
         crate::connectors::replay,
         crate::connectors::dismiss,
         crate::connectors::messages,
+        crate::connectors::metrics,
         crate::staff::me,
         crate::staff::cases::list,
         crate::staff::cases::open,

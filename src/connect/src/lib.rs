@@ -44,8 +44,8 @@ pub use receive::{Accepted, Inbox, Incoming, Listener, NotAccepted, NotKept, Rec
 pub use report::{MAX_REFUSALS, Refusal, RowReport, Warning};
 pub use runtime::{
     Applied, ConnectorView, Connectors, Counters, DeadLetter, DeadLetterPage, Foundations, Ground,
-    Health, NotApplied, NotReceived, ReadSettings, Ready, Replay, RunReport, Runner, runs,
-    validate,
+    Health, NotApplied, NotReceived, OPEN_METRICS, ReadSettings, Ready, Replay, RunReport, Runner,
+    runs, validate,
 };
 pub use send::{Command, CommandError, Delivery, Held, Order, Probe, Sink, SinkError};
 pub use source::{Batch, ConnectError, Cursor, Item, Payload, Source};

@@ -6,6 +6,7 @@ mod digest;
 mod inbox;
 mod kept;
 mod lease;
+mod metrics;
 mod run;
 mod runner;
 mod sinks;
@@ -18,6 +19,7 @@ pub use connectors::{
     validate,
 };
 pub use dead::{DeadLetter, DeadLetterPage, Replay};
+pub use metrics::OPEN_METRICS;
 pub use run::{RunReport, runs};
 pub use runner::{Ground, Runner};
 pub use vitals::{Counters, Health};

@@ -205,6 +205,16 @@ async fn messages(backend: Backend) {
     assert_eq!(town.message("m-4", &number).await.status, 400);
     assert_eq!(town.message("m-5", &json!("no record")).await.status, 400);
 
+    // More than there is ever room for.
+    let config = webhook(&town)
+        .replace("[connectors.settings]", "caps = { inbox = 50 }\n[connectors.settings]");
+    town.configure(&config, &mapping());
+    town.reloaded().await;
+    let many: Vec<Value> = (0..51).map(|n| json!({ "station": "b", "ppm": n })).collect();
+    let refused = town.message("m-6", &json!(many)).await;
+    assert_eq!(refused.status, 413, "{}", refused.text());
+    assert!(refused.text().contains("(50); send it in smaller parts"), "{}", refused.text());
+
     // Acknowledged, then killed at once, again and again.
     // Beside another gateway, one that was killed keeps its lease for a while.
     let rounds = if matches!(backend, Backend::Embedded) { 3 } else { 1 };
@@ -307,9 +317,16 @@ async fn messages_of_a_broker_wait_for_the_gateway_and_arrive() {
         .await;
         town.kill().await;
         for n in 1..10 {
-            broker
-                .publish(&format!("air/{}-{n}", version.len()), &format!(r#"{{"ppm":{n}}}"#))
-                .await;
+            let topic = format!("air/{}-{n}", version.len());
+            // What came last holds, also of what waited together.
+            for ppm in [7_000 + n, n] {
+                broker.publish(&topic, format!(r#"{{"ppm":{ppm}}}"#)).await;
+            }
+            broker.publish("air/bad", vec![0xFF, 0x00, 0xC3, u8::try_from(n).unwrap()]).await;
+            if version == "5.0" {
+                // Larger than anything that is taken.
+                broker.publish("air/huge", vec![b' '; 2 << 20]).await;
+            }
         }
         town.open().await;
         for n in 1..10 {
@@ -318,11 +335,26 @@ async fn messages_of_a_broker_wait_for_the_gateway_and_arrive() {
     }
     broker.publish("air/bad", "no json").await;
     let letters = format!("/connectors/v1/{NAME}/dead-letters");
-    until("a dead letter", || async {
+    until("the dead letters", || async {
         let dead = town.staff(Method::GET, &letters).await.json();
-        dead["dead_letters"].as_array().is_some_and(|list| !list.is_empty())
+        dead["dead_letters"].as_array().is_some_and(|list| list.len() >= 19)
     })
     .await;
+    // Systems that watch see it too.
+    let seen = town.staff(Method::GET, "/metrics").await;
+    let media = seen.header("content-type").unwrap_or_default();
+    assert_eq!(media, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let text = seen.text();
+    assert!(text.ends_with("# EOF\n"), "{text}");
+    let number = |family: &str| {
+        let sample = format!("tsunagu_connector_{family}{{connector=\"{NAME}\"}} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&sample));
+        line.and_then(|number| number.parse::<u64>().ok())
+    };
+    assert!(number("dead_letters") >= Some(19), "{text}");
+    assert!(number("records_applied_total") >= Some(18), "{text}");
+    assert_eq!(number("inbox_records"), Some(0), "{text}");
+    assert!(!text.contains("air/"), "a topic is nobody's business: {text}");
 }
 
 #[tokio::test]
@@ -461,13 +493,13 @@ impl Mosquitto {
         Self { address, _process: process, _folder: folder }
     }
 
-    async fn publish(&self, topic: &str, payload: &str) {
+    async fn publish(&self, topic: &str, payload: impl Into<Vec<u8>>) {
         let publication = tsunagu_outbound::Publication {
             url: format!("mqtt://{}/{topic}", self.address).parse().unwrap(),
             client_id: "publisher".to_owned(),
             version: tsunagu_outbound::MqttVersion::V5_0,
             qos: tsunagu_outbound::QualityOfService::AtLeastOnce,
-            payload: payload.to_owned().into(),
+            payload: payload.into().into(),
         };
         let policy = tsunagu_outbound::Policy {
             allow_private: vec![self.address.parse().unwrap()],

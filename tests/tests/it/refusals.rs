@@ -162,6 +162,7 @@ const TABLE: &[(&str, &str, For)] = &[
     ("POST", "/admin/v1/identity-reviews/{reference}/decision", For::Staff),
     ("GET", "/admin/v1/link-reviews", For::Staff),
     ("POST", "/admin/v1/link-reviews/{tsunoId}/decision", For::Staff),
+    ("GET", "/metrics", For::Staff),
     ("GET", "/connectors/v1", For::Staff),
     ("POST", "/connectors/v1/reload", For::Staff),
     ("GET", "/connectors/v1/{name}/runs", For::Staff),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tsunagu_domain::TenantId;
+use tsunagu_domain::{TenantId, Text};
 
 use super::dead::{self, DeadLetterPage, Replay};
 use super::inbox::StoredInbox;
@@ -21,8 +21,8 @@ use crate::kind::{Finding, Host, Kind, Plan, Settings};
 use crate::mapper::Declared;
 use crate::pace::{Caps, Schedule};
 use crate::{
-    ConnectError, Delivery, Inbox as _, Incoming, Manifest, Mapper, NotAccepted, NotKept, Parts,
-    Probe, Receiver, Sink, SinkError,
+    ConnectError, Delivery, Direction, Inbox as _, Incoming, Manifest, Mapper, NotAccepted,
+    NotKept, Parts, Probe, Receiver, Sink, SinkError,
 };
 
 /// Reads the settings of all connectors, as they are written now.
@@ -257,7 +257,25 @@ impl Connectors {
             tasks.insert(name, self.start(one, mapper, parts));
         }
         self.end_subscriptions().await;
+        self.forget_old_letters().await;
         Ok(applied)
+    }
+
+    /// What a connector left that is configured no more is kept no longer than that of others, and nothing else looks after it. What stays by a fault
+    /// goes at the next change or start.
+    async fn forget_old_letters(&self) {
+        let Ground { store, clock, tenant, .. } = &self.foundations.ground;
+        let forgotten = async {
+            for name in dead::names(&**store, tenant).await? {
+                if self.live(&name).is_none() {
+                    dead::tidy(&**store, tenant, &name, clock.micros()).await?;
+                }
+            }
+            Ok::<_, ConnectError>(())
+        };
+        if let Err(error) = forgotten.await {
+            tracing::warn!(%error, "dead letters of former connectors could not be tidied");
+        }
     }
 
     /// Who is given nothing any more needs no subscription, also when that was so before this gateway started. One that stays by a fault goes at
@@ -352,20 +370,43 @@ impl Connectors {
         self.live(name).is_some() || self.declared.iter().any(|other| other.name == name)
     }
 
-    /// Every connector with how it does and its last run.
+    /// Every connector with how it does and its last run, and those that are configured no more and left dead letters: they can be looked at and
+    /// forgotten.
     pub async fn list(&self, tenant: &TenantId) -> Result<Vec<ConnectorView>, ConnectError> {
-        let Ground { store, clock, .. } = &self.foundations.ground;
-        let now = clock.micros();
-        let live = self.snapshot();
-        let live = live.values().map(|live| (&live.ready.manifest, Some(live.vitals.health(now))));
-        let declared = self.declared.iter().map(|manifest| (manifest, None));
+        let store = &*self.foundations.ground.store;
         let mut out = Vec::new();
-        for (manifest, health) in live.chain(declared) {
-            let runs = run::runs(&**store, tenant, &manifest.name, 1).await?;
+        for (manifest, health) in self.health() {
+            let runs = run::runs(store, tenant, &manifest.name, 1).await?;
             let last_run = runs.into_iter().next();
-            out.push(ConnectorView { manifest: manifest.clone(), health, last_run });
+            out.push(ConnectorView { manifest, health, last_run });
+        }
+        for name in dead::names(store, tenant).await? {
+            if !self.is_known(&name) {
+                let (ja, en) = ("設定から外された接続", "no longer configured");
+                let manifest = Manifest {
+                    name,
+                    kind: "none".to_owned(),
+                    title: Text { ja: ja.to_owned(), en: en.to_owned() },
+                    direction: Direction::Inbound,
+                    entity_types: Vec::new(),
+                };
+                out.push(ConnectorView { manifest, health: None, last_run: None });
+            }
         }
         Ok(out)
+    }
+
+    /// Every connector with how it does in this gateway; those that another room runs without.
+    pub(super) fn health(&self) -> Vec<(Manifest, Option<Health>)> {
+        let now = self.foundations.ground.clock.micros();
+        let of = |live: &Arc<Live>| (live.ready.manifest.clone(), Some(live.vitals.health(now)));
+        let mut all: Vec<_> = self.snapshot().values().map(of).collect();
+        all.extend(self.declared.iter().map(|manifest| (manifest.clone(), None)));
+        all
+    }
+
+    pub(super) fn ground(&self) -> &Ground {
+        &self.foundations.ground
     }
 
     /// The kept runs of a connector, the latest first; `None` when there is no such connector.
@@ -380,7 +421,7 @@ impl Connectors {
         run::runs(&*self.foundations.ground.store, tenant, name, 50).await.map(Some)
     }
 
-    /// What was refused and waits, a part of it; `None` when there is no such connector.
+    /// What was refused and waits, a part of it; `None` when there is no such connector, and was none that left something.
     pub async fn dead_letters(
         &self,
         tenant: &TenantId,
@@ -388,11 +429,9 @@ impl Connectors {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Option<DeadLetterPage>, ConnectError> {
-        if !self.is_known(name) {
-            return Ok(None);
-        }
         let store = &*self.foundations.ground.store;
-        dead::list(store, tenant, name, after, limit).await.map(Some)
+        let page = dead::list(store, tenant, name, after, limit).await?;
+        Ok((self.is_known(name) || !page.dead_letters.is_empty()).then_some(page))
     }
 
     /// Runs a connector once, here and now, if no other gateway runs it; what it has is made for this and dropped after. For the command line.
@@ -469,16 +508,16 @@ impl Connectors {
         let live = self.live(name).ok_or_else(missing)?;
         let sink = live.sink.as_ref().ok_or_else(missing)?;
         let Ground { clock, ids, .. } = &self.foundations.ground;
-        if !live.vitals.permits(clock.micros()) {
+        let Some(before) = live.vitals.may_give(clock.micros()) else {
             return Err(SinkError::Later("the other side is left alone for a while".to_owned()));
-        }
+        };
         let outcome = sink.deliver(delivery).await;
         let now = clock.micros();
         match &outcome {
-            Ok(()) | Err(SinkError::Never(_)) => live.vitals.succeeded(now),
+            Ok(()) | Err(SinkError::Never(_)) => live.vitals.given(now),
             Err(SinkError::Later(error)) => {
                 let [chance, ..] = ids.bytes();
-                live.vitals.failed(now, chance, error);
+                live.vitals.not_given(now, chance, before, error);
             }
         }
         live.vitals.count(|counters| match outcome {

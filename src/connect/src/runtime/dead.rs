@@ -218,6 +218,41 @@ pub(super) async fn list(
     Ok(DeadLetterPage { dead_letters, after })
 }
 
+/// How many a connector has.
+pub(super) async fn count(
+    store: &dyn Store,
+    tenant: &TenantId,
+    name: &str,
+) -> Result<usize, ConnectError> {
+    let (mut all, mut after) = (0, None);
+    loop {
+        let scan = Scan { prefix: prefix(name), after, limit: PAGE, ..Scan::default() };
+        let found = store.records(tenant, DEAD, &scan).await;
+        let found = found.map_err(|error| unavailable(&error))?;
+        all += found.len();
+        let Some((last, _)) = found.into_iter().last() else { return Ok(all) };
+        after = Some(last);
+    }
+}
+
+/// Connectors that have any, whether they are still configured or not.
+pub(super) async fn names(
+    store: &dyn Store,
+    tenant: &TenantId,
+) -> Result<Vec<String>, ConnectError> {
+    let (mut names, mut after) = (Vec::new(), None);
+    loop {
+        let scan = Scan { after, limit: 1, ..Scan::default() };
+        let found = store.records(tenant, DEAD, &scan).await;
+        let found = found.map_err(|error| unavailable(&error))?;
+        let Some((key, _)) = found.into_iter().next() else { return Ok(names) };
+        let name = key.split(|byte| *byte == 0).next().unwrap_or_default();
+        // Behind the name stands a zero byte: one more is behind all keys of this name.
+        after = Some([name, b"\x01"].concat());
+        names.push(String::from_utf8_lossy(name).into_owned());
+    }
+}
+
 /// Forgets one for good; `false` when there is none.
 pub(super) async fn dismiss(
     store: &dyn Store,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tsunagu_domain::{Clock, IdGen, TenantId, Timestamp};
-use tsunagu_store::{Conflict, Expect, Op, Scan, Store, StoreError, WriteSet};
+use tsunagu_store::{Collection, Conflict, Expect, Op, Scan, Store, StoreError, WriteSet};
 
 use super::digest::{hex, of_parts};
 use super::kept::{INBOX, SEEN, SEQUENCE, WAITING, decode, encode, key, prefix, put, unavailable};
@@ -100,7 +100,10 @@ impl Inbox for StoredInbox {
                 Err(ConnectError::Unavailable("the connector's inbox is full".to_owned()).into())
             }
             // Only the sender's name for it can be there already: it was kept before.
-            Err(StoreError::Conflict { .. }) => Ok(()),
+            Err(StoreError::Conflict { .. }) => {
+                self.vitals.count(|counters| counters.repeated += 1);
+                Ok(())
+            }
             Err(StoreError::Refused(_)) => {
                 self.vitals.count(|counters| counters.rejected += 1);
                 Err(NotKept::TooLarge)
@@ -114,14 +117,7 @@ impl StoredInbox {
     /// Where a message belongs that comes now: behind all that were acknowledged, through whichever gateway; by chance among those that come at the
     /// same moment. What is read here grew with each of them in its own transaction. Clocks can be set, and two gateways have two.
     async fn place(&self) -> Result<Vec<u8>, ConnectError> {
-        let came = self.store.record(&self.tenant, SEQUENCE, self.name.as_bytes()).await;
-        let came = came.map_err(|error| unavailable(&error))?.map_or(Ok(0), |record| {
-            let bytes = <[u8; 8]>::try_from(record.value.as_slice()).map_err(|_| {
-                let what = "the count of a connector's messages is damaged";
-                ConnectError::Unavailable(what.to_owned())
-            });
-            bytes.map(u64::from_be_bytes)
-        })?;
+        let came = counter(&*self.store, &self.tenant, SEQUENCE, &self.name).await?;
         Ok([&FIRST_PLACE.saturating_add(came).to_be_bytes()[..], &self.ids.bytes16()].concat())
     }
 
@@ -147,6 +143,30 @@ impl StoredInbox {
             }
         }
     }
+}
+
+/// How many records wait in the inbox of a connector.
+pub(super) async fn size(
+    store: &dyn Store,
+    tenant: &TenantId,
+    name: &str,
+) -> Result<u64, ConnectError> {
+    counter(store, tenant, WAITING, name).await
+}
+
+async fn counter(
+    store: &dyn Store,
+    tenant: &TenantId,
+    collection: Collection,
+    name: &str,
+) -> Result<u64, ConnectError> {
+    let found = store.record(tenant, collection, name.as_bytes()).await;
+    found.map_err(|error| unavailable(&error))?.map_or(Ok(0), |record| {
+        let bytes = <[u8; 8]>::try_from(record.value.as_slice());
+        bytes.map(u64::from_be_bytes).map_err(|_| {
+            ConnectError::Unavailable("a counter of a connector's inbox is damaged".to_owned())
+        })
+    })
 }
 
 /// The inbox, as what is polled. What was taken over is removed in the same transaction that remembers it, so the cursor never moves.

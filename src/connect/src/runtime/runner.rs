@@ -271,6 +271,7 @@ impl Runner {
         self.vitals.count(|counters| {
             counters.items += batch.items.len() as u64;
             counters.accepted += next.rows.accepted - report.rows.accepted;
+            counters.unchanged += next.unchanged - report.unchanged;
             counters.refused += next.rows.refused_count - report.rows.refused_count;
         });
         *report = next;

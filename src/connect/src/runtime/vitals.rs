@@ -21,11 +21,15 @@ pub struct Counters {
     pub items: u64,
     /// Rows and entities taken over, changed or not.
     pub accepted: u64,
+    /// Those of them that were as before.
+    pub unchanged: u64,
     /// Those refused.
     pub refused: u64,
     /// Messages that came by themselves and were kept.
     pub received: u64,
-    /// Messages that were not.
+    /// Messages that had come before under their names.
+    pub repeated: u64,
+    /// Messages that were not kept.
     pub rejected: u64,
     /// Entities handed to the other side.
     pub delivered: u64,
@@ -59,6 +63,9 @@ struct State {
     /// The same for a connection that is held.
     link: Breaker,
     link_error: Option<String>,
+    /// The same for what is handed to the other side.
+    give: Breaker,
+    give_error: Option<String>,
     elsewhere: bool,
     succeeded_at: Option<Timestamp>,
     next_at: Option<Timestamp>,
@@ -138,9 +145,29 @@ impl Vitals {
         self.with(|state| state.next_at = Some(at));
     }
 
-    /// Whether something may be sent now; for sinks, which nobody schedules.
-    pub(super) fn permits(&self, now: Timestamp) -> bool {
-        self.with(|state| state.breaker.circuit(now) != Circuit::Open)
+    /// Whether something may be handed over now, which nobody schedules: the failures in a row so far, to be told with the outcome.
+    pub(super) fn may_give(&self, now: Timestamp) -> Option<u32> {
+        self.with(|state| (state.give.circuit(now) != Circuit::Open).then(|| state.give.failures()))
+    }
+
+    /// The other side took what was handed over, or said why it never will.
+    pub(super) fn given(&self, now: Timestamp) {
+        self.with(|state| {
+            state.give.succeed();
+            state.give_error = None;
+            state.succeeded_at = Some(now);
+        });
+    }
+
+    /// The other side did not take what was handed over. Of those that were under way together one counts: the other side failed once.
+    pub(super) fn not_given(&self, now: Timestamp, chance: u8, before: u32, error: &str) {
+        self.with(|state| {
+            if state.give.failures() == before {
+                state.give.fail(now, chance);
+                state.counters.failures += 1;
+            }
+            state.give_error = Some(error.to_owned());
+        });
     }
 
     pub(super) fn failures(&self) -> u32 {
@@ -148,13 +175,18 @@ impl Vitals {
     }
 
     pub(super) fn health(&self, now: Timestamp) -> Health {
-        let worse = |state: &State| {
-            if state.link.failures() > 0 { state.link } else { state.breaker }
+        let worst = |state: &State| {
+            let all = [state.breaker, state.give, state.link];
+            all.into_iter().max_by_key(Breaker::failures).unwrap_or_default()
+        };
+        let error = |state: &State| {
+            let all = [&state.link_error, &state.give_error, &state.error];
+            all.into_iter().flatten().next().cloned()
         };
         self.with(|state| Health {
-            circuit: worse(state).circuit(now),
-            failures: worse(state).failures(),
-            error: state.link_error.clone().or_else(|| state.error.clone()),
+            circuit: worst(state).circuit(now),
+            failures: worst(state).failures(),
+            error: error(state),
             elsewhere: state.elsewhere,
             succeeded_at: state.succeeded_at,
             next_at: state.next_at,
