@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use aws_lc_rs::digest;
 use encoding_rs::{Decoder, DecoderResult, SHIFT_JIS, UTF_8};
+use tsunagu_domain::hex;
 
 use crate::Encoding;
 
@@ -67,11 +68,7 @@ pub(crate) fn scan(mut file: impl Read, wanted: Encoding) -> io::Result<Scanned>
             (errors.saturating_mul(TOLERATED) <= size).then_some(encoding)
         }
     };
-    let digest = digest
-        .finish()
-        .as_ref()
-        .iter()
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    let digest = hex(digest.finish().as_ref());
     let marked = matches!(head, [0xEF, 0xBB, 0xBF] | [0xFF, 0xFE, _] | [0xFE, 0xFF, _]);
     Ok(Scanned { digest, encoding: found, marked, bytes: size })
 }

@@ -9,6 +9,7 @@ mod catalogue;
 mod clock;
 mod fingerprint;
 mod frequency;
+mod hex;
 mod id_gen;
 pub mod individual_number;
 mod pairwise;
@@ -25,6 +26,7 @@ pub use catalogue::{
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp, to_iso};
 pub use fingerprint::fingerprint;
 pub use frequency::Frequency;
+pub use hex::hex;
 pub use id_gen::{IdGen, SeededIds, SystemIds};
 pub use pairwise::{SectorCipher, SectorKey, SectorKeys};
 pub use problem::{Problem, ProblemCode, StepUp};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use aws_lc_rs::digest;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
-use tsunagu_domain::{Text, Timestamp, TsunoId};
+use tsunagu_domain::{Text, Timestamp, TsunoId, hex};
 
 use crate::Reason;
 
@@ -41,17 +41,6 @@ impl AwardUid {
         Self(hash(b"tsunagu award of a period v1", &parts))
     }
 
-    fn write_hex<'t>(&self, text: &'t mut [u8; 64]) -> &'t str {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair.copy_from_slice(&[
-                DIGITS[usize::from(byte >> 4)],
-                DIGITS[usize::from(byte & 0x0f)],
-            ]);
-        }
-        std::str::from_utf8(text).unwrap_or_default()
-    }
-
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -75,8 +64,7 @@ pub(crate) fn hash(domain: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 
 impl fmt::Display for AwardUid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; 64];
-        f.write_str(self.write_hex(&mut text))
+        f.write_str(&hex(&self.0))
     }
 }
 
@@ -106,7 +94,7 @@ impl FromStr for AwardUid {
 
 impl Serialize for AwardUid {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.write_hex(&mut [0; 64]))
+        serializer.serialize_str(&hex(&self.0))
     }
 }
 

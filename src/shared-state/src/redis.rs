@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, Script};
-use tsunagu_domain::{Clock, Timestamp};
+use tsunagu_domain::{Clock, Timestamp, hex};
 
 use crate::{LocalLimits, Quota, Quotas, RateLimits, Verdict, Whose};
 
@@ -152,8 +152,7 @@ impl RedisLimits {
 /// The key of a caller. Who it is, is not told to Redis.
 fn key(issuer: &str, whose: Whose, who: &str) -> String {
     let hash = digest(&SHA256, format!("{issuer} {who}").as_bytes());
-    let hash =
-        hash.as_ref().iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let hash = hex(hash.as_ref().get(..16).unwrap_or_default());
     format!("tsunagu:rate:{}:{hash}", whose.as_str())
 }
 

@@ -8,11 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tsunagu_domain::{TenantId, Timestamp};
+use tsunagu_domain::{TenantId, Timestamp, hex};
 use tsunagu_ngsi_ld::EntityDoc;
 use tsunagu_store::{Op, Scan, Store, StoreError, WriteSet};
 
-use super::digest::{hex, of_parts};
+use super::digest::of_parts;
 use super::kept::{DEAD, REPLAYS, decode, delete, key, prefix, put, unavailable};
 use super::take::Came;
 use crate::{ConnectError, Item, Payload, Refusal};

@@ -1,6 +1,7 @@
 //! Digests by which the runtime knows what it has seen.
 
 use aws_lc_rs::digest;
+use tsunagu_domain::hex;
 use tsunagu_ngsi_ld::Entity;
 use tsunagu_ngsi_ld::model::Attribute;
 
@@ -14,13 +15,6 @@ pub(super) fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32
     let mut bytes = [0; 32];
     bytes.copy_from_slice(context.finish().as_ref());
     bytes
-}
-
-/// Lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A digest of everything that the source says of an entity, apart from when.

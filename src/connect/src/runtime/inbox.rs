@@ -5,10 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tsunagu_domain::{Clock, IdGen, TenantId, Timestamp};
+use tsunagu_domain::{Clock, IdGen, TenantId, Timestamp, hex};
 use tsunagu_store::{Collection, Conflict, Expect, Op, Scan, Store, StoreError, WriteSet};
 
-use super::digest::{hex, of_parts};
+use super::digest::of_parts;
 use super::kept::{INBOX, SEEN, SEQUENCE, WAITING, decode, encode, key, prefix, put, unavailable};
 use super::vitals::Vitals;
 use crate::{Accepted, Batch, ConnectError, Cursor, Inbox, Item, NotKept, RowReport, guard};

@@ -43,7 +43,7 @@ impl Taken {
 pub(super) type Came = (u64, u64);
 
 /// So many entities are handed over at once.
-const WAVE: usize = 200;
+const WAVE: usize = 512;
 
 /// The work on one batch. Its operations are committed by the caller, with the cursor.
 pub(super) struct Taking<'a> {
@@ -63,7 +63,15 @@ pub(super) struct Taking<'a> {
     /// Digests of what this batch brought, and of what was remembered.
     known: HashMap<String, Option<String>>,
     /// Waiting to be handed over: no two of one entity.
-    wave: Vec<(usize, Entity)>,
+    wave: Vec<Waiting>,
+}
+
+/// An entity that waits to be handed over.
+struct Waiting {
+    /// The item it comes from.
+    at: usize,
+    digest: String,
+    entity: Entity,
 }
 
 impl<'a> Taking<'a> {
@@ -162,7 +170,7 @@ impl<'a> Taking<'a> {
         refused: &mut [Vec<Refusal>],
     ) -> Result<(), ConnectError> {
         let full = self.wave.len() >= WAVE;
-        if full || self.wave.iter().any(|(_, waiting)| waiting.id == entity.id) {
+        if full || self.wave.iter().any(|waiting| waiting.entity.id == entity.id) {
             self.hand_over(items, refused).await?;
         }
         if !self.known.contains_key(&entity.id) {
@@ -180,7 +188,7 @@ impl<'a> Taking<'a> {
                 self.ops.push(put(TAKEN, key, &self.taken(at, digest))?);
             }
         } else {
-            self.wave.push((at, entity));
+            self.wave.push(Waiting { at, digest, entity });
         }
         Ok(())
     }
@@ -195,9 +203,14 @@ impl<'a> Taking<'a> {
         }
         let wave = std::mem::take(&mut self.wave);
         self.doubt(&wave).await?;
-        let entities = wave.iter().map(|(_, entity)| entity.clone()).collect();
+        let mut entities = Vec::with_capacity(wave.len());
+        let mut handed = Vec::with_capacity(wave.len());
+        for Waiting { at, digest, entity } in wave {
+            handed.push((at, digest, entity.id.clone()));
+            entities.push(entity);
+        }
         let outcomes = self.ground.platform.upsert(self.name, entities).await;
-        if outcomes.len() != wave.len() {
+        if outcomes.len() != handed.len() {
             let what = "the platform did not answer for every entity";
             return Err(ConnectError::Unavailable(what.to_owned()));
         }
@@ -209,7 +222,7 @@ impl<'a> Taking<'a> {
         if let Some(problem) = problem.filter(|_| outcomes.iter().all(denied)) {
             return Err(ConnectError::Config(problem.to_string()));
         }
-        for ((at, entity), outcome) in wave.into_iter().zip(outcomes) {
+        for ((at, digest, id), outcome) in handed.into_iter().zip(outcomes) {
             match outcome {
                 Ok(outcome) => {
                     self.report.rows.accepted += 1;
@@ -218,9 +231,8 @@ impl<'a> Taking<'a> {
                         UpsertOutcome::Updated => self.report.updated += 1,
                         UpsertOutcome::Unchanged => self.report.unchanged += 1,
                     }
-                    let digest = digest::of_entity(&entity);
-                    self.known.insert(entity.id.clone(), Some(digest.clone()));
-                    let key = key(self.name, entity.id.as_bytes());
+                    let key = key(self.name, id.as_bytes());
+                    self.known.insert(id, Some(digest.clone()));
                     self.ops.push(put(TAKEN, key, &self.taken(at, digest))?);
                 }
                 // The platform cannot now: nothing of the batch is remembered, and it comes again.
@@ -239,9 +251,9 @@ impl<'a> Taking<'a> {
 
     /// Forgets what is about to change, if the feed is still this gateway's: from here until the batch is remembered nobody knows what the platform
     /// holds, and whatever comes next must be written.
-    async fn doubt(&mut self, wave: &[(usize, Entity)]) -> Result<(), ConnectError> {
+    async fn doubt(&mut self, wave: &[Waiting]) -> Result<(), ConnectError> {
         let mut set = WriteSet::new(self.ground.tenant.clone());
-        for (_, entity) in wave {
+        for Waiting { entity, .. } in wave {
             if let Some(known) = self.known.get_mut(&entity.id)
                 && known.take().is_some()
             {

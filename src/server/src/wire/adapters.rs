@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::value::RawValue;
+use tokio::task::JoinSet;
 use tsunagu_audit::{Answer, WitnessCalls};
 use tsunagu_broker::{
     Asking, Broker, DocumentLoader, Message, Notifier, Owner, Published, Request, SendError,
@@ -23,6 +24,9 @@ use tsunagu_policy::{Asked, Policies, Principal, View};
 use tsunagu_rewards::{Activities, Consents};
 use tsunagu_store::{EntityQuery, Store, StoreError};
 use url::Url;
+
+/// So many entities are worth a task of their own: what waits for the store together in one.
+const SHARE: usize = 64;
 
 /// The broker, as connectors see it: each publishes under the client of its name.
 pub(super) struct ConnectorPlatform {
@@ -57,6 +61,39 @@ impl ConnectorPlatform {
     }
 }
 
+impl ConnectorPlatform {
+    /// Publishes entities in shares, each on whichever thread is free. Who stops waiting stops all of them.
+    async fn publish_shared(
+        &self,
+        view: &View,
+        entities: Vec<Entity>,
+    ) -> Vec<Result<Published, Problem>> {
+        let (id, count) = (self.ids.uuid(), entities.len());
+        if count <= SHARE {
+            return self.broker.publish(&Request { view, id: &id }, entities).await;
+        }
+        let mut shares = JoinSet::new();
+        let mut rest = entities.into_iter();
+        for at in (0..count).step_by(SHARE) {
+            let share: Vec<Entity> = rest.by_ref().take(SHARE).collect();
+            let (broker, view, id) = (Arc::clone(&self.broker), view.clone(), id.clone());
+            shares.spawn(async move {
+                (at, broker.publish(&Request { view: &view, id: &id }, share).await)
+            });
+        }
+        let lost = || Problem::new(ProblemCode::InternalError, "publishing ended before an answer");
+        let mut outcomes: Vec<_> = (0..count).map(|_| Err(lost())).collect();
+        while let Some(share) = shares.join_next().await {
+            // One that ended badly has said so in the log; its entities come again.
+            let Ok((at, done)) = share else { continue };
+            for (slot, outcome) in outcomes.iter_mut().skip(at).zip(done) {
+                *slot = outcome;
+            }
+        }
+        outcomes
+    }
+}
+
 #[async_trait]
 impl Platform for ConnectorPlatform {
     async fn upsert(
@@ -68,9 +105,7 @@ impl Platform for ConnectorPlatform {
             Ok(view) => view,
             Err(problem) => return entities.iter().map(|_| Err(problem.clone())).collect(),
         };
-        let id = self.ids.uuid();
-        let request = Request { view: &view, id: &id };
-        let outcomes = self.broker.publish(&request, entities).await;
+        let outcomes = self.publish_shared(&view, entities).await;
         let outcome = |published| match published {
             Published::Created => UpsertOutcome::Created,
             Published::Updated => UpsertOutcome::Updated,
@@ -190,7 +225,7 @@ impl Registry for ConnectorPlatform {
         let mut subjects = BTreeSet::new();
         for id in ids {
             let found = self.store.entity(&view, id).await?;
-            subjects.extend(found.and_then(|found| found.doc.subject()?.parse().ok()));
+            subjects.extend(found.and_then(|found| found.doc.subject()?.parse::<TsunoId>().ok()));
         }
         Ok(subjects.into_iter().collect())
     }
