@@ -4,6 +4,7 @@
 mod act;
 mod decide;
 mod decisions;
+mod files;
 mod look;
 mod queue;
 mod report;
@@ -26,6 +27,7 @@ pub(crate) use act::{
 };
 pub(crate) use decide::{__path_decide, decide};
 pub(crate) use decisions::{__path_decisions, __path_withdraw, decisions, withdraw};
+pub(crate) use files::{__path_check, __path_hand_over, check, hand_over};
 pub(crate) use look::{__path_list, __path_retrieve, list, retrieve};
 pub(crate) use queue::{__path_queue, queue};
 pub(crate) use report::{__path_report, report};
@@ -48,6 +50,8 @@ pub(crate) fn configure(cfg: &mut ServiceConfig) {
             .service(posts("/loads/{id}/publish", web::post().to(publish)))
             .service(posts("/loads/{id}/discard", web::post().to(discard)))
             .service(posts("/loads/{id}/rollback", web::post().to(rollback)))
+            .service(posts("/layouts/{layout}/files", web::post().to(hand_over)))
+            .service(posts("/layouts/{layout}/checks", web::post().to(check)))
             .service(gets("/layouts/{layout}/decisions", web::get().to(decisions)))
             .service(posts("/layouts/{layout}/decisions/{id}/withdraw", web::post().to(withdraw))),
     );
@@ -103,7 +107,7 @@ struct DifferenceBody {
 struct LoadStepBody {
     /// ISO 8601.
     at: String,
-    /// `found`, `decided`, `withdrawn`, `held`, `proposed`, `forced`, `rolled-back`, `approved`, `published`, `superseded`, `replaced`, `discarded`,
+    /// `uploaded`, `found`, `decided`, `withdrawn`, `held`, `proposed`, `forced`, `rolled-back`, `approved`, `published`, `superseded`, `replaced`, `discarded`,
     /// `changed-while-read`.
     act: String,
     /// The name of a member, or `platform`.

@@ -190,6 +190,8 @@ pub(crate) struct ProblemBody {
         crate::imports::publish,
         crate::imports::discard,
         crate::imports::rollback,
+        crate::imports::hand_over,
+        crate::imports::check,
         crate::imports::decisions,
         crate::imports::withdraw,
         crate::records::link_key,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 use tsunagu_connector_csv_drop::{Config, Layout};
 use tsunagu_domain::{Problem, ProblemCode, TenantId, TsunoId};
 use tsunagu_identity::Services;
@@ -13,6 +14,7 @@ use tsunagu_store::WriteSet;
 
 use crate::load::{Load, LoadId};
 use crate::records::{self, HEADS, Head, Kept, LOADS};
+use crate::upload::AT_ONCE;
 
 /// Where records are published; wired by the server. A problem outside is no matter of a record: the client of the layout is missing, suspended or
 /// may not publish such records, or the platform is not there. A problem inside is about one record and does not touch the others.
@@ -40,7 +42,13 @@ pub struct Imports {
     pub(crate) tenant: TenantId,
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) layouts: Vec<Config>,
+    pub(crate) max_file_bytes: u64,
+    /// Places for files that come in.
+    pub(crate) coming: Arc<Semaphore>,
 }
+
+/// The largest file that is taken in pieces, unless something else is said.
+const MAX_FILE_BYTES: u64 = 2 << 30;
 
 impl fmt::Debug for Imports {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,7 +65,15 @@ impl Imports {
         layouts: Vec<Config>,
     ) -> Self {
         let desk = Desk::new(services.clone());
-        Self { services, desk, tenant, registry, layouts }
+        let coming = Arc::new(Semaphore::new(AT_ONCE));
+        let max_file_bytes = MAX_FILE_BYTES;
+        Self { services, desk, tenant, registry, layouts, max_file_bytes, coming }
+    }
+
+    /// Takes files in pieces up to this size.
+    #[must_use]
+    pub fn taking(self, max_file_bytes: u64) -> Self {
+        Self { max_file_bytes, ..self }
     }
 
     /// The municipality whose records are loaded.

@@ -29,6 +29,7 @@ mod queue;
 mod records;
 mod settling;
 mod staging;
+mod upload;
 
 pub use acts::Format;
 pub use decisions::{DecidedValue, KeptDecision};
@@ -36,3 +37,4 @@ pub use imports::{Imports, Registry};
 pub use load::{Counts, Difference, Load, LoadId, LoadState, Step};
 pub use loader::Loader;
 pub use queue::{Answer, Item, Question};
+pub use upload::{Checked, Purpose, Remark, Upload};

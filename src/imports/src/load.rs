@@ -140,7 +140,7 @@ pub struct Difference {
 pub struct Step {
     /// When, microseconds since the epoch.
     pub at: Timestamp,
-    /// What: `found`, `decided`, `withdrawn`, `held`, `proposed`, `forced`, `rolled-back`, `approved`, `published`, `superseded`, `replaced`, `discarded`,
+    /// What: `uploaded`, `found`, `decided`, `withdrawn`, `held`, `proposed`, `forced`, `rolled-back`, `approved`, `published`, `superseded`, `replaced`, `discarded`,
     /// `changed-while-read`.
     pub act: String,
     /// By whom; the platform when absent.

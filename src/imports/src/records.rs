@@ -28,6 +28,9 @@ pub(crate) const DECISIONS: Collection = Collection("import-decision");
 /// Layout + number + digest of column and value → nothing: rows of the load were read by that decision.
 pub(crate) const USED: Collection = Collection("import-used");
 
+/// Layout + name of a file → [`Uploaded`], until it becomes a load.
+pub(crate) const UPLOADS: Collection = Collection("import-upload");
+
 /// So many findings of a load are kept; the counts stay exact.
 pub(crate) const MAX_FINDINGS: u64 = 10_000;
 /// So often a race may be lost before the caller is told.
@@ -99,6 +102,19 @@ pub(crate) struct Decision {
     /// The number of the load and the line that it is about alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) only: Option<(u64, u64)>,
+}
+
+/// A file that a member of staff handed over.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Uploaded {
+    pub(crate) by: tsunagu_staff::Who,
+    pub(crate) at: tsunagu_domain::Timestamp,
+}
+
+/// The key of [`Uploaded`].
+pub(crate) fn uploaded(layout: &str, file: &str) -> Vec<u8> {
+    [&of_layout(layout)[..], file.as_bytes()].concat()
 }
 
 /// Everything of a layout.

@@ -13,7 +13,8 @@ use crate::decisions::Settled;
 use crate::imports::Imports;
 use crate::load::{Counts, Load, LoadState, Stamp};
 use crate::records::{
-    self, FINDINGS, HEADS, Head, Kept, LOADS, MAX_FINDINGS, Noted, Row, WAITING, Waiting,
+    self, FINDINGS, HEADS, Head, Kept, LOADS, MAX_FINDINGS, Noted, Row, UPLOADS, Uploaded, WAITING,
+    Waiting,
 };
 
 /// The file that is being read, kept open between two batches.
@@ -90,6 +91,12 @@ impl Imports {
         next.seen.insert(shown.clone(), stamp.clone());
         next.seen.retain(|name, _| found.iter().any(|file| file.shown() == *name));
         let mut set = self.set();
+        let key = records::uploaded(&config.name, &file.name);
+        let store = &*self.services.store;
+        let uploaded = records::read::<Uploaded>(store, &self.tenant, UPLOADS, &key).await?;
+        if let Some(uploaded) = &uploaded {
+            set.ops.push(records::delete(UPLOADS, &key, Expect::Version(uploaded.version)));
+        }
         if !touched {
             next.last += 1;
             let now = self.services.clock.micros();
@@ -114,6 +121,9 @@ impl Imports {
                 hands: Vec::new(),
                 steps: Vec::new(),
             };
+            if let Some(Uploaded { by, at }) = uploaded.map(|kept| kept.data) {
+                load.step(at, "uploaded", Some(by), String::new());
+            }
             load.step(now, "found", None, String::new());
             if let Some(wrong) = &wrong {
                 load.state = LoadState::Refused;

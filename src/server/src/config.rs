@@ -59,6 +59,9 @@ pub(crate) struct Config {
     /// Folders of CSV files.
     #[serde(default)]
     pub(crate) csv_drop: Vec<tsunagu_connector_csv_drop::Config>,
+    /// Files that members of staff hand over.
+    #[serde(default)]
+    pub(crate) imports: ImportSettings,
     /// Links to other systems.
     #[serde(default)]
     pub(crate) connectors: Vec<tsunagu_connect::Settings>,
@@ -245,6 +248,20 @@ fn ten_seconds() -> u32 {
 
 fn four_hours() -> u32 {
     4 * 3600
+}
+
+/// Settings of files that members of staff hand over.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ImportSettings {
+    /// Bytes of a file.
+    pub(crate) max_file_bytes: u64,
+}
+
+impl Default for ImportSettings {
+    fn default() -> Self {
+        Self { max_file_bytes: 2 << 30 }
+    }
 }
 
 /// Settings of the broker.

@@ -81,12 +81,10 @@ pub(crate) async fn assemble(config: &Config) -> anyhow::Result<App> {
     let platform = connectors::platform(&base, &people, &broker, &subscriptions);
     let connectors = connectors::wire(config, &base, &outbound, Arc::clone(&platform) as _);
     let connectors = Arc::new(connectors);
-    let imports = Arc::new(Imports::new(
-        people.services.clone(),
-        base.tenant.clone(),
-        platform,
-        connectors::governed(config)?,
-    ));
+    let layouts = connectors::governed(config)?;
+    let services = people.services.clone();
+    let imports = Imports::new(services, base.tenant.clone(), platform, layouts);
+    let imports = Arc::new(imports.taking(config.imports.max_file_bytes));
     let receivers =
         Receivers { connectors: Arc::clone(&connectors), outbound: Arc::clone(&outbound) };
     let notifications =

@@ -112,6 +112,8 @@ templates![
     "staff_import.html",
     "staff_import_queue.html",
     "staff_import_decisions.html",
+    "staff_import_upload.html",
+    "staff_import_file.html",
 ];
 
 impl Renderer {

@@ -66,6 +66,8 @@ pub fn configure(cfg: &mut ServiceConfig) {
             web::post().to(staff::imports::decisions),
         )
         .route("/staff/imports/layouts/{layout}/withdraw", web::post().to(staff::imports::withdraw))
+        .route("/staff/imports/layouts/{layout}/files", web::post().to(staff::imports::hand_over))
+        .route("/staff/imports/layouts/{layout}/check", web::post().to(staff::imports::check))
         .route("/staff/imports/{id}", web::get().to(staff::imports::show))
         .route("/staff/imports/{id}/queue", web::post().to(staff::imports::queue))
         .route("/staff/imports/{id}/decide", web::post().to(staff::imports::decide))

@@ -199,6 +199,8 @@ const TABLE: &[(&str, &str, For)] = &[
     ("POST", "/imports/v1/loads/{id}/publish", For::Member),
     ("POST", "/imports/v1/loads/{id}/discard", For::Member),
     ("POST", "/imports/v1/loads/{id}/rollback", For::Member),
+    ("POST", "/imports/v1/layouts/{layout}/files", For::Member),
+    ("POST", "/imports/v1/layouts/{layout}/checks", For::Member),
     ("GET", "/imports/v1/layouts/{layout}/decisions", For::Member),
     ("POST", "/imports/v1/layouts/{layout}/decisions/{id}/withdraw", For::Member),
     ("GET", "/livez", For::All("whether the process lives")),

@@ -6,5 +6,6 @@ mod cut_off;
 mod deciding;
 mod loads;
 mod refusing;
+mod uploads;
 mod withdrawing;
 mod world;

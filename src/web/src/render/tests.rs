@@ -21,9 +21,9 @@ use crate::pages::staff::appeals::StaffAppealsPage;
 use crate::pages::staff::cases::{StaffCasePage, StaffCasesPage, StaffOpenPage, StaffReadPage};
 use crate::pages::staff::clients::{StaffApplyPage, StaffClientPage, StaffClientsPage};
 use crate::pages::staff::home::StaffHomePage;
-use crate::pages::staff::imports::{
-    StaffImportDecisionsPage, StaffImportPage, StaffImportQueuePage, StaffImportsPage,
-};
+use crate::pages::staff::imports::decisions::StaffImportDecisionsPage;
+use crate::pages::staff::imports::upload::StaffImportUploadPage;
+use crate::pages::staff::imports::{StaffImportPage, StaffImportQueuePage, StaffImportsPage};
 use crate::pages::staff::queue::StaffQueuePage;
 
 const LANGUAGES: [Lang; 2] = [Lang::Ja, Lang::En];
@@ -123,6 +123,7 @@ fn rendered(lang: Lang) -> (Vec<(String, String)>, BTreeSet<String>) {
     show_staff!("/staff/imports/juki-1", StaffImportPage::samples(lang));
     show_staff!("/staff/imports/juki-1/queue", StaffImportQueuePage::samples());
     show_staff!("/staff/imports/layouts/juki/decisions", StaffImportDecisionsPage::samples(lang));
+    show_staff!("/staff/imports/layouts/juki/check", StaffImportUploadPage::samples());
     show!("/developers", false, DevelopersPage::samples());
     show!("/docs", false, DocsPage::samples());
     drop(renderer);

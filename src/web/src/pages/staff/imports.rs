@@ -1,20 +1,24 @@
 //! `/staff/imports`: loads of municipal records, what a person decides about their rows, and who publishes them.
 
-mod decisions;
+pub(crate) mod decisions;
 mod handlers;
+pub(crate) mod upload;
 
 use serde::Serialize;
 
 use crate::dates::Day;
 use crate::render::Page;
 
-pub(crate) use decisions::{StaffImportDecisionsPage, decisions, withdraw};
+pub(crate) use decisions::{decisions, withdraw};
 pub(crate) use handlers::{act, decide, list, queue, show};
+pub(crate) use upload::{check, hand_over};
 
 /// The model of the list.
 #[derive(Debug, Serialize)]
 pub(crate) struct StaffImportsPage {
     pub(crate) layouts: Vec<LayoutLine>,
+    /// Whether the member may hand files over.
+    pub(crate) may_upload: bool,
     /// The latest first.
     pub(crate) loads: Vec<LoadLine>,
 }
@@ -152,7 +156,8 @@ mod samples {
         "discarded",
         "refused",
     ];
-    const ACTS: [&str; 13] = [
+    const ACTS: [&str; 14] = [
+        "uploaded",
         "found",
         "decided",
         "withdrawn",
@@ -183,8 +188,8 @@ mod samples {
                 title: "住民記録".to_owned(),
             };
             let loads = STATES.map(line).into_iter().collect();
-            let none = Self { layouts: vec![], loads: vec![] };
-            let full = Self { layouts: vec![layout], loads };
+            let none = Self { layouts: vec![], may_upload: false, loads: vec![] };
+            let full = Self { layouts: vec![layout], may_upload: true, loads };
             vec![("staff-imports", full), ("staff-imports-none", none)]
         }
     }

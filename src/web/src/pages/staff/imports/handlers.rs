@@ -63,7 +63,8 @@ async fn all(visit: &StaffVisit) -> Shown {
         title: visit.lang.pick(&layout.title).to_owned(),
     });
     let (layouts, loads) = (layouts.collect(), loads.into_iter().map(line).collect());
-    visit.page(&StaffImportsPage { layouts, loads })
+    let may_upload = acting.member.has(&[Role::Operator]);
+    visit.page(&StaffImportsPage { layouts, may_upload, loads })
 }
 
 /// `GET /staff/imports/{id}`.
