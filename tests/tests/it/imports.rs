@@ -2,6 +2,7 @@
 
 mod decisions;
 mod files;
+mod residents;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -435,44 +436,4 @@ async fn members_propose_and_publish_from_a_shell() {
     town.open().await;
     comes_to(&mut Desk::of(&town, "mori").await, "register-1", "published").await;
     assert_eq!(records(&town).await.len(), 4);
-}
-
-/// A record that others wrote to is not deleted: that is told, and the load is published all the same.
-#[tokio::test]
-async fn a_record_that_the_platform_refuses_for_good_keeps_no_load_from_being_published() {
-    let town = governed(Backend::Embedded).await;
-    drop_file(&town, "a.csv", 10..40, "花子");
-    let mut auditor = Desk::of(&town, "mori").await;
-    publish(&town, "register-1").await;
-    let all = records(&town).await;
-    assert_eq!(all.len(), 30);
-    let named = |n: usize| {
-        let name = format!("都農　花子{n}");
-        all.values().find(|record| record["name"]["value"] == name.as_str()).unwrap()["id"].clone()
-    };
-    // Two of those that end are parts of another publisher's records as well.
-    for n in [10, 39] {
-        let path = format!("/ngsi-ld/v1/entities/{}/attrs", named(n).as_str().unwrap());
-        let note = json!({"note": {"type": "Property", "value": "別の課の記録"}});
-        let token = town.token(OTHER).await;
-        let written = seen(town.ask(Method::POST, &path).bearer_auth(token).json(&note)).await;
-        assert!([204, 207].contains(&written.status.as_u16()), "{}", written.text());
-    }
-    drop_file(&town, "b.csv", 11..39, "花枝");
-    let held = comes_to(&mut auditor, "register-2", "held").await;
-    assert_eq!(held["difference"], json!({"added": 0, "changed": 28, "ended": 2, "unchanged": 0}));
-    let mut operator = Desk::of(&town, "inoue").await;
-    let force = operator.post("/imports/v1/loads/register-2/force", json!({"note": "転出"})).await;
-    assert_eq!(force.status, 204);
-    approve(&town, "register-2").await;
-    let done = comes_to(&mut auditor, "register-2", "published").await;
-    assert_eq!(done["failed"], 2, "{done}");
-    let report = auditor.get("/imports/v1/loads/register-2/report?format=ndjson").await.text();
-    for n in [10, 39] {
-        assert!(report.contains(named(n).as_str().unwrap()), "{report}");
-    }
-    let after = records(&town).await;
-    assert_eq!(after.len(), 30);
-    let mended = |record: &&Value| record["name"]["value"].as_str().unwrap().contains("花枝");
-    assert_eq!(after.values().filter(mended).count(), 28);
 }

@@ -9,7 +9,7 @@ use crate::staff::{Desk, acts};
 use crate::support::Backend;
 use crate::support::http::seen;
 use crate::support::process;
-use crate::support::town::{APP, Town};
+use crate::support::town::{STAFF, Town};
 
 const LIST: &str = "/imports/v1/layouts/register/decisions";
 
@@ -58,7 +58,7 @@ async fn a_decision_is_seen_and_withdrawn_by_those_with_the_role() {
         last,
         ("denied".to_owned(), "import-decision-withdraw register role-missing".to_owned())
     );
-    let token = town.token(APP).await;
+    let token = town.token(STAFF).await;
     for (method, path) in [(Method::GET, LIST), (Method::POST, withdraw.as_str())] {
         let machine = seen(town.ask(method, path).bearer_auth(&token)).await;
         assert_eq!(machine.status, 403, "{path}: a machine");

@@ -8,14 +8,14 @@ use super::{HEADER, comes_to, governed};
 use crate::staff::{Desk, acts};
 use crate::support::Backend;
 use crate::support::http::{Answer, seen};
-use crate::support::town::{APP, Town};
+use crate::support::town::{STAFF, Town};
 
 const FILES: &str = "/imports/v1/layouts/register/files";
 const CHECKS: &str = "/imports/v1/layouts/register/checks";
 
 fn text(rows: usize) -> String {
     let row = |n: usize| {
-        format!("{n:010},都農　花子{n},昭和10年5月不詳,宮崎県児湯郡都農町大字川北{n}番地\r\n")
+        format!("{n:010},都農　花子{n},昭和10年5月1日,宮崎県児湯郡都農町大字川北{n}番地\r\n")
     };
     format!("{HEADER}{}", (0..rows).map(row).collect::<String>())
 }
@@ -86,7 +86,7 @@ async fn an_operator_checks_a_file_and_hands_it_over() {
     assert_eq!(there(&town), ["a.csv"]);
 
     let (_, _, counter) = browser(&town, "kato").await;
-    let token = town.token(APP).await;
+    let token = town.token(STAFF).await;
     for (path, act) in [(FILES, "import-upload"), (CHECKS, "import-check")] {
         let path = format!("{path}?name=b.csv");
         assert_eq!(put(&town, &counter, &path, &text(1)).await.status, 403);
@@ -136,10 +136,12 @@ async fn an_operator_checks_a_file_and_hands_it_over_on_a_page_without_scripts()
         let media = "multipart/form-data; boundary=edge";
         seen(request.header("Content-Type", media).body(body)).await
     };
-    let check = sent.action.replace("/files", "/check");
+    let (files, check) =
+        ("/staff/imports/layouts/register/files", "/staff/imports/layouts/register/check");
+    assert!(page.body.contains(&format!("action=\"{files}\"")), "{}", page.body);
     assert!(page.body.contains(&format!("formaction=\"{check}\"")), "{}", page.body);
     let odd = text(3).replace("都農　花子1,", "\u{E000}田,");
-    let checked = send(&check, form(csrf, "a.csv", &odd)).await;
+    let checked = send(check, form(csrf, "a.csv", &odd)).await;
     assert_eq!(checked.status, 200, "{}", checked.text());
     assert!(
         checked.text().contains("3行目・氏名") && checked.text().contains("取り込み可： 2"),
@@ -162,18 +164,18 @@ async fn an_operator_checks_a_file_and_hands_it_over_on_a_page_without_scripts()
         (form(csrf, "a.csv", &text(3)).replace("\r\n--edge--\r\n", ""), StatusCode::BAD_REQUEST),
         ("nothing".to_owned(), StatusCode::BAD_REQUEST),
     ] {
-        let refused = send(&sent.action, wrong).await;
+        let refused = send(files, wrong).await;
         assert_eq!(refused.status, status.as_u16(), "{}", refused.text());
         assert!(there(&town).is_empty());
     }
-    let named = send(&sent.action, form(csrf, "123456789018.csv", &text(3))).await;
+    let named = send(files, form(csrf, "123456789018.csv", &text(3))).await;
     assert!(
         named.status == 200 && named.text().contains("このファイルは受け取れません"),
         "{}",
         named.text()
     );
     assert!(!named.text().contains("123456789018"));
-    let handed = send(&sent.action, form(csrf, "a.csv", &text(3))).await;
+    let handed = send(files, form(csrf, "a.csv", &text(3))).await;
     assert!(handed.text().contains("ファイルを受け取りました"), "{}", handed.text());
     let mut auditor = Desk::of(&town, "mori").await;
     let load = comes_to(&mut auditor, "register-1", "waiting").await;
