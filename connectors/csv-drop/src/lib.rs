@@ -9,6 +9,9 @@
 //! column and remedy and the others go on; a file is refused whole only when it cannot be read at all, lacks a column, is much too short, or has
 //! a column for the individual number. Names are stored exactly as written. Files are never moved or changed.
 //!
+//! A file is read when it has not changed for a while, the oldest first; what changes while it is read is read anew. What the folder holds ends the same
+//! however its files arrived: after one that arrives late the later ones are read once more.
+//!
 //! [`CsvDrop`] publishes what it finds; [`Rows`] gives the same rows to whoever looks at a file before anything is published, with what a
 //! person has to decide told apart from what is refused.
 //!

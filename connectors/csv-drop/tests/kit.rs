@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use encoding_rs::SHIFT_JIS;
 use serde_json::json;
-use tsunagu_connect::testkit::{self, FolderRig, Record};
-use tsunagu_connect::{Ready, Schedule};
+use tsunagu_connect::testkit::{self, FolderRig, Kit, Record};
+use tsunagu_connect::{Ready, Schedule, runs};
 use tsunagu_connector_csv_drop::{Config, Encoding};
 
 /// A register, in one of the encodings.
@@ -79,4 +79,34 @@ async fn passes_the_kit_in_shift_jis() {
 #[tokio::test]
 async fn passes_the_kit_in_utf_16() {
     testkit::folder(&Register::of(Encoding::Utf16Le)).await;
+}
+
+/// The kernel's own files about this process: one of them (`mem`) is there and cannot be read, whoever asks, and the others are no register.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_that_cannot_be_read_holds_up_no_other_and_is_told_after_them() {
+    let kit = Kit::default();
+    let folder = format!("/proc/{}", std::process::id());
+    let config: Config = serde_json::from_value(json!({
+        "name": "juki", "title": { "ja": "住民記録", "en": "Resident register" },
+        "folder": folder, "pattern": "mem", "entity_type": "ResidentRecord",
+        "id_secret": "an invented secret of enough length", "key": "住民番号",
+        "columns": { "住民番号": { "attribute": "municipalNumber", "kind": "text" } }
+    }))
+    .unwrap();
+    for (pattern, others) in [("mem", false), ("m*", true)] {
+        let config = Config {
+            pattern: pattern.to_owned(),
+            name: pattern.replace('*', "-all"),
+            ..config.clone()
+        };
+        let name = config.name.clone();
+        let source = Ready::fixed(Arc::new(config), Schedule::default());
+        let source = source.build(&kit.host()).await.unwrap().source.unwrap();
+        let told = kit.runner(&name, source, None).run_once().await.unwrap_err();
+        let text = told.to_string();
+        assert!(text.contains("a file or the folder cannot be read"), "{text}");
+        let runs = runs(&*kit.store, &Kit::tenant(), &name, 10).await.unwrap();
+        assert_eq!(runs[0].rows.refused_count > 1, others, "{runs:?}");
+    }
 }
