@@ -49,11 +49,11 @@ impl FolderRig for Register {
     }
 
     fn file(&self, n: u32, records: &[Record]) -> (String, Vec<u8>) {
-        let mut text = "住民番号,氏名,住所\r\n".to_owned();
-        for Record { id, revision } in records {
-            text +=
-                &format!("{id:010},都農　花子{id},宮崎県児湯郡都農町大字川北{revision}番地\r\n");
-        }
+        let row = |Record { id, revision }: &Record| {
+            format!("{id:010},都農　花子{id},宮崎県児湯郡都農町大字川北{revision}番地\r\n")
+        };
+        let rows: String = records.iter().map(row).collect();
+        let text = format!("住民番号,氏名,住所\r\n{rows}");
         let bytes = match self.encoding {
             Encoding::Cp932 => SHIFT_JIS.encode(&text).0.into_owned(),
             Encoding::Utf16Le => {

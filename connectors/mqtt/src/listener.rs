@@ -47,9 +47,9 @@ impl MqttTaker for Taker<'_> {
         let id = self.ids.uuid();
         let repeats_until = self.clock.micros();
         match self.inbox.keep(Accepted { id, repeats_until, records: vec![record] }).await {
-            Ok(()) => true,
-            // It is told in the counters; sent again it would be refused again.
-            Err(NotKept::IndividualNumber | NotKept::TooMany { .. } | NotKept::TooLarge) => true,
+            // What is never kept is told in the counters; sent again it would be refused again.
+            Ok(())
+            | Err(NotKept::IndividualNumber | NotKept::TooMany { .. } | NotKept::TooLarge) => true,
             Err(NotKept::Now(_)) => false,
         }
     }

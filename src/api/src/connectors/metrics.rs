@@ -8,7 +8,7 @@ use crate::{Failure, Gateway};
 
 /// Watch the connectors
 ///
-/// Counters and states of every connector in the text form of OpenMetrics 1.0, as Prometheus collects it: what came, was taken over, repeated, refused
+/// Counters and states of every connector in the text form of `OpenMetrics` 1.0, as Prometheus collects it: what came, was taken over, repeated, refused
 /// or waits, whether the circuit is open, and when it last worked. Counters are those of this gateway since it started. Names of connectors and numbers,
 /// nothing of what they carry. For the operator, as the list of connectors is.
 #[utoipa::path(

@@ -1,4 +1,4 @@
-//! How connectors do, for systems that watch: the text form of OpenMetrics 1.0, which Prometheus reads.
+//! How connectors do, for systems that watch: the text form of `OpenMetrics` 1.0, which Prometheus reads.
 //!
 //! Names and numbers alone: a label is a connector's name, its kind or a state, so there are as many series as the configuration has connectors.
 
@@ -83,7 +83,7 @@ fn seconds(micros: i64) -> String {
 }
 
 impl Connectors {
-    /// What connectors did in this gateway since it started, how they do, and what waits in the store, as OpenMetrics text.
+    /// What connectors did in this gateway since it started, how they do, and what waits in the store, as `OpenMetrics` text.
     pub async fn metrics(&self, tenant: &TenantId) -> Result<String, ConnectError> {
         let all = self.health();
         let mut text = Text(String::new());
