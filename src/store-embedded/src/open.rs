@@ -72,7 +72,8 @@ pub(crate) fn open(
     let path = format::check(folder)?;
     let db = Database::builder(path)
         .cache_size(options.block_cache_bytes)
-        .worker_threads(2)
+        // With more, the first passes on every compaction that it is given, to itself too: it turns on a processor as long as others compact.
+        .worker_threads(1)
         .max_journaling_size(JOURNAL)
         .open()
         .map_err(failed)?;
