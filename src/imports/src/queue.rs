@@ -121,13 +121,13 @@ impl Imports {
         let found = records::scan::<Waiting>(store, &self.tenant, WAITING, &page).await?;
         let layout = Self::laid(config, &load.header)?;
         let settled = self.settled(config, &load).await?;
-        let (mut items, mut names) = (Vec::new(), Vec::new());
+        let (mut items, mut records_shown) = (Vec::new(), Vec::new());
         for (key, kept) in found {
             let line = line(&key);
             let outcome = layout.row(&cells(&kept.data), line, 0, &settled);
             let questions: Vec<_> = questions(&outcome).collect();
             if !questions.is_empty() {
-                names.extend(outcome.name);
+                records_shown.extend(outcome.name);
                 items.push(Item { line, questions });
             }
         }
@@ -136,7 +136,7 @@ impl Imports {
         let questions = items.iter().flat_map(|item| &item.questions);
         access.attributes = attributes(config, questions.map(|question| &*question.column));
         access.count = items.len() as u64;
-        access.subjects = self.linked(&id.layout, &names).await?;
+        access.subjects = self.linked(&id.layout, &records_shown).await?;
         self.services.log.record(&self.tenant, &access).await?;
         Ok(items)
     }

@@ -231,7 +231,7 @@ impl Watcher for Seen {
 }
 
 impl Imports {
-    fn sent_for<'a>(purpose: Purpose, layout: &'a str) -> Object<'a> {
+    fn sent_for(purpose: Purpose, layout: &str) -> Object<'_> {
         object(purpose.act(), layout)
     }
 

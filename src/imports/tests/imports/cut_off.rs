@@ -172,7 +172,8 @@ async fn two_processes_that_publish_at_once_end_as_one() {
     let load = world.load("juki-2").await;
     assert_eq!((load.state, load.failed), (LoadState::Published, 0));
     assert_eq!(load.steps.iter().filter(|step| step.act == "published").count(), 1);
-    assert_eq!(*world.register.kept.lock().unwrap(), clean().await.0);
+    let end = clean().await.0;
+    assert_eq!(*world.register.kept.lock().unwrap(), end);
 }
 
 #[test]

@@ -207,17 +207,17 @@ async fn a_decision_costs_what_waits_and_counts_as_a_whole_comparison_would() {
         }
         assert_eq!(steps, 1, "line {line}");
     }
-    let counted = world.load("juki-2").await;
+    let stepwise = world.load("juki-2").await;
     // 1, 3, 4, 5 and 7 are as they were, the last two because nobody took their rows over; 6 does not say whose it is, 8 is not there.
     let expected = Difference { added: 1, changed: 1, ended: 2, unchanged: 5 };
-    assert_eq!(counted.difference, Some(expected));
+    assert_eq!(stepwise.difference, Some(expected));
     // The same file with the same decisions, compared as a whole.
     world.drop_file("juki-3.csv", &next);
     world.work().await;
     let compared = world.load("juki-3").await;
-    assert_eq!(compared.difference, counted.difference);
-    assert_eq!(compared.state, counted.state);
-    assert_eq!(compared.counts, counted.counts);
+    assert_eq!(compared.difference, stepwise.difference);
+    assert_eq!(compared.state, stepwise.state);
+    assert_eq!(compared.counts, stepwise.counts);
 }
 
 #[tokio::test]
