@@ -152,7 +152,7 @@ pub struct Config {
 }
 
 fn batch_rows() -> usize {
-    500
+    2_000
 }
 
 fn quiet_seconds() -> u32 {

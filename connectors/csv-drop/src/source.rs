@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use tokio::task::JoinHandle;
 use tsunagu_connect::{
     Batch, ConnectError, Cursor, Host, Manifest, Parts, Plan, Probe, RowReport, Source,
 };
@@ -23,6 +24,8 @@ use crate::{Config, ConfigError};
 /// Watches one folder.
 pub struct CsvDrop {
     folder: Arc<Mutex<Folder>>,
+    /// The batch after the last one, read while that one is taken over.
+    ahead: Option<(Cursor, JoinHandle<Result<Batch, ConnectError>>)>,
 }
 
 #[async_trait]
@@ -71,18 +74,31 @@ impl CsvDrop {
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
         config.check()?;
         let folder = Folder { config, clock, open: None };
-        Ok(Self { folder: Arc::new(Mutex::new(folder)) })
+        Ok(Self { folder: Arc::new(Mutex::new(folder)), ahead: None })
+    }
+}
+
+impl CsvDrop {
+    /// Begins to read the batch after a cursor. What was begun before is over first.
+    fn read(&self, cursor: Option<&Cursor>) -> JoinHandle<Result<Batch, ConnectError>> {
+        let (progress, folder) = (Progress::read(cursor), Arc::clone(&self.folder));
+        let work = move || folder.lock().unwrap_or_else(PoisonError::into_inner).poll(progress);
+        tokio::task::spawn_blocking(work)
     }
 }
 
 #[async_trait]
 impl Source for CsvDrop {
     async fn poll(&mut self, cursor: Option<&Cursor>) -> Result<Batch, ConnectError> {
-        let progress = Progress::read(cursor);
-        let folder = Arc::clone(&self.folder);
-        let work = move || folder.lock().unwrap_or_else(PoisonError::into_inner).poll(progress);
+        let begun = self.ahead.take().filter(|(from, _)| Some(from) == cursor);
+        let reading = begun.map_or_else(|| self.read(cursor), |(_, reading)| reading);
         let lost = |_| ConnectError::Unavailable("reading the folder was cut off".to_owned());
-        tokio::task::spawn_blocking(work).await.map_err(lost)?
+        let batch = reading.await.map_err(lost)??;
+        if batch.more && !batch.items.is_empty() {
+            let next = self.read(Some(&batch.cursor));
+            self.ahead = Some((batch.cursor.clone(), next));
+        }
+        Ok(batch)
     }
 
     async fn acknowledge(&mut self, _cursor: &Cursor) -> Result<(), ConnectError> {

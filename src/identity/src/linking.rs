@@ -144,10 +144,15 @@ impl MatchKeys {
         let Some(doc) = doc.filter(|doc| doc.types().any(|t| t == record_type)) else {
             return Ok(BTreeSet::new());
         };
-        let entity = doc.decode().map_err(|_| person::internal("a stored record is damaged"))?;
-        let (born, gender) = (text_of(&entity, "birthDate"), text_of(&entity, "gender"));
-        let (name, kana) = (text_of(&entity, "name"), text_of(&entity, "nameKana"));
-        let address = text_of(&entity, "address");
+        // Not decoded as a whole: this is done for every record that a register brings.
+        let text = |term: &str| {
+            let name = iri(term);
+            let mut slots = doc.attributes();
+            let slot = slots.find(|slot| slot.name() == name && slot.dataset_id().is_none())?;
+            text_in(slot.instance().value)
+        };
+        let (born, gender) = (text("birthDate"), text("gender"));
+        let (name, kana, address) = (text("name"), text("nameKana"), text("address"));
         let traits = Traits {
             birth_date: born.as_deref().unwrap_or_default().trim(),
             gender: Gender::read(gender.as_deref().unwrap_or_default()),
@@ -162,7 +167,10 @@ impl MatchKeys {
 
 /// The text of a Property; of an address object, its parts in order.
 fn text_of(entity: &Entity, term: &str) -> Option<String> {
-    let value = entity.attribute(&iri(term))?.instance(None)?.value.get();
+    text_in(entity.attribute(&iri(term))?.instance(None)?.value.get())
+}
+
+fn text_in(value: &str) -> Option<String> {
     match serde_json::from_str(value).ok()? {
         Value::String(text) => Some(text),
         Value::Object(parts) => {

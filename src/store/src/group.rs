@@ -441,14 +441,13 @@ impl<P: Present> Trial<'_, P> {
         let version =
             |found: &Option<(u64, EntityDoc)>| found.as_ref().map(|(version, _)| *version);
         let written = self.mine.entities.get(&key).or_else(|| self.done.entities.get(&key));
-        let found = match written.or_else(|| self.before.entities.get(&key)) {
-            Some(known) => version(known),
-            None => {
-                let found = self.present.entity(&key)?;
-                let there = version(&found);
-                self.before.entities.insert(key.clone(), found);
-                there
-            }
+        let found = if let Some(known) = written.or_else(|| self.before.entities.get(&key)) {
+            version(known)
+        } else {
+            let found = self.present.entity(&key)?;
+            let there = version(&found);
+            self.before.entities.insert(key.clone(), found);
+            there
         };
         check(expect, found)?;
         self.mine.entities.insert(key, doc.map(|doc| (self.receipt.version, doc)));

@@ -1,8 +1,10 @@
 //! Taking items over: map them, leave out what is unchanged, hand the rest to the platform, note what was refused.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tokio_util::task::AbortOnDropHandle;
 use tsunagu_domain::{Problem, ProblemCode, Text, Timestamp};
 use tsunagu_ngsi_ld::Entity;
 use tsunagu_store::{Op, WriteSet};
@@ -44,6 +46,15 @@ pub(super) type Came = (u64, u64);
 
 /// So many entities are handed over at once.
 const WAVE: usize = 512;
+/// So many waves are with the platform while the next one is made ready.
+const UNDER_WAY: usize = 2;
+
+/// Entities that the platform was given and has not answered for. Dropping it takes back what has not begun.
+struct UnderWay {
+    /// The item, digest and id of each.
+    handed: Vec<(usize, String, String)>,
+    outcomes: AbortOnDropHandle<Vec<Result<UpsertOutcome, Problem>>>,
+}
 
 /// The work on one batch. Its operations are committed by the caller, with the cursor.
 pub(super) struct Taking<'a> {
@@ -62,8 +73,10 @@ pub(super) struct Taking<'a> {
     pub(super) ops: Vec<Op>,
     /// Digests of what this batch brought, and of what was remembered.
     known: HashMap<String, Option<String>>,
-    /// Waiting to be handed over: no two of one entity.
+    /// Waiting to be handed over: no two of one entity, and none that is under way.
     wave: Vec<Waiting>,
+    /// With the platform.
+    under_way: VecDeque<UnderWay>,
 }
 
 /// An entity that waits to be handed over.
@@ -84,7 +97,21 @@ impl<'a> Taking<'a> {
     ) -> Self {
         let (ops, known, wave) = (Vec::new(), HashMap::new(), Vec::new());
         let (came, stale, refresh) = (Vec::new(), HashSet::new(), false);
-        Self { ground, name, mapper, report, lease, came, stale, refresh, ops, known, wave }
+        let under_way = VecDeque::new();
+        Self {
+            ground,
+            name,
+            mapper,
+            report,
+            lease,
+            came,
+            stale,
+            refresh,
+            ops,
+            known,
+            wave,
+            under_way,
+        }
     }
 
     /// Items of a batch that comes now; `refresh` when there are dead letters that they may overtake.
@@ -133,6 +160,7 @@ impl<'a> Taking<'a> {
             }
         }
         self.hand_over(items, &mut refused).await?;
+        self.settle(0, items, &mut refused).await?;
         for refusals in refused.iter().filter(|refusals| !refusals.is_empty()) {
             self.report.rows.refuse(refusals.iter().cloned());
         }
@@ -173,6 +201,11 @@ impl<'a> Taking<'a> {
         if full || self.wave.iter().any(|waiting| waiting.entity.id == entity.id) {
             self.hand_over(items, refused).await?;
         }
+        let flies = |one: &UnderWay| one.handed.iter().any(|(_, _, id)| *id == entity.id);
+        if let Some(last) = self.under_way.iter().rposition(flies) {
+            let later = self.under_way.len() - 1 - last;
+            self.settle(later, items, refused).await?;
+        }
         if !self.known.contains_key(&entity.id) {
             let key = key(self.name, entity.id.as_bytes());
             let taken: Option<Taken> =
@@ -209,7 +242,37 @@ impl<'a> Taking<'a> {
             handed.push((at, digest, entity.id.clone()));
             entities.push(entity);
         }
-        let outcomes = self.ground.platform.upsert(self.name, entities).await;
+        let (platform, name) = (Arc::clone(&self.ground.platform), self.name.to_owned());
+        let outcomes = tokio::spawn(async move { platform.upsert(&name, entities).await });
+        self.under_way.push_back(UnderWay { handed, outcomes: AbortOnDropHandle::new(outcomes) });
+        self.settle(UNDER_WAY, items, refused).await
+    }
+
+    /// Waits for the oldest of what is under way, until so many are left.
+    async fn settle(
+        &mut self,
+        left: usize,
+        items: &[Item],
+        refused: &mut [Vec<Refusal>],
+    ) -> Result<(), ConnectError> {
+        while self.under_way.len() > left
+            && let Some(UnderWay { handed, outcomes }) = self.under_way.pop_front()
+        {
+            let lost = |_| ConnectError::Unavailable("handing over was cut off".to_owned());
+            let outcomes = outcomes.await.map_err(lost)?;
+            self.handed_over(handed, outcomes, items, refused)?;
+        }
+        Ok(())
+    }
+
+    /// Notes what became of a wave.
+    fn handed_over(
+        &mut self,
+        handed: Vec<(usize, String, String)>,
+        outcomes: Vec<Result<UpsertOutcome, Problem>>,
+        items: &[Item],
+        refused: &mut [Vec<Refusal>],
+    ) -> Result<(), ConnectError> {
         if outcomes.len() != handed.len() {
             let what = "the platform did not answer for every entity";
             return Err(ConnectError::Unavailable(what.to_owned()));

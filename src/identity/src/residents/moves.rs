@@ -20,8 +20,13 @@ fn told(doc: Option<&EntityDoc>) -> Result<Option<(TsunoId, bool)>, Problem> {
     let Some(doc) = doc.filter(|doc| doc.types().any(|t| t == record_type)) else {
         return Ok(None);
     };
+    // Most records are nobody's yet.
+    let person = iri("person");
+    if !doc.attributes().any(|slot| slot.name() == person) {
+        return Ok(None);
+    }
     let record = doc.decode().map_err(|_| person::internal("a stored record is damaged"))?;
-    let person = record.attribute(&iri("person")).and_then(|person| person.instance(None));
+    let person = record.attribute(&person).and_then(|person| person.instance(None));
     let person = person.and_then(|person| serde_json::from_str::<String>(person.value.get()).ok());
     let id = person.and_then(|urn| TsunoId::from_urn(&urn));
     Ok(id.map(|id| (id, has_ended(&record))))
