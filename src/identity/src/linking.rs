@@ -139,10 +139,10 @@ impl MatchKeys {
         Self { digests, municipality }
     }
 
-    fn of(&self, doc: Option<&EntityDoc>) -> Result<BTreeSet<[u8; 32]>, Problem> {
+    fn of(&self, doc: Option<&EntityDoc>) -> BTreeSet<[u8; 32]> {
         let record_type = iri("ResidentRecord");
         let Some(doc) = doc.filter(|doc| doc.types().any(|t| t == record_type)) else {
-            return Ok(BTreeSet::new());
+            return BTreeSet::new();
         };
         // Not decoded as a whole: this is done for every record that a register brings.
         let text = |term: &str| {
@@ -161,7 +161,7 @@ impl MatchKeys {
             kana: kana.as_deref(),
         };
         let keys = keys(&self.digests, &self.municipality, &traits).into_iter();
-        Ok(keys.chain(hint(&self.digests, &self.municipality, &traits)).collect())
+        keys.chain(hint(&self.digests, &self.municipality, &traits)).collect()
     }
 }
 
@@ -197,7 +197,7 @@ fn record_key(digest: &[u8], entity_id: &str) -> Vec<u8> {
 #[async_trait]
 impl Consequence for MatchKeys {
     async fn follow(&self, change: &Change<'_>, ops: &mut Vec<Op>) -> Result<(), Problem> {
-        let (before, after) = (self.of(change.before)?, self.of(change.after)?);
+        let (before, after) = (self.of(change.before), self.of(change.after));
         if let Some(doc) = change.before {
             let gone = before.difference(&after);
             ops.extend(

@@ -13,7 +13,7 @@ use crate::ledger::{self, Step};
 use crate::records::{
     AWARDS, BY_PERSON, DAY_CAPS, DAY_STEPS, DEVICE_PEOPLE, DEVICES, KEYS, MINUTES, MONTH_CAPS,
     OUTBOX, Order, PERIODS, PERSON_CAPS, Pointer, RECENT, REPEATS, SOURCES, Undo, VOIDS, Void,
-    begin, daily_key, encode, joined, period_key, person_key, put, source_key, timed_key,
+    daily_key, encode, joined, period_key, person_key, put, source_key, timed_key, transition,
 };
 use crate::rule::{Period, Rule};
 use crate::{Award, Reason, State};
@@ -99,7 +99,7 @@ pub(crate) fn grant(
         bits,
     }));
     for (guards, reason) in checks.into_iter().rev().filter(|(guards, _)| !guards.is_empty()) {
-        let otherwise = vec![begin(award, State::Rejected, Some(reason))?];
+        let otherwise = vec![transition(award.uid, State::Rejected, Some(reason), award.at)?];
         then = vec![Op::When { guards, then, otherwise }];
     }
     ops.extend(then);
@@ -221,7 +221,7 @@ pub(crate) fn reserve(award: &Award, period: Option<&str>) -> Result<Vec<Op>, St
         undo: Undo::Noted,
     };
     let mut ops = vec![
-        begin(award, State::Reserved, None)?,
+        transition(award.uid, State::Reserved, None, award.at)?,
         put(OUTBOX, timed_key(award.at, award.uid), &order, Expect::Any)?,
     ];
     let pointer = Pointer { v: 1, uid: award.uid };
@@ -238,7 +238,7 @@ pub(crate) fn reserve(award: &Award, period: Option<&str>) -> Result<Vec<Op>, St
 /// Nothing, for a reason that lies in the activity itself.
 pub(crate) fn reject(award: &Award, reason: Reason) -> Result<Vec<Op>, StoreError> {
     let mut ops = decided(&rejected(award, reason))?;
-    ops.push(begin(award, State::Rejected, Some(reason))?);
+    ops.push(transition(award.uid, State::Rejected, Some(reason), award.at)?);
     Ok(ops)
 }
 
@@ -246,26 +246,26 @@ pub(crate) fn rejected(award: &Award, reason: Reason) -> Award {
     Award { amount: 0, reason: Some(reason), key: None, ..award.clone() }
 }
 
-/// The records of a decision, whichever way it went. [`once`] has found that none of them is there.
+/// The records of a decision, whichever way it went.
 fn decided(award: &Award) -> Result<Vec<Op>, StoreError> {
     let source = source_key(&award.rule, &award.activity);
     let encoded = encode(award)?;
     Ok(vec![
-        stored(AWARDS, award.uid.as_bytes().to_vec(), encoded.clone()),
-        put(SOURCES, source, &Pointer { v: 1, uid: award.uid }, Expect::Any)?,
+        stored(AWARDS, award.uid.as_bytes().to_vec(), encoded.clone(), Expect::Absent),
+        put(SOURCES, source, &Pointer { v: 1, uid: award.uid }, Expect::Absent)?,
         put(RECENT, timed_key(award.at, award.uid), &json!({ "v": 1 }), Expect::Any)?,
-        stored(BY_PERSON, person_key(award.subject, award.at, award.uid), encoded),
+        stored(BY_PERSON, person_key(award.subject, award.at, award.uid), encoded, Expect::Any),
     ])
 }
 
 /// What the resident is shown.
 pub(crate) fn explain(award: &Award) -> Result<Op, StoreError> {
     let key = person_key(award.subject, award.at, award.uid);
-    Ok(stored(BY_PERSON, key, encode(award)?))
+    Ok(stored(BY_PERSON, key, encode(award)?, Expect::Any))
 }
 
-fn stored(collection: Collection, key: Vec<u8>, value: Vec<u8>) -> Op {
-    Op::PutRecord { collection, key, value, expect: Expect::Any }
+fn stored(collection: Collection, key: Vec<u8>, value: Vec<u8>, expect: Expect) -> Op {
+    Op::PutRecord { collection, key, value, expect }
 }
 
 impl Period {

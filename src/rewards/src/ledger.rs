@@ -100,10 +100,8 @@ pub(crate) fn step(award: &Award, step: Step, at: Timestamp) -> Result<Vec<Op>, 
         at,
     };
     let key = [&award.uid.as_bytes()[..], &[step as u8]].concat();
-    // The first entry of an award comes with the award, under the guard that there is none; each later one takes an order out of the outbox.
-    let expect = if step == Step::Reserve { Expect::Any } else { Expect::Absent };
     let mut ops = vec![
-        put(ENTRIES, key, &entry, expect)?,
+        put(ENTRIES, key, &entry, Expect::Absent)?,
         add(of_rule(debit, &award.rule), -amount, debit),
         add(of_rule(credit, &award.rule), amount, credit),
     ];

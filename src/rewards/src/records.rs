@@ -220,24 +220,8 @@ pub(crate) fn transition(
     reason: Option<Reason>,
     at: Timestamp,
 ) -> Result<Op, StoreError> {
-    reach(uid, state, reason, at, Expect::Absent)
-}
-
-/// Where a decision leaves its award: [`State::Reserved`] or [`State::Rejected`]. It stands under a guard that there is no such award: then it has
-/// reached nothing, and nobody needs to look.
-pub(crate) fn begin(award: &Award, state: State, reason: Option<Reason>) -> Result<Op, StoreError> {
-    reach(award.uid, state, reason, award.at, Expect::Any)
-}
-
-fn reach(
-    uid: AwardUid,
-    state: State,
-    reason: Option<Reason>,
-    at: Timestamp,
-    expect: Expect,
-) -> Result<Op, StoreError> {
     let key = [&uid.as_bytes()[..], &[state.rank()]].concat();
-    put(TRANSITIONS, key, &Transition { v: 1, state, reason, at }, expect)
+    put(TRANSITIONS, key, &Transition { v: 1, state, reason, at }, Expect::Absent)
 }
 
 /// The states of an award so far, latest first.

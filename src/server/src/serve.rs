@@ -25,7 +25,10 @@ use crate::wire::{self, App, Foundation};
 /// Runs the gateway until it is told to stop.
 pub(crate) fn serve(config: &Config) -> anyhow::Result<()> {
     log_json();
-    rt::System::with_tokio_rt(beside_requests).block_on(async {
+    // What answers no request runs on as many threads as there are processors, so that a large import keeps no coin waiting.
+    let beside = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let beside = beside.context("no threads to run on")?;
+    rt::System::with_tokio_rt(|| beside).block_on(async {
         let App { base, gateway, site, flows } = wire::assemble(config).await?;
         let shutdown = CancellationToken::new();
         let tracker = TaskTracker::new();
@@ -95,15 +98,6 @@ async fn within_rates(
 fn is_browser(request: &HttpRequest) -> bool {
     let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     accepts.is_some_and(|accept| accept.contains("text/html"))
-}
-
-/// Where everything runs that answers no request: on as many threads as there are processors, so that a large import keeps no coin waiting.
-fn beside_requests() -> tokio::runtime::Runtime {
-    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    built.unwrap_or_else(|error| {
-        say(&format!("no threads to run on: {error}"));
-        std::process::exit(1)
-    })
 }
 
 /// Reads everything that the configuration names, without opening the store.

@@ -132,7 +132,7 @@ async fn an_operator_checks_a_file_and_hands_it_over_on_a_page_without_scripts()
     let sent = page.form("/files").unwrap();
     assert!(page.body.contains("enctype=\"multipart/form-data\""), "{}", page.body);
     let csrf = &sent.fields.iter().find(|(name, _)| name == "csrf").unwrap().1;
-    let send = async |path: &str, body: String| {
+    let post = async |path: &str, body: String| {
         let request = town.ask(Method::POST, path).header("Cookie", &cookies);
         let media = "multipart/form-data; boundary=edge";
         seen(request.header("Content-Type", media).body(body)).await
@@ -142,7 +142,7 @@ async fn an_operator_checks_a_file_and_hands_it_over_on_a_page_without_scripts()
     assert!(page.body.contains(&format!("action=\"{files}\"")), "{}", page.body);
     assert!(page.body.contains(&format!("formaction=\"{check}\"")), "{}", page.body);
     let odd = text(3).replace("都農　花子1,", "\u{E000}田,");
-    let checked = send(check, form(csrf, "a.csv", &odd)).await;
+    let checked = post(check, form(csrf, "a.csv", &odd)).await;
     assert_eq!(checked.status, 200, "{}", checked.text());
     assert!(
         checked.text().contains("3行目・氏名") && checked.text().contains("取り込み可： 2"),
@@ -165,18 +165,18 @@ async fn an_operator_checks_a_file_and_hands_it_over_on_a_page_without_scripts()
         (form(csrf, "a.csv", &text(3)).replace("\r\n--edge--\r\n", ""), StatusCode::BAD_REQUEST),
         ("nothing".to_owned(), StatusCode::BAD_REQUEST),
     ] {
-        let refused = send(files, wrong).await;
+        let refused = post(files, wrong).await;
         assert_eq!(refused.status, status.as_u16(), "{}", refused.text());
         assert!(there(&town).is_empty());
     }
-    let named = send(files, form(csrf, "123456789018.csv", &text(3))).await;
+    let named = post(files, form(csrf, "123456789018.csv", &text(3))).await;
     assert!(
         named.status == 200 && named.text().contains("このファイルは受け取れません"),
         "{}",
         named.text()
     );
     assert!(!named.text().contains("123456789018"));
-    let handed = send(files, form(csrf, "a.csv", &text(3))).await;
+    let handed = post(files, form(csrf, "a.csv", &text(3))).await;
     assert!(handed.text().contains("ファイルを受け取りました"), "{}", handed.text());
     let mut auditor = Desk::of(&town, "mori").await;
     let load = comes_to(&mut auditor, "register-1", "waiting").await;
