@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tsunagu_domain::{Problem, ProblemCode, TenantId, Text, Timestamp, TsunoId, individual_number};
 use tsunagu_store::{Collection, Expect, Guard, Op, Record, Scan, StoreError, WriteSet};
 
-use crate::decide::reserve;
+use crate::decide::{counted, reserve};
 use crate::ledger;
 use crate::records::{BY_PERSON, PERIODS, decode, period_key, put, read_timed_key, timed_key};
 use crate::rule::Rule;
@@ -264,7 +264,8 @@ impl Rewards {
     }
 
     /// Answers an appeal, once. What is granted is reserved and ordered in the same transaction, against the budget and the period of the rule but
-    /// not against the limits of a person, which are what it is an exception from. With it goes what `recorded` says of the access. Granting what
+    /// not against the limits of a person, which are what it is an exception from; later activities find it counted there. Nor does anybody get coins who may
+    /// not earn now. With it goes what `recorded` says of the access. Granting what
     /// was never worth coins, or a second time in a period, is a conflict, and so is answering again.
     pub async fn answer(
         &self,
@@ -314,7 +315,7 @@ impl Rewards {
     ) -> Result<Op, Problem> {
         let Some((award, rule)) = self.grantable(tenant, uid).await? else {
             return Err(conflict(
-                "there are no coins to grant: the activity itself did not count, the period has its coins, the budget is used up, or the rule is gone",
+                "there are no coins to grant: the activity itself did not count, the period has its coins, the budget is used up, the person may not earn, or the rule is gone",
             ));
         };
         let now = Award { at, ..award };
@@ -323,8 +324,10 @@ impl Rewards {
             key: uid.as_bytes().to_vec(),
             expect: Expect::Version(u64::MAX),
         };
-        let guards: Vec<Guard> = vec![ledger::affordable(&rule.id, now.amount, rule.budget)];
-        let then = reserve(&now, rule.period.of(now.day).as_deref())?;
+        let mut guards: Vec<Guard> = vec![ledger::affordable(&rule.id, now.amount, rule.budget)];
+        guards.extend((self.eligible)(now.subject));
+        let mut then = reserve(&now, rule.period.of(now.day).as_deref())?;
+        then.extend(counted(&now, rule));
         Ok(Op::When { guards, then, otherwise: vec![never] })
     }
 
@@ -341,7 +344,9 @@ impl Rewards {
             return Ok(None);
         };
         let worth = award.reason.is_none() && award.amount > 0;
-        if !worth || self.standing(tenant, &award).await?.0 != State::Rejected {
+        let (state, reason) = self.standing(tenant, &award).await?;
+        // Who was not to earn at all was kept out by no limit.
+        if !worth || state != State::Rejected || reason == Some(Reason::NotEligible) {
             return Ok(None);
         }
         let money = ledger::budget(&*self.store, tenant, &rule.id, rule.budget).await?;

@@ -254,7 +254,11 @@ impl Rewards {
         let Some(award) = self.award_of(tenant, uid).await? else {
             return Ok(Some(DifferenceKind::MissingInLedger { state: None }));
         };
-        let state = transitions(&*self.store, tenant, uid).await?.first().map(|last| last.state);
+        let states = transitions(&*self.store, tenant, uid).await?;
+        let state = states.first().map(|last| last.state);
+        // An appeal orders coins long after the activity was decided.
+        let ordered = states.iter().find(|reached| reached.state == State::Reserved);
+        let ordered = ordered.map_or(award.at, |reached| reached.at);
         let under_way = matches!(state, Some(State::Reserved | State::Sent | State::Unknown));
         Ok(if line.grants > 1 {
             Some(DifferenceKind::Repeated)
@@ -265,7 +269,7 @@ impl Rewards {
         } else if line.cancelled {
             (state != Some(State::Reversed)).then_some(DifferenceKind::Cancelled)
         } else if state == Some(State::Confirmed)
-            || under_way && now.saturating_sub(award.at) <= OVERDUE
+            || under_way && now.saturating_sub(ordered) <= OVERDUE
         {
             None
         } else {

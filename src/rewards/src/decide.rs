@@ -126,6 +126,11 @@ impl Count {
     }
 }
 
+/// Counts what is granted as an exception: it takes part in the limits of later activities, whatever it leaves of them.
+pub(crate) fn counted(award: &Award, rule: &Rule) -> Vec<Op> {
+    caps(award, rule).map(|(count, _)| Count { max: i64::MAX, ..count }.add()).into()
+}
+
 /// What one person can earn. Counted also where the rule sets no limit: a later version may.
 fn caps(award: &Award, rule: &Rule) -> [(Count, Reason); 3] {
     let (day, month) = (award.day.to_string(), award.day.format("%Y-%m").to_string());

@@ -23,7 +23,7 @@ pub struct Rewards {
     pub(crate) rules: Rules,
     cipher: SectorCipher,
     /// What must hold for a person to earn.
-    eligible: fn(TsunoId) -> Vec<Guard>,
+    pub(crate) eligible: fn(TsunoId) -> Vec<Guard>,
     pub(crate) activities: Option<Arc<dyn Activities>>,
     /// Held by the simulation that runs.
     pub(crate) simulating: Mutex<()>,

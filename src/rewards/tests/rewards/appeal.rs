@@ -1,9 +1,12 @@
 //! A resident who got nothing asks the town; the town answers once, and grants where only a limit was in the way.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tsunagu_domain::{Clock, Problem, ProblemCode, TsunoId};
 use tsunagu_rewards::{Answer, AwardUid, GrantView, Outcome, Reason, State};
+use tsunagu_store::{Collection, Expect, Guard, Op, Store, WriteSet};
 
 use crate::world::{Activity, World, person, rule, tenant};
 
@@ -156,4 +159,48 @@ async fn of_many_answers_at_once_one_holds() {
     let granted = grant.appeal.unwrap().answer.unwrap().outcome == Outcome::Grant;
     world.settle().await;
     assert_eq!(world.issuer.total(), if granted { 20 } else { 10 });
+}
+
+#[tokio::test]
+async fn who_may_not_earn_gets_nothing_by_an_appeal_either() {
+    fn unless_marked(id: TsunoId) -> Vec<Guard> {
+        vec![Guard::Absent { collection: Collection("mark"), key: id.as_bytes().to_vec() }]
+    }
+    let (mut world, _, rejected) = overlapping(&json!({})).await;
+    let rewards = Arc::into_inner(world.rewards).unwrap();
+    world.rewards = Arc::new(rewards.only_for(unless_marked));
+    appeal(&world, person(1), rejected, "").await.unwrap();
+    let mark = Op::PutRecord {
+        collection: Collection("mark"),
+        key: person(1).as_bytes().to_vec(),
+        value: Vec::new(),
+        expect: Expect::Any,
+    };
+    world.store.commit(WriteSet::new(tenant()).with(mark)).await.unwrap();
+    world.clock.advance(TimeDelta::seconds(1));
+    world
+        .write(&Activity::new("c", 1).during("2026-11-23T01:00:00Z", "2026-11-23T02:00:00Z"))
+        .await;
+    let barred = grants(&world, 1).await[0].clone();
+    assert_eq!(barred.reason, Some(Reason::NotEligible));
+    appeal(&world, person(1), barred.award, "").await.unwrap();
+    for award in [rejected, barred.award] {
+        let granted = answer(&world, award, Outcome::Grant, "はい").await;
+        assert_eq!(code(granted), ProblemCode::Conflict);
+    }
+    world.settle().await;
+    assert_eq!(world.issuer.total(), 10);
+}
+
+#[tokio::test]
+async fn what_is_granted_takes_part_in_the_limits_of_later_activities() {
+    let (world, _, rejected) = overlapping(&json!({ "per_person_per_day": 20 })).await;
+    appeal(&world, person(1), rejected, "").await.unwrap();
+    answer(&world, rejected, Outcome::Grant, "はい").await.unwrap();
+    world.clock.advance(TimeDelta::seconds(1));
+    world
+        .write(&Activity::new("c", 1).during("2026-11-23T01:00:00Z", "2026-11-23T02:00:00Z"))
+        .await;
+    let later = &grants(&world, 1).await[0];
+    assert_eq!((later.state, later.reason), (State::Rejected, Some(Reason::DayCap)));
 }
