@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::Serialize;
 use serde_json::Value;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tsunagu_domain::{TenantId, Text};
@@ -168,6 +169,8 @@ pub struct Connectors {
     declared: Vec<Manifest>,
     /// One change at a time; the tasks under way. `None` when everything was stopped for good.
     tasks: tokio::sync::Mutex<Option<BTreeMap<String, JoinHandle<()>>>>,
+    /// Where they run, whoever asks for a change: a thread that answers requests would take them along when it ends.
+    runtime: Option<Handle>,
 }
 
 impl fmt::Debug for Connectors {
@@ -177,13 +180,14 @@ impl fmt::Debug for Connectors {
 }
 
 impl Connectors {
-    /// None runs yet. `declared` are run by other rooms and only shown.
+    /// None runs yet. They will run where this is called. `declared` are run by other rooms and only shown.
     pub fn new(foundations: Foundations, declared: Vec<Manifest>) -> Self {
         Self {
             foundations,
             live: RwLock::default(),
             declared,
             tasks: tokio::sync::Mutex::new(Some(BTreeMap::new())),
+            runtime: Handle::try_current().ok(),
         }
     }
 
@@ -335,7 +339,10 @@ impl Connectors {
             vitals,
             shutdown,
         };
-        tokio::spawn(running.run(parts))
+        match &self.runtime {
+            Some(runtime) => runtime.spawn(running.run(parts)),
+            None => tokio::spawn(running.run(parts)),
+        }
     }
 
     /// Stops everything; what is under way is finished first.
