@@ -28,8 +28,13 @@ pub trait Registry: Send + Sync + 'static {
         entities: Vec<Entity>,
     ) -> Result<Vec<Result<(), Problem>>, Problem>;
 
-    /// Deletes an entity that `layout` published. One that is not there is deleted already.
-    async fn delete(&self, layout: &str, id: &str) -> Result<Result<(), Problem>, Problem>;
+    /// Deletes an entity of this type that `layout` published. One that is not there is deleted already.
+    async fn delete(
+        &self,
+        layout: &str,
+        entity_type: &str,
+        id: &str,
+    ) -> Result<Result<(), Problem>, Problem>;
 
     /// The residents to whom these published entities are linked.
     async fn subjects(&self, ids: &[String]) -> Result<Vec<TsunoId>, Problem>;

@@ -55,7 +55,8 @@ impl Imports {
             }
         }
         for was in work.delete {
-            if !taken(self.registry.delete(&config.name, &was.id).await?)? {
+            let deleted = self.registry.delete(&config.name, &config.entity_type, &was.id);
+            if !taken(deleted.await?)? {
                 left.push(was);
             }
         }

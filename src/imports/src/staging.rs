@@ -191,8 +191,8 @@ impl Imports {
             return Ok(records::try_commit(&*self.services.store, set).await?);
         };
         used.book(&mut load, &mut set.ops)?;
-        let more = batch.len() == limit;
-        for (outcome, cells) in batch {
+        let more = batch.more;
+        for (outcome, cells) in batch.rows {
             stage_row(&mut load, &outcome, cells, &mut set.ops)?;
         }
         if !more {
@@ -221,7 +221,15 @@ fn opened(config: &Config, path: &Path) -> io::Result<Opened> {
     })
 }
 
-type Batch = Vec<(Outcome, Vec<String>)>;
+/// So many bytes of a file are enough for one batch, however few its rows are.
+const BATCH_BYTES: u64 = 8 << 20;
+
+/// Rows that were read, each with the cells that a person needs to decide about it.
+struct Batch {
+    rows: Vec<(Outcome, Vec<String>)>,
+    /// Whether the file goes on.
+    more: bool,
+}
 
 /// Reads on from where a load is; no rows when the file is not the one it was.
 fn read(
@@ -232,35 +240,37 @@ fn read(
     settled: &Settled,
 ) -> io::Result<(Option<Rows>, Batch)> {
     let path = config.folder.join(&file);
+    let nothing = Batch { rows: Vec::new(), more: false };
     let mut rows = if let Some(rows) = rows {
         rows
     } else {
         let sighted = match Sighted::of(config, &path) {
             Ok(Ok(sighted)) if sighted.digest == stamp.digest => sighted,
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => return Ok((None, Vec::new())),
+            _ => return Ok((None, nothing)),
         };
         let Ok(mut rows) = Rows::open(config, &path, &sighted, settled)? else {
-            return Ok((None, Vec::new()));
+            return Ok((None, nothing));
         };
         rows.skip(done, settled)?;
         rows
     };
-    let mut batch = Vec::with_capacity(limit);
-    while batch.len() < limit {
+    let mut batch = Vec::new();
+    let from = rows.bytes();
+    while batch.len() < limit && rows.bytes() - from <= BATCH_BYTES {
         let Some(outcome) = rows.next(0, settled)? else {
             // The digest was taken before: whoever wrote to the file since then moved its time or its end.
             let now = std::fs::metadata(&path)?;
             let since = now.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
             let same = now.len() == stamp.size
                 && i64::try_from(since.as_micros()).is_ok_and(|at| at == stamp.modified);
-            return Ok((same.then_some(rows), batch));
+            return Ok((same.then_some(rows), Batch { rows: batch, more: false }));
         };
         let waits = outcome.weight() == Some(Weight::ToDecide);
         let cells = if waits { rows.cells() } else { Vec::new() };
         batch.push((outcome, cells));
     }
-    Ok((Some(rows), batch))
+    Ok((Some(rows), Batch { rows: batch, more: true }))
 }
 
 /// Counts a row and adds what is kept of it.

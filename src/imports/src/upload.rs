@@ -281,11 +281,11 @@ impl Imports {
         let access = self.access(by, Self::sent_for(Purpose::Check, &upload.config.name), "");
         self.services.log.record(&self.tenant, &access).await?;
         drop(upload.file.take());
-        let (config, path) = (upload.config.clone(), upload.path());
+        // It keeps its place for as long as the file is read, whoever goes away.
         blocking(move || {
             let mut seen = Seen::default();
             let Tally { accepted, to_decide, refused, warnings } =
-                check(&config, &path, &mut seen)?;
+                check(&upload.config, &upload.path(), &mut seen)?;
             let (rules, findings) = (seen.rules.into_values().collect(), seen.findings);
             Ok(Checked { accepted, to_decide, refused, warnings, rules, findings })
         })
@@ -314,10 +314,20 @@ impl Imports {
         }
         let uploaded = Uploaded { by: by.who(), at: self.services.clock.micros() };
         let key = records::uploaded(&layout, &upload.name);
+        let store = &*self.services.store;
+        let before = records::read::<Uploaded>(store, &self.tenant, UPLOADS, &key).await?;
+        let expect = match before {
+            None => Expect::Absent,
+            Some(before) if before.data.by == uploaded.by => Expect::Version(before.version),
+            // Somebody else is handing over a file of this name: whose hand it was must not be forgotten.
+            Some(_) => return Err(taken()),
+        };
         let mut set = self.set();
-        set.ops.push(records::put(UPLOADS, &key, None, &uploaded, Expect::Any)?);
+        set.ops.push(records::put(UPLOADS, &key, None, &uploaded, expect)?);
         set.ops.extend(self.services.log.ops(&self.access(by, what, ""))?);
-        self.services.store.commit(set).await?;
+        if !records::try_commit(store, set).await? {
+            return Err(taken());
+        }
         match blocking(move || Ok(named(&from, &to))).await? {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(taken()),

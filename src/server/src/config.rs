@@ -8,7 +8,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use secrecy::SecretString;
 use serde::Deserialize;
-use tsunagu_connector_csv_drop::is_municipality_code as is_code;
+use tsunagu_connector_csv_drop::{self as csv_drop, is_municipality_code as is_code};
 use tsunagu_domain::{TenantId, Text};
 use tsunagu_identity::{Client, Municipality, ProviderPolicy};
 use tsunagu_shared_state::Quotas;
@@ -321,6 +321,7 @@ pub(crate) fn read(file: &Path, store: Option<String>) -> anyhow::Result<Config>
     for layout in &mut config.csv_drop {
         layout.town = Some(town.clone());
     }
+    apart(&config.csv_drop)?;
     let loopback = |url: &Url| matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
     let mtls = config.mtls.as_ref().and_then(|mtls| mtls.base_url.as_ref());
     if mtls.is_some_and(|url| url.scheme() != "https" && !loopback(url)) {
@@ -332,6 +333,26 @@ pub(crate) fn read(file: &Path, store: Option<String>) -> anyhow::Result<Config>
         );
     }
     Ok(config)
+}
+
+/// What a second person has to publish must not be published by a layout beside it.
+fn apart(layouts: &[csv_drop::Config]) -> anyhow::Result<()> {
+    let place = |layout: &csv_drop::Config| {
+        std::fs::canonicalize(&layout.folder).unwrap_or_else(|_| layout.folder.clone())
+    };
+    for (at, one) in layouts.iter().enumerate() {
+        let beside = layouts.iter().take(at).find(|other| place(other) == place(one));
+        let governed =
+            |layout: &csv_drop::Config| layout.publish == csv_drop::Publish::SecondPerson;
+        if let Some(other) = beside.filter(|other| governed(one) || governed(other)) {
+            bail!(
+                "the layouts {} and {} share a folder, and a second person publishes files of one of them: give each a folder of its own",
+                other.name,
+                one.name
+            );
+        }
+    }
+    Ok(())
 }
 
 fn extract(file: &Path) -> anyhow::Result<Config> {

@@ -124,6 +124,30 @@ async fn a_check_tells_every_row_and_stores_nothing() {
     assert!(String::from_utf8(refused.stderr).unwrap().contains("there are: juki"));
 }
 
+#[tokio::test]
+async fn a_layout_that_publishes_by_itself_cannot_stand_beside_one_that_a_second_person_publishes()
+{
+    let place = tempfile::tempdir().unwrap();
+    let config = configure(place.path());
+    let text = std::fs::read_to_string(&config).unwrap();
+    let (head, layout) = text.split_at(text.find("[[csv_drop]]").unwrap());
+    let named = |name: &str, publish: &str| {
+        let layout = layout.replacen("name = \"juki\"", &format!("name = \"{name}\""), 1);
+        layout.replacen(
+            "[csv_drop.columns]",
+            &format!("publish = \"{publish}\"\n[csv_drop.columns]"),
+            1,
+        )
+    };
+    for (publish, told) in [("automatic", false), ("second-person", true)] {
+        let both = [named("juki", "automatic"), named("kaigo", publish)].concat();
+        std::fs::write(&config, format!("{head}{both}")).unwrap();
+        let checked = process::run(&["config", "check", "--config", &config]).await;
+        let said = String::from_utf8(checked.stderr).unwrap();
+        assert_eq!(said.contains("juki and kaigo share a folder"), told, "{said}");
+    }
+}
+
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Rows of the loads below.
 const ROWS: usize = 1_500;

@@ -1,6 +1,9 @@
 //! `POST /imports/v1/layouts/{layout}/files` and `POST /imports/v1/layouts/{layout}/checks`
 
+use std::time::Duration;
+
 use actix_web::http::header;
+use actix_web::rt::time::timeout;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -12,6 +15,9 @@ use super::{object, of_the_town};
 use crate::actors::StaffCaller;
 use crate::consents::personal;
 use crate::{Failure, Gateway};
+
+/// How long the next piece of a file may take.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The parameters.
 #[derive(Deserialize)]
@@ -109,11 +115,10 @@ async fn received(
     }
     let by = &caller.acting;
     let mut upload = gateway.imports.receive(by, layout, &query.name, purpose).await?;
-    while let Some(piece) = payload.next().await {
-        let piece = piece.map_err(|_| {
-            Failure::new(ProblemCode::InvalidRequest, "the body ended before it was whole")
-        })?;
-        upload.write(piece).await?;
+    let cut = || Failure::new(ProblemCode::InvalidRequest, "the body ended before it was whole");
+    // Who falls asleep gives the place to another.
+    while let Some(piece) = timeout(PATIENCE, payload.next()).await.map_err(|_| cut())? {
+        upload.write(piece.map_err(|_| cut())?).await?;
     }
     Ok(upload)
 }

@@ -20,7 +20,7 @@ impl Registry for Closed {
         Err(closed())
     }
 
-    async fn delete(&self, _: &str, _: &str) -> Result<Result<(), Problem>, Problem> {
+    async fn delete(&self, _: &str, _: &str, _: &str) -> Result<Result<(), Problem>, Problem> {
         Err(closed())
     }
 

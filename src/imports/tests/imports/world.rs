@@ -91,7 +91,12 @@ impl Registry for Register {
         Ok(entities.into_iter().map(publish).collect())
     }
 
-    async fn delete(&self, _layout: &str, id: &str) -> Result<Result<(), Problem>, Problem> {
+    async fn delete(
+        &self,
+        _layout: &str,
+        _entity_type: &str,
+        id: &str,
+    ) -> Result<Result<(), Problem>, Problem> {
         self.open()?;
         Ok(self.write(id).map(|()| {
             self.kept.lock().unwrap().remove(id);

@@ -204,8 +204,15 @@ impl Registry for ConnectorPlatform {
         Ok(outcomes.into_iter().map(|outcome| outcome.map(drop)).collect())
     }
 
-    async fn delete(&self, layout: &str, id: &str) -> Result<Result<(), Problem>, Problem> {
+    async fn delete(
+        &self,
+        layout: &str,
+        entity_type: &str,
+        id: &str,
+    ) -> Result<Result<(), Problem>, Problem> {
         let view = self.view(layout).await?;
+        // Likewise.
+        view.may_write(&[Context::core().expand(entity_type).into_owned()], None, "")?;
         let request_id = self.ids.uuid();
         let request = Request { view: &view, id: &request_id };
         Ok(match self.broker.delete(&request, id).await {

@@ -56,7 +56,7 @@ impl Registry for Closed {
         Err(Problem::new(ProblemCode::Unavailable, "nothing is published here"))
     }
 
-    async fn delete(&self, _: &str, _: &str) -> Result<Result<(), Problem>, Problem> {
+    async fn delete(&self, _: &str, _: &str, _: &str) -> Result<Result<(), Problem>, Problem> {
         Err(Problem::new(ProblemCode::Unavailable, "nothing is published here"))
     }
 

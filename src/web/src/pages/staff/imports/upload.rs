@@ -1,6 +1,9 @@
 //! Files that members of staff hand over in a form, or check before they do.
 
+use std::time::Duration;
+
 use actix_multipart::{Field, Multipart};
+use actix_web::rt::time::timeout;
 use actix_web::{HttpResponse, web};
 use futures_util::StreamExt;
 use serde::Serialize;
@@ -14,6 +17,8 @@ use crate::visit::{Shown, Stop};
 
 /// The longest secret of a form.
 const SECRET: usize = 512;
+/// How long the next piece of a file may take.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The model of the page after a file came.
 #[derive(Debug, Serialize)]
@@ -132,7 +137,7 @@ async fn came(visit: &StaffVisit, layout: &str, mut form: Multipart, purpose: Pu
         }
         Err(Stop::Problem(problem)) if is_about_the_file(&problem) => {
             // A browser shows an answer only when it has sent all of its form.
-            while let Some(Ok(_)) = field.next().await {}
+            while let Ok(Some(Ok(_))) = timeout(PATIENCE, field.next()).await {}
             page.wrong = match visit.lang {
                 Lang::Ja => format!("{}（{}）", problem.code.title_ja(), problem.detail),
                 Lang::En => problem.detail,
@@ -183,7 +188,8 @@ async fn taken(
 ) -> Result<Option<Checked>, Stop> {
     let (acting, imports) = (visit.acting()?, &visit.site.parts.imports);
     let mut upload: Upload = imports.receive(&acting, layout, file, purpose).await?;
-    while let Some(piece) = field.next().await {
+    // Who falls asleep gives the place to another.
+    while let Some(piece) = timeout(PATIENCE, field.next()).await.map_err(|_| Stop::bad_form())? {
         upload.write(piece.map_err(|_| Stop::bad_form())?).await?;
     }
     match purpose {
