@@ -14,7 +14,7 @@ const MAP: &str = "src/README.md";
 const PREFIX: &str = "tsunagu-";
 
 /// Dependencies heavy or dangerous enough to have named owners.
-const HEAVY: [&str; 13] = [
+const HEAVY: [&str; 14] = [
     "actix-web",
     "cedar-policy",
     "cel",
@@ -22,6 +22,7 @@ const HEAVY: [&str; 13] = [
     "icu_collator",
     "jsonschema",
     "jsonwebtoken",
+    "mimalloc",
     "minijinja",
     "mqtt-protocol-core",
     "redis",
