@@ -208,6 +208,12 @@ impl Load {
         self.revision = self.revision.saturating_add(1);
     }
 
+    /// Who handed its file over, and when, if it did not just lie there.
+    pub(crate) fn uploaded(&self) -> Option<(&Who, Timestamp)> {
+        let step = self.steps.iter().find(|step| step.act == "uploaded")?;
+        Some((step.by.as_ref()?, step.at))
+    }
+
     /// Somebody has a hand in it.
     pub(crate) fn hand(&mut self, who: Who) {
         if !self.hands.iter().any(|hand| hand.account == who.account) {

@@ -9,11 +9,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tsunagu_connector_csv_drop::Config;
 use tsunagu_domain::{Problem, Timestamp};
-use tsunagu_store::Expect;
+use tsunagu_store::{Expect, Guard, Op};
 
 use crate::imports::Imports;
 use crate::load::{Load, LoadId, LoadState};
-use crate::records::{self, HEADS, Head, Kept};
+use crate::records::{self, HEADS, Head, Kept, UPLOADS, Uploaded};
 use crate::staging::Open;
 
 /// The longest wait after failures.
@@ -173,16 +173,24 @@ impl Loader {
 impl Imports {
     /// Nothing is to be done about this load any more.
     async fn let_go(&self, config: &Config, head: Kept<Head>, load: &Load) -> Result<(), Problem> {
-        let mut next = head.data;
+        let (mut next, mut set) = (head.data, self.set());
         next.current = None;
         if load.state == LoadState::Discarded {
             next.purge.push(load.number);
             // A file that changed while it was read is looked at again, even when its time and size are the same.
             next.seen.remove(&load.file);
+            // Whoever handed it over has a hand in what is found there then, too.
+            if let Some((by, at)) = load.uploaded() {
+                let key = records::uploaded(&config.name, &load.file);
+                let guards = vec![Guard::Absent { collection: UPLOADS, key: key.clone() }];
+                let again = Uploaded { by: by.clone(), at };
+                let then = vec![records::put(UPLOADS, &key, None, &again, Expect::Any)?];
+                set.ops.push(Op::When { guards, then, otherwise: Vec::new() });
+            }
         }
         let expect = Expect::Version(head.version);
-        let op = records::put(HEADS, config.name.as_bytes(), None, &next, expect)?;
-        records::try_commit(&*self.services.store, self.set().with(op)).await?;
+        set.ops.push(records::put(HEADS, config.name.as_bytes(), None, &next, expect)?);
+        records::try_commit(&*self.services.store, set).await?;
         Ok(())
     }
 

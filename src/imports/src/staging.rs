@@ -84,16 +84,15 @@ impl Imports {
         let digest = sighted.as_ref().map(|sighted| sighted.digest.clone()).unwrap_or_default();
         let stamp = Stamp { modified: file.modified, size: file.size, digest };
         let mut next = head.map(|kept| kept.data.clone()).unwrap_or_default();
-        let touched = next
-            .seen
-            .get(&shown)
-            .is_some_and(|was| !stamp.digest.is_empty() && was.digest == stamp.digest);
-        next.seen.insert(shown.clone(), stamp.clone());
-        next.seen.retain(|name, _| found.iter().any(|file| file.shown() == *name));
         let mut set = self.set();
         let key = records::uploaded(&config.name, &file.name);
         let store = &*self.services.store;
         let uploaded = records::read::<Uploaded>(store, &self.tenant, UPLOADS, &key).await?;
+        // What somebody hands over is meant to become a load, also when the same was there before.
+        let was = next.seen.get(&shown).filter(|_| uploaded.is_none());
+        let touched = was.is_some_and(|was| !stamp.digest.is_empty() && was.digest == stamp.digest);
+        next.seen.insert(shown.clone(), stamp.clone());
+        next.seen.retain(|name, _| found.iter().any(|file| file.shown() == *name));
         if let Some(uploaded) = &uploaded {
             set.ops.push(records::delete(UPLOADS, &key, Expect::Version(uploaded.version)));
         }

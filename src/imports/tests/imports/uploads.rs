@@ -1,9 +1,10 @@
 //! Files that members hand over in pieces.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tsunagu_domain::ProblemCode;
-use tsunagu_imports::{LoadState, Purpose};
+use tsunagu_imports::{LoadState, Loader, Purpose};
 
 use crate::world::{HEADER, World, acting, load_id, row, rows};
 
@@ -65,6 +66,45 @@ async fn a_file_that_is_handed_over_becomes_a_load_that_its_giver_does_not_publi
     assert!(world.load("juki-2").await.hands.is_empty());
     let logged = world.logged().await;
     assert_eq!(logged.iter().filter(|a| a.reason == "import-upload juki").count(), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_changes_while_it_is_read_stays_its_givers() {
+    let world = World::new();
+    let both = acting("both");
+    let mut upload =
+        world.imports.receive(&both, "juki", "juki-1.csv", Purpose::HandOver).await.unwrap();
+    upload.write(text(&rows(1, 8)).into()).await.unwrap();
+    world.imports.hand_over(&both, upload).await.unwrap();
+    let mut loader = Loader::new(Arc::clone(&world.imports));
+    assert!(loader.step().await.unwrap(), "a load is made of it");
+    world.drop_file("juki-1.csv", &rows(1, 9));
+    world.work().await;
+    assert_eq!(world.load("juki-1").await.state, LoadState::Discarded);
+    let load = world.load("juki-2").await;
+    assert_eq!((load.state, load.counts.accepted), (LoadState::Waiting, 9));
+    assert_eq!(load.steps[0].act, "uploaded");
+    world.imports.propose(&acting("operator"), &load_id("juki-2"), "").await.unwrap();
+    let revision = world.load("juki-2").await.revision;
+    let id = load_id("juki-2");
+    let reason = "import-publish juki-2 own-request";
+    world.refused(&both, reason, world.imports.publish(&both, &id, revision)).await;
+}
+
+#[tokio::test]
+async fn the_same_file_that_is_handed_over_again_is_another_load() {
+    let world = World::new();
+    let whole = text(&rows(1, 3));
+    hand_over(&world, "juki-1.csv", &whole).await.unwrap();
+    world.work().await;
+    world.imports.discard(&acting("operator"), &load_id("juki-1"), "別の回で").await.unwrap();
+    world.work().await;
+    std::fs::remove_file(world.folder.path().join("juki-1.csv")).unwrap();
+    world.work().await;
+    hand_over(&world, "juki-1.csv", &whole).await.unwrap();
+    world.work().await;
+    let load = world.load("juki-2").await;
+    assert_eq!((load.state, load.steps[0].act.as_str()), (LoadState::Waiting, "uploaded"));
 }
 
 #[tokio::test]
