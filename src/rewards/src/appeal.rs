@@ -7,10 +7,10 @@ use tsunagu_domain::{Problem, ProblemCode, TenantId, Text, Timestamp, TsunoId, i
 use tsunagu_store::{Collection, Expect, Guard, Op, Record, Scan, StoreError, WriteSet};
 
 use crate::decide::{counted, reserve};
-use crate::ledger;
 use crate::records::{BY_PERSON, PERIODS, decode, period_key, put, read_timed_key, timed_key};
 use crate::rule::Rule;
 use crate::{Award, AwardUid, Reason, Rewards, State};
+use crate::{held, ledger};
 
 /// person + uid → [`Appeal`]. Permanent; one for an award.
 const APPEALS: Collection = Collection("reward-appeal");
@@ -315,9 +315,11 @@ impl Rewards {
     ) -> Result<Op, Problem> {
         let Some((award, rule)) = self.grantable(tenant, uid).await? else {
             return Err(conflict(
-                "there are no coins to grant: the activity itself did not count, the period has its coins, the budget is used up, the person may not earn, or the rule is gone",
+                "there are no coins to grant: the activity itself did not count, its minutes or its period have their coins, the budget is used up, the person may not earn, or the rule is gone",
             ));
         };
+        let held = held::of(&*self.store, tenant, &award).await?;
+        let overlaps = self.standing(tenant, &award).await?.1 == Some(Reason::Overlap);
         let now = Award { at, ..award };
         let never = Op::DeleteRecord {
             collection: WAITING,
@@ -328,6 +330,11 @@ impl Rewards {
         guards.extend((self.eligible)(now.subject));
         let mut then = reserve(&now, rule.period.of(now.day).as_deref())?;
         then.extend(counted(&now, rule));
+        if let Some(held) = held {
+            // Where minutes that earned before were in the way, they are what it is an exception from.
+            guards.extend(if overlaps { Vec::new() } else { held.free(&now) });
+            then.extend(held.take(&now));
+        }
         Ok(Op::When { guards, then, otherwise: vec![never] })
     }
 
@@ -347,6 +354,12 @@ impl Rewards {
         let (state, reason) = self.standing(tenant, &award).await?;
         // Who was not to earn at all was kept out by no limit.
         if !worth || state != State::Rejected || reason == Some(Reason::NotEligible) {
+            return Ok(None);
+        }
+        if reason != Some(Reason::Overlap)
+            && let Some(held) = held::of(&*self.store, tenant, &award).await?
+            && !held.is_free(&*self.store, tenant, &award).await?
+        {
             return Ok(None);
         }
         let money = ledger::budget(&*self.store, tenant, &rule.id, rule.budget).await?;

@@ -8,7 +8,6 @@ use tsunagu_store::{Collection, Expect, Guard, Op, StoreError};
 
 use crate::activity::{Facts, MINUTE, MOST_STEPS};
 use crate::award::hash;
-use crate::hours;
 use crate::ledger::{self, Step};
 use crate::records::{
     AWARDS, BY_PERSON, DAY_CAPS, DAY_STEPS, DEVICE_PEOPLE, DEVICES, KEYS, MINUTES, MONTH_CAPS,
@@ -17,6 +16,7 @@ use crate::records::{
 };
 use crate::rule::{Period, Rule};
 use crate::{Award, Reason, State};
+use crate::{held, hours};
 
 /// `ops` if this activity was never decided under this rule; otherwise only the repetition is counted, and what is `enough` again is not taken
 /// back, if it was not yet.
@@ -74,12 +74,8 @@ pub(crate) fn grant(
     let steps = day_steps(award, facts.whole_steps());
     checks.push((vec![steps.guard()], Reason::ImplausibleDay));
     let minutes = minutes(rule, facts);
-    let clear = |(day, bits): &(NaiveDate, Vec<u8>)| Guard::Clear {
-        collection: MINUTES,
-        key: daily_key(*day, award),
-        bits: bits.clone(),
-    };
-    checks.push((minutes.iter().map(clear).collect(), Reason::Overlap));
+    let free = minutes.iter().map(|minutes| clear(award, minutes)).collect();
+    checks.push((free, Reason::Overlap));
     let hours = hours::beyond(award, rule, &minutes, facts.whole_steps());
     let room = hours.iter().map(|(guard, _)| guard.clone()).collect();
     checks.push((room, Reason::ImplausibleHour));
@@ -93,21 +89,28 @@ pub(crate) fn grant(
     then.extend(caps.iter().map(|(count, _)| count.add()));
     then.push(steps.add());
     then.extend(hours.into_iter().map(|(_, add)| add));
-    then.extend(minutes.into_iter().map(|(day, bits)| Op::Mark {
-        collection: MINUTES,
-        key: daily_key(day, award),
-        bits,
-    }));
+    then.extend(minutes.iter().cloned().map(|minutes| mark(award, minutes)));
     for (guards, reason) in checks.into_iter().rev().filter(|(guards, _)| !guards.is_empty()) {
         let otherwise = vec![transition(award.uid, State::Rejected, Some(reason), award.at)?];
         then = vec![Op::When { guards, then, otherwise }];
     }
     ops.extend(then);
+    ops.push(held::keep(award, facts.whole_steps(), minutes)?);
     Ok(ops)
 }
 
+/// Holds while none of these minutes has earned.
+pub(crate) fn clear(award: &Award, (day, bits): &(NaiveDate, Vec<u8>)) -> Guard {
+    Guard::Clear { collection: MINUTES, key: daily_key(*day, award), bits: bits.clone() }
+}
+
+/// These minutes have earned.
+pub(crate) fn mark(award: &Award, (day, bits): (NaiveDate, Vec<u8>)) -> Op {
+    Op::Mark { collection: MINUTES, key: daily_key(day, award), bits }
+}
+
 /// A counter that grows by an award and has a limit.
-struct Count {
+pub(crate) struct Count {
     collection: Collection,
     key: Vec<u8>,
     delta: i64,
@@ -124,11 +127,16 @@ impl Count {
         let Self { collection, delta, max, .. } = *self;
         Op::Add { collection, key: self.key.clone(), delta, min: 0, max }
     }
+
+    /// Adds what is granted as an exception: it takes part in the limits of later activities, whatever it leaves of them.
+    pub(crate) fn beyond(self) -> Op {
+        Self { max: i64::MAX, ..self }.add()
+    }
 }
 
-/// Counts what is granted as an exception: it takes part in the limits of later activities, whatever it leaves of them.
+/// Counts what is granted as an exception.
 pub(crate) fn counted(award: &Award, rule: &Rule) -> Vec<Op> {
-    caps(award, rule).map(|(count, _)| Count { max: i64::MAX, ..count }.add()).into()
+    caps(award, rule).map(|(count, _)| count.beyond()).into()
 }
 
 /// What one person can earn. Counted also where the rule sets no limit: a later version may.
@@ -147,7 +155,7 @@ fn caps(award: &Award, rule: &Rule) -> [(Count, Reason); 3] {
     [(day, Reason::DayCap), (month, Reason::MonthCap), (ever, Reason::PersonCap)]
 }
 
-fn day_steps(award: &Award, steps: i64) -> Count {
+pub(crate) fn day_steps(award: &Award, steps: i64) -> Count {
     let key = daily_key(award.day, award);
     Count { collection: DAY_STEPS, key, delta: steps, max: i64::from(MOST_STEPS) }
 }

@@ -78,6 +78,16 @@ pub(crate) fn affordable(rule: &str, amount: i64, budget: i64) -> Guard {
     }
 }
 
+/// The key of an award's entry of one step.
+fn entry_key(uid: AwardUid, step: Step) -> Vec<u8> {
+    [&uid.as_bytes()[..], &[step as u8]].concat()
+}
+
+/// Holds while an award has not gone this step.
+pub(crate) fn untouched(uid: AwardUid, step: Step) -> Guard {
+    Guard::Absent { collection: ENTRIES, key: entry_key(uid, step) }
+}
+
 /// The operations of one step.
 pub(crate) fn step(award: &Award, step: Step, at: Timestamp) -> Result<Vec<Op>, StoreError> {
     let (debit, credit) = match step {
@@ -99,7 +109,7 @@ pub(crate) fn step(award: &Award, step: Step, at: Timestamp) -> Result<Vec<Op>, 
         amount,
         at,
     };
-    let key = [&award.uid.as_bytes()[..], &[step as u8]].concat();
+    let key = entry_key(award.uid, step);
     let mut ops = vec![
         put(ENTRIES, key, &entry, Expect::Absent)?,
         add(of_rule(debit, &award.rule), -amount, debit),

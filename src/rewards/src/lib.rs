@@ -17,6 +17,7 @@ mod daily;
 mod decide;
 mod deliver;
 mod hand;
+mod held;
 mod hours;
 mod issuer;
 mod ledger;

@@ -204,3 +204,53 @@ async fn what_is_granted_takes_part_in_the_limits_of_later_activities() {
     let later = &grants(&world, 1).await[0];
     assert_eq!((later.state, later.reason), (State::Rejected, Some(Reason::DayCap)));
 }
+
+/// A walk that the limit of the day was in the way of, and whatever the same person's other app sends of it.
+async fn capped() -> (World, AwardUid) {
+    let world = World::new(&[rule(&json!({ "per_person_per_day": 10 }))]);
+    for (id, started, ended) in [
+        ("a", "2026-11-22T23:00:00Z", "2026-11-23T00:00:00Z"),
+        ("b", "2026-11-23T01:00:00Z", "2026-11-23T02:00:00Z"),
+    ] {
+        world.clock.advance(TimeDelta::seconds(1));
+        world.write(&Activity::new(id, 1).during(started, ended)).await;
+    }
+    let rejected = grants(&world, 1).await[0].clone();
+    assert_eq!(rejected.reason, Some(Reason::DayCap));
+    appeal(&world, person(1), rejected.award, "").await.unwrap();
+    (world, rejected.award)
+}
+
+#[tokio::test]
+async fn minutes_that_were_granted_by_an_appeal_earn_nothing_when_another_app_sends_them() {
+    let (mut world, rejected) = capped().await;
+    answer(&world, rejected, Outcome::Grant, "はい").await.unwrap();
+    world.settle().await;
+    world.rewards =
+        World::rewards(&world.store, &world.clock, &[rule(&json!({ "per_person_per_day": 100 }))]);
+    world.clock.advance(TimeDelta::seconds(1));
+    world
+        .write(&Activity::new("again", 1).during("2026-11-23T01:30:00Z", "2026-11-23T02:30:00Z"))
+        .await;
+    assert_eq!(grants(&world, 1).await[0].reason, Some(Reason::Overlap));
+    world.settle().await;
+    assert_eq!(world.issuer.total(), 20);
+}
+
+#[tokio::test]
+async fn minutes_that_earned_meanwhile_are_not_granted_again() {
+    let (mut world, rejected) = capped().await;
+    world.rewards =
+        World::rewards(&world.store, &world.clock, &[rule(&json!({ "per_person_per_day": 100 }))]);
+    world.clock.advance(TimeDelta::seconds(1));
+    world
+        .write(&Activity::new("again", 1).during("2026-11-23T01:30:00Z", "2026-11-23T02:30:00Z"))
+        .await;
+    assert_eq!(grants(&world, 1).await[0].state, State::Reserved);
+    let waiting = world.rewards.appeals(&tenant(), 1).await.unwrap();
+    assert_eq!(waiting[0].grantable, 0);
+    let granted = answer(&world, rejected, Outcome::Grant, "はい").await;
+    assert_eq!(code(granted), ProblemCode::Conflict);
+    world.settle().await;
+    assert_eq!(world.issuer.total(), 20);
+}
